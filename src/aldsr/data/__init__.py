@@ -1,0 +1,28 @@
+"""Where images come from: folders, aldsr's own pictures, a cache, stateless sampling, a LightningDataModule."""
+
+from aldsr.data.augment import augment
+from aldsr.data.cache import CachedPair, cache_pairs
+from aldsr.data.datamodule import SuperResolutionData
+from aldsr.data.images import DataError, image_files, read_image
+from aldsr.data.pairs import Pair, find_pairs
+from aldsr.data.patches import BenchmarkSet, ImagePair, PatchBatch, Patches
+from aldsr.data.sampling import Draw, StepBatches, draw
+
+__all__ = [
+    "BenchmarkSet",
+    "CachedPair",
+    "DataError",
+    "Draw",
+    "ImagePair",
+    "Pair",
+    "PatchBatch",
+    "Patches",
+    "StepBatches",
+    "SuperResolutionData",
+    "augment",
+    "cache_pairs",
+    "draw",
+    "find_pairs",
+    "image_files",
+    "read_image",
+]

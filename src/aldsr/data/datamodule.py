@@ -1,0 +1,193 @@
+"""The LightningDataModule: image folders → batches, the same for any number of ranks and workers."""
+
+import os
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning import LightningDataModule
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from aldsr.data.augment import augment
+from aldsr.data.cache import CachedPair, cache_pairs
+from aldsr.data.images import DataError
+from aldsr.data.pairs import find_pairs, set_name
+from aldsr.data.patches import BenchmarkSet, ImagePair, PatchBatch, Patches
+from aldsr.data.photographs import write_photographs
+from aldsr.data.sampling import StepBatches
+from aldsr.data.synthetic import VERSION, write_pictures
+from aldsr.paths import cache_dir
+
+
+class SuperResolutionData(LightningDataModule):
+    """Patches for training and whole images for measuring.
+
+    Training batches reach the module as (lr, hr), float in [0, 1]; they travel to the device as uint8
+    and are flipped and turned there. Validation batches are `ImagePair`s with lr float and hr uint8.
+
+    Args:
+        scale: HR pixels per LR pixel.
+        train_dirs: folders to train on (see `aldsr.data.pairs` for their layout); None: aldsr's own
+            procedural pictures; empty: no training.
+        eval_dirs: folders to measure on, each one set; None: scikit-image's photographs.
+        patch_size: side of an LR patch, in pixels.
+        batch_size: patches in an optimizer step, over all ranks and micro-batches.
+        steps_per_epoch: optimizer steps in an epoch.
+        seed: of the patches (and of the procedural pictures).
+        pictures: number of procedural pictures, 384×384 each.
+        num_workers: loader processes; None: none on a CPU, where a batch costs a millisecond and
+            a process costs a core; 4 beside a GPU.
+
+    Raises (when data is prepared):
+        DataError: see `aldsr.data.cache` and `aldsr.data.pairs`.
+    """
+
+    # A set with fewer images than ranks leaves a rank without any, which is fine here.
+    allow_zero_length_dataloader_with_multiple_devices = True
+
+    def __init__(
+        self,
+        *,
+        scale: int,
+        train_dirs: Sequence[str] | None = None,
+        eval_dirs: Sequence[str] | None = None,
+        patch_size: int = 48,
+        batch_size: int = 16,
+        steps_per_epoch: int = 1000,
+        seed: int = 0,
+        pictures: int = 64,
+        num_workers: int | None = None,
+    ) -> None:
+        super().__init__()
+        self.scale = scale
+        self.train_dirs = train_dirs
+        self.eval_dirs = eval_dirs
+        self.patch_size = patch_size
+        self.batch_size = batch_size
+        self.steps_per_epoch = steps_per_epoch
+        self.seed = seed
+        self.pictures = pictures
+        self.num_workers = num_workers
+        self.cache = cache_dir()
+        self.train_pairs: list[CachedPair] = []
+        self.benchmarks: list[BenchmarkSet] = []
+
+    def prepare_data(self) -> None:
+        """Make and decode all images, once per machine."""
+        self._load()
+
+    def setup(self, stage: str) -> None:
+        if not self.benchmarks:
+            self._load()
+
+    def _load(self) -> None:
+        """Everything into the cache, and from there mapped into memory."""
+        self.benchmarks = [BenchmarkSet(set_name(folder), self._pairs(folder)) for folder in self._eval_folders()]
+        _refuse_twins([benchmark.name for benchmark in self.benchmarks])
+        pairs = [pair for folder in self._train_folders() for pair in self._pairs(folder)]
+        self.train_pairs = self._large_enough(pairs) if pairs else []
+
+    @property
+    def lr_sources(self) -> dict[str, str]:
+        """Per set, whether its LR images were "given" or "made" from HR."""
+        return {benchmark.name: benchmark.lr_source for benchmark in self.benchmarks}
+
+    def _pairs(self, folder: str | Path) -> list[CachedPair]:
+        return cache_pairs(find_pairs(folder, scale=self.scale), scale=self.scale, folder=self.cache / "images")
+
+    def _train_folders(self) -> Sequence[str | Path]:
+        if self.train_dirs is not None:
+            return self.train_dirs
+        folder = self.cache / "embedded" / f"pictures-v{VERSION}-{self.pictures}-seed{self.seed}"
+        write_pictures(folder, number=self.pictures, seed=self.seed)
+        return [folder]
+
+    def _eval_folders(self) -> Sequence[str | Path]:
+        if self.eval_dirs is not None:
+            return self.eval_dirs
+        folder = self.cache / "embedded" / "photographs"
+        write_photographs(folder)
+        return [folder]
+
+    def _large_enough(self, pairs: list[CachedPair]) -> list[CachedPair]:
+        """The images that hold a patch; the others are named in one warning."""
+        small = [pair.name for pair in pairs if min(pair.lr.shape[-2:]) < self.patch_size]
+        kept = [pair for pair in pairs if min(pair.lr.shape[-2:]) >= self.patch_size]
+        side = self.patch_size * self.scale
+        if not kept:
+            raise DataError(
+                f"data.train_dirs: none of {len(pairs)} images is as large as a patch, {side}x{side} HR pixels; "
+                f"use larger images or a smaller data.patch_size (now {self.patch_size})"
+            )
+        if small:
+            warnings.warn(
+                f"{len(small)} of {len(pairs)} training images are smaller than a patch ({side}x{side} HR pixels) "
+                f"and left out: {', '.join(small)}",
+                stacklevel=2,
+            )
+        return kept
+
+    def train_dataloader(self) -> DataLoader[PatchBatch]:
+        assert self.trainer is not None
+        if not self.train_pairs:
+            raise DataError("data.train_dirs: is empty; name at least one folder of images to train on")
+        trainer, workers = self.trainer, self._workers()
+        batches = StepBatches(
+            first_step=lambda: trainer.global_step,
+            steps_per_epoch=self.steps_per_epoch,
+            batch_size=self.batch_size,
+            rank=trainer.global_rank,
+            ranks=trainer.world_size,
+            micro_batches=trainer.accumulate_grad_batches,
+        )
+        patches = Patches(self.train_pairs, patch_size=self.patch_size, scale=self.scale, seed=self.seed)
+        return DataLoader(
+            patches,
+            batch_sampler=batches,
+            collate_fn=_as_it_is,
+            num_workers=workers,
+            pin_memory=self._on_gpu(),
+            persistent_workers=workers > 0,
+        )
+
+    def val_dataloader(self) -> list[DataLoader[ImagePair]]:
+        """One loader per set; each rank takes every world_size-th image and none twice."""
+        assert self.trainer is not None
+        rank, ranks = self.trainer.global_rank, self.trainer.world_size
+        return [
+            DataLoader(benchmark, batch_size=None, sampler=range(rank, len(benchmark), ranks))
+            for benchmark in self.benchmarks
+        ]
+
+    def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
+        if isinstance(batch, PatchBatch):
+            return unit_float(augment(batch.lr, batch.flips)), unit_float(augment(batch.hr, batch.flips))
+        return batch._replace(lr=unit_float(batch.lr))
+
+    def _on_gpu(self) -> bool:
+        assert self.trainer is not None
+        return self.trainer.strategy.root_device.type == "cuda"
+
+    def _workers(self) -> int:
+        if self.num_workers is not None:
+            return self.num_workers
+        return min(4, os.cpu_count() or 1) if self._on_gpu() else 0
+
+
+def unit_float(images: Tensor) -> Tensor:
+    """uint8 0…255 → float32 0…1."""
+    return images.to(torch.float32).div_(255)
+
+
+def _as_it_is(batch: Any) -> Any:
+    """`Patches` hands over whole batches: nothing is left to collate."""
+    return batch
+
+
+def _refuse_twins(names: Sequence[str]) -> None:
+    twins = sorted({name for name in names if names.count(name) > 1})
+    if twins:
+        raise DataError(f"data.eval_dirs: two sets are called '{twins[0]}'; results go by name, so rename a folder")

@@ -1,0 +1,316 @@
+"""Fetching and unpacking the official DIV2K archives: resumed, checked by SHA-256, never half-written."""
+
+import hashlib
+import json
+import shutil
+import stat
+import struct
+import time
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http import HTTPStatus
+from http.client import HTTPException, HTTPResponse, InvalidURL
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from urllib.error import HTTPError
+from urllib.parse import urlsplit
+from urllib.request import Request, urlopen
+
+Progress = Callable[[int, int], None]
+"""Called with the bytes that have arrived and the bytes of the whole archive."""
+
+TIMEOUT_S = 30.0
+ATTEMPTS = 4  # in a row without new data
+PAUSE_S = 1.0  # after the first failure; longer after each further one
+CHUNK = 1 << 20
+MAX_UNPACKED = 32 * 10**9  # bytes; the largest archive unpacks to about 3.5 GB
+MAX_RATIO = 20  # unpacked to packed; PNG files hardly shrink
+RETRIED = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}  # and every 5xx
+
+
+class DownloadError(Exception):
+    """A download that cannot go on; its text is one sentence for the user."""
+
+
+class _DroppedError(Exception):
+    """A connection that failed or ended early: worth another attempt."""
+
+
+@dataclass(frozen=True)
+class Archive:
+    """A file on a server, with the size in bytes and the SHA-256 that it must have."""
+
+    url: str
+    size: int
+    sha256: str
+
+    @property
+    def name(self) -> str:
+        """The file's name, the last part of the address."""
+        return PurePosixPath(urlsplit(self.url).path).name
+
+
+# Source: github.com/tensorflow/datasets, tensorflow_datasets/url_checksums/div2k.txt at commit 333639b37af6.
+# Copied from there; we have not compared them with the server's files ourselves.
+_CHECKSUMS = (
+    ("train_HR", 3530603713, "9d0b9c463f6e35b6c62cc6a930ee2224f670b34c1df841a57670f9acf0f6c335"),
+    ("train_LR_bicubic_X2", 925390592, "a53a424317575838dadce4bcd97cf7b744d6855f43740ed5f0245af3cf4bd850"),
+    ("train_LR_bicubic_X3", 427847282, "ad5c8e5507e2765823d3c2c5bd0934842efcd487c5370604c224090898b3163a"),
+    ("train_LR_bicubic_X4", 246914039, "f006b837f4eb52b82909aa01478e6d6d199eefce932179491d0c9dbb706dde3a"),
+    ("valid_HR", 448993893, "20dd31fd84d777bc1cf5d6b7654a3f569c0aec74458ae094122ad1d0489900fc"),
+    ("valid_LR_bicubic_X2", 117763600, "60eed9875c697df51204aa579e2a699e1d5215095788a097ff54dd17e2664d57"),
+    ("valid_LR_bicubic_X3", 54513392, "04b9a2ed3b4a0715d3924d3ae8514830c3328fac8d30512ce716d6f419e052a3"),
+    ("valid_LR_bicubic_X4", 31505881, "a50a5d1c4b88de4e8d300d8fb2b904c52fe93b2b298a4899697760d7cbb6d553"),
+)
+DIV2K: dict[str, Archive] = {
+    name: Archive(f"https://data.vision.ee.ethz.ch/cvl/DIV2K/DIV2K_{name}.zip", size, sha256)
+    for name, size, sha256 in _CHECKSUMS
+}
+
+
+def fetch(archive: Archive, folder: Path, *, progress: Progress | None = None) -> Path:
+    """The archive's path in `folder`, downloaded unless it is there already.
+
+    What has arrived lies in `<name>.part` until its hash is right; a later call continues from it.
+    Raises DownloadError for a server, a file or a disk that does not play along.
+    """
+    target = folder / archive.name
+    part = target.with_name(f"{target.name}.part")
+    with _disk_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        if target.exists():
+            # only checked files get this name here: a wrong one is somebody's own, so not ours to replace
+            _require_hash(archive, target, "move it away and run the command again")
+            return target
+        _require_space(archive, part)
+    _download(archive, part, progress or (lambda done, total: None))
+    with _disk_errors(folder):
+        try:
+            _require_hash(archive, part, "it was removed: run the command again to start anew")
+        except DownloadError:
+            part.unlink()
+            raise
+        return part.replace(target)
+
+
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def human_size(size: int) -> str:
+    """A number of bytes for people: 3530603713 is `3.5 GB`."""
+    for unit, factor in (("GB", 10**9), ("MB", 10**6)):
+        if size >= factor:
+            return f"{size / factor:.1f} {unit}"
+    return f"{size} bytes"
+
+
+def _download(archive: Archive, part: Path, progress: Progress) -> None:
+    """Connect until `part` is complete, or until several connections in a row have brought nothing new."""
+    if _size(part) > archive.size:
+        with _disk_errors(part):
+            part.unlink()  # cannot be the beginning of this archive
+    failures, most, reason = 0, _size(part), ""
+    while (have := _size(part)) < archive.size:
+        if failures == ATTEMPTS:
+            raise DownloadError(
+                f"{archive.url}: stopped after {human_size(have)} of {human_size(archive.size)} ({reason}); "
+                "check the connection and run the command again: it continues from there"
+            )
+        time.sleep(PAUSE_S * (2**failures - 1))
+        try:
+            _transfer(archive, part, progress)
+            reason = "the server closed the connection"
+        except _DroppedError as dropped:
+            reason = str(dropped)
+        # compared with the most so far: a server that starts over each time must not keep us here for ever
+        failures = 0 if _size(part) >= most + CHUNK else failures + 1
+        most = max(most, _size(part))
+
+
+def _transfer(archive: Archive, part: Path, progress: Progress) -> None:
+    """Append to `part` what one connection brings."""
+    have = _size(part)
+    with _connect(archive.url, have) as response:
+        # 200 in place of 206: the server ignores Range and sends the whole file, so `part` starts over
+        done = have if response.status == HTTPStatus.PARTIAL_CONTENT else 0
+        length = response.headers.get("Content-Length", "")
+        if length.isdecimal() and done + int(length) != archive.size:
+            raise _other_file(archive, f"{done + int(length)} bytes")
+        with _disk_errors(part), part.open("ab" if done else "wb") as out:
+            progress(done, archive.size)
+            for chunk in _chunks(response):
+                done += len(chunk)
+                if done > archive.size:
+                    raise _other_file(archive, f"more than {archive.size} bytes")
+                out.write(chunk)
+                progress(done, archive.size)
+
+
+def _connect(url: str, start: int) -> HTTPResponse:
+    """The server's answer for the file from byte `start` on."""
+    if urlsplit(url).scheme not in ("http", "https"):
+        raise DownloadError(f"{url}: not a web address; expected one that begins with https:// or http://")
+    headers = {"User-Agent": "aldsr"} | ({"Range": f"bytes={start}-"} if start else {})
+    try:
+        response: HTTPResponse = urlopen(Request(url, headers=headers), timeout=TIMEOUT_S)
+        return response
+    except HTTPError as error:
+        error.close()
+        answer = f"HTTP {error.code} {error.reason}"
+        if error.code >= HTTPStatus.INTERNAL_SERVER_ERROR or error.code in RETRIED:
+            raise _DroppedError(answer) from error
+        raise DownloadError(
+            f"{url}: the server answered {answer}, expected the file; check the address or use another server"
+        ) from error
+    except (ValueError, InvalidURL) as error:
+        raise DownloadError(f"{url}: not a web address ({error}); check it") from error
+    except (OSError, HTTPException) as error:
+        raise _dropped(error) from error
+
+
+def _chunks(response: HTTPResponse) -> Iterator[bytes]:
+    """The body, in whatever pieces arrive, so that nothing is lost when the connection drops."""
+    try:
+        while chunk := response.read1(CHUNK):
+            yield chunk
+    except (OSError, HTTPException) as error:
+        raise _dropped(error) from error
+
+
+def _dropped(error: Exception) -> _DroppedError:
+    cause = getattr(error, "reason", error)  # urllib wraps what the socket said
+    return _DroppedError(getattr(cause, "strerror", None) or str(cause))
+
+
+def _other_file(archive: Archive, found: str) -> DownloadError:
+    return DownloadError(
+        f"{archive.url}: the server sends {found}, expected {archive.size}; it has another file: use another server"
+    )
+
+
+def _require_hash(archive: Archive, path: Path, remedy: str) -> None:
+    found = sha256_of(path)
+    if found != archive.sha256:
+        raise DownloadError(f"{path}: found SHA-256 {found}, expected {archive.sha256}; {remedy}")
+
+
+def _require_space(archive: Archive, part: Path) -> None:
+    """Room for the rest of the archive and for its files, which are about as large."""
+    needed = max(archive.size - _size(part), 0) + archive.size
+    free = shutil.disk_usage(part.parent).free
+    if free < needed:
+        raise DownloadError(
+            f"{part.parent}: found {human_size(free)} of free space, expected {human_size(needed)} for "
+            f"{archive.name} and its files; make room or choose another folder"
+        )
+
+
+def is_extracted(name: str, sha256: str, folder: Path) -> bool:
+    """Whether `folder` holds every file, at its full size, of the archive of this file name and hash."""
+    try:
+        manifest = json.loads(_manifest(name, folder).read_text(encoding="utf-8"))
+        files = manifest["files"].items()
+        return bool(manifest["sha256"] == sha256) and all(_size(folder / file) == size for file, size in files)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return False  # absent or unreadable: unpacking again repairs it
+
+
+def extract(archive_path: Path, folder: Path, *, sha256: str | None = None) -> list[str]:
+    """Unpack a zip archive into `folder`, beside what is there; its sorted top-level names.
+
+    Files of the same name are replaced. A hidden manifest, written last, lets a finished archive be skipped
+    and one that was cut short be unpacked again. `sha256` saves hashing an archive that `fetch` has checked.
+    Raises DownloadError for an unsafe or damaged archive (`folder` is then as it was) and for a full disk.
+    """
+    staging = folder / f".{archive_path.name}.unpacking"
+    with _disk_errors(folder):
+        sha256 = sha256 or sha256_of(archive_path)
+        try:
+            with _zip_errors(archive_path), zipfile.ZipFile(archive_path) as archive:
+                members = archive.infolist()
+                _refuse_unsafe(archive_path, members)
+                names = sorted({PurePosixPath(member.filename).parts[0] for member in members})
+                if is_extracted(archive_path.name, sha256, folder):
+                    return names
+                shutil.rmtree(staging, ignore_errors=True)  # of a run that was killed
+                staging.mkdir(parents=True)
+                archive.extractall(staging)
+            _merge(staging, folder)
+            files = {member.filename: member.file_size for member in members if not member.is_dir()}
+            _write_manifest(_manifest(archive_path.name, folder), sha256, files)
+            return names
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+
+
+def _refuse_unsafe(archive_path: Path, members: Sequence[zipfile.ZipInfo]) -> None:
+    """Raise DownloadError for entries that would leave the folder, are no plain files, or expand absurdly."""
+    total = sum(member.file_size for member in members)
+    faults = [f"entry {member.filename!r} {fault}" for member in members if (fault := _fault(member))]
+    if total > min(MAX_UNPACKED, MAX_RATIO * archive_path.stat().st_size):
+        faults.append(f"it would expand to {human_size(total)}")
+    if faults:
+        raise DownloadError(
+            f"{archive_path}: refused, {faults[0]}; nothing was unpacked: delete it and get the official one"
+        )
+
+
+def _fault(member: zipfile.ZipInfo) -> str | None:
+    path = PureWindowsPath(member.filename)  # knows drives and both kinds of slash
+    if path.anchor or ".." in path.parts or not path.parts:
+        return "lies outside the folder"
+    if stat.S_IFMT(member.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):
+        return "is a link or a special file"
+    return None
+
+
+def _merge(source: Path, target: Path) -> None:
+    """Move `source` to `target`: whole where nothing is there yet, one by one into a folder that is."""
+    if source.is_dir() and target.is_dir():
+        for child in sorted(source.iterdir()):
+            _merge(child, target / child.name)
+    else:
+        source.replace(target)
+
+
+def _manifest(name: str, folder: Path) -> Path:
+    return folder / f".{name}.unpacked.json"
+
+
+def _write_manifest(path: Path, sha256: str, files: dict[str, int]) -> None:
+    draft = path.with_suffix(".tmp")
+    draft.write_text(json.dumps({"sha256": sha256, "files": files}), encoding="utf-8")
+    draft.replace(path)
+
+
+def _size(path: Path) -> int:
+    """The size of a file, 0 where there is none."""
+    return path.stat().st_size if path.is_file() else 0
+
+
+@contextmanager
+def _disk_errors(path: Path) -> Iterator[None]:
+    """Turn what the disk refuses into a sentence; network errors never pass here as OSError."""
+    try:
+        yield
+    except OSError as error:
+        raise DownloadError(
+            f"{error.filename or path}: {error.strerror or error}; expected a folder that can be written, "
+            "with room left: choose one, or make room, and run the command again"
+        ) from error
+
+
+@contextmanager
+def _zip_errors(path: Path) -> Iterator[None]:
+    """Turn the ways in which zipfile reports damage (RuntimeError: a password) into a sentence."""
+    try:
+        yield
+    except (zipfile.BadZipFile, zlib.error, struct.error, EOFError, RuntimeError, ValueError) as error:
+        raise DownloadError(
+            f"{path}: not a readable zip archive ({error}); delete it and run the command again"
+        ) from error

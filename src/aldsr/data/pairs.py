@@ -1,0 +1,74 @@
+"""Which LR file belongs to which HR file, by the folder conventions of the field.
+
+SET/HR/NAME.png              SET/LR_bicubic/X4/NAMEx4.png                  benchmarks
+DIV2K_train_HR/0001.png      DIV2K_train_LR_bicubic/X4/0001x4.png          DIV2K, Flickr2K
+SET/NAME.png                 no LR: it will be made from HR                plain images
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from aldsr.data.images import DataError, image_files
+
+
+@dataclass(frozen=True)
+class Pair:
+    """An HR file and its LR file; LR is None where it has to be made."""
+
+    name: str
+    hr: Path
+    lr: Path | None
+
+
+def set_name(folder: str | Path) -> str:
+    """What a folder's images are called in tables: `Set5`, `DIV2K_valid`."""
+    folder = Path(folder).expanduser().resolve()
+    name = folder.parent.name if folder.name == "HR" else folder.name
+    return name.removesuffix("_HR") or name
+
+
+def locate(folder: Path, scale: int) -> tuple[Path, Path | None]:
+    """The HR folder behind a set's folder and its LR folder, if there is one."""
+    hr = folder / "HR" if (folder / "HR").is_dir() else folder
+    if hr.name == "HR":
+        lr = hr.parent / "LR_bicubic" / f"X{scale}"
+    elif hr.name.endswith("_HR"):
+        lr = hr.with_name(hr.name.removesuffix("_HR") + "_LR_bicubic") / f"X{scale}"
+    else:
+        return hr, None
+    return hr, lr if lr.is_dir() else None
+
+
+def find_pairs(folder: str | Path, *, scale: int) -> list[Pair]:
+    """The pairs of a set, by name.
+
+    Raises:
+        DataError: if the folder is missing or empty, an HR image has no LR image or the reverse, or two
+            files share a name.
+    """
+    hr_folder, lr_folder = locate(Path(folder).expanduser(), scale)
+    hr_files = _by_stem(image_files(hr_folder))
+    if lr_folder is None:
+        return [Pair(stem, path, None) for stem, path in hr_files.items()]
+    lr_files = {stem.removesuffix(f"x{scale}"): path for stem, path in _by_stem(image_files(lr_folder)).items()}
+    if missing := sorted(hr_files.keys() - lr_files.keys()):
+        raise DataError(
+            f"{lr_folder}: {_some(missing)} of {hr_folder} have no LR image here; expected "
+            f"'{missing[0]}x{scale}.png'; add them, or move the LR folder away to have LR made from HR"
+        )
+    if extra := sorted(lr_files.keys() - hr_files.keys()):
+        raise DataError(f"{hr_folder}: {_some(extra)} of {lr_folder} have no HR image here; add or remove them")
+    return [Pair(stem, path, lr_files[stem]) for stem, path in hr_files.items()]
+
+
+def _by_stem(files: list[Path]) -> dict[str, Path]:
+    stems: dict[str, Path] = {}
+    for file in files:
+        if (other := stems.setdefault(file.stem, file)) is not file:
+            raise DataError(f"{file}: has the same name as {other.name}; give every image a name of its own")
+    return stems
+
+
+def _some(names: list[str]) -> str:
+    shown = ", ".join(f"'{name}'" for name in names[:3])
+    return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more"

@@ -1,0 +1,87 @@
+"""Data sets for a DataLoader: training patches by sample number, and whole images of a benchmark set."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from aldsr.data.cache import CachedPair
+from aldsr.data.sampling import draw
+
+
+class PatchBatch(NamedTuple):
+    """Training patches, uint8, not yet flipped: `lr` `Tensor[B, 3, p, p]`, `hr` `Tensor[B, 3, sp, sp]`."""
+
+    lr: Tensor
+    hr: Tensor
+    flips: Tensor  # Tensor[B, 3], bool
+
+
+class ImagePair(NamedTuple):
+    """One image of a benchmark set, uint8: `lr` `Tensor[1, 3, H, W]`, `hr` `Tensor[1, 3, sH, sW]`."""
+
+    lr: Tensor
+    hr: Tensor
+    number: int  # its place in the set
+
+
+class Patches(Dataset[PatchBatch]):
+    """Training patches: batch `numbers` is a pure function of (seed, numbers).
+
+    Args:
+        pairs: the images; none smaller than the patch.
+        patch_size: side of the LR patch, in pixels.
+        scale: HR pixels per LR pixel.
+        seed: of the sequence.
+    """
+
+    def __init__(self, pairs: Sequence[CachedPair], *, patch_size: int, scale: int, seed: int) -> None:
+        self.pairs = pairs
+        self.patch_size = patch_size
+        self.scale = scale
+        self.seed = seed
+
+    def __getitems__(self, numbers: Sequence[int]) -> PatchBatch:
+        p, s = self.patch_size, self.scale
+        batch = PatchBatch(
+            torch.empty(len(numbers), 3, p, p, dtype=torch.uint8),
+            torch.empty(len(numbers), 3, s * p, s * p, dtype=torch.uint8),
+            torch.empty(len(numbers), 3, dtype=torch.bool),
+        )
+        for place, n in enumerate(numbers):
+            choice = draw(self.seed, n, len(self.pairs))
+            pair = self.pairs[choice.image]
+            y, x = choice.corner(pair.lr.shape[-2], pair.lr.shape[-1], p)
+            batch.lr[place] = pair.lr[:, y : y + p, x : x + p]
+            batch.hr[place] = pair.hr[:, s * y : s * (y + p), s * x : s * (x + p)]
+            batch.flips[place] = torch.tensor(choice.flips)
+        return batch
+
+    def __getitem__(self, number: int) -> PatchBatch:
+        return self.__getitems__([number])
+
+
+class BenchmarkSet(Dataset[ImagePair]):
+    """Whole images for measuring, one at a time, since their sizes differ."""
+
+    def __init__(self, name: str, pairs: Sequence[CachedPair]) -> None:
+        self.name = name
+        self.pairs = pairs
+
+    @property
+    def lr_source(self) -> str:
+        """Where LR comes from: "given" beside HR, or "made" from HR."""
+        return "made" if any(pair.lr_made for pair in self.pairs) else "given"
+
+    @property
+    def image_names(self) -> list[str]:
+        return [pair.name for pair in self.pairs]
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def __getitem__(self, index: int) -> ImagePair:
+        pair = self.pairs[index]
+        return ImagePair(pair.lr[None], pair.hr[None], index)

@@ -1,0 +1,95 @@
+"""Stateless sampling: training patch number n is a pure function of (seed, n).
+
+So the sequence of patches depends neither on the number of workers, ranks or micro-batches nor on
+where a run was interrupted, and every network of a study sees the same data. Random bits come from
+Philox (Salmon et al., SC 2011), a counter-based generator: block n of the stream is computed directly.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from torch.utils.data import Sampler
+
+SHUFFLES = 1 << 64  # sets the streams that order the images apart from those that cut the patches
+
+
+@dataclass(frozen=True)
+class Draw:
+    """What training patch n is: which image, where in it (both in [0, 1)), and how it is turned."""
+
+    image: int
+    top: float
+    left: float
+    flips: tuple[bool, bool, bool]  # horizontal, vertical, rotation by 90°
+
+    def corner(self, height: int, width: int, patch: int) -> tuple[int, int]:
+        """The patch's top left pixel in an image of this size."""
+        return int(self.top * (height - patch + 1)), int(self.left * (width - patch + 1))
+
+
+def draw(seed: int, n: int, images: int) -> Draw:
+    """Training patch n. Each pass over the images takes every image once, in an order of its own."""
+    top, left, bits, _ = np.random.Philox(key=seed, counter=n).random_raw(4).tolist()
+    image = _order(seed, n // images, images)[n % images]
+    flips = (bool(bits >> 63), bool(bits >> 62 & 1), bool(bits >> 61 & 1))
+    return Draw(image, (top >> 11) * 2.0**-53, (left >> 11) * 2.0**-53, flips)
+
+
+@lru_cache(maxsize=8)
+def _order(seed: int, number: int, images: int) -> list[int]:
+    """The order of the images in pass `number`."""
+    key = np.random.Philox(key=seed + SHUFFLES, counter=number << 64).random_raw(images)
+    return np.argsort(key, kind="stable").tolist()
+
+
+class StepBatches(Sampler[list[int]]):
+    """The sample numbers of this rank's (micro-)batches, from the current step to the epoch's end.
+
+    Args:
+        first_step: tells the number of optimizer steps done; asked at the start of every epoch, so that
+            a run resumed in the middle of an epoch goes on where it was.
+        steps_per_epoch: optimizer steps in an epoch.
+        batch_size: samples in an optimizer step, over all ranks and micro-batches.
+        rank, ranks: which share of every batch is this process's.
+        micro_batches: parts in which this rank's share is computed.
+
+    Raises:
+        ValueError: if the batch cannot be divided evenly.
+    """
+
+    def __init__(
+        self,
+        *,
+        first_step: Callable[[], int],
+        steps_per_epoch: int,
+        batch_size: int,
+        rank: int = 0,
+        ranks: int = 1,
+        micro_batches: int = 1,
+    ) -> None:
+        if batch_size % (ranks * micro_batches):
+            raise ValueError(
+                f"data.batch_size={batch_size} cannot be divided among {ranks} ranks × {micro_batches} "
+                f"micro-batches; choose a multiple of {ranks * micro_batches}"
+            )
+        self.first_step = first_step
+        self.steps_per_epoch = steps_per_epoch
+        self.batch_size = batch_size
+        self.rank = rank
+        self.ranks = ranks
+        self.micro_batches = micro_batches
+
+    def __len__(self) -> int:
+        return self.steps_per_epoch * self.micro_batches
+
+    def __iter__(self) -> Iterator[list[int]]:
+        first = self.first_step()
+        end = (first // self.steps_per_epoch + 1) * self.steps_per_epoch
+        share = self.batch_size // self.ranks
+        micro = share // self.micro_batches
+        for step in range(first, end):
+            start = step * self.batch_size + self.rank * share
+            for part in range(start, start + share, micro):
+                yield list(range(part, part + micro))

@@ -1,0 +1,59 @@
+"""Bicubic upscaling as one fixed convolution.
+
+Every output pixel of an integer upscale sees 4 of the 5 nearest source pixels along each axis, with
+weights that depend only on its phase: a depthwise 5×5 convolution with scale² outputs per channel,
+then PixelShuffle. Kernel: Keys (1981) with a = −0.5 and symmetric borders, as MATLAB's `imresize`.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+TAPS = 5  # source pixels -2 … +2 around the one that an output pixel lies in
+
+
+def cubic(x: Tensor) -> Tensor:
+    """Keys' cubic convolution kernel, a = −0.5 (IEEE TASSP 29(6), 1981, eq. 15)."""
+    x = x.abs()
+    near = 1.5 * x**3 - 2.5 * x**2 + 1
+    far = -0.5 * x**3 + 2.5 * x**2 - 4 * x + 2
+    return torch.where(x <= 1, near, torch.where(x < 2, far, torch.zeros_like(x)))
+
+
+def phase_kernels(scale: int) -> Tensor:
+    """The scale² kernels of an upscale, in PixelShuffle's order. `Tensor[scale², 1, 5, 5]`."""
+    centres = (torch.arange(scale, dtype=torch.float64) + 0.5) / scale - 0.5
+    taps = torch.arange(TAPS, dtype=torch.float64) - TAPS // 2
+    rows = cubic(centres[:, None] - taps)
+    return torch.einsum("yi,xj->yxij", rows, rows).reshape(scale**2, 1, TAPS, TAPS).float()
+
+
+def mirrored(size: int, margin: int, device: torch.device) -> Tensor:
+    """Indices that pad an axis symmetrically (the edge pixel repeated), also beyond one period."""
+    index = torch.arange(-margin, size + margin, device=device) % (2 * size)
+    return torch.minimum(index, 2 * size - 1 - index)
+
+
+class BicubicUpscale(nn.Module):
+    """Bicubic upscaling by an integer, without parameters. `Tensor[B, C, H, W]` → `Tensor[B, C, sH, sW]`.
+
+    Equals MATLAB's `imresize` to float rounding. Always computed in float32 or finer, since rounding
+    the picture itself to bf16 would cost more than any network gains.
+    """
+
+    kernels: Tensor
+
+    def __init__(self, *, scale: int) -> None:
+        super().__init__()
+        self.scale = scale
+        # Not persistent: a constant, and weights files must not depend on whether it is there.
+        self.register_buffer("kernels", phase_kernels(scale), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        with torch.autocast(x.device.type, enabled=False):
+            x = x.to(torch.promote_types(x.dtype, torch.float32))
+            channels, height, width = x.shape[-3:]
+            padded = x.index_select(-2, mirrored(height, TAPS // 2, x.device))
+            padded = padded.index_select(-1, mirrored(width, TAPS // 2, x.device))
+            kernels = self.kernels.to(x.dtype).repeat(channels, 1, 1, 1)
+            return F.pixel_shuffle(F.conv2d(padded, kernels, groups=channels), self.scale)

@@ -1,0 +1,123 @@
+"""The four convolution blocks of ALDNet, each a drop-in for "conv 3×3 → ReLU".
+
+Hwang, Yu, Jung, Kim: Attention-aware Linear Depthwise Convolution for Single Image Super-Resolution.
+
+    standard   conv k×k ────────────────────────────────→ ReLU     RDN (Zhang et al., CVPR 2018)
+    DW         depthwise k×k → ReLU ─────→ pointwise 1×1 → ReLU     Fig. 1(a), without batch norm
+    LDW        depthwise k×k ────────────→ pointwise 1×1 → ReLU     Fig. 1(b)
+    ALD        depthwise k×k → × (1 + r) → pointwise 1×1 → ReLU     Fig. 2, eqs. 3–6
+
+A block takes `Tensor[B, in_channels, H, W]` to `Tensor[B, out_channels, H, W]` and is made by
+`block(in_channels, out_channels)`; further options are bound beforehand with `functools.partial`.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from aldsr.nn.descriptors import Descriptor, determinant
+
+ConvBlock = Callable[[int, int], nn.Module]
+
+
+def depthwise(channels: int, kernel_size: int) -> nn.Conv2d:
+    """One k×k filter per channel, biased; the picture keeps its size."""
+    if kernel_size < 1 or kernel_size % 2 == 0:
+        raise ValueError(f"kernel_size must be odd and positive to keep the picture's size, got {kernel_size}")
+    return nn.Conv2d(channels, channels, kernel_size, padding=kernel_size // 2, groups=channels)
+
+
+class StandardBlock(nn.Sequential):
+    """Dense k×k convolution, then ReLU: the block of RDN itself."""
+
+    def __init__(self, in_channels: int, out_channels: int, *, kernel_size: int = 3) -> None:
+        conv = nn.Conv2d(in_channels, out_channels, kernel_size, padding=kernel_size // 2)
+        super().__init__(conv, nn.ReLU(inplace=True))
+
+
+class DWBlock(nn.Sequential):
+    """Depthwise separable convolution with the "hasty ReLU" between its two halves (Fig. 1(a))."""
+
+    def __init__(self, in_channels: int, out_channels: int, *, kernel_size: int = 3) -> None:
+        super().__init__(
+            depthwise(in_channels, kernel_size),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(in_channels, out_channels, 1),
+            nn.ReLU(inplace=True),
+        )
+
+
+class LDWBlock(nn.Sequential):
+    """Linear depthwise convolution: DW without the hasty ReLU (Fig. 1(b))."""
+
+    def __init__(self, in_channels: int, out_channels: int, *, kernel_size: int = 3) -> None:
+        super().__init__(
+            depthwise(in_channels, kernel_size),
+            nn.Conv2d(in_channels, out_channels, 1),
+            nn.ReLU(inplace=True),
+        )
+
+
+class FilterAttention(nn.Module):
+    """Attention of a depthwise layer, computed from its filters alone (Fig. 3, eq. 3).
+
+    r = σ(W_I · ReLU(W_D · z + b_D) + b_I) with z the descriptor of each filter; r does not depend on
+    the picture. `Tensor[C, 1, k, k]` → `Tensor[C]`, each value in (0, 1).
+
+    Args:
+        channels: C, the number of filters.
+        reduction: C over the hidden width, which is at least 1. The paper does not state it; 32 is
+            what its Table IV implies (52,224 weights more per RDB than LDW).
+        descriptor: what becomes of each k×k filter.
+    """
+
+    def __init__(self, channels: int, *, reduction: int, descriptor: Descriptor) -> None:
+        super().__init__()
+        if reduction < 1:
+            raise ValueError(f"reduction must be at least 1, got {reduction}")
+        hidden = max(1, channels // reduction)
+        self.descriptor = descriptor
+        self.squeeze = nn.Linear(channels, hidden)  # W_D, b_D
+        self.excite = nn.Linear(hidden, channels)  # W_I, b_I
+
+    def forward(self, filters: Tensor) -> Tensor:
+        # A few hundred numbers: rounding them to bf16 would cost accuracy and save nothing.
+        with torch.autocast(filters.device.type, enabled=False):
+            z = self.descriptor(filters.squeeze(1))
+            return self.excite(F.relu(self.squeeze(z))).sigmoid()
+
+
+class ALDBlock(nn.Module):
+    """Attention-aware linear depthwise convolution (Fig. 2, eqs. 3–6).
+
+    Eqs. 4–6 scale feature map c by (1 + r_c). Because r depends on the filters only, scaling filter
+    and bias c by (1 + r_c) gives the same output and the same gradients, and no attention-scaled
+    feature map is ever computed or kept for the backward pass.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        *,
+        kernel_size: int = 3,
+        reduction: int = 32,
+        descriptor: Descriptor = determinant,
+    ) -> None:
+        super().__init__()
+        self.depthwise = depthwise(in_channels, kernel_size)
+        self.attention = FilterAttention(in_channels, reduction=reduction, descriptor=descriptor)
+        self.pointwise = nn.Conv2d(in_channels, out_channels, 1)
+
+    def scaled_depthwise(self) -> tuple[Tensor, Tensor]:
+        """Weights `Tensor[C, 1, k, k]` and bias `Tensor[C]` of the depthwise layer, times (1 + r)."""
+        scale = 1 + self.attention(self.depthwise.weight)
+        assert self.depthwise.bias is not None
+        return self.depthwise.weight * scale.view(-1, 1, 1, 1), self.depthwise.bias * scale
+
+    def forward(self, x: Tensor) -> Tensor:
+        weight, bias = self.scaled_depthwise()
+        features = F.conv2d(x, weight, bias, padding=weight.shape[-1] // 2, groups=weight.shape[0])
+        return F.relu(self.pointwise(features), inplace=True)

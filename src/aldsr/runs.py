@@ -1,0 +1,132 @@
+"""A run from outside: settling what its options leave open, its folder, its first and last words."""
+
+import inspect
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+from rich.console import Console
+
+from aldsr.cli import UsageError
+from aldsr.data import SuperResolutionData
+from aldsr.measure import scores_table
+from aldsr.nn.weights import label, lookup
+from aldsr.study import job_name, open_folder, run_name, swept_keys
+from aldsr.training import settle
+from aldsr.training.wandblog import wandb_mode
+
+QUICK_STEPS = 1400  # of the quick start: about two minutes and a half on two CPU cores
+
+
+def settled(config: DictConfig) -> dict[str, Any]:
+    """The configuration of one training run as plain data, with nothing left "auto" or to be guessed.
+
+    Raises:
+        UsageError, DeviceError, NetworkError: for options that cannot be met.
+    """
+    hydra = HydraConfig.get()
+    choices, overrides = hydra.runtime.choices, list(hydra.overrides.task)
+    config.name = config.name or run_name(choices, config.scale)
+    if hydra.mode == RunMode.MULTIRUN:
+        swept = swept_keys(sys.argv[1:], hydra.sweeper.params or ())
+        config.name = job_name(overrides, swept)
+        config.run_dir = str(Path(config.run_dir or f"runs/{config.study}") / config.name)
+    config.run_dir = str(config.run_dir or f"runs/{config.name}")
+    run: dict[str, Any] = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)  # type: ignore[assignment]
+    run["quick"] = (choices.get("experiment"), choices["data"], choices["size"]) == (None, "embedded", "small")
+    settle_trainer(run["trainer"])
+    _leave_out_foreign_options(run["model"], overrides)
+    if run["ckpt_path"] == "last":
+        run["ckpt_path"] = str(Path(run["run_dir"]) / "checkpoints" / "last.ckpt")
+    return run
+
+
+def settle_trainer(trainer: dict[str, Any]) -> None:
+    """Replace every "auto" and null of Lightning's options by what holds on this machine."""
+    asked = {key: trainer[key] for key in ("accelerator", "devices", "precision", "strategy")}
+    devices = settle(**asked)
+    trainer.update(accelerator=devices.accelerator, devices=devices.devices, precision=devices.precision)
+    # Without this rule an explicit limit would meet the quick start's, and the smaller would win unsaid.
+    if trainer["max_steps"] is None:
+        trainer["max_steps"] = -1 if trainer["max_epochs"] is not None else QUICK_STEPS
+    if trainer["max_epochs"] is None:
+        trainer["max_epochs"] = -1
+
+
+def _leave_out_foreign_options(model: dict[str, Any], overrides: list[str]) -> None:
+    """Let `model.conv._target_=mypackage.MyBlock` stand alone.
+
+    What the chosen model's own block takes (ALD: reduction, descriptor) is left out where the user's
+    block does not take it, unless the user typed it.
+    """
+    conv = model.get("conv", {})
+    if "_target_" not in conv or conv["_target_"].startswith("aldsr."):
+        return
+    accepted = inspect.signature(lookup(conv["_target_"], trusted=None)).parameters
+    for option in ("reduction", "descriptor"):
+        typed = any(override.startswith(f"model.conv.{option}") for override in overrides)
+        if option in conv and option not in accepted and not typed:
+            del conv[option]
+
+
+def open_run(run: dict[str, Any], *, goes_on: bool) -> None:
+    """Make the run's folder and write its config.yaml.
+
+    Raises:
+        UsageError: if the folder cannot be written.
+    """
+    folder = Path(run["run_dir"])
+    try:
+        if moved := open_folder(folder, goes_on=goes_on):
+            Console().print(f"{folder} held an earlier run, which is now {moved}", highlight=False, soft_wrap=True)
+        OmegaConf.save(OmegaConf.create(run), folder / "config.yaml")
+    except OSError as error:
+        reason = error.strerror or error
+        raise UsageError(f"run_dir={folder}: cannot be written ({reason}); choose another folder") from error
+
+
+def introduce(run: dict[str, Any], data: SuperResolutionData, parameters: int) -> None:
+    """The first lines: what is trained on what, where, for how long."""
+    trainer, patch = run["trainer"], data.patch_size
+    steps = trainer["max_steps"] if trainer["max_steps"] > 0 else trainer["max_epochs"] * data.steps_per_epoch
+    device = "GPU" if trainer["accelerator"] in ("gpu", "cuda") else "CPU"
+    cores = f", {os.cpu_count()} cores" if device == "CPU" else f", {torch.cuda.get_device_name()}"
+    ranks = f"{trainer['devices']} × " if trainer["devices"] > 1 else ""
+    sets = ", ".join(f"{benchmark.name} ({len(benchmark)})" for benchmark in data.benchmarks)
+    lines = [
+        f"[bold]{label(run['model'])}[/bold] {run['name']}: {parameters:,} parameters, x{run['scale']}",
+        f"trains   {steps:,} steps of {data.batch_size} patches, {patch}x{patch} LR, from {len(data.train_pairs)} images",
+        f"measures {sets}",
+        f"on       {ranks}{device}{cores}, {trainer['precision']}",
+        f"writes   {run['run_dir']}",
+    ]
+    if run["quick"]:
+        lines.append(
+            "This is the quick start: about three minutes on two CPU cores. The paper's own protocol (full size, "
+            "DIV2K, 300 epochs): experiment=paper"
+        )
+    Console().print("\n".join(lines), highlight=False, soft_wrap=True)
+
+
+def conclude(run_dir: str | Path) -> None:
+    """The last lines: the scores, where everything lies, and what to do next."""
+    folder, console = Path(run_dir), Console()
+    results = json.loads((folder / "results.json").read_text())
+    console.print(scores_table(results))
+    lines = [f"results   {folder / 'results.json'}", f"pictures  {folder / 'pictures'}"]
+    checkpoint = folder / "checkpoints" / "last.ckpt"
+    if checkpoint.is_file():
+        lines += [f"weights   {checkpoint}", f"log       {folder / 'log.csv'}"]
+        if (folder / "wandb").is_dir() and wandb_mode() == "offline":
+            lines.append(f"W&B       kept offline; upload it with: wandb sync {folder}/wandb/offline-run-*")
+        lines.append(
+            f"Next      python -m aldsr.evaluate ckpt_path={checkpoint} data=folder 'data.eval_dirs=[DIR]' "
+            "measures it on your own images"
+        )
+    console.print("\n".join(lines), highlight=False, soft_wrap=True)

@@ -1,0 +1,58 @@
+"""One job in one process, or in one process per device.
+
+Lightning's own launcher starts the other ranks by running the command line again, so that under a Hydra
+multirun every child rank would run the whole sweep again. Here torchelastic starts them, as `torchrun`
+does: ranks get the finished configuration and never see Hydra; when one fails, the others are
+stopped and the job alone fails.
+"""
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+from torch.distributed.launcher.api import LaunchConfig, elastic_launch
+
+
+class RankError(RuntimeError):
+    """A rank failed; what it said is in the message."""
+
+
+def launch(work: Callable[[dict[str, Any]], None], config: dict[str, Any], *, ranks: int, share_cpu: bool) -> None:
+    """Run `work(config)`, in this process if there is one rank, else in `ranks` processes of this machine.
+
+    Args:
+        work: a function at the top level of a module.
+        config: plain data.
+        ranks: number of processes.
+        share_cpu: divide the cores among the ranks, for training on a CPU.
+
+    Raises:
+        RankError: if a rank failed. With one rank, whatever `work` raises.
+    """
+    if ranks == 1:
+        work(config)
+        return
+    threads = max(1, (os.cpu_count() or 1) // ranks) if share_cpu else 0
+    settings = LaunchConfig(
+        min_nodes=1,
+        max_nodes=1,
+        nproc_per_node=ranks,
+        rdzv_backend="c10d",
+        rdzv_endpoint="localhost:0",
+        start_method="spawn",
+        max_restarts=0,
+        monitor_interval=0.5,
+    )
+    try:
+        elastic_launch(settings, _rank)(work, config, threads)
+    except ChildFailedError as error:
+        rank, failure = error.get_first_failure()
+        raise RankError(f"rank {rank} failed: {failure.message}") from error
+
+
+def _rank(work: Callable[[dict[str, Any]], None], config: dict[str, Any], threads: int) -> None:
+    if threads:
+        torch.set_num_threads(threads)
+    work(config)

@@ -1,0 +1,33 @@
+"""Names of runs: made from what was chosen, readable, the same every time."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+
+
+def run_name(choices: Mapping[str, str], scale: int) -> str:
+    """`ald_rdn-det-small-x4`; the descriptor only where there is one to choose."""
+    descriptor = [choices["descriptor"]] if choices["model"] == "ald_rdn" else []
+    return "-".join([choices["model"], *descriptor, choices["size"], f"x{scale}"])
+
+
+def swept_keys(arguments: Sequence[str], params: Iterable[str] = ()) -> set[str]:
+    """The keys that a multirun varies, from its command line (`seed=1,2`) and `hydra.sweeper.params`."""
+    parser = OverridesParser.create()
+    overrides = parser.parse_overrides([a for a in arguments if "=" in a and not a.startswith("-")])
+    return {o.key_or_group for o in overrides if o.is_sweep_override()} | set(params)
+
+
+def job_name(overrides: Sequence[str], swept: set[str]) -> str:
+    """A job's folder from the values it was given: `model=ldw_rdn seed=2` → `ldw_rdn-seed2`.
+
+    A choice of a group goes by its value alone, an option by its last name and value.
+    """
+    parts = []
+    for override in OverridesParser.create().parse_overrides(list(overrides)):
+        key, value = override.key_or_group, str(override.get_value_element_as_str())
+        if key in swept:
+            chosen = "." not in key and re.match(r"[A-Za-z_]", value)
+            parts.append(value if chosen else key.rpartition(".")[2] + value)
+    return re.sub(r"[^\w.+-]+", "-", "-".join(parts)).strip("-") or "job"

@@ -1,0 +1,110 @@
+"""`python -m aldsr.train`: train one network, or with `-m` sweep over many; see --help."""
+
+import logging
+import time
+from pathlib import Path
+from typing import Any
+
+from hydra.utils import instantiate
+from lightning import Callback, Trainer, seed_everything
+from lightning.pytorch.callbacks import EMAWeightAveraging, LearningRateMonitor, ModelCheckpoint
+from lightning.pytorch.loggers import Logger
+from omegaconf import DictConfig
+
+from aldsr.cli import command
+from aldsr.measure import count_parameters, summarise, write_results
+from aldsr.nn import BicubicUpscale
+from aldsr.nn.weights import build, check_network, check_resumable, label
+from aldsr.runs import conclude, introduce, open_run, settled
+from aldsr.study import launch
+from aldsr.training import (
+    TRAINER_OPTIONS,
+    ComparisonPictures,
+    CsvLog,
+    LongRunNotice,
+    SuperResolution,
+    TrainingProgress,
+    score,
+)
+
+
+@command("train")
+def train(config: DictConfig) -> None:
+    """Settle what is open, check what can be wrong, then fit: here, or in one process per device."""
+    run = settled(config)
+    network = build(run["model"], trusted=None)
+    check_network(network, run["scale"])
+    if run["ckpt_path"]:
+        check_resumable(run["ckpt_path"], network, run["model"])
+    data = instantiate(run["data"])
+    data.prepare_data()
+    open_run(run, goes_on=bool(run["ckpt_path"]))
+    introduce(run, data, count_parameters(network))
+    launch(fit, run, ranks=run["trainer"]["devices"], share_cpu=run["trainer"]["accelerator"] == "cpu")
+    conclude(run["run_dir"])
+
+
+def fit(run: dict[str, Any]) -> None:
+    """What every rank does: train, measure, and leave results.json."""
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    seed_everything(run["seed"], verbose=False)
+    data = instantiate(run["data"])
+    network = build(run["model"], trusted=None)
+    module = SuperResolution(
+        network=network,
+        description=run["model"],
+        optimizer=instantiate(run["optimizer"]),
+        schedule=instantiate(run["schedule"]),
+    )
+    trainer: Trainer = instantiate(
+        run["trainer"],
+        callbacks=callbacks(run),
+        logger=loggers(run),
+        default_root_dir=run["run_dir"],
+        **TRAINER_OPTIONS,
+    )
+    started = time.monotonic()
+    try:
+        trainer.fit(module, datamodule=data, ckpt_path=run["ckpt_path"], weights_only=True)
+        seconds = round(time.monotonic() - started, 1)
+        trainer.save_checkpoint(Path(run["run_dir"]) / "checkpoints" / "last.ckpt")
+        trainer.validate(module, datamodule=data, verbose=False)
+    finally:
+        for logger in trainer.loggers:
+            logger.finalize("success" if trainer.state.finished else "failed")
+    bicubic = score(BicubicUpscale(scale=run["scale"]), data, run["trainer"])
+    if trainer.is_global_zero:
+        results = summarise(
+            run["model"],
+            module.scores,
+            bicubic=bicubic,
+            lr_sources=data.lr_sources,
+            parameters=count_parameters(network),
+        )
+        results["training"] = {"steps": trainer.global_step, "seconds": seconds, "ranks": trainer.world_size}
+        write_results(Path(run["run_dir"]) / "results.json", results)
+
+
+def callbacks(run: dict[str, Any]) -> list[Callback]:
+    """Checkpoints, progress, pictures, and the moving average if there is to be one."""
+    folder = Path(run["run_dir"])
+    checkpoints = ModelCheckpoint(
+        dirpath=folder / "checkpoints",
+        filename="last",
+        every_n_train_steps=run["checkpoint_every"],
+        enable_version_counter=False,
+    )
+    pictures = ComparisonPictures(folder=folder / "pictures", name=label(run["model"]), per_set=run["pictures"])
+    average = [EMAWeightAveraging(decay=run["ema"])] if run["ema"] else []
+    return [checkpoints, *average, LearningRateMonitor("step"), TrainingProgress(), LongRunNotice(), pictures]
+
+
+def loggers(run: dict[str, Any]) -> list[Logger]:
+    """log.csv always, and beside it the logger that was chosen."""
+    chosen: Logger = instantiate(run["logger"])
+    chosen.log_hyperparams(run)
+    return [chosen] if isinstance(chosen, CsvLog) else [CsvLog(Path(run["run_dir"]) / "log.csv"), chosen]
+
+
+if __name__ == "__main__":
+    train()

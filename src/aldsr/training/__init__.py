@@ -1,0 +1,27 @@
+"""The LightningModule and its callbacks."""
+
+from aldsr.training.csvlog import CsvLog
+from aldsr.training.devices import DeviceError, Devices, settle
+from aldsr.training.module import NonFiniteError, SuperResolution
+from aldsr.training.pictures import ComparisonPictures
+from aldsr.training.progress import LongRunNotice, TrainingProgress
+from aldsr.training.schedules import cosine, halved
+from aldsr.training.scoring import TRAINER_OPTIONS, score
+from aldsr.training.wandblog import wandb_log
+
+__all__ = [
+    "TRAINER_OPTIONS",
+    "ComparisonPictures",
+    "CsvLog",
+    "DeviceError",
+    "Devices",
+    "LongRunNotice",
+    "NonFiniteError",
+    "SuperResolution",
+    "TrainingProgress",
+    "cosine",
+    "halved",
+    "score",
+    "settle",
+    "wandb_log",
+]

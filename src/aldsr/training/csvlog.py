@@ -1,0 +1,59 @@
+"""A CSV log that survives interruption: one row per step, written whole or not at all."""
+
+import csv
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch.loggers.logger import Logger, rank_zero_experiment
+from lightning.pytorch.utilities.rank_zero import rank_zero_only
+
+
+class CsvLog(Logger):
+    """Logs metrics to one CSV file.
+
+    A step logged again after a resume replaces its row, so every step stands there once.
+
+    Args:
+        path: the file; its rows are kept when it exists.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        super().__init__()
+        self.path = Path(path)
+        self.rows: dict[int, dict[str, Any]] = {}
+        if self.path.is_file():
+            with self.path.open(newline="") as file:
+                self.rows = {int(row["step"]): row for row in csv.DictReader(file)}
+
+    @property
+    def name(self) -> str:
+        return "csv"
+
+    @property
+    def version(self) -> str:
+        return ""
+
+    @property
+    @rank_zero_experiment
+    def experiment(self) -> "CsvLog":
+        return self
+
+    @rank_zero_only
+    def log_hyperparams(self, params: dict[str, Any] | Namespace, *args: Any, **kwargs: Any) -> None:
+        """The run's config.yaml holds them."""
+
+    @rank_zero_only
+    def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
+        row = self.rows.setdefault(step or 0, {"step": step or 0})
+        row.update(metrics)
+
+    @rank_zero_only
+    def save(self) -> None:
+        columns = dict.fromkeys(column for row in self.rows.values() for column in row)
+        passing = self.path.with_suffix(".csv.part")
+        with passing.open("w", newline="") as file:
+            writer = csv.DictWriter(file, list(columns))
+            writer.writeheader()
+            writer.writerows(row for _, row in sorted(self.rows.items()))
+        passing.replace(self.path)

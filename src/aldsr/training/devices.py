@@ -1,0 +1,57 @@
+"""Which devices a run uses and in which precision, settled before anything starts."""
+
+from dataclasses import dataclass
+
+import torch
+
+
+class DeviceError(ValueError):
+    """Devices that this machine does not have, with a sentence for the user."""
+
+
+@dataclass(frozen=True)
+class Devices:
+    """Lightning's `accelerator`, `devices` and `precision`, none of them "auto" any more."""
+
+    accelerator: str
+    devices: int
+    precision: str
+
+
+def settle(*, accelerator: str, devices: int | str, precision: str, strategy: str) -> Devices:
+    """Turn "auto" into what is there.
+
+    accelerator "auto" is the GPU if there is one. devices "auto" is one; with a DDP strategy, all GPUs, or
+    two processes on a CPU. precision "auto" is `best_precision`.
+
+    Raises:
+        DeviceError: if more devices are asked for than there are.
+    """
+    gpus = torch.cuda.device_count()
+    if accelerator == "auto":
+        accelerator = "gpu" if gpus else "cpu"
+    on_gpu = accelerator in ("gpu", "cuda")
+    if devices in ("auto", -1, "-1"):
+        distributed = strategy.startswith("ddp")
+        devices = (max(gpus, 1) if on_gpu else 2) if distributed else 1
+    if not str(devices).isdigit() or int(devices) < 1:
+        raise DeviceError(f"trainer.devices={devices}: expected a number of devices from 1 up, or auto")
+    if on_gpu and int(devices) > gpus:
+        instead = f"trainer.devices={gpus}" if gpus else "trainer=cpu"
+        raise DeviceError(f"trainer.devices={devices}: this machine has {gpus} usable NVIDIA GPUs; use {instead}")
+    if precision == "auto":
+        precision = best_precision(accelerator)
+    return Devices(accelerator, int(devices), precision)
+
+
+def best_precision(accelerator: str) -> str:
+    """Lightning's name of the precision for training on "cpu", "gpu" or "cuda".
+
+    bf16 where the device computes in it natively: NVIDIA from Ampere on, and CPUs with AVX512-BF16 or
+    AMX. Elsewhere, where bf16 is emulated and slower, fp32. Measuring is always done in fp32.
+    """
+    if accelerator in ("gpu", "cuda"):
+        native = torch.cuda.is_available() and torch.cuda.get_device_capability() >= (8, 0)
+    else:
+        native = accelerator == "cpu" and (torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+    return "bf16-mixed" if native else "32-true"

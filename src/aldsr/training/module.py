@@ -1,0 +1,112 @@
+"""The LightningModule: any network, L1, Adam, and validation by the exact protocol."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import torch
+from lightning import LightningModule
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.optim import Optimizer
+
+from aldsr.imaging import ImageScores, quantise
+from aldsr.training.schedules import Schedule
+
+
+class NonFiniteError(ArithmeticError):
+    """The loss or the weights became NaN or infinite; what to do about it is in the message."""
+
+
+class SuperResolution(LightningModule):
+    """Trains and measures a super-resolution network.
+
+    Args:
+        network: `Tensor[B, 3, H, W]` in [0, 1] → `Tensor[B, 3, sH, sW]`, with an attribute `scale`.
+        description: the network as plain data (see `aldsr.nn.weights`); goes into every checkpoint.
+        optimizer: makes the optimizer from the parameters; None: for measuring only.
+        schedule: makes its schedule from the optimizer and the number of steps; None: constant rate.
+        loss: of SR and HR, both float. L1 is RDN's; ALDNet does not state its loss.
+
+    After a validation, `scores` holds psnr and ssim per set and image.
+    """
+
+    def __init__(
+        self,
+        *,
+        network: nn.Module,
+        description: Mapping[str, Any] | None = None,
+        optimizer: Callable[[Iterable[nn.Parameter]], Optimizer] | None = None,
+        schedule: Schedule | None = None,
+        loss: Callable[[Tensor, Tensor], Tensor] = F.l1_loss,
+    ) -> None:
+        super().__init__()
+        # Channels-last is the layout in which depthwise and pointwise convolutions run fastest.
+        self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.description = dict(description or {})
+        self.optimizer = optimizer
+        self.schedule = schedule
+        self.loss = loss
+        self.scale: int = network.scale  # type: ignore[assignment]
+        self.metrics: list[ImageScores] = []
+        self.scores: dict[str, dict[str, dict[str, float]]] = {}
+
+    def forward(self, lr: Tensor) -> Tensor:
+        sr: Tensor = self.network(lr.contiguous(memory_format=torch.channels_last))
+        return sr
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
+        lr, hr = batch
+        loss = self.loss(self(lr).float(), hr)
+        if not torch.isfinite(loss):
+            raise NonFiniteError(self._advice(f"the loss is {loss.item()} at step {self.global_step}"))
+        self.log("loss", loss, prog_bar=True)
+        return loss
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        assert self.optimizer is not None, "this module was made for measuring only"
+        optimizer = self.optimizer(self.network.parameters())
+        if self.schedule is None:
+            return optimizer
+        schedule = self.schedule(optimizer, int(self.trainer.estimated_stepping_batches))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def on_validation_start(self) -> None:
+        self.metrics = [
+            ImageScores(images=len(benchmark), shave=self.scale).to(self.device)
+            for benchmark in self.trainer.datamodule.benchmarks  # type: ignore[attr-defined]
+        ]
+
+    def validation_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> Tensor:
+        with torch.autocast(self.device.type, enabled=False):
+            sr = quantise(self(batch.lr))
+        self.metrics[dataloader_idx].update(sr, batch.hr, batch.number)
+        return sr
+
+    def on_validation_epoch_end(self) -> None:
+        self.scores = {}
+        for metric, benchmark in zip(self.metrics, self.trainer.datamodule.benchmarks, strict=True):  # type: ignore[attr-defined]
+            found = metric.compute()
+            pairs = zip(found["psnr"].tolist(), found["ssim"].tolist(), strict=True)
+            self.scores[benchmark.name] = {
+                name: {"psnr_y": psnr, "ssim_y": ssim}
+                for name, (psnr, ssim) in zip(benchmark.image_names, pairs, strict=True)
+            }
+            for key, values in found.items():
+                self.log(f"{benchmark.name}/{key}_y", values.mean(), sync_dist=True)
+        means = [m.compute()["psnr"].mean() for m in self.metrics]
+        self.log("psnr_y", torch.stack(means).mean(), prog_bar=True, sync_dist=True)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Put the network's description in; refuse to write weights that are lost."""
+        bad = [name for name, weights in self.network.named_parameters() if not weights.isfinite().all()]
+        if bad:
+            raise NonFiniteError(self._advice(f"weights of '{bad[0]}' are NaN or infinite at step {self.global_step}"))
+        checkpoint["network"] = self.description
+
+    @staticmethod
+    def _advice(what: str) -> str:
+        return (
+            f"{what}, so training stopped; the last good checkpoint is kept. Try a lower optimizer.lr, "
+            "trainer.gradient_clip_val=0.5 or trainer.precision=32-true"
+        )

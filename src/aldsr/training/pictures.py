@@ -1,0 +1,107 @@
+"""Comparison pictures: LR by bicubic | SR | HR."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from lightning import Callback, LightningModule, Trainer
+from PIL import Image, ImageDraw
+from torch import Tensor
+
+from aldsr.imaging import imresize
+
+BAR = 20  # pixels of caption above each picture
+
+
+def comparison(lr: Tensor, sr: Tensor, hr: Tensor, *, captions: tuple[str, str, str], side: int) -> Image.Image:
+    """The same crop of bicubic, SR and HR side by side, with captions.
+
+    Args:
+        lr: `Tensor[3, H, W]`, sr and hr: `Tensor[3, sH, sW]`, all uint8.
+        captions: what stands above each.
+        side: largest side of the crop in HR pixels, taken where HR has most detail.
+    """
+    scale = hr.shape[-1] // lr.shape[-1]
+    bicubic = imresize(lr[None], scale)[0]
+    rows, columns = busiest(hr, side)
+    width = columns.stop - columns.start
+    canvas = Image.new("RGB", (3 * width, BAR + rows.stop - rows.start), "white")
+    draw = ImageDraw.Draw(canvas)
+    for place, (image, caption) in enumerate(zip((bicubic, sr, hr), captions, strict=True)):
+        crop = image[:, rows, columns].permute(1, 2, 0).cpu().numpy()
+        canvas.paste(Image.fromarray(np.ascontiguousarray(crop)), (place * width, BAR))
+        draw.text((place * width + 4, 3), caption, fill="black", font_size=13)
+    return canvas
+
+
+def busiest(image: Tensor, side: int) -> tuple[slice, slice]:
+    """The window of at most side×side pixels with most detail (sum of absolute differences)."""
+    gray = image.float().mean(0)
+    detail = torch.zeros_like(gray)
+    detail[1:] += gray.diff(dim=0).abs()
+    detail[:, 1:] += gray.diff(dim=1).abs()
+    height, width = (min(side, size) for size in gray.shape)
+    sums = torch.nn.functional.avg_pool2d(detail[None, None], (height, width), stride=8)[0, 0]
+    top, left = (8 * int(i) for i in np.unravel_index(int(sums.argmax()), sums.shape))
+    return slice(top, top + height), slice(left, left + width)
+
+
+class ComparisonPictures(Callback):
+    """Writes comparison pictures of the first images of every set, and logs a few of them.
+
+    Args:
+        folder: gets `SET-IMAGE.png`, replaced at every validation.
+        name: of the network, for the captions.
+        per_set: images of each set.
+        side: largest side of the crop, in HR pixels.
+    """
+
+    def __init__(self, *, folder: str | Path, name: str, per_set: int = 8, side: int = 320) -> None:
+        self.folder = Path(folder)
+        self.name = name
+        self.per_set = per_set
+        self.side = side
+        self.shown: dict[str, tuple[Tensor, Tensor, Tensor]] = {}
+
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.shown = {}
+
+    def on_validation_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Keep what this rank will show; rank 0 shows every world_size-th image."""
+        if not trainer.is_global_zero or batch.number >= self.per_set:
+            return
+        benchmark = trainer.datamodule.benchmarks[dataloader_idx]  # type: ignore[attr-defined]
+        key = f"{benchmark.name}/{benchmark.image_names[batch.number]}"
+        lr = batch.lr[0].mul(255).round().to(torch.uint8)
+        self.shown[key] = lr.cpu(), outputs[0].cpu(), batch.hr[0].cpu()
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if not trainer.is_global_zero:
+            return
+        self.folder.mkdir(parents=True, exist_ok=True)
+        pictures = {key: self._picture(key, pl_module.scores) for key in self.shown}  # type: ignore[arg-type]
+        for key, picture in pictures.items():
+            picture.save(self.folder / f"{key.replace('/', '-')}.png")
+        if trainer.state.fn == "fit":
+            _log(trainer, dict(list(pictures.items())[:4]))
+
+    def _picture(self, key: str, scores: dict[str, dict[str, dict[str, float]]]) -> Image.Image:
+        set_name, _, image = key.partition("/")
+        psnr = scores[set_name][image]["psnr_y"]
+        captions = ("bicubic", f"{self.name}  {psnr:.2f} dB", f"HR  {image}")
+        return comparison(*self.shown[key], captions=captions, side=self.side)
+
+
+def _log(trainer: Trainer, pictures: dict[str, Image.Image]) -> None:
+    for logger in trainer.loggers:
+        if hasattr(logger, "log_image") and pictures:
+            logger.log_image("pictures", list(pictures.values()), caption=list(pictures), step=trainer.global_step)

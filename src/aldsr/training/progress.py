@@ -1,0 +1,141 @@
+"""What a person sees while a network trains: a bar with an ETA, one line per validation, a warning in time."""
+
+import time
+from datetime import timedelta
+from typing import Any
+
+from lightning import Callback, LightningModule, Trainer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import TimeRemainingColumn as EtaColumn
+from torch import Tensor
+
+
+class TrainingProgress(Callback):
+    """One bar for the whole run and one for each validation, a line that stays for every validation.
+
+    Where output is no terminal (a log file) there are lines only.
+    """
+
+    def __init__(self) -> None:
+        self.console = Console()
+        self.bars: Progress | None = None
+        self.training: TaskID | None = None
+        self.validating: TaskID | None = None
+        self.started = 0.0
+        self.loss = float("nan")
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.started = time.monotonic()
+        total = int(trainer.estimated_stepping_batches)
+        if bars := self._open(trainer):
+            self.training = bars.add_task("training", total=total, completed=trainer.global_step, info="")
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        if self.bars and self.training is not None and trainer.global_step % 10 == 0:
+            self.loss = _loss(outputs)
+            self.bars.update(self.training, completed=trainer.global_step, info=f"loss {self.loss:.4f}")
+
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if bars := self._open(trainer):
+            self.validating = bars.add_task("measuring", total=_images(trainer), info="")
+
+    def on_validation_batch_end(self, trainer: Trainer, *args: Any, **kwargs: Any) -> None:
+        if self.bars and self.validating is not None:
+            self.bars.advance(self.validating)
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if self.bars and self.validating is not None:
+            self.bars.remove_task(self.validating)
+            self.validating = None
+        if trainer.state.fn != "fit":
+            self._close()
+        elif trainer.is_global_zero:
+            self.console.print(self._line(trainer), highlight=False)
+
+    def _line(self, trainer: Trainer) -> str:
+        """Where the run stands, for a validation."""
+        total, metrics = int(trainer.estimated_stepping_batches), trainer.callback_metrics
+        quality = "  ".join(
+            f"{name.removesuffix('/psnr_y')} {value:.2f} dB"
+            for name, value in metrics.items()
+            if name.endswith("/psnr_y")
+        )
+        elapsed = timedelta(seconds=round(time.monotonic() - self.started))
+        loss = f"{metrics['loss']:.4f}" if "loss" in metrics else "-"
+        return f"step {trainer.global_step:>6,}/{total:,}  {elapsed}  loss {loss}  PSNR-Y: {quality}"
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._close()
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        self._close()
+
+    def _open(self, trainer: Trainer) -> Progress | None:
+        if self.bars is None and trainer.is_global_zero and self.console.is_terminal:
+            columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+            info = TextColumn("{task.fields[info]}")
+            self.bars = Progress(
+                *columns, TimeElapsedColumn(), EtaColumn(), info, console=self.console, refresh_per_second=2
+            )
+            self.bars.start()
+        return self.bars
+
+    def _close(self) -> None:
+        if self.bars:
+            self.bars.stop()
+        self.bars = self.training = self.validating = None
+
+
+class LongRunNotice(Callback):
+    """Says after a few steps how long the run will take, where that is hours, and how to make it smaller.
+
+    Args:
+        steps: steps that are timed, after two that warm up.
+        hours: runs shorter than this pass without a word.
+    """
+
+    def __init__(self, *, steps: int = 3, hours: float = 1.0) -> None:
+        self.steps = steps
+        self.hours = hours
+        self.first: tuple[int, float] | None = None
+        self.said = False
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        if self.said or not trainer.is_global_zero:
+            return
+        now = trainer.global_step, time.monotonic()
+        if self.first is None:
+            if trainer.fit_loop.epoch_loop.batch_progress.total.completed >= 2 * trainer.accumulate_grad_batches:
+                self.first = now
+        elif now[0] - self.first[0] >= self.steps:
+            self.said = True
+            pace = (now[1] - self.first[1]) / (now[0] - self.first[0])
+            remaining = (trainer.estimated_stepping_batches - trainer.global_step) * pace
+            if remaining > self.hours * 3600:
+                _say_long(trainer, pace, remaining)
+
+
+def _say_long(trainer: Trainer, pace: float, remaining: float) -> None:
+    steps = int(trainer.estimated_stepping_batches) - trainer.global_step
+    took = f"{remaining / 86400:.1f} days" if remaining > 2 * 86400 else f"{remaining / 3600:.1f} hours"
+    smaller = "size=small (a 25th of the parameters), data.patch_size=24, trainer.max_steps=2000"
+    faster = "" if trainer.strategy.root_device.type == "cuda" else "; or run it on a GPU: trainer=gpu"
+    Console().print(
+        f"[bold]{pace:.2f} s a step: the remaining {steps:,} steps take about {took} on this machine.[/bold] "
+        f"To make it smaller: {smaller}{faster}. Ctrl-C stops; ckpt_path=last goes on.",
+        highlight=False,
+    )
+
+
+def _images(trainer: Trainer) -> int:
+    return int(sum(trainer.num_val_batches))
+
+
+def _loss(outputs: Any) -> float:
+    loss = outputs["loss"] if isinstance(outputs, dict) else outputs
+    return float(loss) if isinstance(loss, Tensor) else float("nan")

@@ -1,0 +1,84 @@
+"""The photographs of scikit-image's wheel, and folders that appear whole or not at all."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import skimage.data
+from PIL import Image
+
+from aldsr.data.photographs import write_folder, write_photographs
+
+
+@pytest.fixture(scope="module")
+def photographs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, np.ndarray]:
+    folder = tmp_path_factory.mktemp("data") / "photographs"
+    write_photographs(folder)
+    assert [path.name for path in folder.iterdir()] == ["HR"]
+    return {path.stem: np.asarray(Image.open(path)) for path in sorted((folder / "HR").glob("*.png"))}
+
+
+def test_eight_photographs_three_of_them_gray(photographs: dict[str, np.ndarray]) -> None:
+    assert {name: image.shape for name, image in photographs.items()} == {
+        "astronaut": (512, 512, 3),
+        "brick": (512, 512),
+        "camera": (512, 512),
+        "chelsea": (300, 451, 3),
+        "coffee": (400, 600, 3),
+        "coins": (303, 384),
+        "motorcycle": (500, 640, 3),
+        "rocket": (427, 640, 3),
+    }
+
+
+@pytest.mark.parametrize("name", ["astronaut", "brick", "camera", "chelsea", "coffee", "coins"])
+def test_pixels_are_those_of_scikit_image(photographs: dict[str, np.ndarray], name: str) -> None:
+    np.testing.assert_array_equal(photographs[name], getattr(skimage.data, name)())
+
+
+def test_a_wide_photograph_is_cut_to_its_middle(photographs: dict[str, np.ndarray]) -> None:
+    left, _, _ = skimage.data.stereo_motorcycle()
+    np.testing.assert_array_equal(photographs["motorcycle"], left[:, 50:690])
+
+
+def test_a_folder_is_not_visible_before_it_is_complete(tmp_path: Path) -> None:
+    folder = tmp_path / "deep" / "set"
+
+    def fill(draft: Path) -> None:
+        (draft / "a").write_text("first")
+        assert not folder.exists()
+        (draft / "b").write_text("second")
+
+    write_folder(folder, fill)
+    assert {path.name for path in folder.iterdir()} == {"a", "b"}
+    assert list(folder.parent.iterdir()) == [folder]
+
+
+def test_a_failure_is_told_and_leaves_nothing(tmp_path: Path) -> None:
+    def fill(draft: Path) -> None:
+        (draft / "a").write_text("first")
+        raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        write_folder(tmp_path / "set", fill)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_existing_folder_is_left_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "set").mkdir()
+    write_folder(tmp_path / "set", lambda draft: pytest.fail("has nothing to fill"))
+    write_photographs(tmp_path / "set")
+    assert list((tmp_path / "set").iterdir()) == []
+
+
+def test_who_loses_the_race_discards_its_own(tmp_path: Path) -> None:
+    folder = tmp_path / "set"
+
+    def fill(draft: Path) -> None:
+        (draft / "who").write_text("loser")
+        folder.mkdir()
+        (folder / "who").write_text("winner")
+
+    write_folder(folder, fill)
+    assert (folder / "who").read_text() == "winner"
+    assert list(tmp_path.iterdir()) == [folder]

@@ -1,0 +1,113 @@
+"""The procedural training pictures: pure functions of (seed, index), with the statistics of photographs."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from aldsr.data.synthetic import picture, write_pictures
+
+LEAVES = [index for index in range(16) if index % 4 != 3]
+FACADES = [index for index in range(40) if index % 4 == 3]
+
+
+def power_by_frequency(image: NDArray[np.uint8]) -> tuple[NDArray[np.float64], list[NDArray[np.float64]]]:
+    """Frequencies (cycles per pixel) of rings of the windowed power spectrum, and the powers in each."""
+    gray = image.mean(axis=-1)
+    window = np.hanning(len(gray))
+    power = np.abs(np.fft.fft2((gray - gray.mean()) * window * window[:, None])) ** 2
+    line = np.fft.fftfreq(len(gray))
+    edges = np.geomspace(0.02, 0.45, 16)
+    ring = np.digitize(np.hypot(line, line[:, None]), edges)
+    return np.sqrt(edges[1:] * edges[:-1]), [power[ring == number] for number in range(1, len(edges))]
+
+
+def spectral_slope(image: NDArray[np.uint8]) -> float:
+    frequency, powers = power_by_frequency(image)
+    return float(np.polyfit(np.log(frequency), np.log([ring.mean() for ring in powers]), 1)[0])
+
+
+def highest_peak(image: NDArray[np.uint8]) -> float:
+    """How far the strongest frequency stands out of its ring."""
+    return max(float(ring.max() / np.median(ring)) for ring in power_by_frequency(image)[1])
+
+
+@pytest.mark.parametrize("index", [0, 3])
+def test_is_a_function_of_seed_and_index_alone(index: int) -> None:
+    first = picture(index, seed=5, size=64)
+    picture(index + 1, seed=5, size=64)  # what was made in between does not matter
+    np.testing.assert_array_equal(first, picture(index, seed=5, size=64))
+    assert (first != picture(index + 4, seed=5, size=64)).mean() > 0.5
+    assert (first != picture(index, seed=6, size=64)).mean() > 0.5
+
+
+@pytest.mark.parametrize("index", [0, 1, 2, 3])
+@pytest.mark.parametrize("size", [1, 33, 96])
+def test_size_and_type(index: int, size: int) -> None:
+    image = picture(index, size=size)
+    assert image.shape == (size, size, 3)
+    assert image.dtype == np.uint8
+
+
+def test_index_and_seed_do_not_mix() -> None:
+    assert (picture(1, seed=2, size=64) != picture(2, seed=1, size=64)).mean() > 0.5
+
+
+def test_dead_leaves_have_the_spectrum_of_photographs() -> None:
+    slopes = [spectral_slope(picture(index, size=192)) for index in LEAVES]
+    assert -2.8 < np.mean(slopes) < -1.8  # photographs: about -2.2 to -2.9, by the same measure
+
+
+def test_contrast_is_neither_flat_nor_saturated() -> None:
+    images = np.stack([picture(index, size=128) for index in range(32)]).astype(float)
+    assert 80 < images.mean() < 150
+    assert 30 < images.std(axis=(1, 2)).mean() < 75
+    assert ((images <= 1) | (images >= 254)).mean() < 0.1
+
+
+def test_colours_vary_less_than_luminance() -> None:
+    images = np.stack([picture(index, size=128) for index in LEAVES]).astype(float)
+    luminance = images.mean(axis=-1, keepdims=True)
+    assert 3 < (images - luminance).std() < 0.6 * luminance.std()
+
+
+def test_edges_are_antialiased() -> None:
+    """Were shapes drawn without oversampling, hardly a pixel would lie between its neighbours."""
+    gray = np.stack([picture(index, size=128) for index in LEAVES]).astype(float).mean(axis=-1)
+    left, middle, right = gray[:, :, :-2], gray[:, :, 1:-1], gray[:, :, 2:]
+    edge = np.abs(left - right) > 60
+    between = np.minimum(np.abs(middle - left), np.abs(middle - right)) > 10
+    assert (between & edge).sum() / edge.sum() > 0.45
+
+
+def test_facades_are_periodic_and_dead_leaves_are_not() -> None:
+    facades = [highest_peak(picture(index, size=128)) for index in FACADES]
+    leaves = [highest_peak(picture(index, size=128)) for index in LEAVES]
+    assert min(facades) > 60
+    assert np.median(facades) > 200
+    assert np.median(leaves) < 60
+
+
+def test_writes_pictures_that_read_back_equal(tmp_path: Path) -> None:
+    done: list[int] = []
+    write_pictures(tmp_path / "made" / "train", number=5, seed=3, size=48, progress=done.append)
+    files = sorted((tmp_path / "made" / "train").iterdir())
+    assert [file.name for file in files] == ["0000.png", "0001.png", "0002.png", "0003.png", "0004.png"]
+    for index, file in enumerate(files):
+        with Image.open(file) as image:
+            np.testing.assert_array_equal(np.asarray(image), picture(index, seed=3, size=48))
+    assert done == [1, 2, 3, 4, 5]
+    assert list((tmp_path / "made").iterdir()) == [tmp_path / "made" / "train"]
+
+
+def test_an_interrupted_writing_leaves_nothing(tmp_path: Path) -> None:
+    def interrupt(done: int) -> None:
+        assert not (tmp_path / "train").exists()
+        if done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_pictures(tmp_path / "train", number=4, size=32, progress=interrupt)
+    assert list(tmp_path.iterdir()) == []
