@@ -42,31 +42,31 @@ def command(name: str) -> Callable[[Callable[[DictConfig], None]], Callable[[], 
         @wraps(task)
         def main() -> None:
             _settle_surroundings()
-            failed: list[BaseException] = []
+            failed: list[Exception] = []
 
             @wraps(task)
             def job(config: DictConfig) -> None:
+                # Kept from Hydra, which would print it twice, and in a multirun forget all but the first.
                 try:
                     task(config)
                 except Exception as error:
+                    failed.append(error)
                     if HydraConfig.get().mode == RunMode.MULTIRUN:
-                        failed.append(error)
-                        _report(error)
-                        return
-                    raise
+                        _report(error, name)
 
             try:
                 hydra.main(version_base="1.3", config_path=str(config_dir()), config_name=name)(job)()
             except KeyboardInterrupt:
                 sys.exit(130)
-            except Exception as error:
-                if _sentence(error, name) is None:
-                    raise
+            except (HydraException, OmegaConfBaseException) as error:
                 _report(error, name)
                 sys.exit(2)
-            if failed:
+            if HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN and failed:
                 print(f"{len(failed)} of the multirun's jobs failed, see above.", file=sys.stderr)
                 sys.exit(1)
+            if failed:
+                _report(failed[0], name)
+                sys.exit(1 if _sentence(failed[0], name) is None else 2)
 
         return main
 
@@ -87,7 +87,7 @@ def _settle_surroundings() -> None:
     warnings.formatwarning = lambda message, *_args, **_options: f"warning: {message}\n"
 
 
-def _report(error: BaseException, name: str = "") -> None:
+def _report(error: BaseException, name: str) -> None:
     sentence = _sentence(error, name)
     if sentence is None:
         traceback.print_exception(error)
@@ -108,9 +108,9 @@ def _sentence(error: BaseException, name: str) -> str | None:
 
 def _explain(message: str, name: str) -> str:
     """Hydra's and OmegaConf's complaints, shortened and with the nearest option that exists."""
-    hint = f"see python -m aldsr.{name} --help" if name else "see --help"
+    hint = f"see python -m aldsr.{name} --help"
     if unknown := re.search(r"Could not (?:override|append to|delete from config\.?) '?([\w.@/]+)", message):
-        near = difflib.get_close_matches(unknown[1], list(_options(name)), n=1, cutoff=0.5) if name else []
+        near = difflib.get_close_matches(unknown[1], list(_options(name)), n=1, cutoff=0.5)
         meant = f"did you mean '{near[0]}'? Or " if near else ""
         return f"unknown option '{unknown[1]}': {meant}{hint}"
     if missing := re.search(r"Missing mandatory value: ([\w.]+)", message):

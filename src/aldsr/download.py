@@ -13,16 +13,8 @@ from urllib.parse import urlsplit
 from rich import progress as bars
 from rich.console import Console
 
-from aldsr.data.download import (
-    DIV2K,
-    Archive,
-    DownloadError,
-    Progress,
-    extract,
-    fetch,
-    human_size,
-    is_extracted,
-)
+from aldsr.data.download import DIV2K, Archive, DownloadError, Progress, fetch, human_size
+from aldsr.data.unpack import extract, is_extracted
 
 DEFAULT_FOLDER = Path("datasets/DIV2K")
 SCALES = (2, 3, 4)

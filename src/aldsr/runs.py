@@ -98,10 +98,11 @@ def introduce(run: dict[str, Any], data: SuperResolutionData, parameters: int) -
     device = "GPU" if trainer["accelerator"] in ("gpu", "cuda") else "CPU"
     cores = f", {os.cpu_count()} cores" if device == "CPU" else f", {torch.cuda.get_device_name()}"
     ranks = f"{trainer['devices']} × " if trainer["devices"] > 1 else ""
+    images = f"{data.batch_size} LR patches, {patch}x{patch}, from {len(data.train_pairs)} images"
     sets = ", ".join(f"{benchmark.name} ({len(benchmark)})" for benchmark in data.benchmarks)
     lines = [
         f"[bold]{label(run['model'])}[/bold] {run['name']}: {parameters:,} parameters, x{run['scale']}",
-        f"trains   {steps:,} steps of {data.batch_size} patches, {patch}x{patch} LR, from {len(data.train_pairs)} images",
+        f"trains   {steps:,} steps of {images}",
         f"measures {sets}",
         f"on       {ranks}{device}{cores}, {trainer['precision']}",
         f"writes   {run['run_dir']}",

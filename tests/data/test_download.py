@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from aldsr.data import download
-from aldsr.data.download import Archive, DownloadError, extract, fetch, is_extracted
+from aldsr.data import download, unpack
+from aldsr.data.download import Archive, DownloadError, fetch
+from aldsr.data.unpack import extract, is_extracted
 
 BODY = bytes(range(256)) * 400
 
@@ -341,7 +342,7 @@ def test_a_bomb_is_refused(zipped: ZipMaker, tmp_path: Path, monkeypatch: pytest
     bomb = zipped("bomb.zip", {"HR/0001.png": bytes(10**6)}, zipfile.ZIP_DEFLATED)
     with pytest.raises(DownloadError, match=r"bomb\.zip: refused, it would expand to 1\.0 MB"):
         extract(bomb, tmp_path)
-    monkeypatch.setattr(download, "MAX_UNPACKED", 10)
+    monkeypatch.setattr(unpack, "MAX_UNPACKED", 10)
     with pytest.raises(DownloadError, match="it would expand to 11 bytes"):
         extract(zipped("large.zip", {"HR/0001.png": bytes(11)}), tmp_path)
     assert _names(tmp_path) == ["archives"]

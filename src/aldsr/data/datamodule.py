@@ -36,7 +36,7 @@ class SuperResolutionData(LightningDataModule):
         patch_size: side of an LR patch, in pixels.
         batch_size: patches in an optimizer step, over all ranks and micro-batches.
         steps_per_epoch: optimizer steps in an epoch.
-        seed: of the patches (and of the procedural pictures).
+        seed: of the patches.
         pictures: number of procedural pictures, 384×384 each.
         num_workers: loader processes; None: none on a CPU, where a batch costs a millisecond and
             a process costs a core; 4 beside a GPU.
@@ -101,8 +101,8 @@ class SuperResolutionData(LightningDataModule):
     def _train_folders(self) -> Sequence[str | Path]:
         if self.train_dirs is not None:
             return self.train_dirs
-        folder = self.cache / "embedded" / f"pictures-v{VERSION}-{self.pictures}-seed{self.seed}"
-        write_pictures(folder, number=self.pictures, seed=self.seed)
+        folder = self.cache / "embedded" / f"pictures-v{VERSION}-{self.pictures}"
+        write_pictures(folder, number=self.pictures)
         return [folder]
 
     def _eval_folders(self) -> Sequence[str | Path]:

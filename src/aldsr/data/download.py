@@ -1,19 +1,14 @@
-"""Fetching and unpacking the official DIV2K archives: resumed, checked by SHA-256, never half-written."""
+"""Fetching the official DIV2K archives: resumed, checked by SHA-256, never half-written."""
 
 import hashlib
-import json
 import shutil
-import stat
-import struct
 import time
-import zipfile
-import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.client import HTTPException, HTTPResponse, InvalidURL
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path, PurePosixPath
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
@@ -25,8 +20,6 @@ TIMEOUT_S = 30.0
 ATTEMPTS = 4  # in a row without new data
 PAUSE_S = 1.0  # after the first failure; longer after each further one
 CHUNK = 1 << 20
-MAX_UNPACKED = 32 * 10**9  # bytes; the largest archive unpacks to about 3.5 GB
-MAX_RATIO = 20  # unpacked to packed; PNG files hardly shrink
 RETRIED = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}  # and every 5xx
 
 
@@ -78,7 +71,7 @@ def fetch(archive: Archive, folder: Path, *, progress: Progress | None = None) -
     """
     target = folder / archive.name
     part = target.with_name(f"{target.name}.part")
-    with _disk_errors(folder):
+    with disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         if target.exists():
             # only checked files get this name here: a wrong one is somebody's own, so not ours to replace
@@ -86,7 +79,7 @@ def fetch(archive: Archive, folder: Path, *, progress: Progress | None = None) -
             return target
         _require_space(archive, part)
     _download(archive, part, progress or (lambda done, total: None))
-    with _disk_errors(folder):
+    with disk_errors(folder):
         try:
             _require_hash(archive, part, "it was removed: run the command again to start anew")
         except DownloadError:
@@ -111,11 +104,11 @@ def human_size(size: int) -> str:
 
 def _download(archive: Archive, part: Path, progress: Progress) -> None:
     """Connect until `part` is complete, or until several connections in a row have brought nothing new."""
-    if _size(part) > archive.size:
-        with _disk_errors(part):
+    if file_size(part) > archive.size:
+        with disk_errors(part):
             part.unlink()  # cannot be the beginning of this archive
-    failures, most, reason = 0, _size(part), ""
-    while (have := _size(part)) < archive.size:
+    failures, most, reason = 0, file_size(part), ""
+    while (have := file_size(part)) < archive.size:
         if failures == ATTEMPTS:
             raise DownloadError(
                 f"{archive.url}: stopped after {human_size(have)} of {human_size(archive.size)} ({reason}); "
@@ -128,20 +121,20 @@ def _download(archive: Archive, part: Path, progress: Progress) -> None:
         except _DroppedError as dropped:
             reason = str(dropped)
         # compared with the most so far: a server that starts over each time must not keep us here for ever
-        failures = 0 if _size(part) >= most + CHUNK else failures + 1
-        most = max(most, _size(part))
+        failures = 0 if file_size(part) >= most + CHUNK else failures + 1
+        most = max(most, file_size(part))
 
 
 def _transfer(archive: Archive, part: Path, progress: Progress) -> None:
     """Append to `part` what one connection brings."""
-    have = _size(part)
+    have = file_size(part)
     with _connect(archive.url, have) as response:
         # 200 in place of 206: the server ignores Range and sends the whole file, so `part` starts over
         done = have if response.status == HTTPStatus.PARTIAL_CONTENT else 0
         length = response.headers.get("Content-Length", "")
         if length.isdecimal() and done + int(length) != archive.size:
             raise _other_file(archive, f"{done + int(length)} bytes")
-        with _disk_errors(part), part.open("ab" if done else "wb") as out:
+        with disk_errors(part), part.open("ab" if done else "wb") as out:
             progress(done, archive.size)
             for chunk in _chunks(response):
                 done += len(chunk)
@@ -201,7 +194,7 @@ def _require_hash(archive: Archive, path: Path, remedy: str) -> None:
 
 def _require_space(archive: Archive, part: Path) -> None:
     """Room for the rest of the archive and for its files, which are about as large."""
-    needed = max(archive.size - _size(part), 0) + archive.size
+    needed = max(archive.size - file_size(part), 0) + archive.size
     free = shutil.disk_usage(part.parent).free
     if free < needed:
         raise DownloadError(
@@ -210,91 +203,13 @@ def _require_space(archive: Archive, part: Path) -> None:
         )
 
 
-def is_extracted(name: str, sha256: str, folder: Path) -> bool:
-    """Whether `folder` holds every file, at its full size, of the archive of this file name and hash."""
-    try:
-        manifest = json.loads(_manifest(name, folder).read_text(encoding="utf-8"))
-        files = manifest["files"].items()
-        return bool(manifest["sha256"] == sha256) and all(_size(folder / file) == size for file, size in files)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return False  # absent or unreadable: unpacking again repairs it
-
-
-def extract(archive_path: Path, folder: Path, *, sha256: str | None = None) -> list[str]:
-    """Unpack a zip archive into `folder`, beside what is there; its sorted top-level names.
-
-    Files of the same name are replaced. A hidden manifest, written last, lets a finished archive be skipped
-    and one that was cut short be unpacked again. `sha256` saves hashing an archive that `fetch` has checked.
-    Raises DownloadError for an unsafe or damaged archive (`folder` is then as it was) and for a full disk.
-    """
-    staging = folder / f".{archive_path.name}.unpacking"
-    with _disk_errors(folder):
-        sha256 = sha256 or sha256_of(archive_path)
-        try:
-            with _zip_errors(archive_path), zipfile.ZipFile(archive_path) as archive:
-                members = archive.infolist()
-                _refuse_unsafe(archive_path, members)
-                names = sorted({PurePosixPath(member.filename).parts[0] for member in members})
-                if is_extracted(archive_path.name, sha256, folder):
-                    return names
-                shutil.rmtree(staging, ignore_errors=True)  # of a run that was killed
-                staging.mkdir(parents=True)
-                archive.extractall(staging)
-            _merge(staging, folder)
-            files = {member.filename: member.file_size for member in members if not member.is_dir()}
-            _write_manifest(_manifest(archive_path.name, folder), sha256, files)
-            return names
-        finally:
-            shutil.rmtree(staging, ignore_errors=True)
-
-
-def _refuse_unsafe(archive_path: Path, members: Sequence[zipfile.ZipInfo]) -> None:
-    """Raise DownloadError for entries that would leave the folder, are no plain files, or expand absurdly."""
-    total = sum(member.file_size for member in members)
-    faults = [f"entry {member.filename!r} {fault}" for member in members if (fault := _fault(member))]
-    if total > min(MAX_UNPACKED, MAX_RATIO * archive_path.stat().st_size):
-        faults.append(f"it would expand to {human_size(total)}")
-    if faults:
-        raise DownloadError(
-            f"{archive_path}: refused, {faults[0]}; nothing was unpacked: delete it and get the official one"
-        )
-
-
-def _fault(member: zipfile.ZipInfo) -> str | None:
-    path = PureWindowsPath(member.filename)  # knows drives and both kinds of slash
-    if path.anchor or ".." in path.parts or not path.parts:
-        return "lies outside the folder"
-    if stat.S_IFMT(member.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):
-        return "is a link or a special file"
-    return None
-
-
-def _merge(source: Path, target: Path) -> None:
-    """Move `source` to `target`: whole where nothing is there yet, one by one into a folder that is."""
-    if source.is_dir() and target.is_dir():
-        for child in sorted(source.iterdir()):
-            _merge(child, target / child.name)
-    else:
-        source.replace(target)
-
-
-def _manifest(name: str, folder: Path) -> Path:
-    return folder / f".{name}.unpacked.json"
-
-
-def _write_manifest(path: Path, sha256: str, files: dict[str, int]) -> None:
-    draft = path.with_suffix(".tmp")
-    draft.write_text(json.dumps({"sha256": sha256, "files": files}), encoding="utf-8")
-    draft.replace(path)
-
-
-def _size(path: Path) -> int:
+def file_size(path: Path) -> int:
     """The size of a file, 0 where there is none."""
     return path.stat().st_size if path.is_file() else 0
 
 
 @contextmanager
-def _disk_errors(path: Path) -> Iterator[None]:
+def disk_errors(path: Path) -> Iterator[None]:
     """Turn what the disk refuses into a sentence; network errors never pass here as OSError."""
     try:
         yield
@@ -302,15 +217,4 @@ def _disk_errors(path: Path) -> Iterator[None]:
         raise DownloadError(
             f"{error.filename or path}: {error.strerror or error}; expected a folder that can be written, "
             "with room left: choose one, or make room, and run the command again"
-        ) from error
-
-
-@contextmanager
-def _zip_errors(path: Path) -> Iterator[None]:
-    """Turn the ways in which zipfile reports damage (RuntimeError: a password) into a sentence."""
-    try:
-        yield
-    except (zipfile.BadZipFile, zlib.error, struct.error, EOFError, RuntimeError, ValueError) as error:
-        raise DownloadError(
-            f"{path}: not a readable zip archive ({error}); delete it and run the command again"
         ) from error
