@@ -40,3 +40,27 @@ def make_image() -> Callable[..., Path]:
         return path
 
     return make
+
+
+@pytest.fixture
+def small(tmp_path: Path, make_image: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Overrides for a training of seconds, in a working directory of its own."""
+    monkeypatch.chdir(tmp_path)
+    for number in range(3):
+        make_image(tmp_path / "train" / f"{number}.png", width=96, height=80, seed=number)
+    for number in range(2):
+        make_image(tmp_path / "bench" / "HR" / f"b{number}.png", width=72, height=64, seed=10 + number)
+    return [
+        "size=tiny",
+        "data=folder",
+        "data.train_dirs=[train]",
+        "data.eval_dirs=[bench]",
+        "data.patch_size=8",
+        "data.batch_size=4",
+        "data.steps_per_epoch=4",
+        "trainer.max_steps=4",
+        "trainer.precision=32-true",
+        "trainer.log_every_n_steps=1",
+        "trainer=cpu",
+        "logger=csv",
+    ]

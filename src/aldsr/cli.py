@@ -5,6 +5,7 @@ traceback, and a multirun in which a job failed (the other jobs go on); 130 inte
 """
 
 import difflib
+import logging
 import os
 import re
 import sys
@@ -17,7 +18,6 @@ from typing import Any
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException, InstantiationException
-from hydra.types import RunMode
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -25,14 +25,15 @@ from omegaconf.errors import OmegaConfBaseException
 from aldsr.data import DataError
 from aldsr.nn.weights import NetworkError
 from aldsr.paths import config_dir
+from aldsr.study import RankError
 from aldsr.training import DeviceError, NonFiniteError
 
 
-class UsageError(ValueError):
+class OptionError(ValueError):
     """Options that make no sense together, with a sentence for the user."""
 
 
-MISTAKES = (UsageError, DataError, NetworkError, DeviceError, NonFiniteError, MisconfigurationException)
+MISTAKES = (OptionError, DataError, NetworkError, DeviceError, NonFiniteError, MisconfigurationException)
 
 
 def command(name: str) -> Callable[[Callable[[DictConfig], None]], Callable[[], None]]:
@@ -41,8 +42,12 @@ def command(name: str) -> Callable[[Callable[[DictConfig], None]], Callable[[], 
     def decorate(task: Callable[[DictConfig], None]) -> Callable[[], None]:
         @wraps(task)
         def main() -> None:
-            _settle_surroundings()
+            quiet()
+            # Hydra shall hand its errors over instead of printing them and leaving with status 1.
+            os.environ.setdefault("HYDRA_FULL_ERROR", "1")
+            OmegaConf.register_new_resolver("study_dir", _study_dir, replace=True)
             failed: list[Exception] = []
+            multirun = not {"-m", "--multirun"}.isdisjoint(sys.argv)
 
             @wraps(task)
             def job(config: DictConfig) -> None:
@@ -51,17 +56,18 @@ def command(name: str) -> Callable[[Callable[[DictConfig], None]], Callable[[], 
                     task(config)
                 except Exception as error:
                     failed.append(error)
-                    if HydraConfig.get().mode == RunMode.MULTIRUN:
+                    if multirun:
+                        print(f"failed: {' '.join(HydraConfig.get().overrides.task)}", file=sys.stderr)
                         _report(error, name)
 
             try:
                 hydra.main(version_base="1.3", config_path=str(config_dir()), config_name=name)(job)()
             except KeyboardInterrupt:
                 sys.exit(130)
-            except (HydraException, OmegaConfBaseException) as error:
-                _report(error, name)
+            except Exception as error:  # the job's own are in `failed`: this is what Hydra makes of the options
+                print(f"error: {_explain(str(error), name)}", file=sys.stderr)
                 sys.exit(2)
-            if HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN and failed:
+            if multirun and failed:
                 print(f"{len(failed)} of the multirun's jobs failed, see above.", file=sys.stderr)
                 sys.exit(1)
             if failed:
@@ -73,10 +79,16 @@ def command(name: str) -> Callable[[Callable[[DictConfig], None]], Callable[[], 
     return decorate
 
 
-def _settle_surroundings() -> None:
-    # Hydra shall hand its errors over instead of printing them and leaving with status 1.
-    os.environ.setdefault("HYDRA_FULL_ERROR", "1")
-    OmegaConf.register_new_resolver("study_dir", lambda run_dir, study: run_dir or f"runs/{study}", replace=True)
+def _study_dir(run_dir: str | None, study: str) -> str:
+    return run_dir or f"runs/{study}"
+
+
+def quiet() -> None:
+    """Leave the terminal to what a user can act on. Every process of a run calls it."""
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    # A rank's traceback comes with the error that its failure raises; torchelastic would print it as well.
+    logging.getLogger("torch.distributed.elastic.multiprocessing.api").setLevel(logging.CRITICAL)
     # On a CPU the loader runs in the training process on purpose: it takes a hundredth of a step.
     warnings.filterwarnings("ignore", ".*does not have many workers.*")
     # Lightning 2.6 uses a pytree class that torch 2.13 has deprecated; nothing a user can do about it.
@@ -97,10 +109,13 @@ def _report(error: BaseException, name: str) -> None:
 
 def _sentence(error: BaseException, name: str) -> str | None:
     """One sentence for a user's mistake, None for anything else."""
+    option = ""
     while isinstance(error, InstantiationException) and error.__cause__:
-        error = error.__cause__
-    if isinstance(error, MISTAKES):
-        return " ".join(str(error).split())
+        option, error = str(error).split("'")[1].rpartition(".")[2], error.__cause__
+    if isinstance(error, MISTAKES) or (option and isinstance(error, TypeError | ValueError)):
+        return " ".join(f"{option}: {error}".removeprefix(": ").split())
+    if isinstance(error, RankError) and error.kind in {mistake.__name__ for mistake in MISTAKES}:
+        return " ".join(error.said.split())
     if isinstance(error, HydraException | OmegaConfBaseException):
         return _explain(str(error), name)
     return None
@@ -110,12 +125,14 @@ def _explain(message: str, name: str) -> str:
     """Hydra's and OmegaConf's complaints, shortened and with the nearest option that exists."""
     hint = f"see python -m aldsr.{name} --help"
     if unknown := re.search(r"Could not (?:override|append to|delete from config\.?) '?([\w.@/]+)", message):
-        near = difflib.get_close_matches(unknown[1], list(_options(name)), n=1, cutoff=0.5)
+        near = difflib.get_close_matches(unknown[1], list(_options(name)), n=1, cutoff=0.7)
         meant = f"did you mean '{near[0]}'? Or " if near else ""
         return f"unknown option '{unknown[1]}': {meant}{hint}"
-    if missing := re.search(r"Missing mandatory value: ([\w.]+)", message):
+    if missing := re.search(r"Missing mandatory value: .*?full_key: ([\w.]+)", message, re.S):
         return f"{missing[1]} is not set: give it on the command line, such as '{missing[1]}=[DIR]'; {hint}"
-    if choice := re.search(r"Could not find '([\w/]+)/([\w.-]+)'.*?Available options in '[\w/]+':(.*)", message, re.S):
+    if choice := re.search(
+        r"Could not find '([\w/]+)/([\w.-]+)'.*?Available options in [^:]+:((?:\n\t[^\n]*)+)", message, re.S
+    ):
         return f"{choice[1]}={choice[2]}: no such choice; there are: {', '.join(choice[3].split())}"
     return f"{' '.join(message.split())}; {hint}"
 

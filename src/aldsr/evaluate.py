@@ -1,6 +1,5 @@
 """`python -m aldsr.evaluate`: measure a network by the protocol of the literature; see --help."""
 
-import logging
 import os
 from pathlib import Path
 from typing import Any
@@ -8,9 +7,9 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
 from lightning import seed_everything
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict
 
-from aldsr.cli import UsageError, command
+from aldsr.cli import OptionError, command, quiet
 from aldsr.measure import count_parameters, summarise, write_results
 from aldsr.nn import BicubicUpscale
 from aldsr.nn.weights import TRUSTED, build, label, load_checkpoint
@@ -34,17 +33,18 @@ def settled(config: DictConfig) -> dict[str, Any]:
     """The configuration as plain data; a checkpoint's own network takes the place of `model`.
 
     Raises:
-        UsageError, DeviceError, NetworkError: for options that cannot be met.
+        OptionError, DeviceError, NetworkError: for options that cannot be met.
     """
     choice = HydraConfig.get().runtime.choices.get("model")
     if config.ckpt_path and choice:
-        raise UsageError(f"model={choice}: a checkpoint brings its own network; give either model or ckpt_path")
+        raise OptionError(f"model={choice}: a checkpoint brings its own network; give either model or ckpt_path")
     if not config.ckpt_path and not choice:
-        raise UsageError("nothing to measure: give ckpt_path=PATH, or a baseline such as model=bicubic")
+        raise OptionError("nothing to measure: give ckpt_path=PATH, or a baseline such as model=bicubic")
     config.data.train_dirs = []
     if config.ckpt_path:
         _, description = load_checkpoint(config.ckpt_path, [*TRUSTED, *config.allow_code])
-        config.model, config.scale = description, description["scale"]
+        with open_dict(config):
+            config.model, config.scale = description, description["scale"]
         config.run_dir = config.run_dir or str(_beside(Path(config.ckpt_path)))
     config.run_dir = config.run_dir or f"runs/evaluate-{choice}"
     run: dict[str, Any] = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)  # type: ignore[assignment]
@@ -61,7 +61,7 @@ def _beside(checkpoint: Path) -> Path:
 
 def measure(run: dict[str, Any]) -> None:
     """What every rank does: score the network and bicubic, and leave results.json."""
-    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    quiet()
     data, folder = instantiate(run["data"]), Path(run["run_dir"])
     if run["ckpt_path"]:
         network, _ = load_checkpoint(run["ckpt_path"], [*TRUSTED, *run["allow_code"]])

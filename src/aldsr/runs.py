@@ -13,7 +13,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
-from aldsr.cli import UsageError
+from aldsr.cli import OptionError
 from aldsr.data import SuperResolutionData
 from aldsr.measure import scores_table
 from aldsr.nn.weights import label, lookup
@@ -28,7 +28,7 @@ def settled(config: DictConfig) -> dict[str, Any]:
     """The configuration of one training run as plain data, with nothing left "auto" or to be guessed.
 
     Raises:
-        UsageError, DeviceError, NetworkError: for options that cannot be met.
+        OptionError, DeviceError, NetworkError: for options that cannot be met.
     """
     hydra = HydraConfig.get()
     choices, overrides = hydra.runtime.choices, list(hydra.overrides.task)
@@ -39,6 +39,9 @@ def settled(config: DictConfig) -> dict[str, Any]:
         config.run_dir = str(Path(config.run_dir or f"runs/{config.study}") / config.name)
     config.run_dir = str(config.run_dir or f"runs/{config.name}")
     run: dict[str, Any] = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)  # type: ignore[assignment]
+    for option in ("seed", "scale"):
+        if not isinstance(run[option], int) or run[option] < 0:
+            raise OptionError(f"{option}={run[option]}: expected a whole number")
     run["quick"] = (choices.get("experiment"), choices["data"], choices["size"]) == (None, "embedded", "small")
     settle_trainer(run["trainer"])
     _leave_out_foreign_options(run["model"], overrides)
@@ -79,7 +82,7 @@ def open_run(run: dict[str, Any], *, goes_on: bool) -> None:
     """Make the run's folder and write its config.yaml.
 
     Raises:
-        UsageError: if the folder cannot be written.
+        OptionError: if the folder cannot be written.
     """
     folder = Path(run["run_dir"])
     try:
@@ -88,7 +91,7 @@ def open_run(run: dict[str, Any], *, goes_on: bool) -> None:
         OmegaConf.save(OmegaConf.create(run), folder / "config.yaml")
     except OSError as error:
         reason = error.strerror or error
-        raise UsageError(f"run_dir={folder}: cannot be written ({reason}); choose another folder") from error
+        raise OptionError(f"run_dir={folder}: cannot be written ({reason}); choose another folder") from error
 
 
 def introduce(run: dict[str, Any], data: SuperResolutionData, parameters: int) -> None:

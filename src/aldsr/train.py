@@ -1,6 +1,5 @@
 """`python -m aldsr.train`: train one network, or with `-m` sweep over many; see --help."""
 
-import logging
 import time
 from pathlib import Path
 from typing import Any
@@ -10,8 +9,10 @@ from lightning import Callback, Trainer, seed_everything
 from lightning.pytorch.callbacks import EMAWeightAveraging, LearningRateMonitor, ModelCheckpoint
 from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig
+from torch import nn
 
-from aldsr.cli import command
+from aldsr.cli import OptionError, command, quiet
+from aldsr.data import micro_batch_size
 from aldsr.measure import count_parameters, summarise, write_results
 from aldsr.nn import BicubicUpscale
 from aldsr.nn.weights import build, check_network, check_resumable, label
@@ -24,6 +25,7 @@ from aldsr.training import (
     LongRunNotice,
     SuperResolution,
     TrainingProgress,
+    finish_wandb,
     score,
 )
 
@@ -36,6 +38,7 @@ def train(config: DictConfig) -> None:
     check_network(network, run["scale"])
     if run["ckpt_path"]:
         check_resumable(run["ckpt_path"], network, run["model"])
+    check_options(run, network)
     data = instantiate(run["data"])
     data.prepare_data()
     open_run(run, goes_on=bool(run["ckpt_path"]))
@@ -44,9 +47,27 @@ def train(config: DictConfig) -> None:
     conclude(run["run_dir"])
 
 
+def check_options(run: dict[str, Any], network: nn.Module) -> None:
+    """Try optimizer, schedule, trainer and batch before anything starts.
+
+    Raises:
+        OptionError, DataError: for options that cannot be.
+    """
+    try:
+        instantiate(run["schedule"])(instantiate(run["optimizer"])(network.parameters()), 1)
+    except (TypeError, ValueError) as error:
+        raise OptionError(f"optimizer or schedule: {error}; see optimizer=… and schedule=… in --help") from error
+    instantiate(run["trainer"], logger=False, enable_checkpointing=False, **TRAINER_OPTIONS)
+    micro_batch_size(
+        run["data"]["batch_size"],
+        ranks=run["trainer"]["devices"],
+        micro_batches=run["trainer"]["accumulate_grad_batches"],
+    )
+
+
 def fit(run: dict[str, Any]) -> None:
     """What every rank does: train, measure, and leave results.json."""
-    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    quiet()
     seed_everything(run["seed"], verbose=False)
     data = instantiate(run["data"])
     network = build(run["model"], trusted=None)
@@ -65,13 +86,14 @@ def fit(run: dict[str, Any]) -> None:
     )
     started = time.monotonic()
     try:
+        for logger in trainer.loggers:
+            logger.log_hyperparams(run)
         trainer.fit(module, datamodule=data, ckpt_path=run["ckpt_path"], weights_only=True)
         seconds = round(time.monotonic() - started, 1)
         trainer.save_checkpoint(Path(run["run_dir"]) / "checkpoints" / "last.ckpt")
         trainer.validate(module, datamodule=data, verbose=False)
     finally:
-        for logger in trainer.loggers:
-            logger.finalize("success" if trainer.state.finished else "failed")
+        finish_wandb()  # else the next job of a multirun would go on in this one's W&B run
     bicubic = score(BicubicUpscale(scale=run["scale"]), data, run["trainer"])
     if trainer.is_global_zero:
         results = summarise(
@@ -102,7 +124,6 @@ def callbacks(run: dict[str, Any]) -> list[Callback]:
 def loggers(run: dict[str, Any]) -> list[Logger]:
     """log.csv always, and beside it the logger that was chosen."""
     chosen: Logger = instantiate(run["logger"])
-    chosen.log_hyperparams(run)
     return [chosen] if isinstance(chosen, CsvLog) else [CsvLog(Path(run["run_dir"]) / "log.csv"), chosen]
 
 

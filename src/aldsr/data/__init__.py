@@ -6,7 +6,7 @@ from aldsr.data.datamodule import SuperResolutionData
 from aldsr.data.images import DataError, image_files, read_image
 from aldsr.data.pairs import Pair, find_pairs
 from aldsr.data.patches import BenchmarkSet, ImagePair, PatchBatch, Patches
-from aldsr.data.sampling import Draw, StepBatches, draw
+from aldsr.data.sampling import Draw, StepBatches, draw, micro_batch_size
 
 __all__ = [
     "BenchmarkSet",
@@ -24,5 +24,6 @@ __all__ = [
     "draw",
     "find_pairs",
     "image_files",
+    "micro_batch_size",
     "read_image",
 ]

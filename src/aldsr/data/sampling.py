@@ -12,6 +12,8 @@ from functools import lru_cache
 import numpy as np
 from torch.utils.data import Sampler
 
+from aldsr.data.images import DataError
+
 SHUFFLES = 1 << 64  # sets the streams that order the images apart from those that cut the patches
 
 
@@ -44,6 +46,20 @@ def _order(seed: int, number: int, images: int) -> list[int]:
     return np.argsort(key, kind="stable").tolist()
 
 
+def micro_batch_size(batch_size: int, *, ranks: int, micro_batches: int) -> int:
+    """What each rank computes at a time of a batch.
+
+    Raises:
+        DataError: if the batch cannot be divided evenly.
+    """
+    if batch_size < 1 or batch_size % (ranks * micro_batches):
+        raise DataError(
+            f"data.batch_size={batch_size} cannot be divided among {ranks} ranks × {micro_batches} "
+            f"micro-batches; choose a multiple of {ranks * micro_batches}"
+        )
+    return batch_size // (ranks * micro_batches)
+
+
 class StepBatches(Sampler[list[int]]):
     """The sample numbers of this rank's (micro-)batches, from the current step to the epoch's end.
 
@@ -56,7 +72,7 @@ class StepBatches(Sampler[list[int]]):
         micro_batches: parts in which this rank's share is computed.
 
     Raises:
-        ValueError: if the batch cannot be divided evenly.
+        DataError: if the batch cannot be divided evenly.
     """
 
     def __init__(
@@ -69,11 +85,7 @@ class StepBatches(Sampler[list[int]]):
         ranks: int = 1,
         micro_batches: int = 1,
     ) -> None:
-        if batch_size % (ranks * micro_batches):
-            raise ValueError(
-                f"data.batch_size={batch_size} cannot be divided among {ranks} ranks × {micro_batches} "
-                f"micro-batches; choose a multiple of {ranks * micro_batches}"
-            )
+        self.micro_batch = micro_batch_size(batch_size, ranks=ranks, micro_batches=micro_batches)
         self.first_step = first_step
         self.steps_per_epoch = steps_per_epoch
         self.batch_size = batch_size
@@ -88,8 +100,7 @@ class StepBatches(Sampler[list[int]]):
         first = self.first_step()
         end = (first // self.steps_per_epoch + 1) * self.steps_per_epoch
         share = self.batch_size // self.ranks
-        micro = share // self.micro_batches
         for step in range(first, end):
             start = step * self.batch_size + self.rank * share
-            for part in range(start, start + share, micro):
-                yield list(range(part, part + micro))
+            for part in range(start, start + share, self.micro_batch):
+                yield list(range(part, part + self.micro_batch))

@@ -21,11 +21,11 @@ def cubic(x: Tensor) -> Tensor:
 
 
 def phase_kernels(scale: int) -> Tensor:
-    """The scale² kernels of an upscale, in PixelShuffle's order. `Tensor[scale², 1, 5, 5]`."""
+    """The scale² kernels of an upscale, in PixelShuffle's order. `Tensor[scale², 5, 5]`."""
     centres = (torch.arange(scale, dtype=torch.float64) + 0.5) / scale - 0.5
     taps = torch.arange(TAPS, dtype=torch.float64) - TAPS // 2
     rows = cubic(centres[:, None] - taps)
-    return torch.einsum("yi,xj->yxij", rows, rows).reshape(scale**2, 1, TAPS, TAPS).float()
+    return torch.einsum("yi,xj->yxij", rows, rows).reshape(scale**2, TAPS, TAPS).float()
 
 
 def mirrored(size: int, margin: int, device: torch.device) -> Tensor:
@@ -46,7 +46,8 @@ class BicubicUpscale(nn.Module):
     def __init__(self, *, scale: int) -> None:
         super().__init__()
         self.scale = scale
-        # Not persistent: a constant, and weights files must not depend on whether it is there.
+        # Not persistent: a constant, and weights files must not depend on whether it is there. Three axes:
+        # a network in channels-last layout would turn a fourth, on which DDP's broadcast of buffers fails.
         self.register_buffer("kernels", phase_kernels(scale), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -55,5 +56,5 @@ class BicubicUpscale(nn.Module):
             channels, height, width = x.shape[-3:]
             padded = x.index_select(-2, mirrored(height, TAPS // 2, x.device))
             padded = padded.index_select(-1, mirrored(width, TAPS // 2, x.device))
-            kernels = self.kernels.to(x.dtype).repeat(channels, 1, 1, 1)
+            kernels = self.kernels.to(x.dtype).repeat(channels, 1, 1).unsqueeze(1)
             return F.pixel_shuffle(F.conv2d(padded, kernels, groups=channels), self.scale)

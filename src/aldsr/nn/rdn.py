@@ -90,6 +90,9 @@ class RDN(nn.Module):
         self.GFF = nn.Sequential(nn.Conv2d(D * G0, G0, 1), conv3x3(G0, G0))
         self.UPNet = UPNet(scale=scale, G=G, G0=G0)
         self.upscale = BicubicUpscale(scale=scale) if residual == "bicubic" else None
+        if self.upscale is not None:  # training then starts at bicubic itself, not 20 dB below it
+            for parameter in self.UPNet[-1].parameters():
+                nn.init.zeros_(parameter)
 
     def forward(self, x: Tensor) -> Tensor:
         shallow = self.SFE1(x)

@@ -41,8 +41,8 @@ def lookup(target: str, trusted: Sequence[str] | None = TRUSTED) -> Any:
     module, _, name = target.rpartition(".")
     try:
         found = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError) as error:
-        raise NetworkError(f"the network is described by '{target}', which cannot be imported: {error}") from error
+    except (ImportError, AttributeError, ValueError) as error:
+        raise NetworkError(f"'{target}' cannot be imported: {error}; check the name and PYTHONPATH") from error
     # A trusted module also holds what it imported; only what was written in a trusted package counts.
     if not callable(found) or (trusted and not any(f"{found.__module__}.".startswith(f"{p}.") for p in trusted)):
         raise NetworkError(f"the network is described by '{target}', which is no class or function of {module}")

@@ -7,16 +7,29 @@ stopped and the job alone fails.
 """
 
 import os
+import secrets
 from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, ProcessFailure
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 
 class RankError(RuntimeError):
-    """A rank failed; what it said is in the message."""
+    """A rank failed.
+
+    Attributes:
+        kind: name of the exception it raised; empty if it was killed.
+        said: the exception's message.
+    """
+
+    def __init__(self, rank: int, failure: ProcessFailure) -> None:
+        told: Any = failure.message  # torchelastic's dict of what the rank raised, or a text if it was killed
+        summary = str(told["message"] if isinstance(told, dict) else told)
+        trace = told["extraInfo"]["py_callstack"] if isinstance(told, dict) else ""
+        self.kind, _, self.said = summary.partition(": ") if trace else ("", "", summary)
+        super().__init__(f"rank {rank} failed: {summary}\n{trace}")
 
 
 def launch(work: Callable[[dict[str, Any]], None], config: dict[str, Any], *, ranks: int, share_cpu: bool) -> None:
@@ -44,12 +57,12 @@ def launch(work: Callable[[dict[str, Any]], None], config: dict[str, Any], *, ra
         start_method="spawn",
         max_restarts=0,
         monitor_interval=0.5,
+        run_id=secrets.token_hex(4),
     )
     try:
         elastic_launch(settings, _rank)(work, config, threads)
     except ChildFailedError as error:
-        rank, failure = error.get_first_failure()
-        raise RankError(f"rank {rank} failed: {failure.message}") from error
+        raise RankError(*error.get_first_failure()) from None
 
 
 def _rank(work: Callable[[dict[str, Any]], None], config: dict[str, Any], threads: int) -> None:

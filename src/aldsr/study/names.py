@@ -22,12 +22,12 @@ def swept_keys(arguments: Sequence[str], params: Iterable[str] = ()) -> set[str]
 def job_name(overrides: Sequence[str], swept: set[str]) -> str:
     """A job's folder from the values it was given: `model=ldw_rdn seed=2` → `ldw_rdn-seed2`.
 
-    A choice of a group goes by its value alone, an option by its last name and value.
+    A choice of a group goes by its value alone, an option by its last name and value. The order is
+    always the same: the model, other choices, options, the seed.
     """
-    parts = []
-    for override in OverridesParser.create().parse_overrides(list(overrides)):
-        key, value = override.key_or_group, str(override.get_value_element_as_str())
-        if key in swept:
-            chosen = "." not in key and re.match(r"[A-Za-z_]", value)
-            parts.append(value if chosen else key.rpartition(".")[2] + value)
+    given = OverridesParser.create().parse_overrides(list(overrides))
+    values = {o.key_or_group: str(o.get_value_element_as_str()) for o in given if o.key_or_group in swept}
+    chosen = {key: "." not in key and bool(re.match(r"[A-Za-z_]", value)) for key, value in values.items()}
+    order = sorted(values, key=lambda key: (key == "seed", not chosen[key], key != "model", key))
+    parts = [values[key] if chosen[key] else key.rpartition(".")[2] + values[key] for key in order]
     return re.sub(r"[^\w.+-]+", "-", "-".join(parts)).strip("-") or "job"

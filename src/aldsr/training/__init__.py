@@ -7,7 +7,7 @@ from aldsr.training.pictures import ComparisonPictures
 from aldsr.training.progress import LongRunNotice, TrainingProgress
 from aldsr.training.schedules import cosine, halved
 from aldsr.training.scoring import TRAINER_OPTIONS, score
-from aldsr.training.wandblog import wandb_log
+from aldsr.training.wandblog import finish_wandb, wandb_log
 
 __all__ = [
     "TRAINER_OPTIONS",
@@ -20,6 +20,7 @@ __all__ = [
     "SuperResolution",
     "TrainingProgress",
     "cosine",
+    "finish_wandb",
     "halved",
     "score",
     "settle",

@@ -53,7 +53,7 @@ class TrainingProgress(Callback):
         if trainer.state.fn != "fit":
             self._close()
         elif trainer.is_global_zero:
-            self.console.print(self._line(trainer), highlight=False)
+            self.console.print(self._line(trainer), highlight=False, soft_wrap=True)
 
     def _line(self, trainer: Trainer) -> str:
         """Where the run stands, for a validation."""
@@ -129,6 +129,7 @@ def _say_long(trainer: Trainer, pace: float, remaining: float) -> None:
         f"[bold]{pace:.2f} s a step: the remaining {steps:,} steps take about {took} on this machine.[/bold] "
         f"To make it smaller: {smaller}{faster}. Ctrl-C stops; ckpt_path=last goes on.",
         highlight=False,
+        soft_wrap=True,
     )
 
 

@@ -5,7 +5,7 @@ import os
 import secrets
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import wandb
 from lightning.pytorch.loggers import WandbLogger
@@ -33,23 +33,33 @@ def wandb_log(*, project: str, name: str, folder: str | Path, **options: Any) ->
         folder: the run's folder; W&B writes to `folder/wandb`.
         options: of `wandb.init`, such as group and tags.
     """
-    return WandbLogger(
+    if int(os.environ.get("RANK", 0)) != 0:
+        return WandbLogger(project=project)  # which starts no W&B run on any rank but the first
+    run = wandb.init(
         project=project,
         name=name,
-        save_dir=folder,
+        dir=folder,
         id=_run_id(Path(folder) / ID_FILE),
-        mode=wandb_mode(),
+        resume="allow",
+        mode=cast(Any, wandb_mode()),
         # aldsr's own last lines say where the run lies and how to upload it.
         settings=wandb.Settings(silent=True, console="off"),
         **options,
     )
+    run.define_metric("trainer/global_step")
+    run.define_metric("*", step_metric="trainer/global_step", step_sync=True)
+    return WandbLogger(project=project, experiment=run)
+
+
+def finish_wandb() -> None:
+    """Complete this process's W&B run, if there is one."""
+    if wandb.run is not None:
+        wandb.finish()
 
 
 def _run_id(file: Path) -> str:
-    """The id in the file; a new one if there is none, which rank 0 writes down."""
+    """The id in the file; a new one, written down, if there is none."""
     if not file.is_file():
-        if int(os.environ.get("RANK", 0)) != 0:
-            return ""
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(secrets.token_hex(4))
     return file.read_text().strip()

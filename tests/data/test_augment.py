@@ -1,0 +1,71 @@
+"""The eight flips and turns of a square: exact, one per image, and the same for LR and HR."""
+
+from fractions import Fraction
+from itertools import product
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from aldsr.data.augment import augment
+from aldsr.imaging import imresize
+
+BITS = list(product([False, True], repeat=3))
+
+
+def by_numpy(image: NDArray, bits: tuple[bool, ...]) -> NDArray:
+    """The same for one image, (C, P, P)."""
+    horizontal, vertical, quarter_turn = bits
+    image = np.flip(image, -1) if horizontal else image
+    image = np.flip(image, -2) if vertical else image
+    return np.rot90(image, axes=(-2, -1)) if quarter_turn else image
+
+
+def noise(*shape: int) -> torch.Tensor:
+    return torch.from_numpy(np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8))
+
+
+@pytest.mark.parametrize("bits", BITS)
+def test_agrees_with_numpy(bits: tuple[bool, ...]) -> None:
+    images = noise(2, 3, 5, 5)
+    turned = augment(images, torch.tensor([bits, bits]))
+    assert turned.dtype == torch.uint8
+    for image, result in zip(images.numpy(), turned.numpy(), strict=True):
+        np.testing.assert_array_equal(result, by_numpy(image, bits))
+
+
+def test_the_eight_results_differ() -> None:
+    image = noise(1, 1, 4, 4)
+    assert len({augment(image, torch.tensor([bits])).numpy().tobytes() for bits in BITS}) == 8
+
+
+def test_each_image_of_a_batch_gets_its_own_bits() -> None:
+    images = noise(8, 3, 6, 6)
+    order = [5, 0, 7, 2, 2, 6, 1, 4]
+    turned = augment(images, torch.tensor([BITS[number] for number in order]))
+    for image, result, number in zip(images.numpy(), turned.numpy(), order, strict=True):
+        np.testing.assert_array_equal(result, by_numpy(image, BITS[number]))
+
+
+def test_the_input_is_left_as_it_is() -> None:
+    images = noise(8, 3, 6, 6)
+    augment(images, torch.tensor(BITS))
+    assert torch.equal(images, noise(8, 3, 6, 6))
+
+
+@pytest.mark.parametrize("border", ["symmetric", "replicate"])
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_commutes_with_bicubic_downsampling(border: str, scale: int) -> None:
+    images = torch.from_numpy(np.random.default_rng(1).random((8, 3, 12 * scale, 12 * scale)))
+    bits, factor = torch.tensor(BITS), Fraction(1, scale)
+    first_resized = augment(imresize(images, factor, border=border), bits)
+    first_turned = imresize(augment(images, bits), factor, border=border)
+    torch.testing.assert_close(first_resized, first_turned, rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_lr_and_hr_stay_a_pair(scale: int) -> None:
+    lr, bits = noise(8, 3, 5, 5), torch.tensor(BITS)
+    hr = lr.repeat_interleave(scale, -1).repeat_interleave(scale, -2)
+    assert torch.equal(augment(hr, bits)[..., ::scale, ::scale], augment(lr, bits))

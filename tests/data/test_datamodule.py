@@ -1,0 +1,296 @@
+"""The LightningDataModule: the same batches for any number of workers, ranks and micro-batches."""
+
+import warnings
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from lightning import LightningModule, Trainer
+from torch import Tensor
+
+from aldsr.data.augment import augment
+from aldsr.data.datamodule import SuperResolutionData
+from aldsr.data.images import DataError
+from aldsr.data.patches import ImagePair, PatchBatch
+from aldsr.imaging import imresize
+
+MakeImage = Callable[..., Path]
+
+# Fewer cores than workers, or (from Python 3.12 on) a fork beside threads: both harmless here.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:This DataLoader will create:UserWarning"),
+    pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning"),
+]
+
+
+@pytest.fixture
+def train(tmp_path: Path, make_image: MakeImage) -> str:
+    """A folder of three training images."""
+    for seed in range(3):
+        make_image(tmp_path / "train" / f"{seed}.png", seed=seed)
+    return str(tmp_path / "train")
+
+
+@pytest.fixture
+def evaluation(tmp_path: Path, make_image: MakeImage) -> str:
+    """A set of three images of different sizes."""
+    for seed in range(3):
+        make_image(tmp_path / "Set3" / "HR" / f"{seed}.png", width=32 + 4 * seed, height=24, seed=10 + seed)
+    return str(tmp_path / "Set3")
+
+
+def prepared(
+    *,
+    rank: int = 0,
+    ranks: int = 1,
+    micro_batches: int = 1,
+    step: int = 0,
+    stage: str = "fit",
+    **options: Any,
+) -> SuperResolutionData:
+    """The module as a trainer of that shape would hold it after `setup`."""
+    defaults = {"scale": 4, "patch_size": 6, "batch_size": 16, "steps_per_epoch": 5, "eval_dirs": []}
+    data = SuperResolutionData(**{**defaults, **options})
+    data.trainer = SimpleNamespace(  # type: ignore[assignment]
+        global_step=step,
+        global_rank=rank,
+        world_size=ranks,
+        accumulate_grad_batches=micro_batches,
+        strategy=SimpleNamespace(root_device=torch.device("cpu")),
+    )
+    data.setup(stage)
+    return data
+
+
+def train_batches(**options: Any) -> list[PatchBatch]:
+    return list(prepared(**options).train_dataloader())
+
+
+def joined(batches: Sequence[PatchBatch]) -> PatchBatch:
+    return PatchBatch(*(torch.cat(parts) for parts in zip(*batches, strict=True)))
+
+
+def equal(one: Sequence[PatchBatch], other: Sequence[PatchBatch]) -> bool:
+    return len(one) == len(other) and all(
+        torch.equal(a, b) for left, right in zip(one, other, strict=True) for a, b in zip(left, right, strict=True)
+    )
+
+
+# Training
+
+
+def test_training_batches_are_patches_in_bytes(train: str) -> None:
+    batches = train_batches(train_dirs=[train])
+    assert len(batches) == 5
+    for lr, hr, flips in batches:
+        assert (lr.shape, hr.shape, flips.shape) == ((16, 3, 6, 6), (16, 3, 24, 24), (16, 3))
+        assert (lr.dtype, hr.dtype, flips.dtype) == (torch.uint8, torch.uint8, torch.bool)
+
+
+def test_workers_do_not_change_the_batches(train: str) -> None:
+    none, two = (train_batches(train_dirs=[train], num_workers=workers) for workers in (0, 2))
+    assert equal(none, two)
+
+
+def test_two_ranks_see_together_what_one_sees(train: str) -> None:
+    whole = train_batches(train_dirs=[train])
+    parts = [train_batches(train_dirs=[train], rank=rank, ranks=2) for rank in range(2)]
+    assert [len(batch.lr) for batch in parts[0]] == [8] * 5
+    assert equal([joined(batches) for batches in zip(*parts, strict=True)], whole)
+
+
+def test_micro_batches_make_up_the_batch(train: str) -> None:
+    whole = train_batches(train_dirs=[train])
+    parts = train_batches(train_dirs=[train], micro_batches=4)
+    assert len(parts) == 20
+    assert equal([joined(parts[start : start + 4]) for start in range(0, 20, 4)], whole)
+
+
+def test_a_resumed_epoch_goes_on_where_it_was(train: str) -> None:
+    whole = train_batches(train_dirs=[train])
+    assert equal(train_batches(train_dirs=[train], step=3), whole[3:])
+    assert not equal(train_batches(train_dirs=[train], step=5), whole)
+
+
+def test_the_seed_changes_the_patches(train: str) -> None:
+    assert not equal(train_batches(train_dirs=[train]), train_batches(train_dirs=[train], seed=1))
+
+
+def test_training_folders_are_joined(train: str, evaluation: str) -> None:
+    data = prepared(train_dirs=[train, evaluation])
+    assert [pair.name for pair in data.train_pairs] == ["0", "1", "2"] * 2
+
+
+def test_an_uneven_batch_is_refused(train: str) -> None:
+    with pytest.raises(ValueError, match=r"data\.batch_size=16 cannot be divided among 3 ranks"):
+        prepared(train_dirs=[train], ranks=3).train_dataloader()
+
+
+def test_the_trained_batch_is_float_in_0_to_1_and_turned(train: str) -> None:
+    data = prepared(train_dirs=[train])
+    batch = next(iter(data.train_dataloader()))
+    assert 0 < batch.flips.float().mean() < 1
+    lr, hr = data.on_after_batch_transfer(batch, 0)
+    for sent, turned in ((lr, augment(batch.lr, batch.flips)), (hr, augment(batch.hr, batch.flips))):
+        assert sent.dtype == torch.float32
+        torch.testing.assert_close(sent, turned / 255, rtol=0, atol=1e-7)
+
+
+def test_0_and_255_become_exactly_0_and_1() -> None:
+    ends = torch.tensor([0, 255], dtype=torch.uint8).view(2, 1, 1, 1).expand(2, 3, 4, 4)
+    batch = PatchBatch(ends, ends, torch.zeros(2, 3, dtype=torch.bool))
+    for sent in SuperResolutionData(scale=1).on_after_batch_transfer(batch, 0):
+        assert sent.unique().tolist() == [0.0, 1.0]
+
+
+def test_images_smaller_than_a_patch_are_left_out_with_one_warning(
+    tmp_path: Path, make_image: MakeImage, train: str, evaluation: str
+) -> None:
+    make_image(Path(train) / "low.png", width=64, height=23)
+    make_image(Path(train) / "narrow.png", width=23, height=64)
+    make_image(Path(train) / "exact.png", width=24, height=24)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        data = SuperResolutionData(scale=4, patch_size=6, train_dirs=[train], eval_dirs=[evaluation])
+        data.prepare_data()
+        data.setup("fit")
+    assert [pair.name for pair in data.train_pairs] == ["0", "1", "2", "exact"]
+    assert [warning.category for warning in told] == [UserWarning]
+    assert "2 of 6 training images are smaller than a patch (24x24 HR pixels)" in str(told[0].message)
+    assert str(told[0].message).endswith(": low, narrow")
+
+
+def test_no_image_as_large_as_a_patch_is_refused(train: str) -> None:
+    with pytest.raises(DataError, match=r"data\.train_dirs: none of 3 images .* 52x52 HR pixels.*\(now 13\)"):
+        prepared(train_dirs=[train], patch_size=13)
+
+
+def test_no_training_folder_is_refused_only_when_training(evaluation: str) -> None:
+    data = prepared(train_dirs=[], eval_dirs=[evaluation], stage="validate")
+    assert len(data.val_dataloader()) == 1
+    with pytest.raises(DataError, match=r"data\.train_dirs: is empty; name at least one folder"):
+        data.train_dataloader()
+
+
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="/none: expected a folder of images, found nothing"):
+        prepared(train_dirs=[str(tmp_path / "none")])
+
+
+# Validation
+
+
+def test_validation_gives_whole_images_set_by_set(train: str, evaluation: str) -> None:
+    data = prepared(train_dirs=[], eval_dirs=[evaluation, train])
+    loaders = data.val_dataloader()
+    assert [benchmark.name for benchmark in data.benchmarks] == ["Set3", "train"]
+    assert data.lr_sources == {"Set3": "made", "train": "made"}
+    for loader, benchmark in zip(loaders, data.benchmarks, strict=True):
+        items = list(loader)
+        assert [item.number for item in items] == [0, 1, 2]
+        for item, pair in zip(items, benchmark.pairs, strict=True):
+            assert isinstance(item, ImagePair)
+            assert torch.equal(item.hr, pair.hr[None])
+            assert torch.equal(item.lr, imresize(item.hr, Fraction(1, 4)))
+
+
+def test_given_lr_is_told(evaluation: str, make_image: MakeImage) -> None:
+    for seed in range(3):
+        make_image(Path(evaluation) / "LR_bicubic" / "X4" / f"{seed}x4.png", width=8 + seed, height=6)
+    assert prepared(train_dirs=[], eval_dirs=[evaluation]).lr_sources == {"Set3": "given"}
+
+
+@pytest.mark.parametrize("ranks", [1, 2, 3, 5])
+def test_every_image_is_measured_on_exactly_one_rank(evaluation: str, ranks: int) -> None:
+    numbers: list[list[int]] = []
+    for rank in range(ranks):
+        (loader,) = prepared(train_dirs=[], eval_dirs=[evaluation], rank=rank, ranks=ranks).val_dataloader()
+        numbers.append([item.number for item in loader])
+        assert len(loader) == len(numbers[-1])
+    assert sorted(number for of_rank in numbers for number in of_rank) == [0, 1, 2]
+    assert max(map(len, numbers)) - min(map(len, numbers)) <= 1
+
+
+def test_the_measured_image_has_float_lr_and_hr_in_bytes(evaluation: str) -> None:
+    data = prepared(train_dirs=[], eval_dirs=[evaluation])
+    item = next(iter(data.val_dataloader()[0]))
+    sent = data.on_after_batch_transfer(item, 0)
+    assert sent.number == item.number
+    assert sent.lr.dtype == torch.float32
+    torch.testing.assert_close(sent.lr, item.lr / 255, rtol=0, atol=1e-7)
+    assert sent.hr.dtype == torch.uint8
+    assert torch.equal(sent.hr, item.hr)
+
+
+def test_two_sets_of_one_name_are_refused(tmp_path: Path, make_image: MakeImage) -> None:
+    folders = [str(make_image(tmp_path / place / "Set5" / "HR" / "a.png").parent.parent) for place in ("old", "new")]
+    with pytest.raises(DataError, match=r"data\.eval_dirs: two sets are called 'Set5'"):
+        prepared(train_dirs=[], eval_dirs=folders)
+
+
+# Embedded images, and a real Trainer
+
+
+def test_without_folders_the_embedded_images_are_used() -> None:
+    data = prepared(train_dirs=None, eval_dirs=None, pictures=2, patch_size=48)
+    assert [pair.name for pair in data.train_pairs] == ["0000", "0001"]
+    assert all(pair.hr.shape == (3, 384, 384) for pair in data.train_pairs)
+    (photographs,) = data.benchmarks
+    assert photographs.name == "photographs"
+    assert len(photographs) == 8
+    assert "astronaut" in photographs.image_names
+    assert photographs.lr_source == "made"
+
+
+class Recorder(LightningModule):
+    """Trains one number, and keeps the batches that it is handed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.zeros(()))
+        self.trained: list[tuple[Tensor, Tensor]] = []
+        self.measured: list[ImagePair] = []
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
+        self.trained.append(batch)
+        return self.weight * batch[0].mean()
+
+    def validation_step(self, batch: ImagePair, batch_idx: int) -> None:
+        self.measured.append(batch)
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return torch.optim.SGD(self.parameters(), lr=0.1)
+
+
+@pytest.mark.filterwarnings("ignore:.*does not have many workers.*")
+def test_a_trainer_hands_over_what_is_promised(train: str, evaluation: str) -> None:
+    options = {"train_dirs": [train], "eval_dirs": [evaluation], "steps_per_epoch": 3}
+    data = SuperResolutionData(scale=4, patch_size=6, batch_size=16, **options)
+    module = Recorder()
+    trainer = Trainer(
+        accelerator="cpu",
+        devices=1,
+        max_epochs=2,
+        accumulate_grad_batches=2,
+        use_distributed_sampler=False,
+        num_sanity_val_steps=0,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    trainer.fit(module, datamodule=data)
+    assert trainer.global_step == 6
+    expected = [part for step in (0, 3) for part in train_batches(step=step, **options)]
+    assert len(module.trained) == 2 * len(expected)
+    for number, batch in enumerate(expected):
+        halves = module.trained[2 * number : 2 * number + 2]
+        lr, hr = (torch.cat(parts) for parts in zip(*halves, strict=True))
+        torch.testing.assert_close(lr, augment(batch.lr, batch.flips) / 255, rtol=0, atol=1e-7)
+        torch.testing.assert_close(hr, augment(batch.hr, batch.flips) / 255, rtol=0, atol=1e-7)
+    assert [item.number for item in module.measured] == [0, 1, 2] * 2
+    assert {(item.lr.dtype, item.hr.dtype) for item in module.measured} == {(torch.float32, torch.uint8)}

@@ -1,0 +1,138 @@
+"""The folder layouts of the field, the pairs found in them, and the names of sets."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from aldsr.data.images import DataError
+from aldsr.data.pairs import Pair, find_pairs, set_name
+
+
+def touch(folder: Path, *names: str) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        (folder / name).touch()
+    return folder
+
+
+def test_benchmark_layout_by_its_folder_or_its_hr_folder(tmp_path: Path) -> None:
+    hr = touch(tmp_path / "Set5" / "HR", "bird.png", "baby.png")
+    lr = touch(tmp_path / "Set5" / "LR_bicubic" / "X4", "babyx4.png", "birdx4.png")
+    expected = [Pair("baby", hr / "baby.png", lr / "babyx4.png"), Pair("bird", hr / "bird.png", lr / "birdx4.png")]
+    assert find_pairs(tmp_path / "Set5", scale=4) == expected
+    assert find_pairs(str(hr) + "/", scale=4) == expected
+
+
+def test_div2k_layout(tmp_path: Path) -> None:
+    hr = touch(tmp_path / "DIV2K_train_HR", "0001.png", "0002.png")
+    lr = touch(tmp_path / "DIV2K_train_LR_bicubic" / "X3", "0001x3.png", "0002x3.png")
+    assert find_pairs(hr, scale=3) == [
+        Pair("0001", hr / "0001.png", lr / "0001x3.png"),
+        Pair("0002", hr / "0002.png", lr / "0002x3.png"),
+    ]
+
+
+def test_plain_images_have_no_lr(tmp_path: Path) -> None:
+    folder = touch(tmp_path / "holiday", "b.jpg", "a.png", "notes.txt")
+    touch(tmp_path / "LR_bicubic" / "X4", "ax4.png", "bx4.png")  # beside a folder that is not called HR: not its own
+    assert find_pairs(folder, scale=4) == [Pair("a", folder / "a.png", None), Pair("b", folder / "b.jpg", None)]
+
+
+@pytest.mark.parametrize("folder", ["Set5/HR", "DIV2K_valid_HR"])
+def test_without_lr_of_this_scale_lr_is_left_to_be_made(tmp_path: Path, folder: str) -> None:
+    hr = touch(tmp_path / folder, "a.png")
+    touch(tmp_path / "Set5" / "LR_bicubic" / "X2", "ax2.png")
+    touch(tmp_path / "DIV2K_valid_LR_bicubic" / "X2", "ax2.png")
+    assert find_pairs(hr, scale=4) == [Pair("a", hr / "a.png", None)]
+    lr = find_pairs(hr, scale=2)[0].lr
+    assert lr is not None
+    assert lr.name == "ax2.png"
+
+
+def test_lr_may_have_the_name_of_hr_and_another_format(tmp_path: Path) -> None:
+    hr = touch(tmp_path / "Set5" / "HR", "a.png", "b.png")
+    lr = touch(tmp_path / "Set5" / "LR_bicubic" / "X4", "a.png", "bx4.jpg")
+    assert [pair.lr for pair in find_pairs(hr, scale=4)] == [lr / "a.png", lr / "bx4.jpg"]
+
+
+def test_a_name_that_ends_like_a_scale_is_kept(tmp_path: Path) -> None:
+    hr = touch(tmp_path / "Set5" / "HR", "lensx4.png")
+    lr = touch(tmp_path / "Set5" / "LR_bicubic" / "X4", "lensx4x4.png")
+    assert find_pairs(hr, scale=4) == [Pair("lensx4", hr / "lensx4.png", lr / "lensx4x4.png")]
+
+
+def test_a_missing_lr_image_is_named(tmp_path: Path) -> None:
+    hr = touch(tmp_path / "Set5" / "HR", "a.png", "b.png")
+    lr = touch(tmp_path / "Set5" / "LR_bicubic" / "X4", "ax4.png")
+    with pytest.raises(DataError, match=rf"^{re.escape(str(lr))}: 'b' of {re.escape(str(hr))} .*'bx4\.png'"):
+        find_pairs(hr, scale=4)
+
+
+def test_many_missing_lr_images_are_counted(tmp_path: Path) -> None:
+    touch(tmp_path / "Set5" / "HR", *(f"{number}.png" for number in range(6)))
+    touch(tmp_path / "Set5" / "LR_bicubic" / "X4", "0x4.png")
+    with pytest.raises(DataError, match="'1', '2', '3' and 2 more of"):
+        find_pairs(tmp_path / "Set5", scale=4)
+
+
+def test_an_extra_lr_image_is_named(tmp_path: Path) -> None:
+    hr = touch(tmp_path / "DIV2K_valid_HR", "a.png")
+    lr = touch(tmp_path / "DIV2K_valid_LR_bicubic" / "X2", "ax2.png", "bx2.png")
+    with pytest.raises(DataError, match=rf"^{re.escape(str(hr))}: 'b' of {re.escape(str(lr))} have no HR image"):
+        find_pairs(hr, scale=2)
+
+
+@pytest.mark.parametrize("twins", [("a.jpg", "a.png"), ("a.PNG", "a.png")])
+def test_hr_files_of_the_same_name_are_named(tmp_path: Path, twins: tuple[str, str]) -> None:
+    touch(tmp_path, *twins)
+    if len(list(tmp_path.iterdir())) < 2:
+        pytest.skip("this file system takes both names for one")
+    with pytest.raises(DataError, match="has the same name as") as refused:
+        find_pairs(tmp_path, scale=4)
+    assert all(twin in str(refused.value) for twin in twins)
+
+
+@pytest.mark.parametrize("twins", [("ax4.jpg", "ax4.png"), ("a.png", "ax4.png")])
+def test_two_lr_files_of_one_image_are_named(tmp_path: Path, twins: tuple[str, str]) -> None:
+    touch(tmp_path / "HR", "a.png")
+    touch(tmp_path / "LR_bicubic" / "X4", *twins)
+    with pytest.raises(DataError) as refused:
+        find_pairs(tmp_path, scale=4)
+    assert all(twin in str(refused.value) for twin in twins)
+
+
+def test_a_missing_or_empty_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="/none: expected a folder"):
+        find_pairs(tmp_path / "none", scale=4)
+    touch(tmp_path / "Set5" / "HR")
+    with pytest.raises(DataError, match="/Set5/HR: holds no image"):
+        find_pairs(tmp_path / "Set5", scale=4)
+
+
+def test_an_empty_lr_folder_is_named(tmp_path: Path) -> None:
+    touch(tmp_path / "Set5" / "HR", "a.png")
+    touch(tmp_path / "Set5" / "LR_bicubic" / "X4")
+    with pytest.raises(DataError, match="/Set5/LR_bicubic/X4: holds no image"):
+        find_pairs(tmp_path / "Set5", scale=4)
+
+
+@pytest.mark.parametrize(
+    ("folder", "name"),
+    [
+        ("Set5", "Set5"),
+        ("Set5/HR", "Set5"),
+        ("Set5/HR/", "Set5"),
+        ("DIV2K_valid_HR", "DIV2K_valid"),
+        ("sets/DIV2K_valid_HR/", "DIV2K_valid"),
+        ("sets/../Urban100", "Urban100"),
+    ],
+)
+def test_set_name(tmp_path: Path, folder: str, name: str) -> None:
+    assert set_name(f"{tmp_path}/{folder}") == name
+
+
+@pytest.mark.parametrize("inside", ["Set5", "Set5/HR"])
+def test_set_name_of_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, inside: str) -> None:
+    monkeypatch.chdir(touch(tmp_path / inside))
+    assert set_name(".") == "Set5"

@@ -1,0 +1,105 @@
+"""Training patches lie where they should, whatever batch they are in; benchmark images come whole."""
+
+from collections.abc import Sequence
+
+import pytest
+import torch
+
+from aldsr.data.cache import CachedPair
+from aldsr.data.patches import BenchmarkSet, PatchBatch, Patches
+from aldsr.data.sampling import draw
+
+SIZES = [(20, 31), (8, 8), (8, 40), (33, 9)]
+P = 8
+
+
+def located(image: int, height: int, width: int, scale: int) -> CachedPair:
+    """A pair whose pixels tell their place: channels are row, column and number of the image."""
+
+    def grid(factor: int) -> torch.Tensor:
+        y, x = torch.meshgrid(torch.arange(height * factor), torch.arange(width * factor), indexing="ij")
+        return torch.stack([y, x, torch.full_like(y, image)]).to(torch.uint8)
+
+    return CachedPair(f"image {image}", grid(scale), grid(1))
+
+
+def patches(scale: int, *, seed: int = 0, sizes: Sequence[tuple[int, int]] = SIZES) -> Patches:
+    pairs = [located(number, height, width, scale) for number, (height, width) in enumerate(sizes)]
+    return Patches(pairs, patch_size=P, scale=scale, seed=seed)
+
+
+def equal(one: PatchBatch, other: PatchBatch) -> bool:
+    return all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+def test_shapes_and_types() -> None:
+    lr, hr, flips = patches(4).__getitems__([0, 5, 17])
+    assert (lr.shape, hr.shape, flips.shape) == ((3, 3, P, P), (3, 3, 4 * P, 4 * P), (3, 3))
+    assert (lr.dtype, hr.dtype, flips.dtype) == (torch.uint8, torch.uint8, torch.bool)
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_hr_lies_at_scale_times_the_place_of_lr(scale: int) -> None:
+    lr, hr, _ = patches(scale).__getitems__(range(200))
+    row, column = lr[:, 0, 0, 0].int(), lr[:, 1, 0, 0].int()
+    assert torch.equal(hr[:, 0, 0, 0].int(), scale * row)
+    assert torch.equal(hr[:, 1, 0, 0].int(), scale * column)
+    assert torch.equal(hr[:, 2, 0, 0], lr[:, 2, 0, 0])
+    for batch, side in ((lr, P), (hr, scale * P)):  # and both are cut in one piece
+        steps = torch.arange(side, dtype=torch.uint8)
+        assert torch.equal(batch[:, 0] - batch[:, 0, :1, :1], steps[:, None].expand(200, side, side))
+        assert torch.equal(batch[:, 1] - batch[:, 1, :1, :1], steps.expand(200, side, side))
+
+
+def test_patch_n_is_what_draw_says() -> None:
+    lr, _, flips = patches(2, seed=9).__getitems__(range(40))
+    for n in range(40):
+        choice = draw(9, n, len(SIZES))
+        corner = choice.corner(*SIZES[choice.image], P)
+        assert lr[n, :, 0, 0].tolist() == [*corner, choice.image]
+        assert tuple(flips[n].tolist()) == choice.flips
+
+
+def test_patches_reach_all_edges_of_an_image() -> None:
+    lr, _, _ = patches(2, sizes=[(P + 2, P + 3)]).__getitems__(range(300))
+    assert set(lr[:, 0, 0, 0].tolist()) == {0, 1, 2}
+    assert set(lr[:, 1, 0, 0].tolist()) == {0, 1, 2, 3}
+
+
+def test_a_patch_does_not_depend_on_its_batch() -> None:
+    data = patches(4)
+    whole = data.__getitems__(range(12))
+    scattered = data.__getitems__([11, 3, 3, 7])
+    assert equal(PatchBatch(*(part[[11, 3, 3, 7]] for part in whole)), scattered)
+    assert equal(PatchBatch(*(part[5:6] for part in whole)), data[5])
+
+
+def test_seeds_cut_different_patches() -> None:
+    assert not equal(patches(4, seed=0).__getitems__(range(12)), patches(4, seed=1).__getitems__(range(12)))
+
+
+def test_a_batch_does_not_share_memory_with_the_images() -> None:
+    data = patches(2, sizes=[(P, P)])
+    data[0].lr.zero_()
+    assert int(data.pairs[0].lr.max()) == P - 1
+
+
+def test_a_benchmark_gives_whole_images_with_their_numbers() -> None:
+    pairs = [located(number, *size, 4) for number, size in enumerate(SIZES)]
+    benchmark = BenchmarkSet("Set4", pairs)
+    assert benchmark.name == "Set4"
+    assert benchmark.image_names == ["image 0", "image 1", "image 2", "image 3"]
+    assert len(benchmark) == 4
+    for number, pair in enumerate(pairs):
+        item = benchmark[number]
+        assert item.number == number
+        assert torch.equal(item.lr, pair.lr[None])
+        assert torch.equal(item.hr, pair.hr[None])
+
+
+@pytest.mark.parametrize(
+    ("made", "source"), [([False, False], "given"), ([True, True], "made"), ([False, True], "made")]
+)
+def test_a_benchmark_tells_where_lr_comes_from(made: list[bool], source: str) -> None:
+    pairs = [CachedPair("a", torch.empty(3, 4, 4), torch.empty(3, 2, 2), lr_made=is_made) for is_made in made]
+    assert BenchmarkSet("Set2", pairs).lr_source == source

@@ -1,0 +1,158 @@
+"""Training patch n is a pure function of (seed, n), fair, and shared out without gaps or doubles."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+
+from aldsr.data import sampling
+from aldsr.data.sampling import Draw, StepBatches, draw
+
+IMAGES = 7
+MANY = 4000
+
+
+def chi_square(counts: np.ndarray) -> float:
+    expected = counts.sum() / counts.size
+    return float(((counts - expected) ** 2).sum() / expected)
+
+
+def test_the_sequence_is_the_published_one() -> None:
+    """Golden values: a change here is a change of every network's training data, to be made on purpose only."""
+    assert [draw(0, n, 10) for n in (0, 1, 2, 9, 10, 123456789)] == [
+        Draw(5, 0.011546754286331562, 0.24154919656271812, (False, False, False)),
+        Draw(3, 0.5023796042735054, 0.27760557688455356, (True, True, True)),
+        Draw(7, 0.25382274039248487, 0.19505057563074713, (True, False, True)),
+        Draw(9, 0.6385839404733241, 0.84018867390756, (False, False, False)),
+        Draw(3, 0.8457968968540326, 0.967268111730076, (True, True, False)),
+        Draw(4, 0.9053304657576661, 0.0852004847977379, (True, True, False)),
+    ]
+    assert draw(1, 0, 10) == Draw(0, 0.3035680343067586, 0.8487087496857769, (False, False, True))
+    assert [draw(3, n, 6).image for n in range(12)] == [3, 5, 4, 0, 2, 1, 2, 1, 5, 3, 4, 0]
+
+
+def test_a_draw_depends_neither_on_order_nor_on_memory() -> None:
+    first = {n: draw(5, n, IMAGES) for n in range(100)}
+    order = np.random.default_rng(0).permutation(100).tolist()
+    for n in order:
+        if n % 3 == 0:
+            sampling._order.cache_clear()
+        assert draw(5, n, IMAGES) == first[n]
+        draw(6, n, IMAGES + 1)
+
+
+def test_positions_are_the_blocks_of_one_stream_of_random_bits() -> None:
+    """So no two patches share bits: block n of the generator's stream is read once, by patch n."""
+    stream = np.random.Philox(key=3).random_raw(4 * 50).reshape(50, 4) / 2.0**64
+    drawn = np.array([(d.top, d.left) for d in (draw(3, n, IMAGES) for n in range(50))])
+    np.testing.assert_allclose(drawn, stream[:, :2], rtol=0, atol=2.0**-52)
+
+
+@pytest.mark.parametrize("images", [1, 2, IMAGES, 100])
+def test_every_pass_takes_every_image_once(images: int) -> None:
+    for number in range(5):
+        taken = [draw(1, number * images + place, images).image for place in range(images)]
+        assert sorted(taken) == list(range(images))
+
+
+def test_the_order_differs_between_passes_and_seeds() -> None:
+    orders = {
+        tuple(draw(seed, number * 20 + place, 20).image for place in range(20))
+        for seed, number in product(range(4), range(5))
+    }
+    assert len(orders) == 4 * 5
+
+
+def test_every_image_comes_first_equally_often() -> None:
+    first = [draw(0, number * IMAGES, IMAGES).image for number in range(700)]
+    assert chi_square(np.bincount(first, minlength=IMAGES)) < 22.5  # 6 degrees of freedom: 0.1 %
+
+
+def test_positions_are_uniform_and_independent() -> None:
+    draws = [draw(2, n, IMAGES) for n in range(MANY)]
+    top, left = np.array([d.top for d in draws]), np.array([d.left for d in draws])
+    assert min(top.min(), left.min()) >= 0
+    assert max(top.max(), left.max()) < 1
+    assert chi_square(np.histogram2d(top, left, bins=6, range=[[0, 1], [0, 1]])[0]) < 66.6  # 35 degrees: 0.1 %
+    assert chi_square(np.histogram2d(top[:-1], top[1:], bins=6, range=[[0, 1], [0, 1]])[0]) < 66.6
+
+
+def test_each_of_the_eight_turns_comes_equally_often() -> None:
+    flips = np.array([draw(2, n, IMAGES).flips for n in range(MANY)])
+    counts = np.bincount(flips @ [1, 2, 4], minlength=8)
+    assert chi_square(counts) < 24.3  # 7 degrees of freedom: 0.1 %
+
+
+def test_seeds_give_unrelated_positions() -> None:
+    first, second = (np.array([draw(seed, n, IMAGES).top for n in range(500)]) for seed in (0, 1))
+    assert abs(np.corrcoef(first, second)[0, 1]) < 0.15
+    assert abs(np.corrcoef(first[1:], second[:-1])[0, 1]) < 0.15
+
+
+@pytest.mark.parametrize(("height", "width"), [(48, 48), (48, 49), (50, 48), (123, 77), (4096, 2049)])
+def test_the_corner_keeps_the_patch_inside(height: int, width: int) -> None:
+    largest = 1 - 2.0**-53
+    for top, left in [(0.0, 0.0), (0.0, largest), (largest, 0.0), (largest, largest)]:
+        y, x = Draw(0, top, left, (False, False, False)).corner(height, width, 48)
+        assert y == (height - 48 if top else 0)
+        assert x == (width - 48 if left else 0)
+
+
+def test_every_corner_is_reached_equally_often() -> None:
+    corners = [draw(0, n, 1).corner(10, 11, 8) for n in range(3000)]
+    counts = np.zeros((3, 4), int)
+    np.add.at(counts, tuple(np.transpose(corners)), 1)
+    assert chi_square(counts) < 31.3  # 11 degrees of freedom: 0.1 %
+
+
+def batches(first_step: int = 0, **options: int) -> list[list[int]]:
+    defaults = {"steps_per_epoch": 5, "batch_size": 24}
+    return list(StepBatches(first_step=lambda: first_step, **{**defaults, **options}))
+
+
+def test_one_rank_takes_the_sample_numbers_in_order() -> None:
+    assert batches(steps_per_epoch=2, batch_size=3) == [[0, 1, 2], [3, 4, 5]]
+
+
+@pytest.mark.parametrize(("ranks", "micro_batches"), [(1, 2), (2, 1), (2, 2), (3, 4), (8, 3), (24, 1), (1, 24)])
+@pytest.mark.parametrize("first_step", [0, 3, 10])
+def test_ranks_and_micro_batches_share_the_batch_of_one_rank(ranks: int, micro_batches: int, first_step: int) -> None:
+    whole = batches(first_step)
+    parts = [batches(first_step, rank=rank, ranks=ranks, micro_batches=micro_batches) for rank in range(ranks)]
+    steps = len(whole)
+    assert [len(part) for part in parts] == [steps * micro_batches] * ranks
+    for step, batch in enumerate(whole):
+        mine = slice(step * micro_batches, (step + 1) * micro_batches)
+        shared = [numbers for part in parts for numbers in part[mine]]
+        assert {len(numbers) for numbers in shared} == {24 // (ranks * micro_batches)}
+        assert [number for numbers in shared for number in numbers] == batch
+
+
+def test_an_epoch_goes_on_in_its_middle() -> None:
+    assert batches(first_step=13) == batches(first_step=10)[3:]
+    assert batches(first_step=10)[0] == list(range(240, 264))
+    assert len(batches(first_step=14)) == 1
+
+
+def test_epochs_follow_one_another_without_gap() -> None:
+    step = 0
+    sampler = StepBatches(first_step=lambda: step, steps_per_epoch=4, batch_size=6, micro_batches=2)
+    numbers: list[int] = []
+    for epoch in range(3):
+        step = 4 * epoch
+        numbers += [number for batch in sampler for number in batch]
+    assert numbers == list(range(3 * 4 * 6))
+
+
+@pytest.mark.parametrize("micro_batches", [1, 3])
+def test_the_length_is_the_number_of_batches_in_an_epoch(micro_batches: int) -> None:
+    sampler = StepBatches(first_step=lambda: 0, steps_per_epoch=7, batch_size=6, micro_batches=micro_batches)
+    assert len(sampler) == len(list(sampler)) == 7 * micro_batches
+
+
+@pytest.mark.parametrize(("ranks", "micro_batches"), [(3, 1), (1, 3), (4, 3), (32, 1)])
+def test_an_uneven_division_is_refused(ranks: int, micro_batches: int) -> None:
+    parts = ranks * micro_batches
+    advice = rf"data\.batch_size=16 .* {ranks} ranks × {micro_batches} micro-batches; choose a multiple of {parts}"
+    with pytest.raises(ValueError, match=advice):
+        batches(batch_size=16, ranks=ranks, micro_batches=micro_batches)

@@ -1,0 +1,179 @@
+"""`python -m aldsr.train` as a user meets it."""
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from aldsr.train import train
+from aldsr.training import SuperResolution
+from tests.command import run_command
+
+
+def log_rows(run: str) -> list[dict[str, str]]:
+    with (Path(run) / "log.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+MODELS = [["model=rdn"], ["model=dw_rdn"], ["model=ldw_rdn"]]
+DESCRIPTORS = [["model=ald_rdn", f"descriptor={d}"] for d in ("avg", "max", "det", "none")]
+
+
+def checkpoint(run: str) -> dict[str, Any]:
+    content: dict[str, Any] = torch.load(Path(run) / "checkpoints" / "last.ckpt", weights_only=True)
+    return content
+
+
+@pytest.mark.parametrize("choice", MODELS + DESCRIPTORS, ids="-".join)
+def test_every_block_trains_and_leaves_a_run_that_explains_itself(choice: list[str], small: list[str]) -> None:
+    assert run_command(train, *small, *choice, "run_dir=run", "trainer.max_steps=2") == 0
+    results = json.loads(Path("run/results.json").read_text())
+    assert set(results["sets"]) == {"bench"}
+    assert set(results["sets"]["bench"]["images"]) == {"b0", "b1"}
+    images = results["sets"]["bench"]["images"].values()
+    assert results["sets"]["bench"]["psnr_y"] == pytest.approx(sum(image["psnr_y"] for image in images) / 2)
+    assert checkpoint("run")["network"] == results["network"]["description"]
+    assert checkpoint("run")["global_step"] == results["training"]["steps"] == 2
+    assert Path("run/config.yaml").is_file()
+    assert sorted(p.name for p in Path("run/pictures").iterdir()) == ["bench-b0.png", "bench-b1.png"]
+    assert [row["step"] for row in log_rows("run")] == ["0", "1", "2"]
+
+
+@pytest.mark.parametrize("scale", [2, 3])
+def test_other_scales(scale: int, small: list[str]) -> None:
+    assert run_command(train, *small, f"scale={scale}", "run_dir=run", "trainer.max_steps=1") == 0
+    assert json.loads(Path("run/results.json").read_text())["protocol"]["shave"] == scale
+
+
+def test_training_lowers_the_loss(small: list[str]) -> None:
+    overrides = ["run_dir=run", "trainer.max_steps=60", "data.steps_per_epoch=60", "model.residual=none"]
+    assert run_command(train, *small, *overrides) == 0
+    losses = [float(row["loss"]) for row in log_rows("run") if row["loss"]]
+    assert sum(losses[-10:]) < 0.6 * sum(losses[:10])
+
+
+class PullThePlug(Exception):
+    """Stands for a run that is killed."""
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["schedule=halved", "schedule.epochs=[1]", "ema=0.9"],
+        ["schedule=cosine", "trainer.accumulate_grad_batches=2", "data.num_workers=2"],
+    ],
+    ids=["halved-ema", "cosine-microbatches-workers"],
+)
+@pytest.mark.parametrize("saved_at", [3, 4])
+def test_resuming_is_exact_to_the_last_bit(
+    options: list[str], saved_at: int, small: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Epochs are of 4 steps: 3 is in the middle of one, 4 at its end."""
+    overrides = [*small, *options, "trainer.max_steps=7", f"checkpoint_every={saved_at}"]
+    assert run_command(train, *overrides, "run_dir=whole") == 0
+
+    original = SuperResolution.training_step
+
+    def step(self: SuperResolution, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
+        if self.global_step == saved_at + 1:
+            raise PullThePlug
+        return original(self, batch, batch_idx)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SuperResolution, "training_step", step)
+        assert run_command(train, *overrides, "run_dir=broken") == 1
+    assert checkpoint("broken")["global_step"] == saved_at
+    assert run_command(train, *overrides, "run_dir=broken", "ckpt_path=last") == 0
+
+    whole, resumed = checkpoint("whole"), checkpoint("broken")
+    for name, weights in whole["state_dict"].items():
+        assert torch.equal(weights, resumed["state_dict"][name]), name
+    for number, state in whole["optimizer_states"][0]["state"].items():
+        for name, value in state.items():
+            assert torch.equal(value, resumed["optimizer_states"][0]["state"][number][name])
+    assert whole["lr_schedulers"] == resumed["lr_schedulers"]
+    assert Path("whole/log.csv").read_text() == Path("broken/log.csv").read_text()
+
+
+@pytest.mark.slow
+def test_two_ranks_and_one_rank_give_the_same_figures(small: list[str]) -> None:
+    assert run_command(train, *small, "run_dir=one") == 0
+    assert run_command(train, *small, "run_dir=two", "trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2") == 0
+    one, two = (json.loads(Path(run, "results.json").read_text()) for run in ("one", "two"))
+    assert two["training"]["ranks"] == 2
+    for name, image in one["sets"]["bench"]["images"].items():
+        assert two["sets"]["bench"]["images"][name]["psnr_y"] == pytest.approx(image["psnr_y"], abs=1e-3)
+    assert two["bicubic"] == one["bicubic"]  # no training involved: the same to the last bit
+
+
+@pytest.mark.slow
+def test_a_rank_that_fails_ends_the_run_with_its_own_words(small: list[str], capfd: pytest.CaptureFixture[str]) -> None:
+    options = ["trainer=ddp", "trainer.devices=2", "optimizer.lr=1e30", "trainer.max_steps=20"]
+    assert run_command(train, *small, *options) == 2
+    assert "error: the loss is" in capfd.readouterr().err
+
+
+def test_a_multirun_gives_each_job_its_folder_and_one_failure_stops_no_other(
+    small: list[str], capfd: pytest.CaptureFixture[str]
+) -> None:
+    swept = ["model=ldw_rdn,ald_rdn", "data.batch_size=4,5", "trainer.accumulate_grad_batches=2"]
+    assert run_command(train, "-m", *small, *swept, "study=blocks", "trainer.max_steps=1") == 1
+    assert sorted(path.name for path in Path("runs/blocks").iterdir()) == [
+        "ald_rdn-batch_size4",
+        "ldw_rdn-batch_size4",
+        "multirun.yaml",
+    ]
+    assert len(list(Path("runs/blocks").glob("*/results.json"))) == 2
+    said = capfd.readouterr().err
+    assert "data.batch_size=5 cannot be divided" in said
+    assert "2 of the multirun's jobs failed" in said
+
+
+def test_a_run_is_moved_aside_not_overwritten(small: list[str]) -> None:
+    for _ in range(2):
+        assert run_command(train, *small, "run_dir=run", "trainer.max_steps=1") == 0
+    (archived,) = Path().glob("run-archived-*")
+    assert (archived / "results.json").is_file()
+    assert Path("run/results.json").is_file()
+
+
+def test_nan_stops_the_run_and_keeps_the_last_good_checkpoint(
+    small: list[str], capfd: pytest.CaptureFixture[str]
+) -> None:
+    broken = ["run_dir=run", "optimizer.lr=1e30", "checkpoint_every=1", "trainer.max_steps=20"]
+    assert run_command(train, *small, *broken) == 2
+    assert "training stopped; the last good checkpoint is kept" in capfd.readouterr().err
+    assert all(weights.isfinite().all() for weights in checkpoint("run")["state_dict"].values())
+
+
+def test_a_block_of_ones_own_needs_one_override(
+    small: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mypackage.py").write_text(
+        "from torch import nn\n"
+        "class MyBlock(nn.Sequential):\n"
+        "    def __init__(self, in_channels, out_channels):\n"
+        "        super().__init__(nn.Conv2d(in_channels, out_channels, 1), nn.GELU())\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    assert run_command(train, *small, "model.conv._target_=mypackage.MyBlock", "run_dir=run") == 0
+    assert json.loads(Path("run/results.json").read_text())["network"]["label"] == "My-RDN"
+
+
+def test_logging_to_wandb_offline_without_a_question(small: list[str]) -> None:
+    assert run_command(train, *small, "logger=wandb", "run_dir=run") == 0
+    assert len(list(Path("run/wandb").glob("offline-run-*"))) == 1
+    assert Path("run/wandb-id.txt").read_text() in next(Path("run/wandb").glob("offline-run-*")).name
+    assert Path("run/log.csv").is_file()
+
+
+def test_the_first_lines_name_the_papers_protocol(capfd: pytest.CaptureFixture[str], small: list[str]) -> None:
+    options = [o for o in small if not o.startswith(("size", "data"))]
+    assert run_command(train, *options, "data.pictures=2", "data.eval_dirs=[bench]", "trainer.max_steps=1") == 0
+    said = capfd.readouterr().out
+    assert "experiment=paper" in said
+    assert "runs/ald_rdn-det-small-x4/results.json" in said
