@@ -103,5 +103,6 @@ class ComparisonPictures(Callback):
 
 def _log(trainer: Trainer, pictures: dict[str, Image.Image]) -> None:
     for logger in trainer.loggers:
-        if hasattr(logger, "log_image") and pictures:
-            logger.log_image("pictures", list(pictures.values()), caption=list(pictures), step=trainer.global_step)
+        if hasattr(logger, "log_image"):
+            for key, picture in pictures.items():  # W&B shows pictures of one key at one size
+                logger.log_image(f"pictures/{key}", [picture], step=trainer.global_step)

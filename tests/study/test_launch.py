@@ -1,0 +1,39 @@
+"""Ranks of one machine."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from aldsr.study import RankError, launch
+
+
+def leave_a_note(config: dict[str, Any]) -> None:
+    rank = os.environ.get("RANK", "alone")
+    Path(config["folder"], rank).write_text(f"{os.environ.get('WORLD_SIZE', 1)} {torch.get_num_threads()}")
+
+
+def fail_on_rank_1(config: dict[str, Any]) -> None:
+    if os.environ["RANK"] == "1":
+        raise ValueError("rank one has had enough")
+
+
+def test_one_rank_stays_in_this_process(tmp_path: Path) -> None:
+    launch(leave_a_note, {"folder": str(tmp_path)}, ranks=1, share_cpu=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["alone"]
+
+
+@pytest.mark.slow
+def test_two_ranks_share_the_cores(tmp_path: Path) -> None:
+    launch(leave_a_note, {"folder": str(tmp_path)}, ranks=2, share_cpu=True)
+    threads = max(1, (os.cpu_count() or 1) // 2)
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"0": f"2 {threads}", "1": f"2 {threads}"}
+
+
+@pytest.mark.slow
+def test_a_failed_rank_is_named_with_its_words() -> None:
+    with pytest.raises(RankError, match="rank 1 failed: ValueError: rank one has had enough") as caught:
+        launch(fail_on_rank_1, {}, ranks=2, share_cpu=True)
+    assert (caught.value.kind, caught.value.said) == ("ValueError", "rank one has had enough")
