@@ -43,6 +43,12 @@ def test_every_block_trains_and_leaves_a_run_that_explains_itself(choice: list[s
     assert [row["step"] for row in log_rows("run")] == ["0", "1", "2"]
 
 
+def test_a_set_of_one_image(small: list[str]) -> None:
+    Path("bench/HR/b1.png").unlink()
+    assert run_command(train, *small, "run_dir=run", "trainer.max_steps=1") == 0
+    assert list(json.loads(Path("run/results.json").read_text())["sets"]["bench"]["images"]) == ["b0"]
+
+
 @pytest.mark.parametrize("scale", [2, 3])
 def test_other_scales(scale: int, small: list[str]) -> None:
     assert run_command(train, *small, f"scale={scale}", "run_dir=run", "trainer.max_steps=1") == 0

@@ -21,7 +21,7 @@ from aldsr.study import job_name, open_folder, run_name, swept_keys
 from aldsr.training import settle
 from aldsr.training.wandblog import wandb_mode
 
-QUICK_STEPS = 1400  # of the quick start: about two minutes and a half on two CPU cores
+QUICK_STEPS = 1000  # of the quick start: about two and a half minutes on two CPU cores
 
 
 def settled(config: DictConfig) -> dict[str, Any]:
@@ -42,6 +42,7 @@ def settled(config: DictConfig) -> dict[str, Any]:
     for option in ("seed", "scale"):
         if not isinstance(run[option], int) or run[option] < 0:
             raise OptionError(f"{option}={run[option]}: expected a whole number")
+    run["small"] = choices["size"] != "paper"
     run["quick"] = (choices.get("experiment"), choices["data"], choices["size"]) == (None, "embedded", "small")
     settle_trainer(run["trainer"])
     _leave_out_foreign_options(run["model"], overrides)
@@ -94,7 +95,7 @@ def open_run(run: dict[str, Any], *, goes_on: bool) -> None:
         raise OptionError(f"run_dir={folder}: cannot be written ({reason}); choose another folder") from error
 
 
-def introduce(run: dict[str, Any], data: SuperResolutionData, parameters: int) -> None:
+def introduce(run: dict[str, Any], data: SuperResolutionData) -> None:
     """The first lines: what is trained on what, where, for how long."""
     trainer, patch = run["trainer"], data.patch_size
     steps = trainer["max_steps"] if trainer["max_steps"] > 0 else trainer["max_epochs"] * data.steps_per_epoch
@@ -104,7 +105,7 @@ def introduce(run: dict[str, Any], data: SuperResolutionData, parameters: int) -
     images = f"{data.batch_size} LR patches, {patch}x{patch}, from {len(data.train_pairs)} images"
     sets = ", ".join(f"{benchmark.name} ({len(benchmark)})" for benchmark in data.benchmarks)
     lines = [
-        f"[bold]{label(run['model'])}[/bold] {run['name']}: {parameters:,} parameters, x{run['scale']}",
+        f"[bold]{label(run['model'])}[/bold] {run['name']}: {run['parameters']:,} parameters, x{run['scale']}",
         f"trains   {steps:,} steps of {images}",
         f"measures {sets}",
         f"on       {ranks}{device}{cores}, {trainer['precision']}",

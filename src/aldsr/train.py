@@ -13,7 +13,7 @@ from torch import nn
 
 from aldsr.cli import OptionError, command, quiet
 from aldsr.data import micro_batch_size
-from aldsr.measure import count_parameters, summarise, write_results
+from aldsr.measure import code_version, count_parameters, summarise, write_results
 from aldsr.nn import BicubicUpscale
 from aldsr.nn.weights import build, check_network, check_resumable, label
 from aldsr.runs import conclude, introduce, open_run, settled
@@ -41,8 +41,9 @@ def train(config: DictConfig) -> None:
     check_options(run, network)
     data = instantiate(run["data"])
     data.prepare_data()
+    run |= {"parameters": count_parameters(network), "version": code_version()}
     open_run(run, goes_on=bool(run["ckpt_path"]))
-    introduce(run, data, count_parameters(network))
+    introduce(run, data)
     launch(fit, run, ranks=run["trainer"]["devices"], share_cpu=run["trainer"]["accelerator"] == "cpu")
     conclude(run["run_dir"])
 
@@ -101,7 +102,7 @@ def fit(run: dict[str, Any]) -> None:
             module.scores,
             bicubic=bicubic,
             lr_sources=data.lr_sources,
-            parameters=count_parameters(network),
+            parameters=run["parameters"],
         )
         results["training"] = {"steps": trainer.global_step, "seconds": seconds, "ranks": trainer.world_size}
         write_results(Path(run["run_dir"]) / "results.json", results)
@@ -117,8 +118,10 @@ def callbacks(run: dict[str, Any]) -> list[Callback]:
         enable_version_counter=False,
     )
     pictures = ComparisonPictures(folder=folder / "pictures", name=label(run["model"]), per_set=run["pictures"])
+    advice = "trainer.max_steps=2000" if run["small"] else "size=small, data.patch_size=24, trainer.max_steps=2000"
     average = [EMAWeightAveraging(decay=run["ema"])] if run["ema"] else []
-    return [checkpoints, *average, LearningRateMonitor("step"), TrainingProgress(), LongRunNotice(), pictures]
+    words = [LearningRateMonitor("step"), TrainingProgress(), LongRunNotice(advice=advice)]
+    return [checkpoints, *average, *words, pictures]
 
 
 def loggers(run: dict[str, Any]) -> list[Logger]:

@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 from itertools import product
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -56,7 +57,7 @@ def test_the_input_is_left_as_it_is() -> None:
 
 @pytest.mark.parametrize("border", ["symmetric", "replicate"])
 @pytest.mark.parametrize("scale", [2, 3, 4])
-def test_commutes_with_bicubic_downsampling(border: str, scale: int) -> None:
+def test_commutes_with_bicubic_downsampling(border: Literal["symmetric", "replicate"], scale: int) -> None:
     images = torch.from_numpy(np.random.default_rng(1).random((8, 3, 12 * scale, 12 * scale)))
     bits, factor = torch.tensor(BITS), Fraction(1, scale)
     first_resized = augment(imresize(images, factor, border=border), bits)

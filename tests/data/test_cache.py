@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import pytest
@@ -290,7 +291,7 @@ def test_a_build_that_fails_half_way_leaves_nothing_half_written(
     whole = {path.name: path.read_bytes() for path in (tmp_path / "undisturbed").glob("*.npy")}
     save, calls = np.save, 0
 
-    def failing(file, array) -> None:
+    def failing(file: BinaryIO, array: np.ndarray) -> None:
         nonlocal calls
         calls += 1
         if calls >= 4:

@@ -126,7 +126,7 @@ def test_training_folders_are_joined(train: str, evaluation: str) -> None:
 
 
 def test_an_uneven_batch_is_refused(train: str) -> None:
-    with pytest.raises(ValueError, match=r"data\.batch_size=16 cannot be divided among 3 ranks"):
+    with pytest.raises(DataError, match=r"data\.batch_size=16 cannot be divided among 3 ranks"):
         prepared(train_dirs=[train], ranks=3).train_dataloader()
 
 
@@ -138,6 +138,18 @@ def test_the_trained_batch_is_float_in_0_to_1_and_turned(train: str) -> None:
     for sent, turned in ((lr, augment(batch.lr, batch.flips)), (hr, augment(batch.hr, batch.flips))):
         assert sent.dtype == torch.float32
         torch.testing.assert_close(sent, turned / 255, rtol=0, atol=1e-7)
+
+
+def test_images_travel_to_the_device_as_bytes_and_their_bits_stay(train: str, evaluation: str) -> None:
+    data = prepared(train_dirs=[train], eval_dirs=[evaluation])
+    batch, item = next(iter(data.train_dataloader())), next(iter(data.val_dataloader()[0]))
+    device = torch.device("meta")
+    sent_batch, sent_item = (data.transfer_batch_to_device(each, device, 0) for each in (batch, item))
+    for sent in (sent_batch, sent_item):
+        assert [images.device.type for images in (sent.lr, sent.hr)] == ["meta", "meta"]
+        assert [images.dtype for images in (sent.lr, sent.hr)] == [torch.uint8, torch.uint8]
+    assert torch.equal(sent_batch.flips, batch.flips)  # on the CPU, where no device has to be waited for
+    assert sent_item.number == item.number
 
 
 def test_0_and_255_become_exactly_0_and_1() -> None:
@@ -266,9 +278,9 @@ class Recorder(LightningModule):
         return torch.optim.SGD(self.parameters(), lr=0.1)
 
 
-@pytest.mark.filterwarnings("ignore:.*does not have many workers.*")
+@pytest.mark.filterwarnings("ignore:.*does not have many workers.*", "ignore:GPU available but not used.*")
 def test_a_trainer_hands_over_what_is_promised(train: str, evaluation: str) -> None:
-    options = {"train_dirs": [train], "eval_dirs": [evaluation], "steps_per_epoch": 3}
+    options: dict[str, Any] = {"train_dirs": [train], "eval_dirs": [evaluation], "steps_per_epoch": 3}
     data = SuperResolutionData(scale=4, patch_size=6, batch_size=16, **options)
     module = Recorder()
     trainer = Trainer(

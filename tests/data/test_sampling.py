@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from aldsr.data import sampling
-from aldsr.data.sampling import Draw, StepBatches, draw
+from aldsr.data.images import DataError
+from aldsr.data.sampling import Draw, StepBatches, draw, micro_batch_size
 
 IMAGES = 7
 MANY = 4000
@@ -154,5 +155,16 @@ def test_the_length_is_the_number_of_batches_in_an_epoch(micro_batches: int) -> 
 def test_an_uneven_division_is_refused(ranks: int, micro_batches: int) -> None:
     parts = ranks * micro_batches
     advice = rf"data\.batch_size=16 .* {ranks} ranks × {micro_batches} micro-batches; choose a multiple of {parts}"
-    with pytest.raises(ValueError, match=advice):
+    with pytest.raises(DataError, match=advice):
         batches(batch_size=16, ranks=ranks, micro_batches=micro_batches)
+
+
+@pytest.mark.parametrize(("ranks", "micro_batches", "size"), [(1, 1, 16), (2, 1, 8), (1, 4, 4), (4, 4, 1)])
+def test_micro_batch_size_is_the_even_share(ranks: int, micro_batches: int, size: int) -> None:
+    assert micro_batch_size(16, ranks=ranks, micro_batches=micro_batches) == size
+
+
+@pytest.mark.parametrize("batch_size", [0, -16])
+def test_a_batch_without_samples_is_refused(batch_size: int) -> None:
+    with pytest.raises(DataError, match=rf"data\.batch_size={batch_size} "):
+        micro_batch_size(batch_size, ranks=2, micro_batches=1)

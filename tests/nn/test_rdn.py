@@ -12,6 +12,10 @@ BLOCKS = [StandardBlock, DWBlock, LDWBlock, ALDBlock]
 SMALL: dict[str, Any] = {"D": 2, "C": 3, "G": 4, "G0": 6}
 
 
+def last_weights(network: RDN) -> Tensor:
+    return network.UPNet[-1].get_parameter("weight")
+
+
 @pytest.mark.parametrize(
     ("block", "published"),
     [(StandardBlock, 1_363_968), (DWBlock, 205_056), (LDWBlock, 205_056), (ALDBlock, 257_280)],
@@ -79,6 +83,29 @@ def test_bicubic_residual_adds_exactly_the_upscaled_input(scale: int) -> None:
     assert torch.equal(residual(x), plain(x) + BicubicUpscale(scale=scale)(x))
 
 
+def test_network_with_bicubic_residual_starts_as_bicubic_and_can_leave_it() -> None:
+    network, x = RDN(scale=2, residual="bicubic", **SMALL), torch.rand(1, 3, 5, 7)
+    assert torch.equal(network(x), BicubicUpscale(scale=2)(x))
+    optimizer = torch.optim.SGD(network.parameters(), lr=1.0)
+    first = network.SFE1.weight.detach().clone()
+    for _ in range(2):  # the first step moves the last layer, the second all of them
+        optimizer.zero_grad()
+        (network(x) - 0.5).abs().mean().backward()
+        optimizer.step()
+    assert not torch.equal(network.SFE1.weight, first)
+
+
+def test_network_in_channels_last_layout_keeps_its_output_and_its_kernels_plain() -> None:
+    torch.manual_seed(0)
+    network, x = RDN(conv=ALDBlock, residual="bicubic", **SMALL).double(), torch.rand(2, 3, 5, 7).double()
+    nn.init.normal_(last_weights(network))
+    expected = network(x)
+    network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    output = network(x.contiguous(memory_format=torch.channels_last))
+    torch.testing.assert_close(output, expected, rtol=1e-12, atol=1e-12)
+    assert all(buffer.is_contiguous() for buffer in network.buffers())  # DDP broadcasts no other
+
+
 @pytest.mark.parametrize("scale", [0, 1, 5, 8, 2.5])
 def test_scale_that_is_not_offered_is_refused(scale: Any) -> None:
     with pytest.raises(ValueError, match="scale must be 2, 3 or 4"):
@@ -108,7 +135,8 @@ def test_users_own_block_is_made_d_times_c_times_with_growing_inputs() -> None:
 def test_gradient_reaches_every_parameter(block: ConvBlock, residual: Any) -> None:
     torch.manual_seed(0)
     network = RDN(conv=block, residual=residual, **SMALL)
-    with torch.no_grad():  # a hidden layer of one unit may start dead: not what is tested here
+    with torch.no_grad():  # what starts at zero, or dead (a hidden layer of one unit), is not what is tested here
+        nn.init.normal_(last_weights(network))
         for name, parameter in network.named_parameters():
             if name.endswith("attention.squeeze.bias"):
                 parameter.fill_(1)
@@ -139,7 +167,7 @@ def test_no_batch_norm_and_every_convolution_is_biased() -> None:
 def test_output_is_not_clipped() -> None:
     network = RDN(**SMALL)
     with torch.no_grad():
-        network.UPNet[-1].bias.copy_(torch.tensor([9.0, -9.0, 0.0]))
+        network.UPNet[-1].get_parameter("bias").copy_(torch.tensor([9.0, -9.0, 0.0]))
     output = network(torch.rand(1, 3, 4, 4))
     assert output[:, 0].min() > 1
     assert output[:, 1].max() < 0

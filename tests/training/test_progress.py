@@ -25,7 +25,7 @@ def said_after(total: int, capsys: pytest.CaptureFixture[str], monkeypatch: pyte
     """What is said in the first steps of a run whose steps take two seconds."""
     clock = iter(range(0, 1000, 2))
     monkeypatch.setattr(time, "monotonic", lambda: float(next(clock)))
-    notice = LongRunNotice()
+    notice = LongRunNotice(advice="size=small")
     for step in range(1, 10):
         notice.on_train_batch_end(trainer(step, total), None, None, None, step)  # type: ignore[arg-type]
     return capsys.readouterr().out

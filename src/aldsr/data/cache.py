@@ -162,12 +162,10 @@ def content_digests(files: Iterable[Path], folder: Path) -> dict[Path, str]:
     places = {file: str(file.resolve()) for file in files}
     folders = sorted({str(Path(place).parent) for place in places.values()})
     index_file = folder / f"index-{_digest(json.dumps(folders).encode())}.json"
-    index: dict[str, list] = {}
-    with suppress(OSError, ValueError):  # no index yet, or a damaged one: then the files are read
-        index = json.loads(index_file.read_text())
+    index = _read_index(index_file)
     stamps = {file: _stamp(file) for file in places}
     stale = [file for file, place in places.items() if index.get(place, [])[:2] != stamps[file]]
-    for file, digest in _in_parallel(lambda f: (f, _digest(f.read_bytes())), stale, "Looking at files"):
+    for file, digest in _in_parallel(lambda f: (f, _file_digest(f)), stale, "Looking at files"):
         index[places[file]] = [*stamps[file], digest]
     if stale:
         passing = index_file.with_suffix(f".{os.getpid()}.part")
@@ -182,6 +180,21 @@ def _stamp(file: Path) -> list[int]:
     except OSError as error:
         raise DataError(f"{file}: cannot be read ({error.strerror})") from error
     return [stat.st_size, stat.st_mtime_ns]
+
+
+def _read_index(path: Path) -> dict[str, list]:
+    """The index, without entries that are none; empty if it is not there yet or damaged."""
+    with suppress(OSError, ValueError, AttributeError):
+        entries = json.loads(path.read_text()).items()
+        return {place: entry for place, entry in entries if isinstance(entry, list) and len(entry) == 3}
+    return {}
+
+
+def _file_digest(file: Path) -> str:
+    try:
+        return _digest(file.read_bytes())
+    except OSError as error:
+        raise DataError(f"{file}: cannot be read ({error.strerror})") from error
 
 
 def _digest(content: bytes) -> str:

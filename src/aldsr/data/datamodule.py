@@ -73,14 +73,23 @@ class SuperResolutionData(LightningDataModule):
         self.num_workers = num_workers
         self.cache = cache_dir()
         self.train_pairs: list[CachedPair] = []
+        self.too_small: list[str] = []
         self.benchmarks: list[BenchmarkSet] = []
 
     def prepare_data(self) -> None:
-        """Make and decode all images, once per machine."""
+        """Make and decode all images, once per machine; the one place that warns of images left out."""
         self._load()
+        if self.too_small:
+            number = len(self.too_small) + len(self.train_pairs)
+            side = self.patch_size * self.scale
+            warnings.warn(
+                f"{len(self.too_small)} of {number} training images are smaller than a patch ({side}x{side} HR pixels) "
+                f"and left out: {', '.join(self.too_small)}",
+                stacklevel=2,
+            )
 
     def setup(self, stage: str) -> None:
-        if not self.benchmarks:
+        if not (self.benchmarks or self.train_pairs):
             self._load()
 
     def _load(self) -> None:
@@ -113,7 +122,7 @@ class SuperResolutionData(LightningDataModule):
         return [folder]
 
     def _large_enough(self, pairs: list[CachedPair]) -> list[CachedPair]:
-        """The images that hold a patch; the others are named in one warning."""
+        """The images that hold a patch; the names of the others are kept."""
         small = [pair.name for pair in pairs if min(pair.lr.shape[-2:]) < self.patch_size]
         kept = [pair for pair in pairs if min(pair.lr.shape[-2:]) >= self.patch_size]
         side = self.patch_size * self.scale
@@ -122,12 +131,7 @@ class SuperResolutionData(LightningDataModule):
                 f"data.train_dirs: none of {len(pairs)} images is as large as a patch, {side}x{side} HR pixels; "
                 f"use larger images or a smaller data.patch_size (now {self.patch_size})"
             )
-        if small:
-            warnings.warn(
-                f"{len(small)} of {len(pairs)} training images are smaller than a patch ({side}x{side} HR pixels) "
-                f"and left out: {', '.join(small)}",
-                stacklevel=2,
-            )
+        self.too_small = small
         return kept
 
     def train_dataloader(self) -> DataLoader[PatchBatch]:

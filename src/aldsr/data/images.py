@@ -4,10 +4,13 @@ from pathlib import Path
 
 import kornia_rs.io
 import numpy as np
+import tifffile
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 Pixels = NDArray[np.uint8]
+ORIENTATION = 0x0112  # EXIF
+BITS_PER_SAMPLE = 258  # TIFF
 
 
 class DataError(ValueError):
@@ -44,14 +47,11 @@ def read_image(path: Path) -> Pixels:
         with Image.open(path) as image:
             if image.mode == "F":
                 raise DataError(f"{path}: holds floating-point values; convert it to an 8- or 16-bit image")
-            # The raw mode tells what Pillow's own mode hides: it cuts 16-bit colour to 8 without a word.
-            deep_colour = image.mode in ("RGB", "RGBA") and any(";16" in str(tile) for tile in image.tile)
-            if deep_colour and image.format in ("PNG", "TIFF"):
-                return _read_deep_colour(path, image.format, image.mode)
-            upright = ImageOps.exif_transpose(image)
-            if upright.mode.startswith("I"):
-                gray = _to_8_bits(np.asarray(upright))
-                return np.repeat(gray[..., None], 3, -1)
+            eight = _eight_bits(path, image)
+            eight.getexif()[ORIENTATION] = image.getexif().get(ORIENTATION, 1)
+            upright = ImageOps.exif_transpose(eight)
+            if "transparency" in upright.info:
+                upright = upright.convert("RGBA")
             return np.asarray(upright.convert("RGB"))
     except DataError:
         raise
@@ -59,14 +59,30 @@ def read_image(path: Path) -> Pixels:
         raise DataError(f"{path}: no such file") from error
     # Pillow's decoders raise many kinds for a broken file, SyntaxError among them; kornia's raise Exception.
     except Exception as error:
-        raise DataError(f"{path}: cannot be read as an image ({error}); replace or remove the file") from error
+        reason = " ".join(str(error).split())
+        raise DataError(f"{path}: cannot be read as an image ({reason}); replace or remove the file") from error
 
 
-def _read_deep_colour(path: Path, kind: str, mode: str) -> Pixels:
-    read = kornia_rs.io.read_image_png_u16 if kind == "PNG" else kornia_rs.io.read_image_tiff_u16
-    return _to_8_bits(np.asarray(read(str(path), mode.lower())))[..., :3]
+def _eight_bits(path: Path, image: Image.Image) -> Image.Image:
+    """The image with 8 bits a channel. Pillow keeps 16 bits of gray only, and cuts colour without a word."""
+    if image.mode.startswith("I"):
+        return Image.fromarray(_rounded(np.asarray(image)))
+    if image.format == "TIFF" and 16 in image.tag_v2.get(BITS_PER_SAMPLE, ()):  # type: ignore[attr-defined]
+        with tifffile.TiffFile(path) as file:
+            page = file.pages.first
+            deep, planes_first = page.asarray(), page.planarconfig == tifffile.PLANARCONFIG.SEPARATE
+        if deep.ndim == 3:
+            return Image.fromarray(_rounded(deep.transpose(1, 2, 0) if planes_first else deep)[..., :3])
+    # Of a PNG the raw mode tells. 16-bit gray with alpha ("LA;16B") is left to Pillow, which drops the low byte.
+    if image.format == "PNG" and any(
+        "RGB" in str(tile) and ";16" in str(tile)
+        for tile in image.tile  # type: ignore[attr-defined]
+    ):
+        deep = np.asarray(kornia_rs.io.read_image_png_u16(str(path), image.mode.lower()))
+        return Image.fromarray(_rounded(deep)[..., :3])
+    return image.copy()
 
 
-def _to_8_bits(deep: NDArray[np.integer]) -> Pixels:
-    """0…65535 → 0…255, rounded."""
+def _rounded(deep: NDArray[np.integer]) -> Pixels:
+    """0…65535 → 0…255."""
     return ((deep.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)

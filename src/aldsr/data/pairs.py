@@ -50,7 +50,7 @@ def find_pairs(folder: str | Path, *, scale: int) -> list[Pair]:
     hr_files = _by_stem(image_files(hr_folder))
     if lr_folder is None:
         return [Pair(stem, path, None) for stem, path in hr_files.items()]
-    lr_files = {stem.removesuffix(f"x{scale}"): path for stem, path in _by_stem(image_files(lr_folder)).items()}
+    lr_files = _by_stem(image_files(lr_folder), suffix=f"x{scale}")
     if missing := sorted(hr_files.keys() - lr_files.keys()):
         raise DataError(
             f"{lr_folder}: {_some(missing)} of {hr_folder} have no LR image here; expected "
@@ -61,10 +61,10 @@ def find_pairs(folder: str | Path, *, scale: int) -> list[Pair]:
     return [Pair(stem, path, lr_files[stem]) for stem, path in hr_files.items()]
 
 
-def _by_stem(files: list[Path]) -> dict[str, Path]:
+def _by_stem(files: list[Path], *, suffix: str = "") -> dict[str, Path]:
     stems: dict[str, Path] = {}
     for file in files:
-        if (other := stems.setdefault(file.stem, file)) is not file:
+        if (other := stems.setdefault(file.stem.removesuffix(suffix), file)) is not file:
             raise DataError(f"{file}: has the same name as {other.name}; give every image a name of its own")
     return stems
 

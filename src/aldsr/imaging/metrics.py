@@ -1,6 +1,6 @@
 """Scores of a benchmark set as a torchmetrics Metric: per image, and right under DDP."""
 
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -39,7 +39,7 @@ class ImageScores(Metric):
         self.seen[index] += 1
 
     def compute(self) -> dict[str, Tensor]:
-        """`psnr` and `ssim`, each `Tensor[images]`, float64.
+        """`psnr` and `ssim`, each `Tensor[images]`, float64 (torchmetrics makes a single image's a scalar).
 
         Raises:
             RuntimeError: if an image was scored twice or not at all.
@@ -49,6 +49,7 @@ class ImageScores(Metric):
             raise RuntimeError(f"images {wrong} were scored {counts} times, each must be scored once")
         return {"psnr": self.psnr, "ssim": self.ssim}
 
-    def set_dtype(self, dst_type: Any) -> "ImageScores":
-        """Scores stay float64 whatever the network's precision."""
+    def _apply(self, fn: Callable[[Tensor], Tensor], exclude_state: Sequence[str] = ()) -> "ImageScores":
+        """Moved with a network, but never rounded with it."""
+        super()._apply(lambda state: state.to(fn(state).device), exclude_state)
         return self

@@ -26,6 +26,8 @@ def _luma_pair(sr: Tensor, hr: Tensor, shave: int) -> tuple[Tensor, Tensor]:
     if sr.dtype != torch.uint8 or hr.dtype != torch.uint8:
         raise ValueError(f"scores are taken on uint8 images, got {sr.dtype} and {hr.dtype}; quantise them first")
     height, width = sr.shape[-2:]
+    if shave < 0:
+        raise ValueError(f"shave must not be negative, got {shave}")
     if min(height, width) <= 2 * shave:
         raise ValueError(f"nothing is left of a {width}x{height} image after shaving {shave} pixels at each side")
     inner = (..., slice(shave, height - shave), slice(shave, width - shave))

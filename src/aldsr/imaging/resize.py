@@ -32,6 +32,8 @@ def _padded_index(size: int, before: int, after: int, border: Border, device: to
 
 def _resize_axis(image: Tensor, axis: int, scale: Fraction, border: Border) -> Tensor:
     """One pass along one axis: ceil(size · scale) pixels."""
+    if axis == -2 and image.shape[-1] == 1:  # on which torch 2.13 computes wrong values
+        return _resize_axis(image.mT, -1, scale, border).mT
     size = image.shape[axis]
     # Whole periods of the scale keep torch's sampling positions on MATLAB's.
     period = scale.denominator
@@ -60,11 +62,13 @@ def imresize(image: Tensor, scale: Fraction | int | float, *, border: Border = "
     Raises:
         ValueError: for a shape without pixels, or a scale that is not positive.
     """
+    if border not in ("replicate", "symmetric"):
+        raise ValueError(f"border must be 'replicate' or 'symmetric', got {border!r}")
+    if not 0 < scale < float("inf"):
+        raise ValueError(f"scale must be positive and finite, got {scale}")
     factor = Fraction(scale).limit_denominator(1000)
     if image.dim() != 4 or 0 in image.shape:
         raise ValueError(f"imresize needs (B, C, H, W) with at least one pixel, got shape {tuple(image.shape)}")
-    if factor <= 0:
-        raise ValueError(f"scale must be positive, got {scale}")
     whole = image.dtype == torch.uint8
     work = image.float() if whole or image.dtype in (torch.float16, torch.bfloat16) else image
     for axis in (-2, -1):

@@ -5,6 +5,8 @@ weights that depend only on its phase: a depthwise 5×5 convolution with scale²
 then PixelShuffle. Kernel: Keys (1981) with a = −0.5 and symmetric borders, as MATLAB's `imresize`.
 """
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -49,6 +51,12 @@ class BicubicUpscale(nn.Module):
         # Not persistent: a constant, and weights files must not depend on whether it is there. Three axes:
         # a network in channels-last layout would turn a fourth, on which DDP's broadcast of buffers fails.
         self.register_buffer("kernels", phase_kernels(scale), persistent=False)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "BicubicUpscale":
+        """Moved with the network, but never rounded with it."""
+        super()._apply(fn, recurse)
+        self.kernels = phase_kernels(self.scale).to(self.kernels.device)
+        return self
 
     def forward(self, x: Tensor) -> Tensor:
         with torch.autocast(x.device.type, enabled=False):

@@ -22,18 +22,27 @@ from aldsr.nn.descriptors import Descriptor, determinant
 ConvBlock = Callable[[int, int], nn.Module]
 
 
-def depthwise(channels: int, kernel_size: int) -> nn.Conv2d:
-    """One k×k filter per channel, biased; the picture keeps its size."""
+def same(kernel_size: int) -> int:
+    """The padding with which a k×k convolution keeps the picture's size.
+
+    Raises:
+        ValueError: for an even k, with which none does.
+    """
     if kernel_size < 1 or kernel_size % 2 == 0:
         raise ValueError(f"kernel_size must be odd and positive to keep the picture's size, got {kernel_size}")
-    return nn.Conv2d(channels, channels, kernel_size, padding=kernel_size // 2, groups=channels)
+    return kernel_size // 2
+
+
+def depthwise(channels: int, kernel_size: int) -> nn.Conv2d:
+    """One k×k filter per channel, biased."""
+    return nn.Conv2d(channels, channels, kernel_size, padding=same(kernel_size), groups=channels)
 
 
 class StandardBlock(nn.Sequential):
     """Dense k×k convolution, then ReLU: the block of RDN itself."""
 
     def __init__(self, in_channels: int, out_channels: int, *, kernel_size: int = 3) -> None:
-        conv = nn.Conv2d(in_channels, out_channels, kernel_size, padding=kernel_size // 2)
+        conv = nn.Conv2d(in_channels, out_channels, kernel_size, padding=same(kernel_size))
         super().__init__(conv, nn.ReLU(inplace=True))
 
 

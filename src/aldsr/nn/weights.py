@@ -33,20 +33,26 @@ def lookup(target: str, trusted: Sequence[str] | None = TRUSTED) -> Any:
     Raises:
         NetworkError: if it lies outside the trusted packages, or is not there.
     """
-    if trusted is not None and not any(target.startswith(f"{package}.") for package in trusted):
+    if not isinstance(target, str) or not _within(target, trusted):
         raise NetworkError(
             f"the network is described by '{target}', which is outside the trusted packages "
-            f"({', '.join(trusted)}); if you trust that code, allow it: allow_code=[{target.split('.')[0]}]"
+            f"({', '.join(trusted or ())}); if you trust that code, allow it: allow_code=[{str(target).split('.')[0]}]"
         )
     module, _, name = target.rpartition(".")
     try:
         found = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError, ValueError) as error:
         raise NetworkError(f"'{target}' cannot be imported: {error}; check the name and PYTHONPATH") from error
-    # A trusted module also holds what it imported; only what was written in a trusted package counts.
-    if not callable(found) or (trusted and not any(f"{found.__module__}.".startswith(f"{p}.") for p in trusted)):
-        raise NetworkError(f"the network is described by '{target}', which is no class or function of {module}")
+    # A trusted module also holds what it imported; only what was written in a trusted package counts, and
+    # never this module, whose functions would look up anything.
+    home = f"{getattr(found, '__module__', '')}."
+    if not callable(found) or home == f"{__name__}." or not _within(home, trusted):
+        raise NetworkError(f"the network is described by '{target}', which is no network, block or descriptor")
     return found
+
+
+def _within(name: str, packages: Sequence[str] | None) -> bool:
+    return packages is None or any(name.startswith(f"{package}.") for package in packages)
 
 
 def build(description: Description, trusted: Sequence[str] | None = TRUSTED) -> Any:
@@ -74,14 +80,14 @@ def build(description: Description, trusted: Sequence[str] | None = TRUSTED) -> 
         return functools.partial(target, **options)
     try:
         return target(**options)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RuntimeError) as error:
         raise NetworkError(f"{description['_target_']}: {error}") from error
 
 
 def label(description: Description) -> str:
     """What a network is called in tables: "RDN", "ALD-RDN", "My-RDN" for a block of one's own, "BicubicUpscale"."""
     network = description["_target_"].rpartition(".")[2]
-    block = description.get("conv", {}).get("_target_", "").rpartition(".")[2].removesuffix("Block")
+    block = (description.get("conv") or {}).get("_target_", "").rpartition(".")[2].removesuffix("Block")
     return network if block in ("", "Standard") else f"{block}-{network}"
 
 
@@ -163,10 +169,11 @@ def check_network(network: nn.Module, scale: int) -> None:
     try:
         with torch.no_grad():
             output = network(torch.zeros(1, 3, 8, 8))
-    except (RuntimeError, TypeError, ValueError) as error:
+    except (RuntimeError, TypeError, ValueError, IndexError, AttributeError) as error:
         raise NetworkError(f"the network fails on an 8x8 picture: {error}") from error
-    if output.shape != (1, 3, 8 * scale, 8 * scale):
-        raise NetworkError(f"the network makes {tuple(output.shape)} of an 8x8 picture at scale {scale}")
+    made = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
+    if made != (1, 3, 8 * scale, 8 * scale):
+        raise NetworkError(f"the network makes {made} of an 8x8 picture at scale {scale}")
 
 
 def read_checkpoint(path: str | Path) -> dict[str, Any]:
@@ -179,9 +186,11 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
         raise NetworkError(f"{path}: no such checkpoint file; a run keeps its own in RUN/checkpoints/last.ckpt")
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises half a dozen kinds for a file that is no checkpoint
-        first = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise NetworkError(f"{path}: not a readable checkpoint (damaged, or not made by aldsr): {first}") from error
-    if not isinstance(checkpoint, dict) or not {"network", "state_dict"} <= checkpoint.keys():
+    except Exception as error:  # torch raises half a dozen kinds, and advises to run what may be a stranger's code
+        raise NetworkError(f"{path}: not a readable checkpoint: damaged, or not made by aldsr") from error
+    if not isinstance(checkpoint, dict) or not isinstance(checkpoint.get("network"), dict):
         raise NetworkError(f"{path}: a checkpoint without a network description, so not one of aldsr")
+    state = checkpoint.get("state_dict")
+    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
+        raise NetworkError(f"{path}: a checkpoint without weights, so not one of aldsr")
     return checkpoint

@@ -86,7 +86,7 @@ class SuperResolution(LightningModule):
     def on_validation_epoch_end(self) -> None:
         self.scores = {}
         for metric, benchmark in zip(self.metrics, self.trainer.datamodule.benchmarks, strict=True):  # type: ignore[attr-defined]
-            found = metric.compute()
+            found = {key: values.reshape(-1) for key, values in metric.compute().items()}
             pairs = zip(found["psnr"].tolist(), found["ssim"].tolist(), strict=True)
             self.scores[benchmark.name] = {
                 name: {"psnr_y": psnr, "ssim_y": ssim}

@@ -72,6 +72,12 @@ class TrainingProgress(Callback):
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         self._close()
+        if isinstance(exception, KeyboardInterrupt) and trainer.is_global_zero:
+            self.console.print(
+                f"Interrupted at step {trainer.global_step:,}. The same command with ckpt_path=last goes on from the "
+                "last checkpoint.",
+                soft_wrap=True,
+            )
 
     def _open(self, trainer: Trainer) -> Progress | None:
         if self.bars is None and trainer.is_global_zero and self.console.is_terminal:
@@ -93,11 +99,13 @@ class LongRunNotice(Callback):
     """Says after a few steps how long the run will take, where that is hours, and how to make it smaller.
 
     Args:
+        advice: options that make the run shorter.
         steps: steps that are timed, after two that warm up.
         hours: runs shorter than this pass without a word.
     """
 
-    def __init__(self, *, steps: int = 3, hours: float = 1.0) -> None:
+    def __init__(self, *, advice: str = "fewer steps", steps: int = 3, hours: float = 1.0) -> None:
+        self.advice = advice
         self.steps = steps
         self.hours = hours
         self.first: tuple[int, float] | None = None
@@ -117,17 +125,16 @@ class LongRunNotice(Callback):
             pace = (now[1] - self.first[1]) / (now[0] - self.first[0])
             remaining = (trainer.estimated_stepping_batches - trainer.global_step) * pace
             if remaining > self.hours * 3600:
-                _say_long(trainer, pace, remaining)
+                _say_long(trainer, pace, remaining, self.advice)
 
 
-def _say_long(trainer: Trainer, pace: float, remaining: float) -> None:
+def _say_long(trainer: Trainer, pace: float, remaining: float, advice: str) -> None:
     steps = int(trainer.estimated_stepping_batches) - trainer.global_step
     took = f"{remaining / 86400:.1f} days" if remaining > 2 * 86400 else f"{remaining / 3600:.1f} hours"
-    smaller = "size=small (a 25th of the parameters), data.patch_size=24, trainer.max_steps=2000"
-    faster = "" if trainer.strategy.root_device.type == "cuda" else "; or run it on a GPU: trainer=gpu"
+    faster = "" if trainer.strategy.root_device.type == "cuda" else ", or trainer=gpu"
     Console().print(
         f"[bold]{pace:.2f} s a step: the remaining {steps:,} steps take about {took} on this machine.[/bold] "
-        f"To make it smaller: {smaller}{faster}. Ctrl-C stops; ckpt_path=last goes on.",
+        f"To make it shorter: {advice}{faster}. Ctrl-C stops; ckpt_path=last goes on.",
         highlight=False,
         soft_wrap=True,
     )

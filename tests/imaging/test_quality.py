@@ -1,0 +1,193 @@
+"""PSNR-Y and SSIM-Y against scikit-image and against published network outputs."""
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import skimage.color
+import skimage.metrics
+import torch
+from PIL import Image
+from torch import Tensor
+
+from aldsr.imaging import psnr_y, quantise, ssim_y
+
+Score = Callable[..., Tensor]
+# The RDN authors' own x4 outputs.
+PUBLISHED = {"baby": 33.8985, "bird": 35.5126, "butterfly": 29.1199, "head": 32.9879, "woman": 30.8256}
+
+
+def pair(*, batch: int = 1, height: int = 40, width: int = 52, noise: int = 20) -> tuple[Tensor, Tensor]:
+    """A picture with smooth and rough parts, and the same with noise."""
+    generator = torch.Generator().manual_seed(0)
+    coarse = torch.rand(batch, 3, 5, 6, generator=generator)
+    hr = torch.nn.functional.interpolate(coarse, (height, width), mode="bilinear").mul(255).to(torch.uint8)
+    hr[..., height // 2 :, :] = torch.randint(
+        0, 256, (batch, 3, height - height // 2, width), dtype=torch.uint8, generator=generator
+    )
+    offset = torch.randint(-noise, noise + 1, hr.shape, generator=generator)
+    return (hr.int() + offset).clamp(0, 255).to(torch.uint8), hr
+
+
+def shaved_luma(image: Tensor, shave: int) -> np.ndarray:
+    y: np.ndarray = skimage.color.rgb2ycbcr(image.permute(1, 2, 0).numpy())[..., 0]
+    return y[shave : y.shape[0] - shave, shave : y.shape[1] - shave]
+
+
+def reference_psnr(sr: Tensor, hr: Tensor, shave: int) -> float:
+    ours, theirs = shaved_luma(sr, shave), shaved_luma(hr, shave)
+    return float(skimage.metrics.peak_signal_noise_ratio(theirs, ours, data_range=255))
+
+
+def reference_ssim(sr: Tensor, hr: Tensor, shave: int) -> float:
+    _, every = skimage.metrics.structural_similarity(
+        shaved_luma(hr, shave),
+        shaved_luma(sr, shave),
+        gaussian_weights=True,
+        sigma=1.5,
+        use_sample_covariance=False,
+        data_range=255,
+        full=True,
+    )
+    return float(every[5:-5, 5:-5].mean())  # where the 11x11 window lies inside
+
+
+@pytest.mark.parametrize("shave", [0, 2, 4])
+@pytest.mark.parametrize("noise", [1, 20, 200])
+def test_psnr_equals_scikit_image_on_luma(shave: int, noise: int) -> None:
+    sr, hr = pair(batch=2, noise=noise)
+    expected = [reference_psnr(a, b, shave) for a, b in zip(sr, hr, strict=True)]
+    assert psnr_y(sr, hr, shave=shave).tolist() == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize("shave", [0, 2, 4])
+@pytest.mark.parametrize("noise", [1, 20, 200])
+def test_ssim_equals_scikit_image_on_luma_where_the_window_fits(shave: int, noise: int) -> None:
+    sr, hr = pair(batch=2, noise=noise)
+    expected = [reference_ssim(a, b, shave) for a, b in zip(sr, hr, strict=True)]
+    assert ssim_y(sr, hr, shave=shave).tolist() == pytest.approx(expected, abs=1e-6)
+
+
+def test_psnr_of_an_error_of_one_luma_step_is_that_of_255() -> None:
+    # All three channels off by one: luma off by (65.481 + 128.553 + 24.966) / 255 = 219 / 255.
+    hr = torch.full((1, 3, 8, 8), 100, dtype=torch.uint8)
+    assert psnr_y(hr + 1, hr, shave=0).item() == pytest.approx(20 * math.log10(255 * 255 / 219), abs=1e-9)
+
+
+@pytest.mark.parametrize("score", [psnr_y, ssim_y])
+def test_scores_are_one_float64_per_image_and_symmetric(score: Score) -> None:
+    sr, hr = pair(batch=3)
+    result = score(sr, hr, shave=4)
+    assert result.shape == (3,)
+    assert result.dtype == torch.float64
+    torch.testing.assert_close(result, score(hr, sr, shave=4), rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("score", [psnr_y, ssim_y])
+def test_score_of_an_image_does_not_depend_on_its_batch(score: Score) -> None:
+    sr, hr = pair(batch=3)
+    alone = torch.cat([score(sr[i : i + 1], hr[i : i + 1], shave=2) for i in range(3)])
+    torch.testing.assert_close(score(sr, hr, shave=2), alone, rtol=0, atol=1e-12)
+
+
+def test_identical_images_score_infinity_and_one() -> None:
+    _, hr = pair()
+    assert psnr_y(hr, hr, shave=4).item() == math.inf
+    assert ssim_y(hr, hr, shave=4).item() == pytest.approx(1, abs=1e-12)
+
+
+@pytest.mark.parametrize("score", [psnr_y, ssim_y])
+def test_shaved_border_does_not_count_and_the_next_pixel_does(score: Score) -> None:
+    _, hr = pair()
+    sr = hr.clone()
+    sr[..., :4, :], sr[..., -4:, :], sr[..., :, :4], sr[..., :, -4:] = 0, 0, 0, 0
+    perfect = score(hr, hr, shave=4)
+    torch.testing.assert_close(score(sr, hr, shave=4), perfect, rtol=0, atol=1e-12)
+    for row, column in ((4, 10), (-5, 10), (10, 4), (10, -5)):
+        spotted = hr.clone()
+        spotted[..., row, column] += 128  # wraps: another colour
+        assert score(spotted, hr, shave=4) < perfect
+
+
+@pytest.mark.parametrize("score", [psnr_y, ssim_y])
+def test_images_of_two_shapes_are_refused(score: Score) -> None:
+    sr, hr = pair()
+    with pytest.raises(ValueError, match="must have one shape"):
+        score(sr[..., :-1], hr, shave=4)
+    with pytest.raises(ValueError, match="must have one shape"):
+        score(sr[:, :1], hr, shave=4)  # nothing is broadcast
+
+
+@pytest.mark.parametrize("score", [psnr_y, ssim_y])
+def test_images_that_are_not_uint8_are_refused(score: Score) -> None:
+    sr, hr = pair()
+    for a, b in ((sr.float() / 255, hr), (sr, hr.float()), (sr.int(), hr.int())):
+        with pytest.raises(ValueError, match=r"uint8 images.*quantise them first"):
+            score(a, b, shave=4)
+
+
+@pytest.mark.parametrize("score", [psnr_y, ssim_y])
+def test_gray_images_are_refused(score: Score) -> None:
+    sr, hr = pair()
+    with pytest.raises(ValueError, match="luma needs RGB"):
+        score(sr[:, :1], hr[:, :1], shave=4)
+
+
+@pytest.mark.parametrize("score", [psnr_y, ssim_y])
+def test_image_of_which_shaving_leaves_nothing_is_refused(score: Score) -> None:
+    sr, hr = pair(height=8)
+    with pytest.raises(ValueError, match="nothing is left of a 52x8 image after shaving 4"):
+        score(sr, hr, shave=4)
+
+
+def test_psnr_is_taken_even_of_a_single_pixel() -> None:
+    sr, hr = pair(height=9, width=9)
+    assert psnr_y(sr, hr, shave=4).item() == pytest.approx(reference_psnr(sr[0], hr[0], 4), abs=1e-9)
+
+
+def test_ssim_needs_one_whole_window() -> None:
+    sr, hr = pair(height=11, width=13)
+    assert ssim_y(sr, hr, shave=0).item() == pytest.approx(reference_ssim(sr[0], hr[0], 0), abs=1e-6)
+    with pytest.raises(ValueError, match="SSIM needs 11x11 pixels after shaving 1, the image is 13x11"):
+        ssim_y(sr, hr, shave=1)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_quantise_rounds_half_up(dtype: torch.dtype) -> None:
+    halves = torch.tensor([0.5, 76.5, 127.5, 178.5, 254.5], dtype=dtype)  # to even: 0, 76, 128, 178, 254
+    assert quantise(halves / 255).tolist() == [1, 77, 128, 179, 255]
+
+
+def test_quantise_clips() -> None:
+    extremes = torch.tensor([-math.inf, -3.0, -1e-9, 0.0, 1.0, 1.001, 7.0, math.inf])
+    assert quantise(extremes).tolist() == [0, 0, 0, 0, 255, 255, 255, 255]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_quantise_brings_back_every_uint8_value(dtype: torch.dtype) -> None:
+    values = torch.arange(256)
+    quantised = quantise(values.to(dtype) / 255)
+    assert quantised.dtype == torch.uint8
+    assert torch.equal(quantised.long(), values)
+
+
+def published(shared: Path, name: str) -> tuple[Tensor, Tensor]:
+    folder = shared / "data" / "rdn_official_x4"
+    sr, hr = (
+        torch.from_numpy(np.array(Image.open(path).convert("RGB"))).permute(2, 0, 1)[None]
+        for path in (folder / "SR" / f"{name}_RDN_x4.png", folder / "HR" / f"{name}.png")
+    )
+    return sr, hr[..., : sr.shape[-2], : sr.shape[-1]]
+
+
+def test_psnr_of_the_rdn_authors_own_x4_outputs_is_as_published(shared: Path) -> None:
+    scores = {name: psnr_y(*published(shared, name), shave=4).item() for name in PUBLISHED}
+    assert {name: round(score, 4) for name, score in scores.items()} == PUBLISHED
+    assert round(sum(scores.values()) / 5, 4) == 32.4689
+
+
+def test_ssim_of_the_rdn_authors_own_x4_outputs_is_as_published(shared: Path) -> None:
+    scores = [ssim_y(*published(shared, name), shave=4).item() for name in PUBLISHED]
+    assert sum(scores) / 5 == pytest.approx(0.8990, abs=1e-4)
