@@ -147,6 +147,14 @@ def test_a_run_is_moved_aside_not_overwritten(small: list[str]) -> None:
     assert Path("run/results.json").is_file()
 
 
+def test_a_run_that_starts_from_another_ones_checkpoint_moves_the_old_run_aside(small: list[str]) -> None:
+    for name in ("a", "b"):
+        assert run_command(train, *small, f"run_dir={name}", "trainer.max_steps=1") == 0
+    assert run_command(train, *small, "run_dir=b", "ckpt_path=a/checkpoints/last.ckpt", "trainer.max_steps=2") == 0
+    assert len(list(Path().glob("b-archived-*/results.json"))) == 1
+    assert checkpoint("b")["global_step"] == 2
+
+
 def test_nan_stops_the_run_and_keeps_the_last_good_checkpoint(
     small: list[str], capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -64,6 +64,9 @@ def command(name: str) -> Callable[[Callable[[DictConfig], None]], Callable[[], 
                 hydra.main(version_base="1.3", config_path=str(config_dir()), config_name=name)(job)()
             except KeyboardInterrupt:
                 sys.exit(130)
+            except BrokenPipeError:  # whoever was reading, such as `head`, has left
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+                sys.exit(141)
             except Exception as error:  # the job's own are in `failed`: this is what Hydra makes of the options
                 print(f"error: {_explain(str(error), name)}", file=sys.stderr)
                 sys.exit(2)

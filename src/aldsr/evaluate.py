@@ -24,7 +24,7 @@ def evaluate(config: DictConfig) -> None:
     run = settled(config)
     data = instantiate(run["data"])
     data.prepare_data()
-    open_run(run, goes_on=False)
+    open_run(run, goes_on=True)  # the same command makes the same scores again: nothing to keep
     launch(measure, run, ranks=run["trainer"]["devices"], share_cpu=run["trainer"]["accelerator"] == "cpu")
     conclude(run["run_dir"])
 

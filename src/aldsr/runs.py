@@ -3,6 +3,7 @@
 import inspect
 import json
 import os
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -42,8 +43,9 @@ def settled(config: DictConfig) -> dict[str, Any]:
     for option in ("seed", "scale"):
         if not isinstance(run[option], int) or run[option] < 0:
             raise OptionError(f"{option}={run[option]}: expected a whole number")
-    run["small"] = choices["size"] != "paper"
-    run["quick"] = (choices.get("experiment"), choices["data"], choices["size"]) == (None, "embedded", "small")
+    run["quick"] = (run["trainer"]["max_steps"], run["trainer"]["max_epochs"], choices["data"], choices["size"]) == (
+        (None, None, "embedded", "small")
+    )
     settle_trainer(run["trainer"])
     _leave_out_foreign_options(run["model"], overrides)
     if run["ckpt_path"] == "last":
@@ -119,6 +121,14 @@ def introduce(run: dict[str, Any], data: SuperResolutionData) -> None:
     Console().print("\n".join(lines), highlight=False, soft_wrap=True)
 
 
+def _python() -> str:
+    """What the user has to type for this Python."""
+    here = Path(sys.executable)
+    if shutil.which("python") == str(here):
+        return "python"
+    return str(here.relative_to(Path.cwd())) if here.is_relative_to(Path.cwd()) else str(here)
+
+
 def conclude(run_dir: str | Path) -> None:
     """The last lines: the scores, where everything lies, and what to do next."""
     folder, console = Path(run_dir), Console()
@@ -131,7 +141,7 @@ def conclude(run_dir: str | Path) -> None:
         if (folder / "wandb").is_dir() and wandb_mode() == "offline":
             lines.append(f"W&B       kept offline; upload it with: wandb sync {folder}/wandb/offline-run-*")
         lines.append(
-            f"Next      python -m aldsr.evaluate ckpt_path={checkpoint} data=folder 'data.eval_dirs=[DIR]' "
+            f"Next      {_python()} -m aldsr.evaluate ckpt_path={checkpoint} data=folder 'data.eval_dirs=[DIR]' "
             "measures it on your own images"
         )
     console.print("\n".join(lines), highlight=False, soft_wrap=True)

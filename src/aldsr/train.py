@@ -42,10 +42,16 @@ def train(config: DictConfig) -> None:
     data = instantiate(run["data"])
     data.prepare_data()
     run |= {"parameters": count_parameters(network), "version": code_version()}
-    open_run(run, goes_on=bool(run["ckpt_path"]))
+    open_run(run, goes_on=goes_on(run))
     introduce(run, data)
     launch(fit, run, ranks=run["trainer"]["devices"], share_cpu=run["trainer"]["accelerator"] == "cpu")
     conclude(run["run_dir"])
+
+
+def goes_on(run: dict[str, Any]) -> bool:
+    """Whether this is the run in its folder, continued, and not one that only starts from another's weights."""
+    folder = Path(run["run_dir"]).resolve()
+    return bool(run["ckpt_path"]) and Path(run["ckpt_path"]).resolve().is_relative_to(folder)
 
 
 def check_options(run: dict[str, Any], network: nn.Module) -> None:
@@ -118,7 +124,7 @@ def callbacks(run: dict[str, Any]) -> list[Callback]:
         enable_version_counter=False,
     )
     pictures = ComparisonPictures(folder=folder / "pictures", name=label(run["model"]), per_set=run["pictures"])
-    advice = "trainer.max_steps=2000" if run["small"] else "size=small, data.patch_size=24, trainer.max_steps=2000"
+    advice = "size=small, data.patch_size=24 or fewer steps, such as trainer.max_steps=2000"
     average = [EMAWeightAveraging(decay=run["ema"])] if run["ema"] else []
     words = [LearningRateMonitor("step"), TrainingProgress(), LongRunNotice(advice=advice)]
     return [checkpoints, *average, *words, pictures]

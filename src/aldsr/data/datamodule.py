@@ -85,7 +85,7 @@ class SuperResolutionData(LightningDataModule):
             warnings.warn(
                 f"{len(self.too_small)} of {number} training images are smaller than a patch ({side}x{side} HR pixels) "
                 f"and left out: {', '.join(self.too_small)}",
-                stacklevel=2,
+                stacklevel=1,  # one place, so that Python shows it once though every process of Lightning's prepares
             )
 
     def setup(self, stage: str) -> None:

@@ -23,7 +23,6 @@ class TrainingProgress(Callback):
         self.training: TaskID | None = None
         self.validating: TaskID | None = None
         self.started = 0.0
-        self.loss = float("nan")
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.started = time.monotonic()
@@ -35,8 +34,9 @@ class TrainingProgress(Callback):
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         if self.bars and self.training is not None and trainer.global_step % 10 == 0:
-            self.loss = _loss(outputs)
-            self.bars.update(self.training, completed=trainer.global_step, info=f"loss {self.loss:.4f}")
+            psnr = trainer.callback_metrics.get("psnr_y")
+            info = f"loss {_loss(outputs):.4f}" + (f"  PSNR-Y {psnr:.2f} dB" if psnr is not None else "")
+            self.bars.update(self.training, completed=trainer.global_step, info=info)
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if bars := self._open(trainer):
