@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from aldsr import runs
 from aldsr.train import train
 from aldsr.training import SuperResolution
 from tests.command import run_command
@@ -185,9 +186,12 @@ def test_logging_to_wandb_offline_without_a_question(small: list[str]) -> None:
     assert Path("run/log.csv").is_file()
 
 
-def test_the_first_lines_name_the_papers_protocol(capfd: pytest.CaptureFixture[str], small: list[str]) -> None:
-    options = [o for o in small if not o.startswith(("size", "data"))]
-    assert run_command(train, *options, "data.pictures=2", "data.eval_dirs=[bench]", "trainer.max_steps=1") == 0
+def test_the_first_lines_name_the_papers_protocol(
+    capfd: pytest.CaptureFixture[str], small: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runs, "QUICK_STEPS", 1)
+    options = [o for o in small if not o.startswith(("size", "data", "trainer.max_steps"))]
+    assert run_command(train, *options, "data.pictures=2", "data.eval_dirs=[bench]") == 0
     said = capfd.readouterr().out
     assert "experiment=paper" in said
     assert "runs/ald_rdn-det-small-x4/results.json" in said

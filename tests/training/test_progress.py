@@ -1,6 +1,7 @@
 """What a long run says about itself."""
 
 import io
+import re
 import time
 from types import SimpleNamespace
 from typing import Any
@@ -71,11 +72,11 @@ class Run(LightningModule):
 @pytest.mark.parametrize("terminal", [True, False])
 def test_a_validation_leaves_a_line_and_a_terminal_gets_a_bar_with_an_eta(terminal: bool) -> None:
     progress = TrainingProgress()
-    progress.console = Console(file=io.StringIO(), force_terminal=terminal, width=160)
+    progress.console = Console(file=io.StringIO(), force_terminal=terminal, no_color=True, width=160)
     options: dict[str, Any] = {"logger": False, "enable_checkpointing": False, "accelerator": "cpu"}
     trainer = Trainer(max_steps=40, max_epochs=-1, callbacks=[progress], **options, **TRAINER_OPTIONS)
     trainer.fit(Run(), torch.ones(20, 1), torch.ones(3, 1))
-    said = progress.console.file.getvalue()  # type: ignore[attr-defined]
+    said = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", progress.console.file.getvalue())  # type: ignore[attr-defined]
     assert "step     20/40" in said
     assert "PSNR-Y: Set5 30.12 dB" in said
     assert ("training" in said) == terminal
