@@ -53,5 +53,7 @@ def best_precision(accelerator: str) -> str:
     if accelerator in ("gpu", "cuda"):
         native = torch.cuda.is_available() and torch.cuda.get_device_capability() >= (8, 0)
     else:
-        native = accelerator == "cpu" and (torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+        # Private names of torch, absent from some releases, where fp32 is taken then.
+        probes = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+        native = accelerator == "cpu" and any(getattr(torch.cpu, probe, bool)() for probe in probes)
     return "bf16-mixed" if native else "32-true"
