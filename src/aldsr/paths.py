@@ -1,7 +1,25 @@
 """Where aldsr finds and keeps things."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from uuid import uuid4
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """A passing name beside `path` to write to, renamed at the end: `path` is whole or not there.
+
+    A process that is killed leaves a `*.part` behind; an exception does not.
+    """
+    passing = path.with_name(f"{path.name}.{uuid4().hex}.part")
+    try:
+        yield passing
+        passing.replace(path)
+    except BaseException:
+        passing.unlink(missing_ok=True)
+        raise
 
 
 def config_dir() -> Path:

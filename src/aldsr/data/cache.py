@@ -9,7 +9,6 @@ same cache only do the same work twice.
 import hashlib
 import json
 import os
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -27,6 +26,7 @@ from torch import Tensor
 from aldsr.data.images import DataError, read_image
 from aldsr.data.pairs import Pair
 from aldsr.imaging import imresize
+from aldsr.paths import whole
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -125,15 +125,9 @@ def _decode(path: Path) -> np.ndarray:
 
 
 def save(path: Path, pixels: np.ndarray) -> None:
-    """Write an array under a passing name, then rename it: `path` is whole or not there."""
-    handle, passing = tempfile.mkstemp(dir=path.parent, prefix=f"{path.stem}.", suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            np.save(file, pixels)
-        Path(passing).replace(path)
-    except BaseException:
-        Path(passing).unlink(missing_ok=True)
-        raise
+    """Write an array, whole or not at all."""
+    with whole(path) as passing, passing.open("wb") as file:
+        np.save(file, pixels)
 
 
 def map_image(path: Path) -> Tensor:
@@ -168,9 +162,8 @@ def content_digests(files: Iterable[Path], folder: Path) -> dict[Path, str]:
     for file, digest in _in_parallel(lambda f: (f, _file_digest(f)), stale, "Looking at files"):
         index[places[file]] = [*stamps[file], digest]
     if stale:
-        passing = index_file.with_suffix(f".{os.getpid()}.part")
-        passing.write_text(json.dumps(index))
-        passing.replace(index_file)
+        with whole(index_file) as passing:
+            passing.write_text(json.dumps(index))
     return {file: index[place][2] for file, place in places.items()}
 
 

@@ -74,10 +74,13 @@ class SuperResolutionData(LightningDataModule):
         self.cache = cache_dir()
         self.train_pairs: list[CachedPair] = []
         self.too_small: list[str] = []
+        self.loaded = False
         self.benchmarks: list[BenchmarkSet] = []
 
     def prepare_data(self) -> None:
         """Make and decode all images, once per machine; the one place that warns of images left out."""
+        if self.loaded:  # Lightning prepares anew for every fit and validate
+            return
         self._load()
         if self.too_small:
             number = len(self.too_small) + len(self.train_pairs)
@@ -89,7 +92,7 @@ class SuperResolutionData(LightningDataModule):
             )
 
     def setup(self, stage: str) -> None:
-        if not (self.benchmarks or self.train_pairs):
+        if not self.loaded:
             self._load()
 
     def _load(self) -> None:
@@ -98,6 +101,7 @@ class SuperResolutionData(LightningDataModule):
         _refuse_twins([benchmark.name for benchmark in self.benchmarks])
         pairs = [pair for folder in self._train_folders() for pair in self._pairs(folder)]
         self.train_pairs = self._large_enough(pairs) if pairs else []
+        self.loaded = True
 
     @property
     def lr_sources(self) -> dict[str, str]:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from aldsr.data.download import DownloadError, disk_errors, file_size, human_size, sha256_of
+from aldsr.paths import whole
 
 MAX_UNPACKED = 32 * 10**9  # bytes; the largest archive unpacks to about 3.5 GB
 MAX_RATIO = 20  # unpacked to packed; PNG files hardly shrink
@@ -89,9 +90,8 @@ def _manifest(name: str, folder: Path) -> Path:
 
 
 def _write_manifest(path: Path, sha256: str, files: dict[str, int]) -> None:
-    draft = path.with_suffix(".tmp")
-    draft.write_text(json.dumps({"sha256": sha256, "files": files}), encoding="utf-8")
-    draft.replace(path)
+    with whole(path) as passing:
+        passing.write_text(json.dumps({"sha256": sha256, "files": files}), encoding="utf-8")
 
 
 @contextmanager

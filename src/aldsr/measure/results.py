@@ -1,7 +1,6 @@
 """Scores with their protocol: the dictionary behind `results.json`, and its table."""
 
 import json
-import os
 import subprocess
 from collections.abc import Mapping
 from importlib.metadata import version
@@ -12,6 +11,7 @@ from typing import Any
 from rich.table import Table
 
 from aldsr.nn.weights import label
+from aldsr.paths import whole
 
 Scores = Mapping[str, Mapping[str, Mapping[str, float]]]  # set → image → psnr_y, ssim_y
 LISTED = 20  # images of a set up to which a table shows them one by one
@@ -90,9 +90,8 @@ def _cells(values: Mapping[str, float], reference: Mapping[str, float]) -> list[
 
 def write_results(path: Path, results: Mapping[str, Any]) -> None:
     """Write JSON whole or not at all."""
-    passing = path.with_suffix(".json.part")
-    passing.write_text(json.dumps(results, indent=2) + "\n")
-    os.replace(passing, path)
+    with whole(path) as passing:
+        passing.write_text(json.dumps(results, indent=2) + "\n")
 
 
 def code_version() -> str:

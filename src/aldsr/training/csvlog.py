@@ -8,6 +8,8 @@ from typing import Any
 from lightning.pytorch.loggers.logger import Logger, rank_zero_experiment
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
+from aldsr.paths import whole
+
 
 class CsvLog(Logger):
     """Logs metrics to one CSV file.
@@ -51,9 +53,7 @@ class CsvLog(Logger):
     @rank_zero_only
     def save(self) -> None:
         columns = dict.fromkeys(column for row in self.rows.values() for column in row)
-        passing = self.path.with_suffix(".csv.part")
-        with passing.open("w", newline="") as file:
+        with whole(self.path) as passing, passing.open("w", newline="") as file:
             writer = csv.DictWriter(file, list(columns))
             writer.writeheader()
             writer.writerows(row for _, row in sorted(self.rows.items()))
-        passing.replace(self.path)

@@ -8,7 +8,6 @@ from lightning import Callback, LightningModule, Trainer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import TimeRemainingColumn as EtaColumn
-from torch import Tensor
 
 
 class TrainingProgress(Callback):
@@ -34,8 +33,9 @@ class TrainingProgress(Callback):
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         if self.bars and self.training is not None and trainer.global_step % 10 == 0:
-            psnr = trainer.callback_metrics.get("psnr_y")
-            info = f"loss {_loss(outputs):.4f}" + (f"  PSNR-Y {psnr:.2f} dB" if psnr is not None else "")
+            metrics = trainer.callback_metrics
+            psnr = f"  PSNR-Y {metrics['psnr_y']:.2f} dB" if "psnr_y" in metrics else ""
+            info = f"loss {metrics['loss']:.4f}{psnr}"
             self.bars.update(self.training, completed=trainer.global_step, info=info)
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -142,8 +142,3 @@ def _say_long(trainer: Trainer, pace: float, remaining: float, advice: str) -> N
 
 def _images(trainer: Trainer) -> int:
     return int(sum(trainer.num_val_batches))
-
-
-def _loss(outputs: Any) -> float:
-    loss = outputs["loss"] if isinstance(outputs, dict) else outputs
-    return float(loss) if isinstance(loss, Tensor) else float("nan")
