@@ -8,7 +8,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
 from aldsr.measure import count_parameters
-from aldsr.nn.weights import build
+from aldsr.nn.description import build
 from aldsr.paths import config_dir
 
 GROUPS = ("model", "descriptor", "size", "schedule", "data", "trainer", "logger", "experiment")

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from aldsr import runs
+from aldsr.nn.weights import read_weights
 from aldsr.train import train
 from aldsr.training import SuperResolution
 from tests.command import run_command
@@ -36,9 +37,14 @@ def test_every_block_trains_and_leaves_a_run_that_explains_itself(choice: list[s
     assert set(results["sets"]) == {"bench"}
     assert set(results["sets"]["bench"]["images"]) == {"b0", "b1"}
     images = results["sets"]["bench"]["images"].values()
-    assert results["sets"]["bench"]["psnr_y"] == pytest.approx(sum(image["psnr_y"] for image in images) / 2)
+    assert results["sets"]["bench"]["psnr"] == pytest.approx(sum(image["psnr"] for image in images) / 2)
     assert checkpoint("run")["network"] == results["network"]["description"]
     assert checkpoint("run")["global_step"] == results["training"]["steps"] == 2
+    weights, described = read_weights("run/weights.safetensors")[::-1]
+    assert described == results["network"]["description"]
+    trained = checkpoint("run")["state_dict"]
+    assert {f"network.{key}" for key in weights} == trained.keys()
+    assert all(torch.equal(value, trained[f"network.{key}"]) for key, value in weights.items())
     assert Path("run/config.yaml").is_file()
     assert sorted(p.name for p in Path("run/pictures").iterdir()) == ["bench-b0.png", "bench-b1.png"]
     assert [row["step"] for row in log_rows("run")] == ["0", "1", "2"]
@@ -116,7 +122,7 @@ def test_two_ranks_and_one_rank_give_the_same_figures(small: list[str]) -> None:
     one, two = (json.loads(Path(run, "results.json").read_text()) for run in ("one", "two"))
     assert two["training"]["ranks"] == 2
     for name, image in one["sets"]["bench"]["images"].items():
-        assert two["sets"]["bench"]["images"][name]["psnr_y"] == pytest.approx(image["psnr_y"], abs=1e-3)
+        assert two["sets"]["bench"]["images"][name]["psnr"] == pytest.approx(image["psnr"], abs=1e-3)
     assert two["bicubic"] == one["bicubic"]  # no training involved: the same to the last bit
 
 

@@ -23,7 +23,8 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from aldsr.data import DataError
-from aldsr.nn.weights import NetworkError
+from aldsr.measure import ResultsError
+from aldsr.nn.description import NetworkError
 from aldsr.paths import config_dir
 from aldsr.study import RankError
 from aldsr.training import DeviceError, NonFiniteError
@@ -33,7 +34,7 @@ class OptionError(ValueError):
     """Options that make no sense together, with a sentence for the user."""
 
 
-MISTAKES = (OptionError, DataError, NetworkError, DeviceError, NonFiniteError, MisconfigurationException)
+MISTAKES = (OptionError, DataError, NetworkError, DeviceError, NonFiniteError, ResultsError, MisconfigurationException)
 
 
 def command(name: str) -> Callable[[Callable[[DictConfig], None]], Callable[[], None]]:

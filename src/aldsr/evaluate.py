@@ -1,29 +1,56 @@
-"""`python -m aldsr.evaluate`: measure a network by the protocol of the literature; see --help."""
+"""`python -m aldsr.evaluate`: measure a network, or anyone's images, by the protocol of the literature; see --help."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
-from lightning import seed_everything
+from lightning import Callback, seed_everything
 from omegaconf import DictConfig, OmegaConf, open_dict
+from torch import nn
 
 from aldsr.cli import OptionError, command, quiet
-from aldsr.measure import count_parameters, summarise, write_results
+from aldsr.imaging import select
+from aldsr.measure import (
+    Inference,
+    described,
+    device_name,
+    find_predictions,
+    measured_cost,
+    read_prediction,
+    summarise,
+    write_results,
+)
 from aldsr.nn import BicubicUpscale
-from aldsr.nn.weights import TRUSTED, build, label, load_checkpoint
+from aldsr.nn.description import TRUSTED, build, label
+from aldsr.nn.weights import load_network
 from aldsr.runs import conclude, open_run, settle_trainer
 from aldsr.study import launch
-from aldsr.training import ComparisonPictures, TrainingProgress, score
+from aldsr.training import (
+    ComparisonPictures,
+    Measuring,
+    Predictions,
+    SaveImages,
+    SuperResolution,
+    TrainingProgress,
+    score,
+)
+
+HOW = ("tile", "overlap", "self_ensemble", "precision")  # how a network is used
 
 
 @command("evaluate")
 def evaluate(config: DictConfig) -> None:
     """Settle what is open, check what can be wrong, then measure: here, or in one process per device."""
     run = settled(config)
+    check_options(run)
     data = instantiate(run["data"])
     data.prepare_data()
+    if run["predictions"]:
+        find_predictions(run["predictions"], data.benchmarks)
     open_run(run, goes_on=True)  # the same command makes the same scores again: nothing to keep
     launch(measure, run, ranks=run["trainer"]["devices"], share_cpu=run["trainer"]["accelerator"] == "cpu")
     conclude(run["run_dir"])
@@ -36,50 +63,108 @@ def settled(config: DictConfig) -> dict[str, Any]:
         OptionError, DeviceError, NetworkError: for options that cannot be met.
     """
     choice = HydraConfig.get().runtime.choices.get("model")
-    if config.ckpt_path and choice:
-        raise OptionError(f"model={choice}: a checkpoint brings its own network; give either model or ckpt_path")
-    if not config.ckpt_path and not choice:
-        raise OptionError("nothing to measure: give ckpt_path=PATH, or a baseline such as model=bicubic")
+    given = {"model": choice, "ckpt_path": config.ckpt_path, "predictions": config.predictions}
+    named = [f"{option}={value}" for option, value in given.items() if value]
+    if not named:
+        raise OptionError(
+            "nothing to measure: give ckpt_path=FILE, a baseline such as model=bicubic, or predictions=DIR"
+        )
+    if len(named) > 1:
+        raise OptionError(f"{' and '.join(named)}: one thing is measured at a time; leave the others out")
+    if config.trainer.precision != "auto":
+        raise OptionError(f"trainer.precision={config.trainer.precision}: is for training; give precision=… here")
     config.data.train_dirs = []
     if config.ckpt_path:
-        _, description = load_checkpoint(config.ckpt_path, [*TRUSTED, *config.allow_code])
+        _, description = load_network(config.ckpt_path, [*TRUSTED, *config.allow_code])
         with open_dict(config):
             config.model, config.scale = description, description["scale"]
         config.run_dir = config.run_dir or str(_beside(Path(config.ckpt_path)))
-    config.run_dir = config.run_dir or f"runs/evaluate-{choice}"
+    if config.predictions:
+        config.name = config.name or Path(config.predictions).expanduser().resolve().name
+    config.run_dir = config.run_dir or f"runs/evaluate-{choice or config.name}"
     run: dict[str, Any] = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)  # type: ignore[assignment]
+    run["name"] = run["name"] or label(run["model"]) + ("+" if run["self_ensemble"] else "")
     settle_trainer(run["trainer"])
     return run
 
 
+def check_options(run: Mapping[str, Any]) -> None:
+    """Try what can be wrong before anything is read.
+
+    Raises:
+        OptionError: for options that cannot be.
+    """
+    try:
+        select(run["protocol"], gray=run["gray"], shave=run["shave"])
+        if not run["predictions"]:
+            options = {key: run[key] for key in HOW}
+            Inference(BicubicUpscale(scale=run["scale"]), **options)
+    except ValueError as error:
+        raise OptionError(str(error)) from error
+    if run["save_images"]:
+        try:
+            Path(run["save_images"]).expanduser().mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OptionError(f"save_images={run['save_images']}: cannot be written ({error.strerror})") from error
+
+
 def _beside(checkpoint: Path) -> Path:
     """Where a checkpoint's scores go: into its run's folder, if it lies in one."""
-    return (
-        checkpoint.parents[1] / "evaluation" if checkpoint.parent.name == "checkpoints" else checkpoint.with_suffix("")
-    )
+    in_a_run = checkpoint.parent.name == "checkpoints"
+    return checkpoint.parents[1] / "evaluation" if in_a_run else checkpoint.with_suffix("")
 
 
 def measure(run: dict[str, Any]) -> None:
-    """What every rank does: score the network and bicubic, and leave results.json."""
+    """What every rank does: score what is to be measured, and bicubic; the first leaves the results."""
     quiet()
-    data, folder = instantiate(run["data"]), Path(run["run_dir"])
-    if run["ckpt_path"]:
-        network, _ = load_checkpoint(run["ckpt_path"], [*TRUSTED, *run["allow_code"]])
+    data, protocols = instantiate(run["data"]), select(run["protocol"], gray=run["gray"], shave=run["shave"])
+    data.setup("validate")
+    network = None if run["predictions"] else network_of(run)
+    module: Measuring
+    if network is None:
+        files = find_predictions(run["predictions"], data.benchmarks)
+        read = lambda place, number: read_prediction(files[place][number])  # noqa: E731
+        module = Predictions(read=read, scale=run["scale"], protocols=protocols)
     else:
-        seed_everything(run["seed"], verbose=False)
-        network = build(run["model"], trusted=None)
-    pictures = ComparisonPictures(folder=folder / "pictures", name=label(run["model"]), per_set=run["pictures"])
-    scores = score(network, data, run["trainer"], [TrainingProgress(), pictures])
-    bicubic = score(BicubicUpscale(scale=run["scale"]), data, run["trainer"])
-    if int(os.environ.get("RANK", 0)) == 0:
-        results = summarise(
-            run["model"],
-            scores,
-            bicubic=bicubic,
-            lr_sources=data.lr_sources,
-            parameters=count_parameters(network),
-        )
-        write_results(folder / "results.json", results)
+        options = {key: run[key] for key in HOW}
+        module = SuperResolution(network=Inference(network, **options), protocols=protocols)
+    scores = score(module, data, run["trainer"], callbacks(run))
+    reference = SuperResolution(network=BicubicUpscale(scale=run["scale"]), protocols=protocols)
+    bicubic = scores if isinstance(network, BicubicUpscale) else score(reference, data, run["trainer"])
+    if int(os.environ.get("RANK", 0)) != 0:
+        return
+    device = torch.device("cuda" if run["trainer"]["accelerator"] in ("gpu", "cuda") else "cpu")
+    results = summarise(
+        described(run["name"], network, run.get("model"), scale=run["scale"]),
+        scores,
+        bicubic=bicubic,
+        protocols=protocols,
+        benchmarks=data.benchmarks,
+        scale=run["scale"],
+        conditions={"device": device_name(device), **{key: run[key] for key in HOW if network is not None}},
+    )
+    if network is None:  # which LR the other system saw is not known
+        for found in results["sets"].values():
+            found |= {"lr": "not known", "lr_fingerprint": None}
+    if run["cost"] and network is not None:
+        results["cost"] = measured_cost(network.to(device), scale=run["scale"], precision=run["precision"])
+    write_results(Path(run["run_dir"]), results)
+
+
+def network_of(run: Mapping[str, Any]) -> nn.Module:
+    """The network of a checkpoint or weights file, or a fresh one."""
+    if run["ckpt_path"]:
+        return load_network(run["ckpt_path"], [*TRUSTED, *run["allow_code"]])[0]
+    seed_everything(run["seed"], verbose=False)
+    network: nn.Module = build(run["model"], trusted=None)
+    return network
+
+
+def callbacks(run: Mapping[str, Any]) -> list[Callback]:
+    """Progress, comparison pictures, and the images themselves if they are wanted."""
+    pictures = ComparisonPictures(folder=Path(run["run_dir"]) / "pictures", name=run["name"], per_set=run["pictures"])
+    images = [SaveImages(run["save_images"])] if run["save_images"] else []
+    return [TrainingProgress(), pictures, *images]
 
 
 if __name__ == "__main__":

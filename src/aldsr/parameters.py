@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from aldsr.measure import count_parameters, table_iv
-from aldsr.nn.weights import build, label
+from aldsr.nn.description import build, label
 from aldsr.paths import config_dir
 
 PAPER = {"rdn": 1_363_968, "dw_rdn": 205_056, "ldw_rdn": 205_056, "ald_rdn": 257_280}  # ALDNet, Table IV

@@ -1,7 +1,6 @@
 """A run from outside: settling what its options leave open, its folder, its first and last words."""
 
 import inspect
-import json
 import os
 import shutil
 import sys
@@ -16,8 +15,8 @@ from rich.console import Console
 
 from aldsr.cli import OptionError
 from aldsr.data import SuperResolutionData
-from aldsr.measure import scores_table
-from aldsr.nn.weights import label, lookup
+from aldsr.measure import cost_table, explain_table, protocol_line, read_results, scores_table
+from aldsr.nn.description import label, lookup
 from aldsr.study import job_name, open_folder, run_name, swept_keys
 from aldsr.training import settle
 from aldsr.training.wandblog import wandb_mode
@@ -130,18 +129,25 @@ def _python() -> str:
 
 
 def conclude(run_dir: str | Path) -> None:
-    """The last lines: the scores, where everything lies, and what to do next."""
+    """The last lines: the scores, how they were taken, where everything lies, and what to do next."""
     folder, console = Path(run_dir), Console()
-    results = json.loads((folder / "results.json").read_text())
+    results = read_results(folder)
     console.print(scores_table(results))
-    lines = [f"results   {folder / 'results.json'}", f"pictures  {folder / 'pictures'}"]
-    checkpoint = folder / "checkpoints" / "last.ckpt"
+    lines = [f"protocol  {protocol_line(results)}"]
+    if "explained" in results:
+        console.print(explain_table(results["explained"]))
+    if "cost" in results:
+        console.print(cost_table(results))
+    lines += [f"results   {folder}/results.json, results.csv, table.md, table.tex", f"pictures  {folder / 'pictures'}"]
+    weights, checkpoint = folder / "weights.safetensors", folder / "checkpoints" / "last.ckpt"
     if checkpoint.is_file():
-        lines += [f"weights   {checkpoint}", f"log       {folder / 'log.csv'}"]
+        lines += [f"weights   {weights}", f"log       {folder / 'log.csv'}"]
         if (folder / "wandb").is_dir() and wandb_mode() == "offline":
             lines.append(f"W&B       kept offline; upload it with: wandb sync {folder}/wandb/offline-run-*")
         lines.append(
-            f"Next      {_python()} -m aldsr.evaluate ckpt_path={checkpoint} data=folder 'data.eval_dirs=[DIR]' "
+            f"Next      {_python()} -m aldsr.evaluate ckpt_path={weights} data=folder 'data.eval_dirs=[DIR]' "
             "measures it on your own images"
         )
+    else:
+        lines.append(f"Next      {_python()} -m aldsr.compare {folder} OTHER… puts results into one table")
     console.print("\n".join(lines), highlight=False, soft_wrap=True)

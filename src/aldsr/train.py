@@ -13,9 +13,11 @@ from torch import nn
 
 from aldsr.cli import OptionError, command, quiet
 from aldsr.data import micro_batch_size
-from aldsr.measure import code_version, count_parameters, summarise, write_results
+from aldsr.measure import code_version, count_parameters, described, device_name, summarise, write_results
 from aldsr.nn import BicubicUpscale
-from aldsr.nn.weights import build, check_network, check_resumable, label
+from aldsr.nn.description import build, label
+from aldsr.nn.weights import check_network, check_resumable, packed
+from aldsr.paths import whole
 from aldsr.runs import conclude, introduce, open_run, settled
 from aldsr.study import launch
 from aldsr.training import (
@@ -101,17 +103,23 @@ def fit(run: dict[str, Any]) -> None:
         trainer.validate(module, datamodule=data, verbose=False)
     finally:
         finish_wandb()  # else the next job of a multirun would go on in this one's W&B run
-    bicubic = score(BicubicUpscale(scale=run["scale"]), data, run["trainer"])
+    reference = SuperResolution(network=BicubicUpscale(scale=run["scale"]))
+    bicubic = score(reference, data, run["trainer"])
     if trainer.is_global_zero:
+        folder = Path(run["run_dir"])
         results = summarise(
-            run["model"],
+            described(label(run["model"]), module.network, run["model"], scale=run["scale"]),
             module.scores,
             bicubic=bicubic,
-            lr_sources=data.lr_sources,
-            parameters=run["parameters"],
+            protocols=module.protocols,
+            benchmarks=data.benchmarks,
+            scale=run["scale"],
+            conditions={"device": device_name(module.device), "precision": "32-true"},
         )
         results["training"] = {"steps": trainer.global_step, "seconds": seconds, "ranks": trainer.world_size}
-        write_results(Path(run["run_dir"]) / "results.json", results)
+        write_results(folder, results)
+        with whole(folder / "weights.safetensors") as passing:
+            passing.write_bytes(packed(module.network, run["model"]))
 
 
 def callbacks(run: dict[str, Any]) -> list[Callback]:

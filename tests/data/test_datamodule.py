@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 from lightning import LightningModule, Trainer
+from PIL import Image
 from torch import Tensor
 
 from aldsr.data.augment import augment
@@ -200,7 +201,7 @@ def test_validation_gives_whole_images_set_by_set(train: str, evaluation: str) -
     data = prepared(train_dirs=[], eval_dirs=[evaluation, train])
     loaders = data.val_dataloader()
     assert [benchmark.name for benchmark in data.benchmarks] == ["Set3", "train"]
-    assert data.lr_sources == {"Set3": "made", "train": "made"}
+    assert [benchmark.lr_source for benchmark in data.benchmarks] == ["made", "made"]
     for loader, benchmark in zip(loaders, data.benchmarks, strict=True):
         items = list(loader)
         assert [item.number for item in items] == [0, 1, 2]
@@ -213,7 +214,13 @@ def test_validation_gives_whole_images_set_by_set(train: str, evaluation: str) -
 def test_given_lr_is_told(evaluation: str, make_image: MakeImage) -> None:
     for seed in range(3):
         make_image(Path(evaluation) / "LR_bicubic" / "X4" / f"{seed}x4.png", width=8 + seed, height=6)
-    assert prepared(train_dirs=[], eval_dirs=[evaluation]).lr_sources == {"Set3": "given"}
+    assert prepared(train_dirs=[], eval_dirs=[evaluation]).benchmarks[0].lr_source == "given"
+
+
+def test_gray_files_are_told(evaluation: str) -> None:
+    file = Path(evaluation) / "HR" / "1.png"
+    Image.open(file).convert("L").save(file)
+    assert [item.gray for item in prepared(train_dirs=[], eval_dirs=[evaluation]).benchmarks[0]] == [False, True, False]
 
 
 @pytest.mark.parametrize("ranks", [1, 2, 3, 5])

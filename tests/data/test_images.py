@@ -13,7 +13,7 @@ import tifffile
 from numpy.typing import NDArray
 from PIL import Image
 
-from aldsr.data.images import DataError, image_files, read_image
+from aldsr.data.images import DataError, image_files, image_size, is_gray, read_image
 
 Bytes = NDArray[np.uint8]
 Words = NDArray[np.uint16]
@@ -230,6 +230,111 @@ def test_nothing_of_a_read_image_is_shared_with_the_file(tmp_path: Path) -> None
     read = read_image(tmp_path / "a.bmp")
     (tmp_path / "a.bmp").write_bytes(b"")
     np.testing.assert_array_equal(read, noise(7, 9, 3))
+
+
+# Size and kind, by the header
+
+
+@pytest.mark.parametrize(
+    ("suffix", "value"),
+    [
+        pytest.param(
+            suffix,
+            value,
+            marks=[pytest.mark.xfail(reason="of a TIFF, Pillow's own size is upright: reported")]
+            if suffix == "tif" and value >= 5
+            else [],
+        )
+        for suffix in ("png", "jpg", "webp", "tif")
+        for value in UPRIGHT
+    ],
+)
+def test_size_is_that_of_the_upright_image(tmp_path: Path, suffix: str, value: int) -> None:
+    Image.fromarray(noise(7, 9, 3)).save(tmp_path / f"a.{suffix}", exif=orientation(value))
+    assert image_size(tmp_path / f"a.{suffix}") == ((9, 7) if value < 5 else (7, 9))
+    assert read_image(tmp_path / f"a.{suffix}").shape == ((7, 9, 3) if value < 5 else (9, 7, 3))
+
+
+@pytest.mark.parametrize("value", [0, pytest.param(9, marks=pytest.mark.xfail(reason="taken for 5 to 8: reported"))])
+def test_orientation_that_there_is_not_changes_neither_size_nor_image(tmp_path: Path, value: int) -> None:
+    stored = noise(7, 9, 3)
+    Image.fromarray(stored).save(tmp_path / "a.png", exif=orientation(value))
+    np.testing.assert_array_equal(read_image(tmp_path / "a.png"), stored)
+    assert image_size(tmp_path / "a.png") == (9, 7)
+
+
+def test_size_is_known_before_the_pixels_are_there(tmp_path: Path) -> None:
+    Image.fromarray(noise(64, 48, 3)).save(tmp_path / "a.jpg")
+    (tmp_path / "a.jpg").write_bytes((tmp_path / "a.jpg").read_bytes()[:700])
+    assert image_size(tmp_path / "a.jpg") == (48, 64)
+
+
+@pytest.mark.xfail(reason="getexif of a PNG without EXIF decodes it: reported")
+def test_size_of_a_png_is_known_before_the_pixels_are_there(tmp_path: Path) -> None:
+    Image.fromarray(noise(64, 48, 3)).save(tmp_path / "a.png")
+    (tmp_path / "a.png").write_bytes((tmp_path / "a.png").read_bytes()[:200])
+    assert image_size(tmp_path / "a.png") == (48, 64)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16"])
+def test_size_of_every_kind_is_width_and_height(tmp_path: Path, mode: str) -> None:
+    Image.new(mode, (9, 7)).save(tmp_path / "a.png")
+    assert image_size(tmp_path / "a.png") == (9, 7)
+
+
+@pytest.mark.parametrize(
+    ("mode", "suffix", "gray"),
+    [
+        ("1", "png", True),
+        ("L", "png", True),
+        ("L", "jpg", True),
+        ("L", "tif", True),
+        ("LA", "png", True),
+        ("I;16", "png", True),
+        ("I;16", "tif", True),
+        ("I;16B", "tif", True),
+        ("RGB", "png", False),  # black: three equal channels
+        ("RGB", "jpg", False),
+        ("RGBA", "png", False),
+        ("P", "png", False),
+        ("CMYK", "jpg", False),
+    ],
+)
+def test_whether_a_file_is_gray_is_a_matter_of_its_kind(tmp_path: Path, mode: str, suffix: str, gray: bool) -> None:
+    Image.new(mode, (9, 7)).save(tmp_path / f"a.{suffix}")
+    with Image.open(tmp_path / f"a.{suffix}") as image:
+        assert image.mode == mode
+    assert is_gray(tmp_path / f"a.{suffix}") is gray
+
+
+def test_equal_channels_and_gray_palettes_are_colour(tmp_path: Path) -> None:
+    Image.fromarray(gray_as_rgb(noise(7, 9))).save(tmp_path / "rgb.png")
+    palette = Image.fromarray(noise(7, 9)).convert("L")
+    palette.putpalette(gray_as_rgb(np.arange(256, dtype=np.uint8)).tobytes())
+    palette.save(tmp_path / "palette.png")
+    with Image.open(tmp_path / "palette.png") as written:
+        assert written.mode == "P"
+    assert not is_gray(tmp_path / "rgb.png")
+    assert not is_gray(tmp_path / "palette.png")
+
+
+@pytest.mark.parametrize(
+    ("colour_type", "channels", "gray"), [(0, 1, True), (4, 2, True), (2, 3, False), (6, 4, False)]
+)
+def test_16_bit_png_is_gray_by_its_header(tmp_path: Path, colour_type: int, channels: int, gray: bool) -> None:
+    (tmp_path / "a.png").write_bytes(deep_png(deep_noise(7, 9, channels), colour_type))
+    assert is_gray(tmp_path / "a.png") is gray
+    assert image_size(tmp_path / "a.png") == (9, 7)
+
+
+@pytest.mark.parametrize("question", [image_size, is_gray])
+def test_nothing_is_said_of_missing_and_broken_files(tmp_path: Path, question: Callable[[Path], object]) -> None:
+    with pytest.raises(DataError, match=r"/none\.png: no such file$"):
+        question(tmp_path / "none.png")
+    for content in (b"", b"no image at all\n", b"\x89PNG\r\n\x1a\n\0\0"):
+        (tmp_path / "a.png").write_bytes(content)
+        with pytest.raises(DataError, match=r"/a\.png: cannot be read as an image \(.*\); replace or remove the file$"):
+            question(tmp_path / "a.png")
 
 
 # What cannot be read

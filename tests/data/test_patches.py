@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from aldsr.data.cache import CachedPair
-from aldsr.data.patches import BenchmarkSet, PatchBatch, Patches
+from aldsr.data.patches import BenchmarkSet, PatchBatch, Patches, fingerprint
 from aldsr.data.sampling import draw
 
 SIZES = [(20, 31), (8, 8), (8, 40), (33, 9)]
@@ -103,3 +103,22 @@ def test_a_benchmark_gives_whole_images_with_their_numbers() -> None:
 def test_a_benchmark_tells_where_lr_comes_from(made: list[bool], source: str) -> None:
     pairs = [CachedPair("a", torch.empty(3, 4, 4), torch.empty(3, 2, 2), lr_made=is_made) for is_made in made]
     assert BenchmarkSet("Set2", pairs).lr_source == source
+
+
+def test_a_benchmark_is_known_by_its_pixels_not_by_names_or_order() -> None:
+    pairs = [located(number, *size, 4) for number, size in enumerate(SIZES)]
+    identity = BenchmarkSet("Set4", pairs).identity()
+    renamed = [CachedPair(f"other {pair.name}", pair.hr, pair.lr) for pair in reversed(pairs)]
+    assert BenchmarkSet("other", renamed).identity() == identity
+    changed = pairs[1].hr.clone()
+    changed[0, 0, 0] += 1
+    other = BenchmarkSet("Set4", [pairs[0], CachedPair("b", changed, pairs[1].lr), *pairs[2:]]).identity()
+    assert other["fingerprint"] != identity["fingerprint"]
+    assert other["lr_fingerprint"] == identity["lr_fingerprint"]
+    assert BenchmarkSet("Set4", pairs[1:]).identity()["number"] == 3
+
+
+def test_a_fingerprint_sees_the_shape() -> None:
+    flat = torch.zeros(3, 2, 8, dtype=torch.uint8)
+    assert fingerprint([flat]) != fingerprint([flat.view(3, 8, 2)])
+    assert fingerprint([flat[:, :, :4]]) == fingerprint([flat[:, :, 4:]])

@@ -1,37 +1,51 @@
-"""Scores of a set: every image in its place, whichever rank scored it."""
+"""Scores of a set: means over images, and every image in its place, whichever rank scored it."""
 
+import math
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
+from torchmetrics import Metric
 
-from aldsr.imaging import ImageScores, psnr_y, ssim_y
+from aldsr.imaging import LITERATURE, PROTOCOLS, PSNRY, SSIMY, ImageScores, Protocol, psnr_y, ssim_y
 
 Scores = dict[str, Tensor]
-SHAVE = 2
+Mean = type[PSNRY] | type[SSIMY]
+SCALE = 2
+MEASURES: dict[Mean, Callable[..., Tensor]] = {PSNRY: psnr_y, SSIMY: ssim_y}
+CASTS = ["half", "bfloat16", "float", "to float16", "to bfloat16", "set_dtype", "type"]
 
 
-def pair(index: int) -> tuple[Tensor, Tensor]:
-    """Image number `index` of a set whose images differ in size: SR and HR."""
+def pair(index: int, *, batch: int = 1) -> tuple[Tensor, Tensor]:
+    """Image number `index` of a set whose images differ in size and difficulty: SR and HR."""
     generator = torch.Generator().manual_seed(index)
-    shape = (1, 3, 18 + index, 24 - index)
-    sr, hr = (torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator) for _ in range(2))
-    return sr, hr
+    hr = torch.randint(0, 256, (batch, 3, 18 + index, 24 - index), dtype=torch.uint8, generator=generator)
+    noise = 4 + 30 * index
+    sr = (hr.int() + torch.randint(-noise, noise + 1, hr.shape, generator=generator)).clamp(0, 255)
+    return sr.to(torch.uint8), hr
 
 
-def scored(order: list[int], images: int) -> ImageScores:
-    metric = ImageScores(images=images, shave=SHAVE)
+def scored(
+    order: Sequence[int], images: int, *, protocols: Sequence[Protocol] = (LITERATURE,), gray: Sequence[int] = ()
+) -> ImageScores:
+    metric = ImageScores(images=images, scale=SCALE, protocols=protocols)
     for index in order:
-        metric.update(*pair(index), index)
+        metric.update(*pair(index), index, index in gray)
     return metric
+
+
+def found(metric: ImageScores) -> Scores:
+    """What a metric computes, `Tensor[protocols, images]` each, though torchmetrics makes one value a scalar."""
+    return {key: value.reshape(metric.psnr.shape) for key, value in metric.compute().items()}
 
 
 def expected(images: int) -> Scores:
     return {
-        "psnr": torch.cat([psnr_y(*pair(index), shave=SHAVE) for index in range(images)]),
-        "ssim": torch.cat([ssim_y(*pair(index), shave=SHAVE) for index in range(images)]),
+        "psnr": torch.cat([psnr_y(*pair(index), shave=SCALE) for index in range(images)])[None],
+        "ssim": torch.cat([ssim_y(*pair(index), shave=SCALE) for index in range(images)])[None],
     }
 
 
@@ -40,8 +54,30 @@ def same(a: Scores, b: Scores) -> bool:
     return a.keys() == b.keys() and all(a[key].dtype == b[key].dtype and torch.equal(a[key], b[key]) for key in a)
 
 
+def cast_to(cast: str, metric: Metric, *, inside: bool) -> None:
+    """Cast a metric, or a module that holds it, as one casts a network."""
+    module: Any = nn.ModuleList([metric]) if inside else metric
+    if cast.startswith("to "):
+        module.to(getattr(torch, cast.removeprefix("to ")))
+    elif cast == "type":
+        module.type(torch.float16)
+    elif cast == "set_dtype":
+        metric.set_dtype(torch.float16)
+    else:
+        getattr(module, cast)()
+
+
+# Every image by itself
+
+
 def test_every_image_has_its_score_in_its_place() -> None:
     assert same(scored([0, 1, 2, 3], 4).compute(), expected(4))
+
+
+def test_single_score_of_a_single_image_is_a_scalar() -> None:
+    metric = scored([0], 1)
+    assert metric.compute()["psnr"].shape == ()
+    assert same(found(metric), expected(1))
 
 
 @pytest.mark.parametrize("order", [[3, 2, 1, 0], [2, 0, 3, 1]])
@@ -53,8 +89,40 @@ def test_image_equal_to_its_original_does_not_spoil_the_others() -> None:
     metric, (_, hr) = scored([0, 2], 3), pair(1)
     metric.update(hr, hr, 1)
     psnr = metric.compute()["psnr"]
-    assert psnr.isinf().tolist() == [False, True, False]
-    assert torch.equal(psnr[[0, 2]], expected(3)["psnr"][[0, 2]])
+    assert psnr.isinf().tolist() == [[False, True, False]]
+    assert torch.equal(psnr[:, [0, 2]], expected(3)["psnr"][:, [0, 2]])
+
+
+@pytest.mark.parametrize("gray", [False, True])
+def test_several_protocols_at_once_give_what_each_gives_alone(gray: bool) -> None:
+    marked = [0, 2] if gray else []
+    together = scored([1, 0, 2], 3, protocols=list(PROTOCOLS.values()), gray=marked).compute()
+    assert together["psnr"].shape == together["ssim"].shape == (len(PROTOCOLS), 3)
+    for row, protocol in enumerate(PROTOCOLS.values()):
+        alone = scored([0, 1, 2], 3, protocols=[protocol], gray=marked).compute()
+        assert same({key: value[[row]] for key, value in together.items()}, alone)
+
+
+def test_rows_are_the_protocols_in_their_order() -> None:
+    protocols = [Protocol(colour="rgb"), Protocol(shave=0), Protocol(windows="same")]
+    metric = scored([0, 1], 2, protocols=protocols).compute()
+    for row, protocol in enumerate(protocols):
+        for index in range(2):
+            score = protocol.score(*pair(index), scale=SCALE)
+            assert (metric["psnr"][row, index], metric["ssim"][row, index]) == (score.psnr.item(), score.ssim.item())
+
+
+def test_scale_is_what_is_shaved() -> None:
+    metric = ImageScores(images=1, scale=3)
+    metric.update(*pair(0), 0)
+    assert metric.compute()["psnr"].item() == psnr_y(*pair(0), shave=3).item()
+
+
+def test_only_images_marked_gray_are_scored_as_gray() -> None:
+    protocols = [LITERATURE, Protocol(gray="direct")]
+    psnr = scored([0, 1, 2], 3, protocols=protocols, gray=[1]).compute()["psnr"]
+    assert (psnr[0] == psnr[1]).tolist() == [True, False, True]
+    assert psnr[1, 1].item() == protocols[1].score(*pair(1), scale=SCALE, gray=True).psnr.item()
 
 
 @pytest.mark.parametrize(
@@ -67,7 +135,7 @@ def test_image_equal_to_its_original_does_not_spoil_the_others() -> None:
 )
 def test_image_scored_twice_or_not_at_all_is_an_error(order: list[int], message: str) -> None:
     with pytest.raises(RuntimeError, match=message):
-        scored(order, 3).compute()
+        scored(order, 3, protocols=[LITERATURE, LITERATURE]).compute()
 
 
 def test_number_beyond_the_set_is_an_error() -> None:
@@ -84,24 +152,102 @@ def test_reset_forgets_every_score() -> None:
     assert same(metric.compute(), expected(3))
 
 
-@pytest.mark.parametrize("cast", ["half", "bfloat16", "float", "to float16", "to bfloat16", "set_dtype", "type"])
+@pytest.mark.parametrize("cast", CASTS)
 @pytest.mark.parametrize("inside", [False, True], ids=["alone", "inside a module"])
 def test_scores_stay_float64_whatever_the_metric_is_cast_to(cast: str, inside: bool) -> None:
-    metric = ImageScores(images=2, shave=SHAVE)
-    module: Any = nn.ModuleList([metric]) if inside else metric
-    if cast.startswith("to "):
-        module.to(getattr(torch, cast.removeprefix("to ")))
-    elif cast == "type":
-        module.type(torch.float16)
-    elif cast == "set_dtype":
-        metric.set_dtype(torch.float16)
-    else:
-        getattr(module, cast)()
+    metric = ImageScores(images=2, scale=SCALE)
+    cast_to(cast, metric, inside=inside)
     for _ in range(2):
         for index in range(2):
             metric.update(*pair(index), index)
         assert same(metric.compute(), expected(2))
         metric.reset()
+
+
+# Means over images
+
+
+def mean_of(measure: Callable[..., Tensor], batches: Sequence[tuple[Tensor, Tensor]]) -> float:
+    return torch.cat([measure(*each, shave=SCALE) for each in batches]).mean().item()
+
+
+@pytest.mark.parametrize("kind", MEASURES)
+def test_mean_is_over_images_whatever_the_batches(kind: Mean) -> None:
+    batches, metric = [pair(0, batch=3), pair(1), pair(2, batch=2)], kind(shave=SCALE)
+    for batch in batches:
+        metric.update(*batch)
+    assert metric.compute().item() == pytest.approx(mean_of(MEASURES[kind], batches), abs=1e-12)
+    alone = [MEASURES[kind](*each, shave=SCALE).mean().item() for each in batches]
+    assert metric.compute().item() != pytest.approx(sum(alone) / 3, abs=1e-3)  # no mean of the batches' means
+
+
+def test_mean_psnr_is_not_the_psnr_of_the_pooled_error() -> None:
+    hr = torch.full((2, 3, 16, 16), 100, dtype=torch.uint8)
+    sr = hr + torch.tensor([1, 10], dtype=torch.uint8).view(2, 1, 1, 1)
+    step = 219 / 255  # of luma, for one step of a gray
+    first, second = (20 * math.log10(255 / (step * off)) for off in (1, 10))
+    metric = PSNRY(shave=SCALE)
+    metric.update(sr, hr)
+    assert metric.compute().item() == pytest.approx((first + second) / 2, abs=1e-9)
+    pooled = 10 * math.log10(255**2 / (step**2 * (1 + 100) / 2))
+    assert abs(metric.compute().item() - pooled) > 5
+
+
+@pytest.mark.parametrize("kind", MEASURES)
+def test_shave_is_passed_on(kind: Mean) -> None:
+    metric = kind(shave=3)
+    metric.update(*pair(1))
+    assert metric.compute().item() == MEASURES[kind](*pair(1), shave=3).item()
+
+
+@pytest.mark.parametrize("kind", MEASURES)
+def test_called_in_a_loop_it_gives_each_batchs_own_mean(kind: Mean) -> None:
+    batches, metric = [pair(0, batch=3), pair(1)], kind(shave=SCALE)
+    for each in batches:
+        assert metric(*each).item() == pytest.approx(mean_of(MEASURES[kind], [each]), abs=1e-12)
+    assert metric.compute().item() == pytest.approx(mean_of(MEASURES[kind], batches), abs=1e-12)
+
+
+@pytest.mark.parametrize("kind", MEASURES)
+@pytest.mark.parametrize("cast", CASTS)
+@pytest.mark.parametrize("inside", [False, True], ids=["alone", "inside a module"])
+def test_means_stay_float64_whatever_the_metric_is_cast_to(kind: Mean, cast: str, inside: bool) -> None:
+    batches, metric = [pair(0), pair(1)], kind(shave=SCALE)
+    cast_to(cast, metric, inside=inside)
+    for _ in range(2):
+        for batch in batches:
+            metric.update(*batch)
+        assert metric.compute().dtype == torch.float64
+        assert metric.compute().item() == pytest.approx(mean_of(MEASURES[kind], batches), abs=1e-12)
+        metric.reset()
+
+
+@pytest.mark.parametrize("kind", MEASURES)
+def test_mean_before_the_first_image_and_after_a_reset_is_not_a_number(kind: Mean) -> None:
+    metric = kind(shave=SCALE)
+    for _ in range(2):
+        with pytest.warns(UserWarning, match="before the ``update`` method"):
+            assert metric.compute().isnan()
+        metric.update(*pair(1))
+        assert metric.compute().isfinite()
+        metric.reset()
+
+
+def test_mean_with_an_image_equal_to_its_original_is_infinite_in_psnr_only() -> None:
+    (sr, hr), metrics = pair(1), (PSNRY(shave=SCALE), SSIMY(shave=SCALE))
+    for metric in metrics:
+        metric.update(hr, hr)
+        metric.update(sr, hr)
+    assert metrics[0].compute().item() == math.inf
+    assert metrics[1].compute().item() == pytest.approx((1 + ssim_y(sr, hr, shave=SCALE).item()) / 2, abs=1e-12)
+
+
+@pytest.mark.parametrize("kind", MEASURES)
+def test_higher_is_better(kind: Mean) -> None:
+    assert kind.higher_is_better is True
+
+
+# Ranks
 
 
 def one_rank(rank: int, folder: str) -> None:
@@ -111,13 +257,20 @@ def one_rank(rank: int, folder: str) -> None:
     results: dict[Any, Any] = {}
     for images in (3, 1):  # of three, rank 0 scores two; of one, rank 1 scores none
         try:
-            results[images] = scored(list(range(rank, images, 2)), images).compute()
+            results[images] = found(scored(range(rank, images, 2), images))
         except RuntimeError as error:
             results[images] = {"error": str(error)}
+    results["protocols"] = found(scored(range(rank, 3, 2), 3, protocols=list(PROTOCOLS.values()), gray=[1]))
     try:
         results["twice"] = scored([0, rank], 2).compute()  # what a padding sampler would do
     except RuntimeError as error:
         results["twice"] = {"error": str(error)}
+    for kind in MEASURES:
+        for images in (3, 1):
+            metric = kind(shave=SCALE)
+            for index in range(rank, images, 2):
+                metric.update(*pair(index, batch=1 + index))
+            results[kind.__name__, images] = metric.compute()
     torch.save(results, f"{folder}/rank{rank}.pt")
     torch.distributed.destroy_process_group()
 
@@ -134,12 +287,27 @@ def ranks(tmp_path_factory: pytest.TempPathFactory) -> list[dict[Any, Any]]:
 
 @pytest.mark.parametrize("images", [3, 1])
 def test_two_ranks_find_what_one_process_finds_to_the_last_bit(images: int, ranks: list[dict[Any, Any]]) -> None:
-    alone = scored(list(range(images)), images).compute()
-    for found in ranks:
-        assert same(found[images], alone)
+    alone = found(scored(range(images), images))
+    for each in ranks:
+        assert same(each[images], alone)
+
+
+def test_two_ranks_find_under_every_protocol_what_one_process_finds(ranks: list[dict[Any, Any]]) -> None:
+    alone = found(scored(range(3), 3, protocols=list(PROTOCOLS.values()), gray=[1]))
+    for each in ranks:
+        assert same(each["protocols"], alone)
 
 
 def test_image_that_two_ranks_score_is_an_error_on_both(ranks: list[dict[Any, Any]]) -> None:
-    assert [found["twice"] for found in ranks] == [
+    assert [each["twice"] for each in ranks] == [
         {"error": "images [0] were scored [3] times, each must be scored once"}
     ] * 2
+
+
+@pytest.mark.parametrize("kind", MEASURES)
+@pytest.mark.parametrize("images", [3, 1])
+def test_mean_of_two_ranks_is_over_the_images_of_both(kind: Mean, images: int, ranks: list[dict[Any, Any]]) -> None:
+    alone = mean_of(MEASURES[kind], [pair(index, batch=1 + index) for index in range(images)])
+    for each in ranks:
+        assert each[kind.__name__, images].dtype == torch.float64
+        assert each[kind.__name__, images].item() == pytest.approx(alone, abs=1e-12)

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from aldsr.imaging import psnr_y, quantise, ssim_y
+from aldsr.imaging import psnr, psnr_y, quantise, ssim, ssim_y
 
 Score = Callable[..., Tensor]
 # The RDN authors' own x4 outputs.
@@ -150,8 +151,48 @@ def test_psnr_is_taken_even_of_a_single_pixel() -> None:
 def test_ssim_needs_one_whole_window() -> None:
     sr, hr = pair(height=11, width=13)
     assert ssim_y(sr, hr, shave=0).item() == pytest.approx(reference_ssim(sr[0], hr[0], 0), abs=1e-6)
-    with pytest.raises(ValueError, match="SSIM needs 11x11 pixels after shaving 1, the image is 13x11"):
+    with pytest.raises(ValueError, match="SSIM needs 11x11 pixels, after shaving the image is 11x9"):
         ssim_y(sr, hr, shave=1)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_psnr_of_planes_equals_scikit_image_over_all_channels(channels: int) -> None:
+    sr, hr = (image[:, :channels] for image in pair(batch=2))
+    expected = [
+        skimage.metrics.peak_signal_noise_ratio(b.numpy(), a.numpy(), data_range=255)
+        for a, b in zip(sr, hr, strict=True)
+    ]
+    assert psnr(sr, hr).tolist() == pytest.approx(expected, abs=1e-9)  # uint8: no difference wraps round
+    assert psnr(sr.float(), hr.float()).tolist() == pytest.approx(expected, abs=1e-9)
+    assert psnr(sr, hr).dtype == psnr(sr.float(), hr.float()).dtype == torch.float64
+
+
+def padded(image: Tensor) -> np.ndarray:
+    """(H + 10, W + 10, C): mirrored about the border pixel, so that every pixel has its window."""
+    return np.pad(image.permute(1, 2, 0).double().numpy(), ((5, 5), (5, 5), (0, 0)), mode="reflect")
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize(("height", "width"), [(40, 52), (11, 11)])
+def test_ssim_with_a_window_for_every_pixel_equals_scikit_image_on_mirrored_planes(
+    height: int, width: int, channels: int
+) -> None:
+    sr, hr = (image[:, :channels].double() for image in pair(batch=2, height=height, width=width))
+    options = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "data_range": 255}
+    expected = []
+    for a, b in zip(sr, hr, strict=True):
+        _, every = skimage.metrics.structural_similarity(padded(b), padded(a), channel_axis=2, full=True, **options)
+        expected.append(float(every[5:-5, 5:-5].mean()))
+    assert ssim(sr, hr, windows="same").tolist() == pytest.approx(expected, abs=1e-6)
+    assert ssim(sr, hr, windows="same").dtype == torch.float64
+
+
+@pytest.mark.parametrize("windows", ["valid", "same"])
+def test_ssim_of_planes_is_one_for_equal_ones_and_needs_a_whole_window(windows: Literal["valid", "same"]) -> None:
+    _, hr = pair()
+    assert ssim(hr, hr, windows=windows).item() == pytest.approx(1, abs=1e-12)
+    with pytest.raises(ValueError, match="SSIM needs 11x11 pixels, after shaving the image is 52x10"):
+        ssim(hr[..., :10, :], hr[..., :10, :], windows=windows)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])

@@ -232,3 +232,10 @@ def test_scale_that_is_not_positive_is_refused(scale: Any) -> None:
 def test_shape_without_pixels_or_axes_is_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match=r"needs \(B, C, H, W\) with at least one pixel"):
         imresize(torch.zeros(shape), 2)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")
+@pytest.mark.parametrize("scale", [Fraction(1, 4), Fraction(1, 3), Fraction(4)])
+def test_a_gpu_makes_the_same_picture(scale: Fraction) -> None:
+    image = torch.randint(0, 256, (1, 3, 45, 62), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(imresize(image.cuda(), scale).cpu(), imresize(image, scale))

@@ -1,22 +1,25 @@
-"""Networks as plain data: built from descriptions, saved and loaded, and what strangers' files may not do."""
+"""Networks in files: saved and loaded, and what strangers' files may not do."""
 
-import functools
 import pickle
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from tests.nn.conftest import description
 from torch import Tensor, nn
 
-from aldsr.nn import RDN, ALDBlock, BicubicUpscale, LDWBlock, StandardBlock, maximum
-from aldsr.nn.weights import NetworkError, build, check_network, check_resumable, label, load_checkpoint, load_state
-
-
-def description(block: str = "ALDBlock", **options: Any) -> dict[str, Any]:
-    """A small network, as a config describes it."""
-    conv = {"_target_": f"aldsr.nn.{block}", "_partial_": True}
-    return {"_target_": "aldsr.nn.RDN", "scale": 2, "D": 1, "C": 2, "G": 4, "G0": 4, "conv": conv} | options
+from aldsr.nn import RDN, BicubicUpscale, StandardBlock
+from aldsr.nn.description import NetworkError, build
+from aldsr.nn.weights import (
+    check_network,
+    check_resumable,
+    load_checkpoint,
+    load_network,
+    load_state,
+    packed,
+    read_weights,
+)
 
 
 def save(path: Path, network: nn.Module, described: Any, state: Any = None) -> Path:
@@ -37,100 +40,7 @@ def one_line_naming(error: pytest.ExceptionInfo[NetworkError], path: Path) -> bo
     return message.startswith(f"{path}: ") and "\n" not in message
 
 
-# build
-
-
-def test_build_makes_the_network_with_its_options() -> None:
-    network = build(description(scale=3, residual="bicubic"))
-    assert isinstance(network, RDN)
-    assert network.scale == 3
-    assert isinstance(network.upscale, BicubicUpscale)
-    assert network.SFE2.weight.shape == (4, 4, 3, 3)
-    assert [type(layer) for layer in network.get_submodule("RDBs.0.layers").children()] == [ALDBlock, ALDBlock]
-
-
-def test_build_binds_a_partial_inside_a_partial() -> None:
-    conv = {
-        "_target_": "aldsr.nn.ALDBlock",
-        "_partial_": True,
-        "reduction": 2,
-        "descriptor": {"_target_": "aldsr.nn.maximum", "_partial_": True},
-    }
-    attention = build(description(conv=conv)).RDBs[0].layers[0].attention
-    assert isinstance(attention.descriptor, functools.partial)
-    assert attention.descriptor.func is maximum
-    assert attention.squeeze.out_features == 2
-
-
-def test_build_of_a_partial_gives_a_factory_of_new_blocks() -> None:
-    factory = build({"_target_": "aldsr.nn.LDWBlock", "_partial_": True, "kernel_size": 5})
-    first, second = factory(2, 3), factory(2, 3)
-    assert isinstance(first, LDWBlock)
-    assert first is not second
-    assert first[0].kernel_size == (5, 5)
-
-
-def test_build_calls_a_nested_target_that_is_not_partial() -> None:
-    with pytest.raises(NetworkError, match=r"aldsr\.nn\.LDWBlock: .*in_channels"):  # called, so it misses its channels
-        build(description(conv={"_target_": "aldsr.nn.LDWBlock"}))
-
-
-def test_build_ignores_hydras_convert_key_and_keeps_plain_mappings() -> None:
-    assert build({"a": 1, "b": {"c": [2]}}) == {"a": 1, "b": {"c": [2]}}
-    assert isinstance(build(description(_convert_="all")), RDN)
-
-
-def test_build_names_an_unknown_option_and_those_there_are() -> None:
-    with pytest.raises(NetworkError, match=r"aldsr\.nn\.RDN has no option \['growth'\]; it takes .*'scale'"):
-        build(description(growth=3))
-    with pytest.raises(NetworkError, match=r"no option \['ratio'\]"):  # of a partial too, before it is ever called
-        build({"_target_": "aldsr.nn.ALDBlock", "_partial_": True, "ratio": 3})
-
-
-@pytest.mark.parametrize(
-    "options", [{"scale": 5}, {"residual": "lanczos"}, {"conv": {"_target_": "aldsr.nn.ALDBlock", "_partial_": True}}]
-)
-def test_build_says_which_target_refused_its_options(options: dict[str, Any]) -> None:
-    if "conv" in options:
-        options["conv"]["reduction"] = 0
-    with pytest.raises(NetworkError, match=r"^aldsr\.nn\.RDN: .* must be "):
-        build(description(**options))
-
-
-# What may be named
-
-
-@pytest.mark.parametrize(
-    "target",
-    [
-        "os.system",
-        "builtins.eval",
-        "aldsr.nn.weights.torch.load",
-        "aldsr.nn.weights.importlib.import_module",
-        "aldsr.nn.weights.functools.partial",
-        "aldsr.nn.blocks.Tensor",
-        "aldsr.nn.weights.TRUSTED",
-        "aldsr.nnx.Foo",
-        "aldsr.nn.NoSuchBlock",
-        "aldsr.nn",
-        "aldsr.nn.",
-        "aldsr.data.read_image",
-        "RDN",
-        "",
-    ],
-)
-def test_untrusted_or_absent_name_is_refused(target: str) -> None:
-    with pytest.raises(NetworkError, match=f"'{target}'"):
-        build({"_target_": target, "_partial_": True})
-    with pytest.raises(NetworkError, match=f"'{target}'"):
-        build(description(conv={"_target_": target, "_partial_": True}))
-
-
-def test_untrusted_module_is_not_even_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "aldsr_stranger.py").write_text("raise SystemExit('imported')\n")
-    monkeypatch.syspath_prepend(tmp_path)
-    with pytest.raises(NetworkError, match=r"allow_code=\[aldsr_stranger\]"):
-        build({"_target_": "aldsr_stranger.Net"})
+# load_checkpoint
 
 
 def test_nothing_is_executed_through_the_loaders_own_functions(tmp_path: Path) -> None:
@@ -138,7 +48,7 @@ def test_nothing_is_executed_through_the_loaders_own_functions(tmp_path: Path) -
     victim = tmp_path / "executed"
     inner = {"network._target_": "os.system", "network.command": f"touch {victim}"}
     described = {
-        "_target_": "aldsr.nn.weights.build",
+        "_target_": "aldsr.nn.description.build",
         "description": {"_target_": "aldsr.nn.weights.network_state", "checkpoint": {"state_dict": inner}},
         "trusted": None,
     }
@@ -148,26 +58,6 @@ def test_nothing_is_executed_through_the_loaders_own_functions(tmp_path: Path) -
     assert not victim.exists()
 
 
-def test_trust_in_any_package_cannot_be_smuggled_in_by_a_description() -> None:
-    with pytest.raises(NetworkError):
-        build({"_target_": "aldsr.nn.weights.lookup", "target": "os.system", "trusted": None})
-
-
-@pytest.fixture
-def users_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A package of the user's own, with a block in it and a name that it imported from elsewhere."""
-    package = tmp_path / "aldsr_users_blocks"
-    package.mkdir()
-    (package / "__init__.py").write_text(
-        "import os\nfrom os import system\nfrom torch import nn\n\n\n"
-        "class Plain(nn.Conv2d):\n"
-        "    def __init__(self, in_channels, out_channels):\n"
-        "        super().__init__(in_channels, out_channels, 3, padding=1)\n"
-    )
-    monkeypatch.syspath_prepend(tmp_path)
-    return package.name
-
-
 def test_users_block_loads_once_its_package_is_trusted(users_module: str, tmp_path: Path) -> None:
     described = description(conv={"_target_": f"{users_module}.Plain", "_partial_": True})
     path = save(tmp_path / "mine.ckpt", build(described, None), described)
@@ -175,24 +65,6 @@ def test_users_block_loads_once_its_package_is_trusted(users_module: str, tmp_pa
         load_checkpoint(path)
     network, _ = load_checkpoint(path, trusted=["aldsr.nn", users_module])
     assert type(network.RDBs[0].layers[0]).__name__ == "Plain"  # type: ignore[union-attr, index]
-
-
-def test_trusted_package_does_not_vouch_for_what_it_imported(users_module: str) -> None:
-    for target in (f"{users_module}.system", f"{users_module}.os.system", f"{users_module}.nn.Conv2d"):
-        with pytest.raises(NetworkError):
-            build({"_target_": target, "_partial_": True}, ["aldsr.nn", users_module])
-
-
-def test_package_whose_name_begins_like_a_trusted_one_is_not_trusted(users_module: str) -> None:
-    with pytest.raises(NetworkError, match="outside the trusted packages"):
-        build({"_target_": f"{users_module}.Plain", "_partial_": True}, [users_module[:-1]])
-
-
-def test_no_list_of_trusted_packages_allows_what_the_user_typed() -> None:
-    assert build({"_target_": "torch.nn.Identity"}, None).__class__ is nn.Identity
-
-
-# load_checkpoint
 
 
 @pytest.mark.parametrize("block", ["StandardBlock", "DWBlock", "LDWBlock", "ALDBlock"])
@@ -374,26 +246,6 @@ def test_weights_of_another_scale_are_refused(tmp_path: Path) -> None:
         load_checkpoint(path)
 
 
-# label
-
-
-@pytest.mark.parametrize(
-    ("described", "name"),
-    [
-        (description("ALDBlock"), "ALD-RDN"),
-        (description("LDWBlock"), "LDW-RDN"),
-        (description("DWBlock"), "DW-RDN"),
-        (description("StandardBlock"), "RDN"),
-        ({"_target_": "aldsr.nn.RDN"}, "RDN"),
-        ({"_target_": "aldsr.nn.BicubicUpscale", "scale": 2}, "BicubicUpscale"),
-        (description(conv={"_target_": "mypackage.blocks.MyBlock"}), "My-RDN"),
-        (description(conv={"_target_": "mypackage.Ghost"}), "Ghost-RDN"),
-    ],
-)
-def test_label_is_what_tables_call_the_network(described: dict[str, Any], name: str) -> None:
-    assert label(described) == name
-
-
 # check_network
 
 
@@ -467,3 +319,69 @@ def test_resuming_from_other_weights_of_the_same_description_is_refused(tmp_path
 def test_resuming_from_a_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(NetworkError, match="no such checkpoint file"):
         check_resumable(tmp_path / "absent.ckpt", nn.Identity(), description())
+
+
+# Weights files
+
+
+@pytest.fixture
+def weights(tmp_path: Path) -> Path:
+    path = tmp_path / "net.safetensors"
+    path.write_bytes(packed(build(description()), description()))
+    return path
+
+
+@pytest.mark.parametrize("block", ["StandardBlock", "ALDBlock"])
+def test_a_weights_file_gives_the_network_back(block: str, tmp_path: Path) -> None:
+    network, path = build(description(block)), tmp_path / "net.safetensors"
+    path.write_bytes(packed(network, description(block)))
+    loaded, described = load_network(path)
+    image = torch.rand(1, 3, 9, 7)
+    assert described == description(block)
+    assert torch.equal(loaded(image), network(image))
+
+
+def test_load_network_takes_checkpoints_too(checkpoint: Path) -> None:
+    assert load_network(checkpoint)[1] == description()
+
+
+def test_channels_last_weights_are_written_as_they_are(tmp_path: Path) -> None:
+    network = build(description("StandardBlock")).to(memory_format=torch.channels_last)
+    path = tmp_path / "net.safetensors"
+    path.write_bytes(packed(network, description("StandardBlock")))
+    assert torch.equal(read_weights(path)[1]["SFE1.weight"], network.SFE1.weight)
+
+
+@pytest.mark.parametrize("content", [b"", b"no weights", b"\x08\x00\x00\x00\x00\x00\x00\x00{}      "])
+def test_a_file_that_holds_no_weights_is_named(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "net.safetensors"
+    path.write_bytes(content)
+    with pytest.raises(NetworkError) as error:
+        load_network(path)
+    assert one_line_naming(error, path)
+
+
+def test_a_truncated_weights_file_is_named(weights: Path) -> None:
+    weights.write_bytes(weights.read_bytes()[:-8])
+    with pytest.raises(NetworkError) as error:
+        load_network(weights)
+    assert one_line_naming(error, weights)
+
+
+def test_an_absent_weights_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(NetworkError, match="no such weights file"):
+        load_network(tmp_path / "net.safetensors")
+
+
+def test_a_weights_file_may_not_name_anything_but_networks(tmp_path: Path) -> None:
+    path = tmp_path / "net.safetensors"
+    path.write_bytes(packed(nn.Identity(), {"_target_": "os.system"}))
+    with pytest.raises(NetworkError, match="outside the trusted packages"):
+        load_network(path)
+
+
+def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "net.safetensors"
+    path.write_bytes(packed(build(description(D=2)), description(D=1)))
+    with pytest.raises(NetworkError, match="these weights are of another network"):
+        load_network(path)

@@ -3,8 +3,8 @@
 from aldsr.data.augment import augment
 from aldsr.data.cache import CachedPair, cache_pairs
 from aldsr.data.datamodule import SuperResolutionData
-from aldsr.data.images import DataError, image_files, read_image
-from aldsr.data.pairs import Pair, find_pairs
+from aldsr.data.images import DataError, image_files, image_size, is_gray, read_image
+from aldsr.data.pairs import Pair, find_pairs, set_name
 from aldsr.data.patches import BenchmarkSet, ImagePair, PatchBatch, Patches
 from aldsr.data.sampling import Draw, StepBatches, draw, micro_batch_size
 
@@ -24,6 +24,9 @@ __all__ = [
     "draw",
     "find_pairs",
     "image_files",
+    "image_size",
+    "is_gray",
     "micro_batch_size",
     "read_image",
+    "set_name",
 ]

@@ -30,7 +30,7 @@ from aldsr.paths import whole
 
 T = TypeVar("T")
 R = TypeVar("R")
-FORMAT = "v1"  # raise it when the same file would be decoded or resized to other values
+FORMAT = "v2"  # raise it when the same file would be decoded or resized to other values
 
 
 @dataclass(frozen=True)

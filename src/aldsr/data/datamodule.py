@@ -13,8 +13,8 @@ from torch.utils.data import DataLoader
 
 from aldsr.data.augment import augment
 from aldsr.data.cache import CachedPair, cache_pairs
-from aldsr.data.images import DataError
-from aldsr.data.pairs import find_pairs, set_name
+from aldsr.data.images import DataError, is_gray
+from aldsr.data.pairs import Pair, find_pairs, set_name
 from aldsr.data.patches import BenchmarkSet, ImagePair, PatchBatch, Patches
 from aldsr.data.photographs import write_photographs
 from aldsr.data.sampling import StepBatches
@@ -97,19 +97,20 @@ class SuperResolutionData(LightningDataModule):
 
     def _load(self) -> None:
         """Everything into the cache, and from there mapped into memory."""
-        self.benchmarks = [BenchmarkSet(set_name(folder), self._pairs(folder)) for folder in self._eval_folders()]
+        self.benchmarks = [self._benchmark(folder) for folder in self._eval_folders()]
         _refuse_twins([benchmark.name for benchmark in self.benchmarks])
-        pairs = [pair for folder in self._train_folders() for pair in self._pairs(folder)]
+        train_files = [find_pairs(folder, scale=self.scale) for folder in self._train_folders()]
+        pairs = [pair for files in train_files for pair in self._cached(files)]
         self.train_pairs = self._large_enough(pairs) if pairs else []
         self.loaded = True
 
-    @property
-    def lr_sources(self) -> dict[str, str]:
-        """Per set, whether its LR images were "given" or "made" from HR."""
-        return {benchmark.name: benchmark.lr_source for benchmark in self.benchmarks}
+    def _benchmark(self, folder: str | Path) -> BenchmarkSet:
+        files = find_pairs(folder, scale=self.scale)
+        gray = [pair.name for pair in files if is_gray(pair.hr)]
+        return BenchmarkSet(set_name(folder), self._cached(files), gray)
 
-    def _pairs(self, folder: str | Path) -> list[CachedPair]:
-        return cache_pairs(find_pairs(folder, scale=self.scale), scale=self.scale, folder=self.cache / "images")
+    def _cached(self, files: Sequence[Pair]) -> list[CachedPair]:
+        return cache_pairs(files, scale=self.scale, folder=self.cache / "images")
 
     def _train_folders(self) -> Sequence[str | Path]:
         if self.train_dirs is not None:

@@ -1,5 +1,7 @@
 """Image files → uint8 RGB."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import kornia_rs.io
@@ -43,16 +45,44 @@ def read_image(path: Path) -> Pixels:
     Raises:
         DataError: if the file is missing, truncated, no image, or holds floating-point values.
     """
+    with _opened(path) as image:
+        if image.mode == "F":
+            raise DataError(f"{path}: holds floating-point values; convert it to an 8- or 16-bit image")
+        eight = _eight_bits(path, image)
+        eight.getexif()[ORIENTATION] = image.getexif().get(ORIENTATION, 1)
+        upright = ImageOps.exif_transpose(eight)
+        if "transparency" in upright.info:
+            upright = upright.convert("RGBA")
+        return np.asarray(upright.convert("RGB"))
+
+
+def image_size(path: Path) -> tuple[int, int]:
+    """Width and height of an image as `read_image` gives it, from the file's header.
+
+    Raises:
+        DataError: if the file is missing or no image.
+    """
+    with _opened(path) as image:
+        across = image.getexif().get(ORIENTATION, 1) >= 5  # lies on its side
+        return (image.height, image.width) if across else (image.width, image.height)
+
+
+def is_gray(path: Path) -> bool:
+    """Whether a file holds a gray image, by its header; three equal channels are colour.
+
+    Raises:
+        DataError: if the file is missing or no image.
+    """
+    with _opened(path) as image:
+        return image.mode in ("1", "L", "LA") or image.mode.startswith("I")
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Image.Image]:
+    """An image file, not yet decoded; whatever fails becomes one sentence."""
     try:
         with Image.open(path) as image:
-            if image.mode == "F":
-                raise DataError(f"{path}: holds floating-point values; convert it to an 8- or 16-bit image")
-            eight = _eight_bits(path, image)
-            eight.getexif()[ORIENTATION] = image.getexif().get(ORIENTATION, 1)
-            upright = ImageOps.exif_transpose(eight)
-            if "transparency" in upright.info:
-                upright = upright.convert("RGBA")
-            return np.asarray(upright.convert("RGB"))
+            yield image
     except DataError:
         raise
     except FileNotFoundError as error:

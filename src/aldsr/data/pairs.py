@@ -5,6 +5,7 @@ DIV2K_train_HR/0001.png      DIV2K_train_LR_bicubic/X4/0001x4.png          DIV2K
 SET/NAME.png                 no LR: it will be made from HR                plain images
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,11 +54,11 @@ def find_pairs(folder: str | Path, *, scale: int) -> list[Pair]:
     lr_files = _by_stem(image_files(lr_folder), suffix=f"x{scale}")
     if missing := sorted(hr_files.keys() - lr_files.keys()):
         raise DataError(
-            f"{lr_folder}: {_some(missing)} of {hr_folder} have no LR image here; expected "
+            f"{lr_folder}: {some(missing)} of {hr_folder} have no LR image here; expected "
             f"'{missing[0]}x{scale}.png'; add them, or move the LR folder away to have LR made from HR"
         )
     if extra := sorted(lr_files.keys() - hr_files.keys()):
-        raise DataError(f"{hr_folder}: {_some(extra)} of {lr_folder} have no HR image here; add or remove them")
+        raise DataError(f"{hr_folder}: {some(extra)} of {lr_folder} have no HR image here; add or remove them")
     return [Pair(stem, path, lr_files[stem]) for stem, path in hr_files.items()]
 
 
@@ -69,6 +70,7 @@ def _by_stem(files: list[Path], *, suffix: str = "") -> dict[str, Path]:
     return stems
 
 
-def _some(names: list[str]) -> str:
+def some(names: Sequence[str]) -> str:
+    """A few names for a sentence: the first three, and how many more."""
     shown = ", ".join(f"'{name}'" for name in names[:3])
     return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more"

@@ -1,7 +1,8 @@
 """Data sets for a DataLoader: training patches by sample number, and whole images of a benchmark set."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
+import hashlib
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -25,6 +26,7 @@ class ImagePair(NamedTuple):
     lr: Tensor
     hr: Tensor
     number: int  # its place in the set
+    gray: bool = False  # whether the HR file is a gray image
 
 
 class Patches(Dataset[PatchBatch]):
@@ -64,11 +66,18 @@ class Patches(Dataset[PatchBatch]):
 
 
 class BenchmarkSet(Dataset[ImagePair]):
-    """Whole images for measuring, one at a time, since their sizes differ."""
+    """Whole images for measuring, one at a time, since their sizes differ.
 
-    def __init__(self, name: str, pairs: Sequence[CachedPair]) -> None:
+    Args:
+        name: in tables.
+        pairs: the images.
+        gray: names of those whose HR file is a gray image.
+    """
+
+    def __init__(self, name: str, pairs: Sequence[CachedPair], gray: Iterable[str] = ()) -> None:
         self.name = name
         self.pairs = pairs
+        self.gray = frozenset(gray)
 
     @property
     def lr_source(self) -> str:
@@ -79,9 +88,30 @@ class BenchmarkSet(Dataset[ImagePair]):
     def image_names(self) -> list[str]:
         return [pair.name for pair in self.pairs]
 
+    def identity(self) -> dict[str, Any]:
+        """What makes two measurements comparable: the number of images, and fingerprints of HR and LR."""
+        return {
+            "number": len(self),
+            "fingerprint": fingerprint(pair.hr for pair in self.pairs),
+            "lr": self.lr_source,
+            "lr_fingerprint": fingerprint(pair.lr for pair in self.pairs),
+        }
+
     def __len__(self) -> int:
         return len(self.pairs)
 
     def __getitem__(self, index: int) -> ImagePair:
         pair = self.pairs[index]
-        return ImagePair(pair.lr[None], pair.hr[None], index)
+        return ImagePair(pair.lr[None], pair.hr[None], index, pair.name in self.gray)
+
+
+def fingerprint(images: Iterable[Tensor]) -> str:
+    """A name for a set of images by their pixels: not by file names, file formats or order.
+
+    Args:
+        images: `Tensor[3, H, W]` each, uint8.
+    """
+    digests = sorted(
+        hashlib.blake2b(f"{tuple(image.shape)}".encode() + image.numpy().tobytes()).digest() for image in images
+    )
+    return hashlib.blake2b(b"".join(digests), digest_size=8).hexdigest()

@@ -1,16 +1,68 @@
-"""Scores of a benchmark set as a torchmetrics Metric: per image, and right under DDP."""
+"""Scores as torchmetrics Metrics, right under DDP: means over images, and every image of a set by itself."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 from torchmetrics import Metric
 
+from aldsr.imaging.protocol import LITERATURE, Protocol
 from aldsr.imaging.quality import psnr_y, ssim_y
 
 
-class ImageScores(Metric):
-    """PSNR-Y and SSIM-Y of each image of a set.
+class _Float64(Metric):
+    """A metric that moves with a network, but is never rounded with it."""
+
+    full_state_update = False
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], exclude_state: Sequence[str] = ()) -> "_Float64":
+        super()._apply(lambda state: state.to(fn(state).device), exclude_state)
+        return self
+
+
+class _ImageMean(_Float64):
+    """The mean over images of a score of one image, in any loop of one's own.
+
+    Args:
+        shave: pixels left out at each side: the scale, by convention.
+    """
+
+    higher_is_better = True
+    total: Tensor
+    images: Tensor
+    measure: Callable[..., Tensor]
+
+    def __init__(self, *, shave: int, **metric_options: Any) -> None:
+        super().__init__(**metric_options)
+        self.shave = shave
+        for name in ("total", "images"):
+            self.add_state(name, torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
+
+    def update(self, sr: Tensor, hr: Tensor) -> None:
+        """Add images: `Tensor[B, 3, H, W]` each, uint8."""
+        self.total += type(self).measure(sr, hr, shave=self.shave).sum()
+        self.images += len(sr)
+
+    def compute(self) -> Tensor:
+        """The mean, float64; NaN before the first image."""
+        return self.total / self.images
+
+
+class PSNRY(_ImageMean):
+    """Mean over images of `psnr_y`, in dB: not the PSNR of a pooled error, as torchmetrics' own has it."""
+
+    measure = staticmethod(psnr_y)
+
+
+class SSIMY(_ImageMean):
+    """Mean over images of `ssim_y`."""
+
+    measure = staticmethod(ssim_y)
+
+
+class ImageScores(_Float64):
+    """PSNR and SSIM of each image of a set, under one protocol or several.
 
     Every image has its own place in the state and ranks are summed, so it does not matter which rank
     scores which image, in which order, or how many ranks there are: the result is the same to the last
@@ -18,28 +70,34 @@ class ImageScores(Metric):
 
     Args:
         images: number of images in the set.
-        shave: pixels left out at each side: the scale, by convention.
+        scale: HR pixels per LR pixel.
+        protocols: how they are scored.
     """
 
-    full_state_update = False
     psnr: Tensor
     ssim: Tensor
     seen: Tensor
 
-    def __init__(self, *, images: int, shave: int) -> None:
+    def __init__(self, *, images: int, scale: int, protocols: Sequence[Protocol] = (LITERATURE,)) -> None:
         super().__init__()
-        self.shave = shave
-        for name in ("psnr", "ssim", "seen"):
-            self.add_state(name, torch.zeros(images, dtype=torch.float64), dist_reduce_fx="sum")
+        self.scale = scale
+        self.protocols = tuple(protocols)
+        for name in ("psnr", "ssim"):
+            self.add_state(name, torch.zeros(len(protocols), images, dtype=torch.float64), dist_reduce_fx="sum")
+        self.add_state("seen", torch.zeros(images, dtype=torch.float64), dist_reduce_fx="sum")
 
-    def update(self, sr: Tensor, hr: Tensor, index: int) -> None:
-        """Score image number `index`: `Tensor[1, 3, H, W]` each, uint8."""
-        self.psnr[index] += psnr_y(sr, hr, shave=self.shave).squeeze(0)
-        self.ssim[index] += ssim_y(sr, hr, shave=self.shave).squeeze(0)
+    def update(self, sr: Tensor, hr: Tensor, index: int, gray: bool = False) -> None:
+        """Score image number `index`: `Tensor[1, 3, H, W]` each, uint8; `gray`: whether HR's file is gray."""
+        for row, protocol in enumerate(self.protocols):
+            score = protocol.score(sr, hr, scale=self.scale, gray=gray)
+            self.psnr[row, index] += score.psnr.squeeze(0)
+            self.ssim[row, index] += score.ssim.squeeze(0)
         self.seen[index] += 1
 
     def compute(self) -> dict[str, Tensor]:
-        """`psnr` and `ssim`, each `Tensor[images]`, float64 (torchmetrics makes a single image's a scalar).
+        """`psnr` and `ssim`, each `Tensor[protocols, images]`, float64.
+
+        A single value is made a scalar by torchmetrics.
 
         Raises:
             RuntimeError: if an image was scored twice or not at all.
@@ -48,8 +106,3 @@ class ImageScores(Metric):
             counts = self.seen[wrong].int().tolist()
             raise RuntimeError(f"images {wrong} were scored {counts} times, each must be scored once")
         return {"psnr": self.psnr, "ssim": self.ssim}
-
-    def _apply(self, fn: Callable[[Tensor], Tensor], exclude_state: Sequence[str] = ()) -> "ImageScores":
-        """Moved with a network, but never rounded with it."""
-        super()._apply(lambda state: state.to(fn(state).device), exclude_state)
-        return self

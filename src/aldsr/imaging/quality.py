@@ -1,9 +1,12 @@
-"""PSNR-Y and SSIM-Y by the protocol of the super-resolution literature.
+"""PSNR and SSIM as the super-resolution literature takes them.
 
-Both take uint8 RGB (what an image file holds: `quantise` first), turn it to unrounded luma, leave out
-`shave` pixels at each side (the scale, by convention) and give one float64 score per image. The score
-of a set is the mean over its images, never the PSNR of a pooled error.
+`psnr` and `ssim` compare planes of values 0…255 that were converted already; `psnr_y` and `ssim_y` take
+uint8 RGB (what an image file holds: `quantise` first), turn it to unrounded luma and leave out `shave`
+pixels at each side (the scale, by convention). All give one float64 score per image. The score of a set
+is the mean over its images, never the PSNR of a pooled error. Other codebases' habits: `protocol.py`.
 """
+
+from typing import Literal
 
 import kornia.metrics
 import torch
@@ -20,7 +23,48 @@ def quantise(image: Tensor) -> Tensor:
     return image.float().mul(255).add(0.5).floor().clamp(0, 255).to(torch.uint8)
 
 
-def _luma_pair(sr: Tensor, hr: Tensor, shave: int) -> tuple[Tensor, Tensor]:
+def psnr(a: Tensor, b: Tensor) -> Tensor:
+    """Peak signal-to-noise ratio in dB, 10 · log10(255² / MSE); infinite for equal images.
+
+    Args:
+        a, b: `Tensor[B, C, H, W]`, 0…255.
+
+    Returns:
+        `Tensor[B]`, float64.
+    """
+    return 10 * torch.log10(PEAK**2 / (a.double() - b.double()).square().mean((-3, -2, -1)))
+
+
+def ssim(a: Tensor, b: Tensor, *, windows: Literal["valid", "same"] = "valid") -> Tensor:
+    """Structural similarity: Gaussian window 11×11, sigma 1.5, K = (0.01, 0.03), L = 255; mean over positions.
+
+    Args:
+        a, b: `Tensor[B, C, H, W]`, 0…255; channels are averaged.
+        windows: "valid": those that lie inside the image, as the literature does; "same": one for every
+            pixel, of the picture mirrored at its border, as kornia does by default.
+
+    Returns:
+        `Tensor[B]`, float64, in [-1, 1].
+
+    Raises:
+        ValueError: if the image is smaller than a window.
+    """
+    height, width = a.shape[-2:]
+    if min(height, width) < WINDOW:
+        raise ValueError(f"SSIM needs {WINDOW}x{WINDOW} pixels, after shaving the image is {width}x{height}")
+    ssim_map: Tensor = kornia.metrics.ssim(a.double(), b.double(), WINDOW, max_val=PEAK, padding=windows)
+    return ssim_map.mean((-3, -2, -1))
+
+
+def shaved(sr: Tensor, hr: Tensor, shave: int) -> tuple[Tensor, Tensor]:
+    """Both images without `shave` pixels at each side.
+
+    Args:
+        sr, hr: `Tensor[B, 3, H, W]`, uint8.
+
+    Raises:
+        ValueError: if shapes or types do not fit, or nothing is left after shaving.
+    """
     if sr.shape != hr.shape:
         raise ValueError(f"SR is {tuple(sr.shape)} but HR is {tuple(hr.shape)}: they must have one shape")
     if sr.dtype != torch.uint8 or hr.dtype != torch.uint8:
@@ -31,11 +75,11 @@ def _luma_pair(sr: Tensor, hr: Tensor, shave: int) -> tuple[Tensor, Tensor]:
     if min(height, width) <= 2 * shave:
         raise ValueError(f"nothing is left of a {width}x{height} image after shaving {shave} pixels at each side")
     inner = (..., slice(shave, height - shave), slice(shave, width - shave))
-    return luma(sr[inner]), luma(hr[inner])
+    return sr[inner], hr[inner]
 
 
 def psnr_y(sr: Tensor, hr: Tensor, *, shave: int) -> Tensor:
-    """Peak signal-to-noise ratio of luma, in dB: 10 · log10(255² / MSE); infinite for equal images.
+    """`psnr` of luma, in dB.
 
     Args:
         sr, hr: `Tensor[B, 3, H, W]`, uint8.
@@ -47,21 +91,17 @@ def psnr_y(sr: Tensor, hr: Tensor, *, shave: int) -> Tensor:
     Raises:
         ValueError: if shapes or types do not fit, or nothing is left after shaving.
     """
-    a, b = _luma_pair(sr, hr, shave)
-    return 10 * torch.log10(PEAK**2 / (a - b).square().mean((-3, -2, -1)))
+    a, b = shaved(sr, hr, shave)
+    return psnr(luma(a), luma(b))
 
 
 def ssim_y(sr: Tensor, hr: Tensor, *, shave: int) -> Tensor:
-    """Structural similarity of luma: K = (0.01, 0.03), L = 255, mean over the valid window positions.
+    """`ssim` of luma over the windows inside the shaved image.
 
     Arguments and result as in `psnr_y`, in [-1, 1].
 
     Raises:
         ValueError: as `psnr_y`, and if less than one 11×11 window is left after shaving.
     """
-    a, b = _luma_pair(sr, hr, shave)
-    if min(a.shape[-2:]) < WINDOW:
-        height, width = sr.shape[-2:]
-        raise ValueError(f"SSIM needs {WINDOW}x{WINDOW} pixels after shaving {shave}, the image is {width}x{height}")
-    ssim_map: Tensor = kornia.metrics.ssim(a, b, WINDOW, max_val=PEAK, padding="valid")
-    return ssim_map.mean((-3, -2, -1))
+    a, b = shaved(sr, hr, shave)
+    return ssim(luma(a), luma(b))

@@ -1,12 +1,46 @@
-"""A network → numbers that say how they were taken."""
+"""A network, or anyone's images → numbers that say how they were taken."""
 
-from aldsr.measure.cost import count_parameters, table_iv
-from aldsr.measure.results import code_version, protocol, scores_table, summarise, write_results
+from aldsr.measure.cost import count_parameters, device_name, measured_cost, multi_adds, table_iv
+from aldsr.measure.inference import Inference
+from aldsr.measure.predictions import find_predictions, read_prediction
+from aldsr.measure.results import (
+    ResultsError,
+    check_comparable,
+    code_version,
+    described,
+    read_results,
+    summarise,
+    write_results,
+)
+from aldsr.measure.tables import (
+    comparison_table,
+    cost_table,
+    explain_table,
+    latex,
+    markdown,
+    protocol_line,
+    scores_table,
+)
 
 __all__ = [
+    "Inference",
+    "ResultsError",
+    "check_comparable",
     "code_version",
+    "comparison_table",
+    "cost_table",
     "count_parameters",
-    "protocol",
+    "described",
+    "device_name",
+    "explain_table",
+    "find_predictions",
+    "latex",
+    "markdown",
+    "measured_cost",
+    "multi_adds",
+    "protocol_line",
+    "read_prediction",
+    "read_results",
     "scores_table",
     "summarise",
     "table_iv",

@@ -1,97 +1,175 @@
-"""Scores with their protocol: the dictionary behind `results.json`, and its table."""
+"""Scores with everything they depend on: the dictionary behind `results.json`, and what may share a table."""
 
 import json
+import math
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from rich.table import Table
+import torch
+from torch import nn
 
-from aldsr.nn.weights import label
+from aldsr.data import BenchmarkSet
+from aldsr.imaging import Protocol
+from aldsr.measure.cost import count_parameters, multi_adds
+from aldsr.measure.tables import latex, markdown, write_csv
 from aldsr.paths import whole
 
-Scores = Mapping[str, Mapping[str, Mapping[str, float]]]  # set → image → psnr_y, ssim_y
-LISTED = 20  # images of a set up to which a table shows them one by one
+ImageScores = Mapping[str, Mapping[str, float]]  # image → psnr (dB), ssim
+Scores = Mapping[str, ImageScores]  # set → image → psnr, ssim
 
 
-def protocol(scale: int) -> dict[str, Any]:
-    """How aldsr measures, in words that stand beside every number."""
-    return {
-        "scale": scale,
-        "lr": "MATLAB bicubic",
-        "colour": "Y of YCbCr (BT.601, 16-235), from uint8 RGB, Y not rounded",
-        "gray": "replicated to RGB, before the network and in scoring",
-        "shave": scale,
-        "psnr": "10 log10(255^2 / MSE) per image, mean over images",
-        "ssim": "Gaussian 11x11, sigma 1.5, K 0.01/0.03, L 255, valid window, mean over images",
-        "precision": "float32 network, float64 scores",
-    }
+class ResultsError(ValueError):
+    """Results that cannot be read or must not share a table, with a sentence for the user."""
 
 
 def summarise(
-    description: Mapping[str, Any],
-    scores: Scores,
+    network: Mapping[str, Any],
+    scores: Mapping[str, Scores],
     *,
-    bicubic: Scores,
-    lr_sources: Mapping[str, str],
-    parameters: int,
+    bicubic: Mapping[str, Scores],
+    protocols: Mapping[str, Protocol],
+    benchmarks: Sequence[BenchmarkSet],
+    scale: int,
+    conditions: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Everything that `results.json` says of a measurement.
 
     Args:
-        description: the network as plain data.
-        scores: its own, and those of bicubic on the same images.
-        lr_sources: per set, whether LR was "given" or "made".
-        parameters: of the network.
+        network: see `described`.
+        scores: per protocol, set and image.
+        bicubic: those of bicubic on the same images.
+        protocols: by which it was scored. The first one's results are the results; if there are several,
+            `explained` holds those of all.
+        benchmarks: the sets.
+        scale: HR pixels per LR pixel.
+        conditions: under which it ran: device, precision, tile and so on.
     """
+    head = {"network": dict(network), "measured": {**conditions, "version": code_version(), "torch": torch.__version__}}
+    identities = {each.name: each.identity() for each in benchmarks}
+    every = {}
+    for name, protocol in protocols.items():
+        found, reference = (_summaries(each[name], benchmarks, protocol, scale) for each in (scores, bicubic))
+        sets = {place: identities[place] | summary for place, summary in found.items()}
+        every[name] = head | {
+            "protocol": {"name": name, **protocol.described(scale)},
+            "sets": sets,
+            "bicubic": reference,
+        }
+    results: dict[str, Any] = dict(next(iter(every.values())))
+    return results | {"explained": every} if len(every) > 1 else results
+
+
+def described(
+    label: str, network: nn.Module | None = None, description: Mapping[str, Any] | None = None, *, scale: int
+) -> dict[str, Any]:
+    """What results say of the thing measured: its label and, of a network, size, multi-adds and description."""
+    if network is None:
+        return {"label": label, "parameters": None, "multi_adds": None}
     return {
-        "network": {"label": label(description), "parameters": parameters, "description": dict(description)},
-        "protocol": protocol(description["scale"]),
-        "sets": {name: {"lr": lr_sources[name], **set_summary(images)} for name, images in scores.items()},
-        "bicubic": {name: set_summary(images) for name, images in bicubic.items()},
-        "version": code_version(),
+        "label": label,
+        "parameters": count_parameters(network),
+        "multi_adds": multi_adds(network, scale=scale),
+        "description": dict(description or {}),
     }
 
 
-def set_summary(images: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
-    """A set's mean PSNR-Y and SSIM-Y, its number of images, and every image."""
+def _summaries(
+    scores: Scores, benchmarks: Sequence[BenchmarkSet], protocol: Protocol, scale: int
+) -> dict[str, dict[str, Any]]:
+    pooled = protocol.mean == "pixels"
+    weights = {each.name: _pixels(each, protocol.margin(scale)) if pooled else None for each in benchmarks}
+    return {name: set_summary(images, pooled_by=weights[name]) for name, images in scores.items()}
+
+
+def set_summary(images: ImageScores, *, pooled_by: Mapping[str, int] | None = None) -> dict[str, Any]:
+    """A set's mean PSNR and SSIM, its number of images, and every image.
+
+    Args:
+        images: their scores.
+        pooled_by: pixels of each image, where PSNR is to be that of the error pooled over the set.
+    """
+    psnr = fmean(image["psnr"] for image in images.values())
+    if pooled_by:
+        error = sum(pooled_by[name] * 10 ** (-image["psnr"] / 10) for name, image in images.items())
+        psnr = -10 * math.log10(error / sum(pooled_by[name] for name in images)) if error else math.inf
     return {
-        "psnr_y": fmean(image["psnr_y"] for image in images.values()),
-        "ssim_y": fmean(image["ssim_y"] for image in images.values()),
+        "psnr": psnr,
+        "ssim": fmean(image["ssim"] for image in images.values()),
         "number": len(images),
         "images": {name: dict(values) for name, values in images.items()},
     }
 
 
-def scores_table(results: Mapping[str, Any]) -> Table:
-    """Bicubic beside the network, per image and per set, PSNR-Y in dB and SSIM-Y."""
-    table = Table(title=f"PSNR-Y (dB) / SSIM-Y, x{results['protocol']['scale']}", title_justify="left")
-    compared = results["bicubic"]
-    table.add_column("image")
-    for column in ("bicubic", results["network"]["label"], "gain"):
-        table.add_column(column, justify="right")
+def _pixels(benchmark: BenchmarkSet, margin: int) -> dict[str, int]:
+    """Pixels of each image that are scored."""
+    return {pair.name: (pair.hr.shape[-2] - 2 * margin) * (pair.hr.shape[-1] - 2 * margin) for pair in benchmark.pairs}
+
+
+def write_results(folder: Path, results: Mapping[str, Any]) -> None:
+    """`results.json`, `results.csv`, and the comparison with bicubic as `table.md` and `table.tex`, each whole."""
+    row = {results["network"]["label"]: results}
+    for name, text in (
+        ("results.json", json.dumps(results, indent=2) + "\n"),
+        ("table.md", markdown(row)),
+        ("table.tex", latex(row)),
+    ):
+        with whole(folder / name) as passing:
+            passing.write_text(text)
+    write_csv(folder / "results.csv", results)
+
+
+def read_results(path: str | Path) -> dict[str, Any]:
+    """The content of a `results.json`, or of the one in a run's folder.
+
+    Raises:
+        ResultsError: if there is none, or it is none of aldsr's.
+    """
+    path = Path(path).expanduser()
+    path = path / "results.json" if path.is_dir() else path
+    try:
+        results = json.loads(path.read_text())
+    except FileNotFoundError as error:
+        raise ResultsError(f"{path}: no such file; expected a run's folder or its results.json") from error
+    except (OSError, ValueError) as error:
+        raise ResultsError(f"{path}: cannot be read as results ({error})") from error
+    sets = results.get("sets") if isinstance(results, dict) else None
+    if not isinstance(sets, dict) or not all("fingerprint" in each for each in sets.values()):
+        raise ResultsError(f"{path}: is no results.json of this version of aldsr; measure again with aldsr.evaluate")
+    return results
+
+
+def check_comparable(results: Mapping[str, Mapping[str, Any]]) -> None:
+    """Whether results may stand in one table: the same protocol, and of sets of one name the same images.
+
+    Args:
+        results: the content of each results.json, by a name for the message.
+
+    Raises:
+        ResultsError: naming the first difference.
+    """
+    (first, base), *others = results.items()
+    for name, other in others:
+        ours, theirs = _comparable(base), _comparable(other)
+        for key in ours.keys() & theirs.keys():
+            if None not in (ours[key], theirs[key]) and ours[key] != theirs[key]:
+                raise ResultsError(
+                    f"{first} and {name} cannot share a table: {key} is '{ours[key]}' in the one and '{theirs[key]}' "
+                    "in the other; measure both in the same way"
+                )
+
+
+def _comparable(results: Mapping[str, Any]) -> dict[str, Any]:
+    """What must be equal, by a name for the message; sets that only one result has do not matter."""
+    compared = {f"the protocol's {key}": value for key, value in results["protocol"].items()}
     for name, found in results["sets"].items():
-        reference = compared[name]
-        if len(found["images"]) <= LISTED:
-            for image, values in found["images"].items():
-                table.add_row(image, *_cells(values, reference["images"][image]))
-        count = f"{name}, mean of {found['number']}"
-        table.add_row(count, *_cells(found, reference), style="bold", end_section=True)
-    return table
-
-
-def _cells(values: Mapping[str, float], reference: Mapping[str, float]) -> list[str]:
-    pairs = [f"{found['psnr_y']:.2f} / {found['ssim_y']:.4f}" for found in (reference, values)]
-    return [*pairs, f"{values['psnr_y'] - reference['psnr_y']:+.2f}"]
-
-
-def write_results(path: Path, results: Mapping[str, Any]) -> None:
-    """Write JSON whole or not at all."""
-    with whole(path) as passing:
-        passing.write_text(json.dumps(results, indent=2) + "\n")
+        for key, what in (("number", "the number of images"), ("fingerprint", "the fingerprint of HR")):
+            compared[f"{what} of {name}"] = found[key]
+        compared[f"the fingerprint of LR of {name}"] = found["lr_fingerprint"]
+    return compared
 
 
 def code_version() -> str:

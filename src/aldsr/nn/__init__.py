@@ -3,6 +3,7 @@
 from aldsr.nn.bicubic import BicubicUpscale
 from aldsr.nn.blocks import ALDBlock, ConvBlock, DWBlock, FilterAttention, LDWBlock, StandardBlock
 from aldsr.nn.descriptors import Descriptor, average, determinant, maximum, zero
+from aldsr.nn.folding import fold
 from aldsr.nn.rdn import RDB, RDN, UPNet
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "UPNet",
     "average",
     "determinant",
+    "fold",
     "maximum",
     "zero",
 ]

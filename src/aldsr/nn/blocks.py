@@ -130,3 +130,12 @@ class ALDBlock(nn.Module):
         weight, bias = self.scaled_depthwise()
         features = F.conv2d(x, weight, bias, padding=weight.shape[-1] // 2, groups=weight.shape[0])
         return F.relu(self.pointwise(features), inplace=True)
+
+    def folded(self) -> LDWBlock:
+        """The same function without attention: an LDW block with the scaled weights."""
+        pointwise, (weight, bias) = self.pointwise, self.scaled_depthwise()
+        block = LDWBlock(pointwise.in_channels, pointwise.out_channels, kernel_size=weight.shape[-1])
+        block.to(weight.device, weight.dtype).train(self.training)
+        state = {f"1.{name}": value for name, value in pointwise.state_dict().items()}
+        block.load_state_dict({"0.weight": weight.detach(), "0.bias": bias.detach(), **state})
+        return block

@@ -1,94 +1,19 @@
-"""Networks as plain data: build one from a description, save and load it with its weights.
+"""A network's weights in files: training checkpoints, and weights files with a description of the network.
 
-A description is what Hydra's configs hold: nested dicts in which `_target_` names a class or function,
-`_partial_: true` binds its options without calling it, and everything else is plain data:
-
-    {"_target_": "aldsr.nn.RDN", "scale": 4, "conv": {"_target_": "aldsr.nn.LDWBlock", "_partial_": True}}
-
-A checkpoint carries its description, so a file from a stranger could name any function of any
-installed package. Therefore only names inside trusted packages are looked up, by default `aldsr.nn`.
+Nothing in either is executed: tensors and plain data only, and trusted names only (see `description`).
 """
 
-import functools
-import importlib
-import inspect
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
 from torch import Tensor, nn
 
-Description = Mapping[str, Any]
-TRUSTED = ("aldsr.nn",)
-
-
-class NetworkError(ValueError):
-    """A network that cannot be built or weights that do not fit, with a sentence for the user."""
-
-
-def lookup(target: str, trusted: Sequence[str] | None = TRUSTED) -> Any:
-    """The class or function that `target` names; trusted=None: from any package.
-
-    Raises:
-        NetworkError: if it lies outside the trusted packages, or is not there.
-    """
-    if not isinstance(target, str) or not _within(target, trusted):
-        raise NetworkError(
-            f"the network is described by '{target}', which is outside the trusted packages "
-            f"({', '.join(trusted or ())}); if you trust that code, allow it: allow_code=[{str(target).split('.')[0]}]"
-        )
-    module, _, name = target.rpartition(".")
-    try:
-        found = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise NetworkError(f"'{target}' cannot be imported: {error}; check the name and PYTHONPATH") from error
-    # A trusted module also holds what it imported; only what was written in a trusted package counts, and
-    # never this module, whose functions would look up anything.
-    home = f"{getattr(found, '__module__', '')}."
-    if not callable(found) or home == f"{__name__}." or not _within(home, trusted):
-        raise NetworkError(f"the network is described by '{target}', which is no network, block or descriptor")
-    return found
-
-
-def _within(name: str, packages: Sequence[str] | None) -> bool:
-    return packages is None or any(name.startswith(f"{package}.") for package in packages)
-
-
-def build(description: Description, trusted: Sequence[str] | None = TRUSTED) -> Any:
-    """The network (or block factory, or descriptor) of a description.
-
-    Args:
-        description: see above.
-        trusted: packages that names may come from; None: any, for a description that the user typed.
-
-    Raises:
-        NetworkError: if a name is not trusted or absent, or an option unknown, missing or refused.
-    """
-    options = {
-        key: build(value, trusted) if isinstance(value, Mapping) else value
-        for key, value in description.items()
-        if key not in ("_target_", "_partial_", "_convert_")
-    }
-    if "_target_" not in description:
-        return options
-    target = lookup(description["_target_"], trusted)
-    accepted = inspect.signature(target).parameters
-    if unknown := sorted(set(options) - set(accepted)):
-        raise NetworkError(f"{description['_target_']} has no option {unknown}; it takes {sorted(accepted)}")
-    if description.get("_partial_", False):
-        return functools.partial(target, **options)
-    try:
-        return target(**options)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise NetworkError(f"{description['_target_']}: {error}") from error
-
-
-def label(description: Description) -> str:
-    """What a network is called in tables: "RDN", "ALD-RDN", "My-RDN" for a block of one's own, "BicubicUpscale"."""
-    network = description["_target_"].rpartition(".")[2]
-    block = (description.get("conv") or {}).get("_target_", "").rpartition(".")[2].removesuffix("Block")
-    return network if block in ("", "Standard") else f"{block}-{network}"
+from aldsr.nn.description import TRUSTED, Description, NetworkError, build, flat
 
 
 def load_state(network: nn.Module, state: Mapping[str, Tensor], source: str | Path) -> None:
@@ -123,11 +48,54 @@ def load_checkpoint(path: str | Path, trusted: Sequence[str] = TRUSTED) -> tuple
     """
     checkpoint = read_checkpoint(path)
     description = checkpoint["network"]
+    return _with_weights(description, network_state(checkpoint), trusted, path), description
+
+
+def _with_weights(
+    description: Description, state: Mapping[str, Tensor], trusted: Sequence[str], path: str | Path
+) -> nn.Module:
     network = build(description, trusted)
     if not isinstance(network, nn.Module):
         raise NetworkError(f"{path}: its description makes a {type(network).__name__}, not a network")
-    load_state(network, network_state(checkpoint), path)
-    return network, description
+    load_state(network, state, path)
+    return network
+
+
+def load_network(path: str | Path, trusted: Sequence[str] = TRUSTED) -> tuple[nn.Module, Description]:
+    """The network of a weights file (`*.safetensors`) or training checkpoint, and its description.
+
+    Raises:
+        NetworkError: if the file is absent, damaged, not of aldsr, or its network is not trusted.
+    """
+    if Path(path).suffix != ".safetensors":
+        return load_checkpoint(path, trusted)
+    description, state = read_weights(path)
+    return _with_weights(description, state, trusted, path), description
+
+
+def packed(network: nn.Module, description: Description) -> bytes:
+    """The content of a weights file: weights and description as safetensors, without any code."""
+    state = {key: value.detach().cpu().contiguous() for key, value in network.state_dict().items()}
+    return save(state, metadata={"format": "pt", "aldsr.network": json.dumps(description)})
+
+
+def read_weights(path: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Description and weights of a weights file.
+
+    Raises:
+        NetworkError: if the file is absent, damaged or not of aldsr.
+    """
+    if not Path(path).is_file():
+        raise NetworkError(f"{path}: no such weights file; a run keeps its own in RUN/weights.safetensors")
+    try:
+        with safe_open(path, framework="pt") as file:
+            description = json.loads((file.metadata() or {}).get("aldsr.network", "null"))
+            state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError, ValueError) as error:
+        raise NetworkError(f"{path}: not a readable weights file: damaged, or no safetensors ({error})") from error
+    if not isinstance(description, dict) or "_target_" not in description:
+        raise NetworkError(f"{path}: weights without a network description, so not of aldsr")
+    return description, state
 
 
 def network_state(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
@@ -143,7 +111,7 @@ def check_resumable(path: str | Path, network: nn.Module, description: Descripti
         NetworkError: if the checkpoint is of another network, naming the first difference.
     """
     checkpoint = read_checkpoint(path)
-    theirs, ours = _flat(checkpoint["network"]), _flat(description)
+    theirs, ours = flat(checkpoint["network"]), flat(description)
     for key in sorted(theirs.keys() | ours.keys()):
         if theirs.get(key) != ours.get(key):
             raise NetworkError(
@@ -151,13 +119,6 @@ def check_resumable(path: str | Path, network: nn.Module, description: Descripti
                 "give the options that it was trained with, or leave ckpt_path out"
             )
     load_state(network, network_state(checkpoint), path)
-
-
-def _flat(description: Description, prefix: str = "model.") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in description.items():
-        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
-    return flat
 
 
 def check_network(network: nn.Module, scale: int) -> None:

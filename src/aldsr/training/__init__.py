@@ -2,8 +2,9 @@
 
 from aldsr.training.csvlog import CsvLog
 from aldsr.training.devices import DeviceError, Devices, settle
+from aldsr.training.measuring import Measuring, Predictions
 from aldsr.training.module import NonFiniteError, SuperResolution
-from aldsr.training.pictures import ComparisonPictures
+from aldsr.training.pictures import ComparisonPictures, SaveImages
 from aldsr.training.progress import LongRunNotice, TrainingProgress
 from aldsr.training.schedules import cosine, halved
 from aldsr.training.scoring import TRAINER_OPTIONS, score
@@ -16,7 +17,10 @@ __all__ = [
     "DeviceError",
     "Devices",
     "LongRunNotice",
+    "Measuring",
     "NonFiniteError",
+    "Predictions",
+    "SaveImages",
     "SuperResolution",
     "TrainingProgress",
     "cosine",

@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import torch
-from lightning import LightningModule
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim import Optimizer
 
-from aldsr.imaging import ImageScores, quantise
+from aldsr.imaging import Protocol, quantise
+from aldsr.training.measuring import Measuring
 from aldsr.training.schedules import Schedule
 
 
@@ -18,17 +18,16 @@ class NonFiniteError(ArithmeticError):
     """The loss or the weights became NaN or infinite; what to do about it is in the message."""
 
 
-class SuperResolution(LightningModule):
+class SuperResolution(Measuring):
     """Trains and measures a super-resolution network.
 
     Args:
         network: `Tensor[B, 3, H, W]` in [0, 1] → `Tensor[B, 3, sH, sW]`, with an attribute `scale`.
-        description: the network as plain data (see `aldsr.nn.weights`); goes into every checkpoint.
+        description: the network as plain data (see `aldsr.nn.description`); goes into every checkpoint.
         optimizer: makes the optimizer from the parameters; None: for measuring only.
         schedule: makes its schedule from the optimizer and the number of steps; None: constant rate.
         loss: of SR and HR, both float. L1 is RDN's; ALDNet does not state its loss.
-
-    After a validation, `scores` holds psnr and ssim per set and image.
+        protocols: how validation scores it (see `Measuring`).
     """
 
     def __init__(
@@ -39,17 +38,15 @@ class SuperResolution(LightningModule):
         optimizer: Callable[[Iterable[nn.Parameter]], Optimizer] | None = None,
         schedule: Schedule | None = None,
         loss: Callable[[Tensor, Tensor], Tensor] = F.l1_loss,
+        protocols: Mapping[str, Protocol] | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(scale=network.scale, protocols=protocols)  # type: ignore[arg-type]
         # Channels-last is the layout in which depthwise and pointwise convolutions run fastest.
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.description = dict(description or {})
         self.optimizer = optimizer
         self.schedule = schedule
         self.loss = loss
-        self.scale: int = network.scale  # type: ignore[assignment]
-        self.metrics: list[ImageScores] = []
-        self.scores: dict[str, dict[str, dict[str, float]]] = {}
 
     def forward(self, lr: Tensor) -> Tensor:
         sr: Tensor = self.network(lr.contiguous(memory_format=torch.channels_last))
@@ -71,31 +68,10 @@ class SuperResolution(LightningModule):
         schedule = self.schedule(optimizer, int(self.trainer.estimated_stepping_batches))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
-    def on_validation_start(self) -> None:
-        self.metrics = [
-            ImageScores(images=len(benchmark), shave=self.scale).to(self.device)
-            for benchmark in self.trainer.datamodule.benchmarks  # type: ignore[attr-defined]
-        ]
-
-    def validation_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> Tensor:
+    def super_resolve(self, batch: Any, dataloader_idx: int) -> Tensor:
+        """In float32, whatever it is trained in."""
         with torch.autocast(self.device.type, enabled=False):
-            sr = quantise(self(batch.lr))
-        self.metrics[dataloader_idx].update(sr, batch.hr, batch.number)
-        return sr
-
-    def on_validation_epoch_end(self) -> None:
-        self.scores = {}
-        for metric, benchmark in zip(self.metrics, self.trainer.datamodule.benchmarks, strict=True):  # type: ignore[attr-defined]
-            found = {key: values.reshape(-1) for key, values in metric.compute().items()}
-            pairs = zip(found["psnr"].tolist(), found["ssim"].tolist(), strict=True)
-            self.scores[benchmark.name] = {
-                name: {"psnr_y": psnr, "ssim_y": ssim}
-                for name, (psnr, ssim) in zip(benchmark.image_names, pairs, strict=True)
-            }
-            for key, values in found.items():
-                self.log(f"{benchmark.name}/{key}_y", values.mean(), sync_dist=True)
-        means = [m.compute()["psnr"].mean() for m in self.metrics]
-        self.log("psnr_y", torch.stack(means).mean(), prog_bar=True, sync_dist=True)
+            return quantise(self(batch.lr))
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Put the network's description in; refuse to write weights that are lost."""

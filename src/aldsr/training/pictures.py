@@ -10,6 +10,7 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 
 from aldsr.imaging import imresize
+from aldsr.paths import whole
 
 BAR = 20  # pixels of caption above each picture
 
@@ -88,7 +89,8 @@ class ComparisonPictures(Callback):
         if not trainer.is_global_zero:
             return
         self.folder.mkdir(parents=True, exist_ok=True)
-        pictures = {key: self._picture(key, pl_module.scores) for key in self.shown}  # type: ignore[arg-type]
+        scores = next(iter(pl_module.scores.values()))  # type: ignore[operator]
+        pictures = {key: self._picture(key, scores) for key in self.shown}
         for key, picture in pictures.items():
             picture.save(self.folder / f"{key.replace('/', '-')}.png")
         if trainer.state.fn == "fit":
@@ -96,9 +98,36 @@ class ComparisonPictures(Callback):
 
     def _picture(self, key: str, scores: dict[str, dict[str, dict[str, float]]]) -> Image.Image:
         set_name, _, image = key.partition("/")
-        psnr = scores[set_name][image]["psnr_y"]
+        psnr = scores[set_name][image]["psnr"]
         captions = ("bicubic", f"{self.name}  {psnr:.2f} dB", f"HR  {image}")
         return comparison(*self.shown[key], captions=captions, side=self.side)
+
+
+class SaveImages(Callback):
+    """Writes every super-resolved image as `folder/SET/NAME_x4_SR.png`; each rank its own.
+
+    Args:
+        folder: gets one folder per set.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+
+    def on_validation_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        benchmark = trainer.datamodule.benchmarks[dataloader_idx]  # type: ignore[attr-defined]
+        name = f"{benchmark.image_names[batch.number]}_x{pl_module.scale}_SR.png"
+        path = self.folder / benchmark.name / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with whole(path) as passing:
+            Image.fromarray(outputs[0].permute(1, 2, 0).cpu().numpy()).save(passing, format="PNG")
 
 
 def _log(trainer: Trainer, pictures: dict[str, Image.Image]) -> None:

@@ -1,0 +1,67 @@
+"""What tiles cost in quality: PSNR-Y of tiled against untiled inference, over tile sizes and overlaps.
+
+python experiments/tiling/tiling.py WEIGHTS SET [--out results.json]
+"""
+
+import argparse
+import json
+from pathlib import Path
+from statistics import fmean
+
+import torch
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from aldsr.data import SuperResolutionData
+from aldsr.imaging import psnr_y, quantise, tiled
+from aldsr.measure import code_version
+from aldsr.nn.description import label
+from aldsr.nn.weights import load_network
+
+TILE, OVERLAPS = 32, (0, 1, 2, 3, 4, 5, 6, 8, 10, 12)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("weights")
+    parser.add_argument("set")
+    parser.add_argument("--out", type=Path, default=Path(__file__).with_name("results.json"))
+    options = parser.parse_args()
+    network, description = load_network(options.weights)
+    network.eval()
+    scale = description["scale"]
+    data = SuperResolutionData(scale=scale, train_dirs=[], eval_dirs=[options.set])
+    data.prepare_data()
+    benchmark = data.benchmarks[0]
+    changes: dict[int, list[float]] = {overlap: [] for overlap in OVERLAPS}
+    for whole_lr, whole_hr, *_ in track(benchmark, "Tiling"):
+        for overlap, found in changes.items():
+            height, width = (fitting(size, overlap) for size in whole_lr.shape[-2:])
+            lr, hr = whole_lr[..., :height, :width] / 255, whole_hr[..., : scale * height, : scale * width]
+            with torch.no_grad():
+                ways = network(lr), tiled(network, lr, scale=scale, tile=TILE, overlap=overlap)
+            untiled, seamed = (psnr_y(quantise(sr), hr, shave=scale).item() for sr in ways)
+            found.append(seamed - untiled)
+    rows = [
+        {"overlap": overlap, "mean_change_db": fmean(found), "largest_change_db": max(map(abs, found))}
+        for overlap, found in changes.items()
+    ]
+    head = {"network": label(description), "description": description, "set": benchmark.name, **benchmark.identity()}
+    options.out.write_text(json.dumps({**head, "version": code_version(), "tile": TILE, "rows": rows}, indent=2) + "\n")
+    title = f"{head['network']} on {benchmark.name}, tile={TILE}: PSNR-Y tiled minus untiled (dB)"
+    table = Table(title=title, title_justify="left")
+    for column in ("overlap", "mean", "largest of an image"):
+        table.add_column(column, justify="right")
+    for row in rows:
+        table.add_row(str(row["overlap"]), f"{row['mean_change_db']:+.5f}", f"{row['largest_change_db']:.5f}")
+    Console().print(table)
+
+
+def fitting(size: int, overlap: int) -> int:
+    """The largest size up to `size` that tiles cover without rest."""
+    return TILE + (size - TILE) // (TILE - 2 * overlap) * (TILE - 2 * overlap)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,57 @@
+"""A network as it is used: in tiles, as a self-ensemble, in a precision."""
+
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+
+from aldsr.imaging import OVERLAP, self_ensemble, tiled
+
+PRECISIONS = {"32-true": None, "bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}  # Lightning's names
+
+
+class Inference(nn.Module):
+    """Wraps a network for measuring and upscaling. `Tensor[B, 3, H, W]` → `Tensor[B, 3, sH, sW]`, float32.
+
+    Args:
+        network: with an attribute `scale`.
+        tile: largest side of what it is given, in LR pixels (see `tiled`); None: whole images.
+        overlap: of tiles, LR pixels at each side.
+        self_ensemble: average over the eight orientations of the image (see `self_ensemble`).
+        precision: "32-true", "bf16-mixed" or "16-mixed".
+
+    Raises:
+        ValueError: for a precision that is not offered, or a tile not larger than its overlaps.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        *,
+        tile: int | None = None,
+        overlap: int = OVERLAP,
+        self_ensemble: bool = False,
+        precision: str = "32-true",
+    ) -> None:
+        super().__init__()
+        if precision not in PRECISIONS:
+            raise ValueError(f"precision={precision}: expected one of {', '.join(PRECISIONS)}")
+        if tile is not None and (overlap < 0 or tile <= 2 * overlap):
+            raise ValueError(f"tile={tile}: must be more than twice the overlap, {overlap} at each side")
+        self.network = network
+        self.scale: int = network.scale  # type: ignore[assignment]
+        self.tile = tile
+        self.overlap = overlap
+        self.self_ensemble = self_ensemble
+        self.dtype = PRECISIONS[precision]
+
+    def forward(self, lr: Tensor) -> Tensor:
+        upscale = self._upscale
+        if self.tile is not None:
+            upscale = partial(tiled, upscale, scale=self.scale, tile=self.tile, overlap=self.overlap)
+        return self_ensemble(upscale, lr) if self.self_ensemble else upscale(lr)
+
+    def _upscale(self, lr: Tensor) -> Tensor:
+        with torch.autocast(lr.device.type, self.dtype, enabled=self.dtype is not None):
+            sr: Tensor = self.network(lr.contiguous(memory_format=torch.channels_last))
+            return sr.float()

@@ -1,0 +1,68 @@
+"""How fast images are resized, beside the way in which MATLAB's algorithm is usually ported."""
+
+import math
+from collections.abc import Callable
+from fractions import Fraction
+from statistics import median
+
+import torch
+from torch import Tensor
+from torch.utils.benchmark import Timer
+
+from aldsr.imaging import imresize
+from aldsr.nn.bicubic import cubic
+
+
+def resize_by_rows(image: Tensor, scale: float) -> Tensor:
+    """MATLAB's bicubic as it is usually ported: one product of matrix and vector per row (column) and channel.
+
+    The reference for the speed of `imresize`. Symmetric border, no rounding.
+
+    Args:
+        image: `Tensor[C, H, W]`, float.
+        scale: factor of both axes.
+    """
+    channels, _, width = image.shape
+    weights, starts, padded = _prepared(image, scale)
+    rows = image.new_empty(channels, len(starts), width)
+    taps = weights.shape[1]
+    for row, start in enumerate(starts):
+        for channel in range(channels):
+            rows[channel, row] = padded[channel, start : start + taps].T.mv(weights[row])
+    weights, starts, padded = _prepared(rows.mT, scale)
+    padded = padded.mT
+    resized = image.new_empty(channels, rows.shape[1], len(starts))
+    for column, start in enumerate(starts):
+        for channel in range(channels):
+            resized[channel, :, column] = padded[channel, :, start : start + taps].mv(weights[column])
+    return resized
+
+
+def _prepared(image: Tensor, scale: float) -> tuple[Tensor, list[int], Tensor]:
+    """Weights `Tensor[size, taps]` of every output row, its first source row, and the mirrored image."""
+    height, stretch = image.shape[-2], min(scale, 1.0)
+    size, taps = math.ceil(height * scale), math.ceil(4 / stretch) + 2
+    centres = (torch.arange(size, dtype=image.dtype) + 0.5) / scale - 0.5
+    index = (centres - 2 / stretch).floor()[:, None] + torch.arange(taps)
+    weights = cubic((centres[:, None] - index) * stretch) * stretch
+    before, after = int(-index.min().clamp(max=0)), int((index.max() - height + 1).clamp(min=0))
+    padded = torch.cat((image[:, :before].flip(1), image, image[:, height - after :].flip(1)), 1)
+    return weights / weights.sum(1, keepdim=True), (index[:, 0] + before).int().tolist(), padded
+
+
+def resize_times(*, height: int = 1356, width: int = 2040, scale: int = 4, rounds: int = 7) -> dict[str, float]:
+    """Median seconds on one core to make LR of one image: "imresize" of uint8, and the loop over "rows".
+
+    The two take turns, so that both see the same machine.
+    """
+    hr = torch.randint(0, 256, (3, height, width), dtype=torch.uint8)
+    work: dict[str, Callable[[], Tensor]] = {
+        "imresize": lambda: imresize(hr[None], Fraction(1, scale)),
+        "rows": lambda: resize_by_rows(hr.float(), 1 / scale),
+    }
+    timers = {name: Timer("work()", globals={"work": each}, num_threads=1) for name, each in work.items()}
+    seconds: dict[str, list[float]] = {name: [] for name in work}
+    for _ in range(rounds + 1):  # the first warms up
+        for name, timer in timers.items():
+            seconds[name].append(timer.timeit(1).median)
+    return {name: median(times[1:]) for name, times in seconds.items()}

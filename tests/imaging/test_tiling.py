@@ -1,0 +1,193 @@
+"""Tiles cover the picture once and change nothing; the self-ensemble is the mean of eight orientations."""
+
+import functools
+import itertools
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from aldsr.imaging import self_ensemble, tiled
+from aldsr.imaging.tiling import Upscale, spans
+from aldsr.nn import BicubicUpscale
+
+# (tile, overlap); bicubic upscaling sees two LR pixels beyond its own.
+TILES = [(5, 2), (8, 3), (13, 2), (64, 8)]
+SIZES = [(1, 1), (1, 31), (23, 1), (4, 4), (5, 5), (6, 13), (17, 9), (27, 40)]
+
+
+def picture(*shape: int) -> Tensor:
+    return torch.rand(*shape, generator=torch.Generator().manual_seed(0))
+
+
+# Spans
+
+
+@pytest.mark.parametrize(("tile", "overlap"), [(t, o) for t in range(1, 15) for o in range(4) if t > 2 * o] + [(64, 8)])
+def test_spans_cover_an_axis_once_with_tiles_inside_it(tile: int, overlap: int) -> None:
+    for size in range(1, 150):
+        found = spans(size, tile, overlap)
+        length = min(tile, size)
+        kept = [place for _, part in found for place in range(part.start, part.stop)]
+        assert kept == list(range(size)), f"size {size}: not a partition"
+        for number, (start, part) in enumerate(found):
+            end = start + length
+            assert 0 <= start <= part.start < part.stop <= end <= size, f"size {size}: beyond the tile or the picture"
+            if number > 0:
+                assert part.start - start >= overlap, f"size {size}: kept too near the tile's beginning"
+            if number < len(found) - 1:
+                assert end - part.stop >= overlap, f"size {size}: kept too near the tile's end"
+        assert found[0][0] == 0
+        assert found[-1][0] + length == size
+
+
+@pytest.mark.parametrize(("tile", "overlap"), [(5, 0), (5, 2), (12, 3), (64, 8)])
+def test_no_span_could_be_left_out(tile: int, overlap: int) -> None:
+    for size in range(tile + 1, 200):
+        fewer = len(spans(size, tile, overlap)) - 1
+        assert fewer * (tile - 2 * overlap) + 2 * overlap < size, f"size {size}: {fewer} tiles would do"
+
+
+@pytest.mark.parametrize("size", [1, 7, 8])
+def test_one_span_covers_what_fits_a_tile(size: int) -> None:
+    assert spans(size, 8, 3) == [(0, slice(0, size))]
+
+
+@pytest.mark.parametrize(("tile", "overlap"), [(16, 8), (4, 8), (0, 0), (-1, 0), (8, -1)])
+def test_tile_of_which_overlaps_leave_nothing_is_refused(tile: int, overlap: int) -> None:
+    with pytest.raises(ValueError, match=f"tile={tile}: must be more than twice the overlap, {overlap} at each side"):
+        spans(100, tile, overlap)
+    with pytest.raises(ValueError, match=f"tile={tile}: must be more than twice the overlap"):
+        tiled(BicubicUpscale(scale=2), picture(1, 3, 4, 4), scale=2, tile=tile, overlap=overlap)
+
+
+# Tiles
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+@pytest.mark.parametrize(("tile", "overlap"), TILES)
+def test_tiles_change_nothing_where_the_operator_sees_no_farther_than_the_overlap(
+    tile: int, overlap: int, scale: int
+) -> None:
+    upscale = BicubicUpscale(scale=scale)
+    for height, width in SIZES:
+        lr = picture(2, 3, height, width)
+        found = tiled(upscale, lr, scale=scale, tile=tile, overlap=overlap)
+        torch.testing.assert_close(found, upscale(lr), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("overlap", [0, 1])
+def test_tiles_that_overlap_less_than_the_operator_sees_show(overlap: int) -> None:
+    lr, upscale = picture(1, 3, 20, 20), BicubicUpscale(scale=2)
+    difference = tiled(upscale, lr, scale=2, tile=8, overlap=overlap) - upscale(lr)
+    assert difference.abs().max() > 1e-3
+
+
+def test_overlap_is_eight_by_default() -> None:
+    lr, upscale = picture(1, 1, 50, 50), BicubicUpscale(scale=2)
+    untiled = functools.partial(tiled, lambda x: upscale(x) + x.mean(), lr, scale=2, tile=20)  # sees the whole tile
+    assert torch.equal(untiled(), untiled(overlap=8))
+    assert not torch.equal(untiled(), untiled(overlap=7))
+
+
+@pytest.mark.parametrize(("tile", "overlap"), TILES)
+def test_no_call_is_given_more_than_a_tile(tile: int, overlap: int) -> None:
+    given: set[tuple[int, ...]] = set()
+
+    def upscale(lr: Tensor) -> Tensor:
+        given.add(tuple(lr.shape))
+        return lr
+
+    for height, width in SIZES:
+        given.clear()
+        tiled(upscale, picture(2, 3, height, width), scale=1, tile=tile, overlap=overlap)
+        assert given == {(2, 3, min(tile, height), min(tile, width))}  # one shape: compiled or captured once
+
+
+def test_channels_and_type_are_those_of_the_operators_result() -> None:
+    lr = picture(2, 3, 11, 14)
+    found = tiled(lambda x: x.double().sum(1, keepdim=True), lr, scale=1, tile=6, overlap=1)
+    assert found.shape == (2, 1, 11, 14)
+    assert found.dtype == torch.float64
+    torch.testing.assert_close(found, lr.double().sum(1, keepdim=True))
+
+
+def test_image_without_a_batch_is_tiled_as_well() -> None:
+    lr, upscale = picture(1, 3, 15, 12), BicubicUpscale(scale=2)
+    found = tiled(lambda x: upscale(x[None])[0], lr[0], scale=2, tile=8, overlap=2)
+    torch.testing.assert_close(found, upscale(lr)[0], rtol=0, atol=1e-6)
+
+
+# Self-ensemble
+
+
+def lopsided(lr: Tensor) -> Tensor:
+    """Repeats every pixel, brighter to the right and much brighter below: no orientation is like another."""
+    sr = lr.repeat_interleave(2, -1).repeat_interleave(2, -2)
+    rows, columns = (torch.linspace(0, 1, size, dtype=lr.dtype) for size in sr.shape[-2:])
+    return sr * (1 + columns + 3 * rows[:, None] ** 2)
+
+
+def literal_ensemble(upscale: Upscale, lr: Tensor) -> NDArray[np.float64]:
+    """With or without transposing, turning upside down and mirroring; then all of it backwards."""
+    results = []
+    for transposed, upside_down, mirrored in itertools.product((False, True), repeat=3):
+        image = lr.numpy()
+        image = image.swapaxes(2, 3) if transposed else image
+        image = image[:, :, ::-1] if upside_down else image
+        image = image[:, :, :, ::-1] if mirrored else image
+        result = upscale(torch.from_numpy(image.copy())).numpy()
+        result = result[:, :, :, ::-1] if mirrored else result
+        result = result[:, :, ::-1] if upside_down else result
+        results.append(result.swapaxes(2, 3) if transposed else result)
+    return np.mean(results, axis=0)
+
+
+@pytest.mark.parametrize(("height", "width"), [(6, 6), (5, 8), (9, 1)])
+def test_self_ensemble_is_the_mean_over_eight_orientations(height: int, width: int) -> None:
+    lr = picture(2, 3, height, width).double()
+    found = self_ensemble(lopsided, lr)
+    np.testing.assert_allclose(found.numpy(), literal_ensemble(lopsided, lr), rtol=1e-12)
+    assert not torch.allclose(found, lopsided(lr))  # or the comparison would show little
+
+
+def test_self_ensemble_asks_for_eight_different_orientations() -> None:
+    given: list[Tensor] = []
+
+    def upscale(lr: Tensor) -> Tensor:
+        given.append(lr)
+        return lr
+
+    self_ensemble(upscale, picture(1, 1, 4, 7))
+    assert sorted(tuple(lr.shape[-2:]) for lr in given) == [(4, 7)] * 4 + [(7, 4)] * 4
+    assert len({tuple(lr.flatten().tolist()) for lr in given}) == 8
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_self_ensemble_of_an_equivariant_operator_is_the_operator_itself(scale: int) -> None:
+    lr, upscale = picture(2, 3, 7, 12), BicubicUpscale(scale=scale)
+    torch.testing.assert_close(self_ensemble(upscale, lr), upscale(lr), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_result_of_a_self_ensemble_is_as_fine_as_the_operators(dtype: torch.dtype) -> None:
+    lr = picture(1, 3, 4, 5).to(dtype)
+    result = self_ensemble(lopsided, lr)
+    assert result.dtype == dtype
+    assert result.shape == (1, 3, 8, 10)
+
+
+def test_self_ensemble_leaves_its_image_as_it_is() -> None:
+    lr = picture(1, 3, 4, 5)
+    before = lr.clone()
+    self_ensemble(lambda x: x.clone().mul_(2), lr)
+    self_ensemble(lambda x: x, lr).mul_(2)
+    assert torch.equal(lr, before)
+
+
+def test_a_self_ensemble_of_tiles_is_the_mean_over_eight_orientations_of_tiles() -> None:
+    lr = picture(1, 3, 11, 16).double()
+    in_tiles = functools.partial(tiled, lopsided, scale=2, tile=7, overlap=1)
+    np.testing.assert_allclose(self_ensemble(in_tiles, lr).numpy(), literal_ensemble(in_tiles, lr), rtol=1e-12)

@@ -1,0 +1,27 @@
+"""What the tests of networks share."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+def description(block: str = "ALDBlock", **options: Any) -> dict[str, Any]:
+    """A small network, as a config describes it."""
+    conv = {"_target_": f"aldsr.nn.{block}", "_partial_": True}
+    return {"_target_": "aldsr.nn.RDN", "scale": 2, "D": 1, "C": 2, "G": 4, "G0": 4, "conv": conv} | options
+
+
+@pytest.fixture
+def users_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A package of the user's own, with a block in it and a name that it imported from elsewhere."""
+    package = tmp_path / "aldsr_users_blocks"
+    package.mkdir()
+    (package / "__init__.py").write_text(
+        "import os\nfrom os import system\nfrom torch import nn\n\n\n"
+        "class Plain(nn.Conv2d):\n"
+        "    def __init__(self, in_channels, out_channels):\n"
+        "        super().__init__(in_channels, out_channels, 3, padding=1)\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    return package.name
