@@ -16,7 +16,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from aldsr.data.images import BITS_PER_SAMPLE, ORIENTATION, DataError, image_files, read_image
+from aldsr.data.images import BITS_PER_SAMPLE, ORIENTATION, DataError, image_files, opened, read_image
 from aldsr.data.lookalike import Sketch, alike, sketch
 from aldsr.data.pairs import locate, set_name, some
 from aldsr.data.provenance import lr_fault
@@ -112,7 +112,7 @@ def _look(file: Path, lr_file: Path | None, scale: int, patch: int) -> Seen | Fi
     """Everything about one HR image, and about its LR image if there is one."""
     try:
         hr = _pixels(file)
-        with Image.open(file) as image:
+        with opened(file) as image:
             remarks = [Finding(kind, f"{file}: {said}", fault=False) for kind, said in _header(image)]
             kind, mode = image.format or "?", image.mode
     except DataError as error:
@@ -140,8 +140,8 @@ def _header(image: Image.Image) -> Iterator[tuple[str, str]]:
     deep_tiff = image.format == "TIFF" and 16 in image.tag_v2.get(BITS_PER_SAMPLE, ())  # type: ignore[attr-defined]
     if deep_tiff or image.mode in SIXTEEN_BITS or any(";16" in str(tile) for tile in image.tile):  # type: ignore[attr-defined]
         yield "16 bits", "has 16 bits, which are rounded to 8"
-    if getattr(image, "is_animated", False):
-        yield "animation", "has several frames, of which the first is used"
+    if (frames := getattr(image, "n_frames", 1)) > 1:
+        yield "animation", f"has {frames} frames, of which the first is used"
     if image.getexif().get(ORIENTATION, 1) in range(2, 9):
         yield "turned", "is marked as turned (EXIF), and is turned upright; other codebases may not"
     if image.format == "JPEG":

@@ -45,7 +45,7 @@ def read_image(path: Path) -> Pixels:
     Raises:
         DataError: if the file is missing, truncated, no image, or holds floating-point values.
     """
-    with _opened(path) as image:
+    with opened(path) as image:
         if image.mode == "F":
             raise DataError(f"{path}: holds floating-point values; convert it to an 8- or 16-bit image")
         eight = _eight_bits(path, image)
@@ -59,11 +59,14 @@ def read_image(path: Path) -> Pixels:
 def image_size(path: Path) -> tuple[int, int]:
     """Width and height of an image as `read_image` gives it, from the file's header.
 
+    Of a PNG the whole file is read, since its EXIF may come after the pixels.
+
     Raises:
         DataError: if the file is missing or no image.
     """
-    with _opened(path) as image:
-        across = image.getexif().get(ORIENTATION, 1) >= 5  # lies on its side
+    with opened(path) as image:
+        # Lies on its side; of a TIFF, Pillow's own size is upright already.
+        across = image.format != "TIFF" and image.getexif().get(ORIENTATION, 1) in range(5, 9)
         return (image.height, image.width) if across else (image.width, image.height)
 
 
@@ -73,12 +76,14 @@ def is_gray(path: Path) -> bool:
     Raises:
         DataError: if the file is missing or no image.
     """
-    with _opened(path) as image:
-        return image.mode in ("1", "L", "LA") or image.mode.startswith("I")
+    with opened(path) as image:
+        # Gray with alpha in 16 bits opens as RGBA: of a PNG only the raw mode tells.
+        deep_with_alpha = image.format == "PNG" and "LA;16" in str(image.tile)  # type: ignore[attr-defined]
+        return deep_with_alpha or image.mode in ("1", "L", "LA") or image.mode.startswith("I")
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Image.Image]:
+def opened(path: Path) -> Iterator[Image.Image]:
     """An image file, not yet decoded; whatever fails becomes one sentence."""
     try:
         with Image.open(path) as image:

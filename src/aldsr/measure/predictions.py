@@ -16,6 +16,9 @@ SUFFIX = re.compile(r"(x[2-9])?([_\-.].*)?", re.IGNORECASE)
 HR_SUFFIX = re.compile(r"([_\-](HR|GT|x[2-9])|x[2-9])+$", re.IGNORECASE)
 
 
+NO_FIT = (0, False)
+
+
 def find_predictions(folder: str | Path, benchmarks: Sequence[BenchmarkSet]) -> list[list[Path]]:
     """The prediction of every image of every set, in their order.
 
@@ -44,7 +47,8 @@ def find_predictions(folder: str | Path, benchmarks: Sequence[BenchmarkSet]) -> 
 def match(names: Sequence[str], files: Sequence[Path], folder: Path) -> list[Path]:
     """The file of each image: the one whose name is the image's, with or without one of the field's suffixes.
 
-    A file that fits several images belongs to that of which it holds most: `img_10_x4.png` to `img_10`, not `img`.
+    A file that fits several images belongs to that of which it holds most: `img_10_x4.png` to `img_10`, not `img`;
+    of equal parts, to the image of which it holds the whole name.
 
     Raises:
         DataError: naming an image without a file, a file without an image, or two files of one image.
@@ -52,8 +56,8 @@ def match(names: Sequence[str], files: Sequence[Path], folder: Path) -> list[Pat
     taken: dict[str, Path] = {}
     extra: list[Path] = []
     for file in files:
-        length, name = max((_fit(file.stem, name), name) for name in names)
-        if not length:
+        name = max(names, key=lambda name: _fit(file.stem, name))
+        if _fit(file.stem, name) == NO_FIT:
             extra.append(file)
             continue
         if (other := taken.setdefault(name, file)) is not file:
@@ -70,10 +74,14 @@ def match(names: Sequence[str], files: Sequence[Path], folder: Path) -> list[Pat
     return [taken[name] for name in names]
 
 
-def _fit(stem: str, name: str) -> int:
-    """How many characters of a file's name are the image's, with or without HR's own suffix; 0 if it does not fit."""
-    owns = {name, HR_SUFFIX.sub("", name)}
-    return max((len(own) for own in owns if stem.startswith(own) and SUFFIX.fullmatch(stem[len(own) :])), default=0)
+def _fit(stem: str, name: str) -> tuple[int, bool]:
+    """How many characters of a file's name are the image's, with or without HR's own suffix, and whether all are."""
+    fits = ((len(own), own == name) for own in (name, HR_SUFFIX.sub("", name)) if _is_of(stem, own))
+    return max(fits, default=NO_FIT)
+
+
+def _is_of(stem: str, own: str) -> bool:
+    return bool(own) and stem.startswith(own) and SUFFIX.fullmatch(stem[len(own) :]) is not None
 
 
 def _check_size(file: Path, hr: Tensor) -> None:
