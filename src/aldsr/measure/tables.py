@@ -5,7 +5,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
+from rich.console import Group
 from rich.table import Table
+from rich.text import Text
 
 from aldsr.imaging.protocol import WHOSE
 from aldsr.paths import whole
@@ -49,20 +52,19 @@ def protocol_line(results: Results) -> str:
     )
 
 
-def explain_table(results: Mapping[str, Results]) -> Table:
-    """The same prediction under several protocols, each with what it differs in and who has that habit."""
+def explain_table(results: Mapping[str, Results]) -> Group:
+    """The same prediction under several protocols, and under the table who has which habit."""
     first = next(iter(results.values()))
-    table = Table(
-        title=f"{first['network']['label']}, x{first['protocol']['scale']}: PSNR (dB) / SSIM", title_justify="left"
-    )
+    title = f"{first['network']['label']}, x{first['protocol']['scale']}: PSNR (dB) / SSIM"
+    # Without a frame the field's four sets fit into 80 columns.
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     table.add_column("protocol")
     for name in first["sets"]:
-        table.add_column(name, justify="right")
-    table.add_column("whose habit")
+        table.add_column(name, justify="right", no_wrap=True)
     for protocol, each in results.items():
-        cells = [f"{found['psnr']:.2f} / {found['ssim']:.4f}" for found in each["sets"].values()]
-        table.add_row(protocol, *cells, WHOSE[protocol], style="bold" if each is first else None)
-    return table
+        table.add_row(protocol, *map(_cell, each["sets"].values()), style="bold" if each is first else None)
+    habits = "\n".join(f"{protocol:<13} {WHOSE[protocol]}" for protocol in results)
+    return Group(table, Text(habits))
 
 
 def comparison_table(results: Mapping[str, Results]) -> Table:
