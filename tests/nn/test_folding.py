@@ -16,6 +16,7 @@ from aldsr.nn import (
     Descriptor,
     DWBlock,
     LDWBlock,
+    Separable,
     StandardBlock,
     average,
     determinant,
@@ -75,7 +76,7 @@ def test_folded_block_gives_the_same_output(
     torch.manual_seed(1)
     block = alive(ald(kernel_size=kernel_size, descriptor=descriptor)(6, 4)).to(dtype)
     assert isinstance(block, ALDBlock)
-    x, folded = picture(channels=6, dtype=dtype), block.folded()
+    x, folded = picture(channels=6, dtype=dtype), fold(block)
     torch.testing.assert_close(folded(x), block(x), rtol=0, atol=tolerance)
     assert type(folded) is LDWBlock
     assert shapes(folded) == shapes(LDWBlock(6, 4, kernel_size=kernel_size))
@@ -176,12 +177,15 @@ def test_network_with_nothing_to_fold_comes_back_as_an_equal_copy(block: ConvBlo
     assert {id(p) for p in folded.parameters()}.isdisjoint(id(p) for p in network.parameters())
 
 
-def test_whatever_can_be_folded_is_folded_by_its_own_rule() -> None:
-    class Doubled(nn.Module):
-        def forward(self, x: Tensor) -> Tensor:
-            return x + x
+def test_a_users_block_is_folded_by_the_layer_that_it_offers() -> None:
+    class Halved(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = LDWBlock(3, 3)
 
-        def folded(self) -> nn.Module:
-            return nn.Identity()
+        def layer(self) -> Separable:
+            layer = self.inner.layer()
+            return layer._replace(depthwise=layer.depthwise / 2)
 
-    assert [type(child) for child in fold(nn.Sequential(Doubled(), nn.ReLU()))] == [nn.Identity, nn.ReLU]
+    folded = fold(nn.Sequential(Halved(), nn.ReLU()))
+    assert [type(child) for child in folded] == [LDWBlock, nn.ReLU]

@@ -17,6 +17,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from aldsr.measure.inference import PRECISIONS
 from aldsr.nn import RDB, ConvBlock, fold
+from aldsr.nn.folding import foldable
 
 OUTPUT = (720, 1280)  # height and width of the output for which the field counts multi-adds
 
@@ -76,7 +77,7 @@ def measured_cost(network: nn.Module, *, scale: int, precision: str = "32-true")
         "threads": torch.get_num_threads(),
     }
     forms = {"unfolded": network}
-    if any(hasattr(module, "folded") for module in network.modules()):
+    if foldable(network):
         forms["folded"] = fold(network)
     for kind, form in forms.items():
         form = form.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]

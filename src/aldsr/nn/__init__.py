@@ -2,8 +2,10 @@
 
 from aldsr.nn.bicubic import BicubicUpscale
 from aldsr.nn.blocks import ALDBlock, ConvBlock, DWBlock, FilterAttention, LDWBlock, StandardBlock
+from aldsr.nn.deploy import Deployment, deploy, deployed
 from aldsr.nn.descriptors import Descriptor, average, determinant, maximum, zero
-from aldsr.nn.folding import fold
+from aldsr.nn.folding import collapse, fold
+from aldsr.nn.layers import Dense, Layer, Separable
 from aldsr.nn.rdn import RDB, RDN, UPNet
 
 __all__ = [
@@ -13,12 +15,19 @@ __all__ = [
     "BicubicUpscale",
     "ConvBlock",
     "DWBlock",
+    "Dense",
+    "Deployment",
     "Descriptor",
     "FilterAttention",
     "LDWBlock",
+    "Layer",
+    "Separable",
     "StandardBlock",
     "UPNet",
     "average",
+    "collapse",
+    "deploy",
+    "deployed",
     "determinant",
     "fold",
     "maximum",

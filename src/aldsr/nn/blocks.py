@@ -8,16 +8,20 @@ Hwang, Yu, Jung, Kim: Attention-aware Linear Depthwise Convolution for Single Im
     ALD        depthwise k×k → × (1 + r) → pointwise 1×1 → ReLU     Fig. 2, eqs. 3–6
 
 A block takes `Tensor[B, in_channels, H, W]` to `Tensor[B, out_channels, H, W]` and is made by
-`block(in_channels, out_channels)`; further options are bound beforehand with `functools.partial`.
+`block(in_channels, out_channels)`; further options are bound beforehand with `functools.partial`. `layer()`
+gives what it computes as weights (see `layers`); a block of one's own does without, or gains an RDB without
+copies, folding and collapsing by it.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from aldsr.nn.descriptors import Descriptor, determinant
+from aldsr.nn.layers import Dense, Separable
 
 ConvBlock = Callable[[int, int], nn.Module]
 
@@ -38,12 +42,21 @@ def depthwise(channels: int, kernel_size: int) -> nn.Conv2d:
     return nn.Conv2d(channels, channels, kernel_size, padding=same(kernel_size), groups=channels)
 
 
+def weights_of(*convolutions: nn.Module) -> list[Any]:
+    """Weight and bias of each."""
+    return [tensor for each in convolutions for tensor in (each.weight, each.bias)]
+
+
 class StandardBlock(nn.Sequential):
     """Dense k×k convolution, then ReLU: the block of RDN itself."""
 
     def __init__(self, in_channels: int, out_channels: int, *, kernel_size: int = 3) -> None:
         conv = nn.Conv2d(in_channels, out_channels, kernel_size, padding=same(kernel_size))
         super().__init__(conv, nn.ReLU(inplace=True))
+
+    def layer(self) -> Dense:
+        """What is computed, as weights."""
+        return Dense(*weights_of(self[0]))
 
 
 class DWBlock(nn.Sequential):
@@ -57,6 +70,10 @@ class DWBlock(nn.Sequential):
             nn.ReLU(inplace=True),
         )
 
+    def layer(self) -> Separable:
+        """What is computed, as weights."""
+        return Separable._make((*weights_of(self[0], self[2]), True))
+
 
 class LDWBlock(nn.Sequential):
     """Linear depthwise convolution: DW without the hasty ReLU (Fig. 1(b))."""
@@ -67,6 +84,10 @@ class LDWBlock(nn.Sequential):
             nn.Conv2d(in_channels, out_channels, 1),
             nn.ReLU(inplace=True),
         )
+
+    def layer(self) -> Separable:
+        """What is computed, as weights."""
+        return Separable(*weights_of(self[0], self[1]))
 
 
 class FilterAttention(nn.Module):
@@ -120,22 +141,13 @@ class ALDBlock(nn.Module):
         self.attention = FilterAttention(in_channels, reduction=reduction, descriptor=descriptor)
         self.pointwise = nn.Conv2d(in_channels, out_channels, 1)
 
-    def scaled_depthwise(self) -> tuple[Tensor, Tensor]:
-        """Weights `Tensor[C, 1, k, k]` and bias `Tensor[C]` of the depthwise layer, times (1 + r)."""
-        scale = 1 + self.attention(self.depthwise.weight)
-        assert self.depthwise.bias is not None
-        return self.depthwise.weight * scale.view(-1, 1, 1, 1), self.depthwise.bias * scale
+    def layer(self) -> Separable:
+        """What is computed, as weights: those of the depthwise layer, times (1 + r)."""
+        filters, bias, *pointwise = weights_of(self.depthwise, self.pointwise)
+        scale = 1 + self.attention(filters)
+        return Separable(filters * scale.view(-1, 1, 1, 1), bias * scale, *pointwise)
 
     def forward(self, x: Tensor) -> Tensor:
-        weight, bias = self.scaled_depthwise()
-        features = F.conv2d(x, weight, bias, padding=weight.shape[-1] // 2, groups=weight.shape[0])
+        weight, bias, *_ = self.layer()
+        features = F.conv2d(x, weight, bias, padding=weight.shape[-1] // 2, groups=len(weight))
         return F.relu(self.pointwise(features), inplace=True)
-
-    def folded(self) -> LDWBlock:
-        """The same function without attention: an LDW block with the scaled weights."""
-        pointwise, (weight, bias) = self.pointwise, self.scaled_depthwise()
-        block = LDWBlock(pointwise.in_channels, pointwise.out_channels, kernel_size=weight.shape[-1])
-        block.to(weight.device, weight.dtype).train(self.training)
-        state = {f"1.{name}": value for name, value in pointwise.state_dict().items()}
-        block.load_state_dict({"0.weight": weight.detach(), "0.bias": bias.detach(), **state})
-        return block

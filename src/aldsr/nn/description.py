@@ -83,9 +83,17 @@ def build(description: Description, trusted: Sequence[str] | None = TRUSTED) -> 
 
 def label(description: Description) -> str:
     """What a network is called in tables: "RDN", "ALD-RDN", "My-RDN" for a block of one's own, "BicubicUpscale"."""
+    if "network" in description:  # a deployed one
+        return label(description["network"])
     network = description["_target_"].rpartition(".")[2]
     block = (description.get("conv") or {}).get("_target_", "").rpartition(".")[2].removesuffix("Block")
     return network if block in ("", "Standard") else f"{block}-{network}"
+
+
+def scale_of(description: Description) -> int:
+    """HR pixels per LR pixel of a network."""
+    scale: int = description.get("network", description)["scale"]
+    return scale
 
 
 def flat(description: Description, prefix: str = "model.") -> dict[str, Any]:
