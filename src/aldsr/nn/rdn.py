@@ -71,7 +71,7 @@ def sub_pixel(x: Tensor, conv: nn.Conv2d, step: int) -> Tensor:
     PixelShuffle, which moves single values, was a tenth of upscaling's time on a CPU.
     """
     # C, r, r → r, r, C
-    weight, bias = (each.unflatten(0, (-1, step**2)).transpose(0, 1).flatten(0, 1) for each in (conv.weight, conv.bias))
+    weight, bias = (each.unflatten(0, (-1, step**2)).transpose(0, 1).flatten(0, 1) for each in weights_of(conv))
     y = F.conv2d(x, weight, bias, padding=1).permute(0, 2, 3, 1)
     batch, height, width, _ = y.shape
     y = y.reshape(batch, height, width, step, step, -1).transpose(2, 3)
