@@ -60,6 +60,8 @@ def small(tmp_path: Path, make_image: Callable[..., Path], monkeypatch: pytest.M
         "data.steps_per_epoch=4",
         "trainer.max_steps=4",
         "trainer.precision=32-true",
+        "trainer.accumulate_grad_batches=1",
+        "layout=channels-last",
         "trainer.log_every_n_steps=1",
         "trainer=cpu",
         "logger=csv",

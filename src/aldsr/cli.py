@@ -23,7 +23,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from aldsr.data import DataError
-from aldsr.measure import ResultsError
+from aldsr.measure import ResultsError, keep_memory
 from aldsr.nn.description import NetworkError
 from aldsr.paths import config_dir
 from aldsr.study import RankError
@@ -43,7 +43,7 @@ def command(name: str) -> Callable[[Callable[[DictConfig], None]], Callable[[], 
     def decorate(task: Callable[[DictConfig], None]) -> Callable[[], None]:
         @wraps(task)
         def main() -> None:
-            quiet()
+            begin()
             # Hydra shall hand its errors over instead of printing them and leaving with status 1.
             os.environ.setdefault("HYDRA_FULL_ERROR", "1")
             OmegaConf.register_new_resolver("study_dir", _study_dir, replace=True)
@@ -87,8 +87,14 @@ def _study_dir(run_dir: str | None, study: str) -> str:
     return run_dir or f"runs/{study}"
 
 
+def begin() -> None:
+    """What every process of a run does first."""
+    quiet()
+    keep_memory()
+
+
 def quiet() -> None:
-    """Leave the terminal to what a user can act on. Every process of a run calls it."""
+    """Leave the terminal to what a user can act on."""
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
     # A rank's traceback comes with the error that its failure raises; torchelastic would print it as well.

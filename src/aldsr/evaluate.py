@@ -12,7 +12,7 @@ from lightning import Callback, seed_everything
 from omegaconf import DictConfig, OmegaConf, open_dict
 from torch import nn
 
-from aldsr.cli import OptionError, command, quiet
+from aldsr.cli import OptionError, begin, command
 from aldsr.imaging import select
 from aldsr.measure import (
     Inference,
@@ -116,7 +116,7 @@ def _beside(checkpoint: Path) -> Path:
 
 def measure(run: dict[str, Any]) -> None:
     """What every rank does: score what is to be measured, and bicubic; the first leaves the results."""
-    quiet()
+    begin()
     data, protocols = instantiate(run["data"]), select(run["protocol"], gray=run["gray"], shave=run["shave"])
     data.setup("validate")
     network = None if run["predictions"] else network_of(run)

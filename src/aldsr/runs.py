@@ -12,15 +12,18 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
+from torch import nn
 
 from aldsr.cli import OptionError
 from aldsr.data import SuperResolutionData
 from aldsr.measure import cost_table, explain_table, protocol_line, read_results, scores_table
 from aldsr.nn.description import label, lookup
 from aldsr.study import job_name, open_folder, run_name, swept_keys
-from aldsr.training import settle
+from aldsr.training import LAYOUTS, precisions, settle, tune
 from aldsr.training.wandblog import wandb_mode
 
+# What stands for "auto" while options are checked.
+PLAIN = {"precision": "32-true", "accumulate_grad_batches": 1}
 QUICK_STEPS = 1000  # of the quick start: about two and a half minutes on two CPU cores
 
 
@@ -62,6 +65,43 @@ def settle_trainer(trainer: dict[str, Any]) -> None:
         trainer["max_steps"] = -1 if trainer["max_epochs"] is not None else QUICK_STEPS
     if trainer["max_epochs"] is None:
         trainer["max_epochs"] = -1
+
+
+def settle_pace(run: dict[str, Any], network: nn.Module, *, recall: bool) -> None:
+    """Replace what is left "auto" of precision, layout and micro-batches by what trains fastest here, measured.
+
+    Args:
+        run: the configuration; what was measured is added as `paces`.
+        network: that is to be trained.
+        recall: whether the run goes on: then what it was begun with holds, so that the same numbers come out.
+    """
+    trainer, run["paces"] = run["trainer"], []
+    started = Path(run["run_dir"]) / "config.yaml"
+    if recall and started.is_file():
+        earlier: Any = OmegaConf.load(started)
+        for place, key in ((trainer, "precision"), (trainer, "accumulate_grad_batches"), (run, "layout")):
+            found = OmegaConf.select(earlier, key if place is run else f"trainer.{key}")
+            place[key] = found if place[key] == "auto" and found is not None else place[key]
+    on_gpu = trainer["accelerator"] in ("gpu", "cuda")
+    if on_gpu and trainer["accumulate_grad_batches"] == "auto":
+        trainer["accumulate_grad_batches"] = 1
+    chosen = trainer["precision"], run["layout"], trainer["accumulate_grad_batches"]
+    if "auto" not in chosen:
+        return
+    threads, ranks = torch.get_num_threads(), trainer["devices"]
+    torch.set_num_threads(threads if on_gpu else max(1, threads // ranks))  # as the ranks will have it
+    paces = tune(
+        network.to("cuda" if on_gpu else "cpu"),
+        batch_size=run["data"]["batch_size"] // ranks,
+        patch_size=run["data"]["patch_size"],
+        precisions=precisions(trainer["accelerator"]) if chosen[0] == "auto" else chosen[:1],
+        layouts=list(LAYOUTS) if chosen[1] == "auto" else chosen[1:2],
+        micro_batches=None if chosen[2] == "auto" else chosen[2:],
+    )
+    torch.set_num_threads(threads)
+    trainer["precision"], run["layout"] = paces[-1].precision, paces[-1].layout
+    trainer["accumulate_grad_batches"] = paces[-1].micro_batches
+    run["paces"] = [str(pace) for pace in paces]
 
 
 def _leave_out_foreign_options(model: dict[str, Any], overrides: list[str]) -> None:
@@ -112,6 +152,8 @@ def introduce(run: dict[str, Any], data: SuperResolutionData) -> None:
         f"on       {ranks}{device}{cores}, {trainer['precision']}",
         f"writes   {run['run_dir']}",
     ]
+    if run["paces"]:
+        lines.append(f"pace     {run['paces'][-1]}, the fastest of {len(run['paces'])} measured ways")
     if run["quick"]:
         lines.append(
             "This is the quick start: about three minutes on two CPU cores. The paper's own protocol (full size, "

@@ -11,16 +11,17 @@ from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig
 from torch import nn
 
-from aldsr.cli import OptionError, command, quiet
+from aldsr.cli import OptionError, begin, command
 from aldsr.data import micro_batch_size
 from aldsr.measure import code_version, count_parameters, described, device_name, summarise, write_results
 from aldsr.nn import BicubicUpscale
 from aldsr.nn.description import build, label
 from aldsr.nn.weights import check_network, check_resumable, packed
 from aldsr.paths import whole
-from aldsr.runs import conclude, introduce, open_run, settled
+from aldsr.runs import PLAIN, conclude, introduce, open_run, settle_pace, settled
 from aldsr.study import launch
 from aldsr.training import (
+    LAYOUTS,
     TRAINER_OPTIONS,
     ComparisonPictures,
     CsvLog,
@@ -41,6 +42,7 @@ def train(config: DictConfig) -> None:
     if run["ckpt_path"]:
         check_resumable(run["ckpt_path"], network, run["model"])
     check_options(run, network)
+    settle_pace(run, network, recall=goes_on(run))
     data = instantiate(run["data"])
     data.prepare_data()
     run |= {"parameters": count_parameters(network), "version": code_version()}
@@ -66,17 +68,18 @@ def check_options(run: dict[str, Any], network: nn.Module) -> None:
         instantiate(run["schedule"])(instantiate(run["optimizer"])(network.parameters()), 1)
     except (TypeError, ValueError) as error:
         raise OptionError(f"optimizer or schedule: {error}; see optimizer=… and schedule=… in --help") from error
-    instantiate(run["trainer"], logger=False, enable_checkpointing=False, **TRAINER_OPTIONS)
+    trainer = run["trainer"] | {key: value for key, value in PLAIN.items() if run["trainer"].get(key) == "auto"}
+    instantiate(trainer, logger=False, enable_checkpointing=False, **TRAINER_OPTIONS)
     micro_batch_size(
-        run["data"]["batch_size"],
-        ranks=run["trainer"]["devices"],
-        micro_batches=run["trainer"]["accumulate_grad_batches"],
+        run["data"]["batch_size"], ranks=trainer["devices"], micro_batches=trainer["accumulate_grad_batches"]
     )
+    if run["layout"] not in ("auto", *LAYOUTS):
+        raise OptionError(f"layout={run['layout']}: expected auto, {' or '.join(LAYOUTS)}")
 
 
 def fit(run: dict[str, Any]) -> None:
     """What every rank does: train, measure, and leave results.json."""
-    quiet()
+    begin()
     seed_everything(run["seed"], verbose=False)
     data = instantiate(run["data"])
     network = build(run["model"], trusted=None)
@@ -85,6 +88,7 @@ def fit(run: dict[str, Any]) -> None:
         description=run["model"],
         optimizer=instantiate(run["optimizer"]),
         schedule=instantiate(run["schedule"]),
+        layout=run["layout"],
     )
     trainer: Trainer = instantiate(
         run["trainer"],

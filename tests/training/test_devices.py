@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from aldsr.training import DeviceError, Devices, settle
+from aldsr.training import DeviceError, Devices, precisions, settle
 
 
 @pytest.fixture
@@ -31,9 +31,9 @@ def test_without_a_gpu() -> None:
 @pytest.mark.parametrize("gpus", [4], indirect=True)
 @pytest.mark.usefixtures("gpus")
 def test_with_four_gpus() -> None:
-    assert settled() == Devices("gpu", 1, "bf16-mixed")
-    assert settled(strategy="ddp") == Devices("gpu", 4, "bf16-mixed")
-    assert settled(devices=3) == Devices("gpu", 3, "bf16-mixed")
+    assert settled() == Devices("gpu", 1, "auto")
+    assert settled(strategy="ddp") == Devices("gpu", 4, "auto")
+    assert settled(devices=3) == Devices("gpu", 3, "auto")
     assert settled("cpu") == Devices("cpu", 1, "32-true")
     with pytest.raises(DeviceError, match=r"trainer.devices=8: .* 4 usable NVIDIA GPUs; use trainer.devices=4"):
         settled(devices=8)
@@ -45,6 +45,7 @@ def test_a_number_of_devices_is_a_number(devices: int | str) -> None:
         settled("cpu", devices)
 
 
-def test_a_cpu_that_computes_in_bf16_trains_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cpu_that_computes_in_bf16_leaves_the_precision_to_measurement(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
-    assert settled("cpu").precision == "bf16-mixed"
+    assert settled("cpu").precision == "auto"
+    assert precisions("cpu") == ("32-true", "bf16-mixed")

@@ -2,6 +2,7 @@
 
 from aldsr.measure.cost import count_parameters, device_name, measured_cost, multi_adds, table_iv
 from aldsr.measure.inference import Inference
+from aldsr.measure.memory import keep_memory, peak_memory
 from aldsr.measure.predictions import find_predictions, read_prediction
 from aldsr.measure.results import (
     ResultsError,
@@ -34,10 +35,12 @@ __all__ = [
     "device_name",
     "explain_table",
     "find_predictions",
+    "keep_memory",
     "latex",
     "markdown",
     "measured_cost",
     "multi_adds",
+    "peak_memory",
     "protocol_line",
     "read_prediction",
     "read_results",

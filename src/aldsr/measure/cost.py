@@ -1,9 +1,8 @@
 """What a network costs: parameters, multi-adds, and seconds and memory on this device."""
 
-import ctypes
-import gc
 import platform
 from contextlib import suppress
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from statistics import median
@@ -16,6 +15,7 @@ from torch.utils.benchmark import Timer
 from torch.utils.flop_counter import FlopCounterMode
 
 from aldsr.measure.inference import PRECISIONS
+from aldsr.measure.memory import peak_memory
 from aldsr.nn import RDB, ConvBlock, fold
 from aldsr.nn.folding import foldable
 
@@ -82,7 +82,8 @@ def measured_cost(network: nn.Module, *, scale: int, precision: str = "32-true")
     for kind, form in forms.items():
         form = form.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         with torch.no_grad(), torch.autocast(device.type, dtype, enabled=dtype is not None):
-            memory, seconds = peak_memory(form, lr), latency(form, lr)
+            memory = peak_memory(partial(form, lr), device)
+            seconds = latency(form, lr)
         found[kind] = {
             "parameters": count_parameters(form),
             "latency_s": median(seconds),
@@ -100,27 +101,6 @@ def latency(network: nn.Module, lr: Tensor, *, budget: float = 5.0) -> list[floa
     return [timer.timeit(1).median for _ in range(runs)]
 
 
-def peak_memory(network: nn.Module, lr: Tensor) -> int | None:
-    """Bytes that one run needs at its peak beyond what was there before, LR and weights.
-
-    On a GPU what torch allocates; on Linux the process's resident memory, everything included; elsewhere
-    None.
-    """
-    gc.collect()
-    if lr.device.type == "cuda":
-        torch.cuda.reset_peak_memory_stats()
-        before = torch.cuda.memory_allocated()
-        network(lr)
-        return torch.cuda.max_memory_allocated() - before
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).malloc_trim(0)  # give back what earlier work freed, else this run's need would hide in it
-        Path("/proc/self/clear_refs").write_text("5")  # sets the peak to what is resident now
-        before = _resident("VmHWM")
-        network(lr)
-        return _resident("VmHWM") - before
-    return None
-
-
 def device_name(device: torch.device) -> str:
     """The device in words: "NVIDIA H200", "AMD EPYC 9R14"."""
     if device.type == "cuda":
@@ -129,13 +109,6 @@ def device_name(device: torch.device) -> str:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
         return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     return platform.processor() or platform.machine()
-
-
-def _resident(field: str) -> int:
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith(field):
-            return int(line.split()[1]) * 1024
-    raise OSError(f"/proc/self/status has no {field}")
 
 
 def _device(network: nn.Module) -> torch.device:

@@ -1,16 +1,18 @@
 """The LightningModule and its callbacks."""
 
 from aldsr.training.csvlog import CsvLog
-from aldsr.training.devices import DeviceError, Devices, settle
+from aldsr.training.devices import DeviceError, Devices, precisions, settle
 from aldsr.training.measuring import Measuring, Predictions
 from aldsr.training.module import NonFiniteError, SuperResolution
 from aldsr.training.pictures import ComparisonPictures, SaveImages
 from aldsr.training.progress import LongRunNotice, TrainingProgress
 from aldsr.training.schedules import cosine, halved
 from aldsr.training.scoring import TRAINER_OPTIONS, score
+from aldsr.training.tuning import LAYOUTS, Pace, tune
 from aldsr.training.wandblog import finish_wandb, wandb_log
 
 __all__ = [
+    "LAYOUTS",
     "TRAINER_OPTIONS",
     "ComparisonPictures",
     "CsvLog",
@@ -19,6 +21,7 @@ __all__ = [
     "LongRunNotice",
     "Measuring",
     "NonFiniteError",
+    "Pace",
     "Predictions",
     "SaveImages",
     "SuperResolution",
@@ -26,7 +29,9 @@ __all__ = [
     "cosine",
     "finish_wandb",
     "halved",
+    "precisions",
     "score",
     "settle",
+    "tune",
     "wandb_log",
 ]

@@ -11,7 +11,7 @@ class DeviceError(ValueError):
 
 @dataclass(frozen=True)
 class Devices:
-    """Lightning's `accelerator`, `devices` and `precision`, none of them "auto" any more."""
+    """Lightning's `accelerator`, `devices` and `precision`; the last stays "auto" where it is to be measured."""
 
     accelerator: str
     devices: int
@@ -22,7 +22,7 @@ def settle(*, accelerator: str, devices: int | str, precision: str, strategy: st
     """Turn "auto" into what is there.
 
     accelerator "auto" is the GPU if there is one. devices "auto" is one; with a DDP strategy, all GPUs, or
-    two processes on a CPU. precision "auto" is `best_precision`.
+    two processes on a CPU. precision "auto" is the only one that `precisions` offers, if it is one.
 
     Raises:
         DeviceError: if more devices are asked for than there are.
@@ -39,16 +39,16 @@ def settle(*, accelerator: str, devices: int | str, precision: str, strategy: st
     if on_gpu and int(devices) > gpus:
         instead = f"trainer.devices={gpus}" if gpus else "trainer=cpu"
         raise DeviceError(f"trainer.devices={devices}: this machine has {gpus} usable NVIDIA GPUs; use {instead}")
-    if precision == "auto":
-        precision = best_precision(accelerator)
+    if precision == "auto" and len(offered := precisions(accelerator)) == 1:
+        precision = offered[0]
     return Devices(accelerator, int(devices), precision)
 
 
-def best_precision(accelerator: str) -> str:
-    """Lightning's name of the precision for training on "cpu", "gpu" or "cuda".
+def precisions(accelerator: str) -> tuple[str, ...]:
+    """Lightning's names of the precisions worth trying for training on "cpu", "gpu" or "cuda".
 
     bf16 where the device computes in it natively: NVIDIA from Ampere on, and CPUs with AVX512-BF16 or
-    AMX. Elsewhere, where bf16 is emulated and slower, fp32. Measuring is always done in fp32.
+    AMX. Elsewhere it is emulated. Measuring is always done in fp32.
     """
     if accelerator in ("gpu", "cuda"):
         native = torch.cuda.is_available() and torch.cuda.get_device_capability() >= (8, 0)
@@ -56,4 +56,4 @@ def best_precision(accelerator: str) -> str:
         # Private names of torch, absent from some releases, where fp32 is taken then.
         probes = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
         native = accelerator == "cpu" and any(getattr(torch.cpu, probe, bool)() for probe in probes)
-    return "bf16-mixed" if native else "32-true"
+    return ("32-true", "bf16-mixed") if native else ("32-true",)

@@ -12,6 +12,7 @@ from torch.optim import Optimizer
 from aldsr.imaging import Protocol, quantise
 from aldsr.training.measuring import Measuring
 from aldsr.training.schedules import Schedule
+from aldsr.training.tuning import LAYOUTS
 
 
 class NonFiniteError(ArithmeticError):
@@ -28,6 +29,7 @@ class SuperResolution(Measuring):
         schedule: makes its schedule from the optimizer and the number of steps; None: constant rate.
         loss: of SR and HR, both float. L1 is RDN's; ALDNet does not state its loss.
         protocols: how validation scores it (see `Measuring`).
+        layout: in which the network computes, "channels-last" or "contiguous".
     """
 
     def __init__(
@@ -39,17 +41,19 @@ class SuperResolution(Measuring):
         schedule: Schedule | None = None,
         loss: Callable[[Tensor, Tensor], Tensor] = F.l1_loss,
         protocols: Mapping[str, Protocol] | None = None,
+        layout: str = "channels-last",
     ) -> None:
         super().__init__(scale=network.scale, protocols=protocols)  # type: ignore[arg-type]
-        # Channels-last is the layout in which depthwise and pointwise convolutions run fastest.
-        self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.layout = LAYOUTS[layout]
+        self.network = network.to(memory_format=self.layout)  # type: ignore[call-overload]
+        self.losses: list[Tensor] = []  # of the micro-batches of this step
         self.description = dict(description or {})
         self.optimizer = optimizer
         self.schedule = schedule
         self.loss = loss
 
     def forward(self, lr: Tensor) -> Tensor:
-        sr: Tensor = self.network(lr.contiguous(memory_format=torch.channels_last))
+        sr: Tensor = self.network(lr.contiguous(memory_format=self.layout))
         return sr
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
@@ -57,7 +61,10 @@ class SuperResolution(Measuring):
         loss = self.loss(self(lr).float(), hr)
         if not torch.isfinite(loss):
             raise NonFiniteError(self._advice(f"the loss is {loss.item()} at step {self.global_step}"))
-        self.log("loss", loss, prog_bar=True)
+        self.losses.append(loss.detach())
+        if (batch_idx + 1) % self.trainer.accumulate_grad_batches == 0:
+            self.log("loss", torch.stack(self.losses).mean(), prog_bar=True)
+            self.losses.clear()
         return loss
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
