@@ -15,6 +15,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
 
 from aldsr.nn import buffered
 from aldsr.nn.bicubic import BicubicUpscale
@@ -88,6 +89,8 @@ class RDN(nn.Module):
         scale: 2, 3 or 4.
         D, C, G, G0: see above. The defaults are the papers'.
         residual: "none" (the papers') or "bicubic".
+        checkpoint: whether to keep only the RDBs' inputs for the backward pass and compute the rest again:
+            less memory, a third more time.
 
     Raises:
         ValueError: for a scale or residual that is not offered.
@@ -103,6 +106,7 @@ class RDN(nn.Module):
         G: int = 64,
         G0: int = 64,
         residual: Literal["none", "bicubic"] = "none",
+        checkpoint: bool = False,
     ) -> None:
         super().__init__()
         if scale not in (2, 3, 4):
@@ -110,6 +114,7 @@ class RDN(nn.Module):
         if residual not in ("none", "bicubic"):
             raise ValueError(f"residual must be 'none' or 'bicubic', got {residual!r}")
         self.scale = scale
+        self.checkpoint = checkpoint
         self.SFE1 = conv3x3(3, G0)
         self.SFE2 = conv3x3(G0, G0)
         self.RDBs = nn.ModuleList(RDB(C=C, G=G, G0=G0, conv=conv) for _ in range(D))
@@ -124,7 +129,13 @@ class RDN(nn.Module):
         shallow = self.SFE1(x)
         features, local = self.SFE2(shallow), []
         for rdb in self.RDBs:
-            features = rdb(features)
+            features = self._rdb(rdb, features)
             local.append(features)
         output = self.UPNet(self.GFF(torch.cat(local, 1)) + shallow)
         return output if self.upscale is None else output + self.upscale(x)
+
+    def _rdb(self, rdb: nn.Module, features: Tensor) -> Tensor:
+        if self.checkpoint and torch.is_grad_enabled():
+            output: Tensor = checkpoint(rdb, features, use_reentrant=False)
+            return output
+        return rdb(features)

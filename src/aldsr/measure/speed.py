@@ -1,0 +1,157 @@
+"""Seconds and memory of a training step and of upscaling, of several networks side by side.
+
+Machines are shared and their speed drifts, so networks that are compared take turns, step by step, in one
+process; only what must not share a process, such as the system's own allocator, has one of its own. Every
+process says at which rate it multiplies large matrices, and each row how near it comes to that.
+"""
+
+import multiprocessing
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from aldsr.measure.cost import input_size, multi_adds
+from aldsr.measure.inference import PRECISIONS
+from aldsr.measure.literal import literal_rdn
+from aldsr.measure.memory import keep_memory, peak_memory
+from aldsr.nn import RDN, ALDBlock, DWBlock, LDWBlock, StandardBlock, fold
+
+BLOCKS = {"RDN": StandardBlock, "DW-RDN": DWBlock, "LDW-RDN": LDWBlock, "ALD-RDN": ALDBlock}
+FORMATS = {"contiguous": torch.contiguous_format, "channels-last": torch.channels_last}
+SCALE = 4
+
+
+@dataclass(frozen=True)
+class Way:
+    """A network and how it is used."""
+
+    network: str  # of BLOCKS, or "literal"
+    precision: str = "bf16-mixed"
+    layout: str = "channels-last"
+    micro_batches: int = 1  # of a training step
+    checkpoint: bool = False  # activations of each RDB are computed again
+
+    def build(self, size: Mapping[str, Any]) -> RDN:
+        torch.manual_seed(0)
+        if self.network == "literal":
+            return literal_rdn(**size, scale=SCALE)
+        return RDN(conv=BLOCKS[self.network], **size, scale=SCALE, checkpoint=self.checkpoint)
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is timed: a training step of `batch` patches with an LR side of `patch`; or, batch 0, upscaling of
+    an LR picture of 320x180 by the folded network."""
+
+    size: dict[str, int]
+    batch: int = 16
+    patch: int = 48
+    runs: int = 3  # timed, after one that warms up
+
+    def pixels(self) -> int:
+        height, width = input_size(SCALE)
+        return self.batch * self.patch**2 if self.batch else height * width
+
+    def flops(self, network: nn.Module) -> float:
+        """Operations: two for a multi-add; the backward pass takes twice those of the forward pass."""
+        counted, (height, width) = multi_adds(network, scale=SCALE) or 0, input_size(SCALE)
+        return 2 * counted / (height * width) * self.pixels() * (3 if self.batch else 1)
+
+    def work(self, way: Way) -> Callable[[], None]:
+        network = way.build(self.size).to(memory_format=FORMATS[way.layout])  # type: ignore[call-overload]
+        return self._training(network, way) if self.batch else self._upscaling(network, way)
+
+    def _training(self, network: nn.Module, way: Way) -> Callable[[], None]:
+        optimizer, dtype = torch.optim.Adam(network.parameters(), 1e-4), PRECISIONS[way.precision]
+        lr = torch.rand(self.batch, 3, self.patch, self.patch)
+        hr = torch.rand(self.batch, 3, SCALE * self.patch, SCALE * self.patch)
+        parts = list(zip(lr.chunk(way.micro_batches), hr.chunk(way.micro_batches), strict=True))
+
+        def step() -> None:
+            optimizer.zero_grad()
+            for part, target in parts:
+                with torch.autocast("cpu", dtype, enabled=dtype is not None):
+                    sr = network(part.contiguous(memory_format=FORMATS[way.layout]))
+                (F.l1_loss(sr.float(), target) / way.micro_batches).backward()
+            optimizer.step()
+
+        return step
+
+    def _upscaling(self, network: nn.Module, way: Way) -> Callable[[], None]:
+        network, dtype = network if way.network == "literal" else fold(network), PRECISIONS[way.precision]
+        lr = torch.rand(1, 3, *input_size(SCALE)).contiguous(memory_format=FORMATS[way.layout])
+
+        def upscale() -> None:
+            with torch.no_grad(), torch.autocast("cpu", dtype, enabled=dtype is not None):
+                network(lr)
+
+        return upscale
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Of one way in one process."""
+
+    seconds: list[float]
+    peak_memory: int | None  # bytes beyond the weights, of the first run
+    floor: float  # seconds, if all operations ran at the rate of a large matrix product
+
+    @property
+    def median(self) -> float:
+        return median(self.seconds)
+
+
+def side_by_side(ways: Sequence[Way], task: Task, *, keep: bool, threads: int | None = None) -> list[Measured]:
+    """Measure some ways in a process of their own, taking turns.
+
+    Args:
+        ways: of networks.
+        task: what is timed.
+        keep: whether the process keeps freed memory (`keep_memory`).
+        threads: of torch; None: as many as here.
+    """
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=spawn) as process:
+        return process.submit(_measure, list(ways), task, keep, threads or torch.get_num_threads()).result()
+
+
+def _measure(ways: list[Way], task: Task, keep: bool, threads: int) -> list[Measured]:
+    torch.set_num_threads(threads)
+    if keep:
+        keep_memory()
+    work = [task.work(way) for way in ways]
+    memory = [peak_memory(each, torch.device("cpu")) for each in work]
+    seconds: list[list[float]] = [[] for _ in ways]
+    for _ in range(task.runs):
+        for times, each in zip(seconds, work, strict=True):
+            started = time.perf_counter()
+            each()
+            times.append(time.perf_counter() - started)
+    floors = [task.flops(way.build(task.size)) / matmul_rate(way.precision) for way in ways]
+    return [Measured(*each) for each in zip(seconds, memory, floors, strict=True)]
+
+
+def matmul_rate(precision: str, *, size: int = 2048, runs: int = 7) -> float:
+    """Operations per second of a large matrix product, the best of a few: what a processor can do at most."""
+    a = torch.rand(size, size).to(PRECISIONS[precision] or torch.float32)
+    best = float("inf")
+    for _ in range(runs):
+        started = time.perf_counter()
+        a @ a
+        best = min(best, time.perf_counter() - started)
+    return 2 * size**3 / best
+
+
+def as_data(found: Mapping[tuple[Way, bool], Sequence[Measured]]) -> list[dict[str, Any]]:
+    """For a JSON file; the bool says whether freed memory was kept."""
+    return [
+        {**vars(way), "keep_memory": keep, "processes": [vars(each) for each in measured]}
+        for (way, keep), measured in found.items()
+    ]
