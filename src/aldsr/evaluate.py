@@ -15,18 +15,23 @@ from torch import nn
 from aldsr.cli import OptionError, begin, command
 from aldsr.imaging import select
 from aldsr.measure import (
+    PRECISIONS,
     Inference,
     described,
     device_name,
     find_predictions,
+    input_size,
     measured_cost,
     read_prediction,
     summarise,
     write_results,
 )
-from aldsr.nn import BicubicUpscale
-from aldsr.nn.description import TRUSTED, build, label
-from aldsr.nn.weights import load_network
+from aldsr.nn import BicubicUpscale, deploy, deployed
+from aldsr.nn.deploy import described as deployed_description
+from aldsr.nn.description import TRUSTED, build, label, scale_of
+from aldsr.nn.folding import collapsible, foldable
+from aldsr.nn.weights import load_network, packed
+from aldsr.paths import whole
 from aldsr.runs import conclude, open_run, settle_trainer
 from aldsr.study import launch
 from aldsr.training import (
@@ -51,6 +56,8 @@ def evaluate(config: DictConfig) -> None:
     data.prepare_data()
     if run["predictions"]:
         find_predictions(run["predictions"], data.benchmarks)
+    else:
+        choose_form(run)
     open_run(run, goes_on=True)  # the same command makes the same scores again: nothing to keep
     launch(measure, run, ranks=run["trainer"]["devices"], share_cpu=run["trainer"]["accelerator"] == "cpu")
     conclude(run["run_dir"])
@@ -77,7 +84,7 @@ def settled(config: DictConfig) -> dict[str, Any]:
     if config.ckpt_path:
         _, description = load_network(config.ckpt_path, [*TRUSTED, *config.allow_code])
         with open_dict(config):
-            config.model, config.scale = description, description["scale"]
+            config.model, config.scale = description, scale_of(description)
         config.run_dir = config.run_dir or str(_beside(Path(config.ckpt_path)))
     if config.predictions:
         config.name = config.name or Path(config.predictions).expanduser().resolve().name
@@ -114,6 +121,23 @@ def _beside(checkpoint: Path) -> Path:
     return checkpoint.parents[1] / "evaluation" if in_a_run else checkpoint.with_suffix("")
 
 
+def choose_form(run: dict[str, Any]) -> None:
+    """Settle once for all ranks which of the network's blocks are collapsed on this device."""
+    network, device = network_of(run), device_of(run)
+    run |= {"collapsed": [], "deployment": None}
+    if not run["deploy"] or not (foldable(network) or collapsible(network)):
+        return
+    lr = torch.rand(1, 3, *input_size(run["scale"]), device=device)
+    chosen = deploy(network.to(device), lr=lr, dtype=PRECISIONS[run["precision"]])
+    run["collapsed"] = chosen.collapsed
+    run["deployment"] = {
+        "device": device_name(device),
+        "lr": f"{lr.shape[-1]}x{lr.shape[-2]}",
+        "precision": run["precision"],
+        "seconds": chosen.measured,
+    }
+
+
 def measure(run: dict[str, Any]) -> None:
     """What every rank does: score what is to be measured, and bicubic; the first leaves the results."""
     begin()
@@ -126,14 +150,15 @@ def measure(run: dict[str, Any]) -> None:
         read = lambda place, number: read_prediction(files[place][number])  # noqa: E731
         module = Predictions(read=read, scale=run["scale"], protocols=protocols)
     else:
+        form = deployed(network=network, collapsed=run["collapsed"]) if run["deployment"] else network
         options = {key: run[key] for key in HOW}
-        module = SuperResolution(network=Inference(network, **options), protocols=protocols)
+        module = SuperResolution(network=Inference(form, **options), protocols=protocols)
     scores = score(module, data, run["trainer"], callbacks(run))
     reference = SuperResolution(network=BicubicUpscale(scale=run["scale"]), protocols=protocols)
     bicubic = scores if isinstance(network, BicubicUpscale) else score(reference, data, run["trainer"])
     if int(os.environ.get("RANK", 0)) != 0:
         return
-    device = torch.device("cuda" if run["trainer"]["accelerator"] in ("gpu", "cuda") else "cpu")
+    device = device_of(run)
     results = summarise(
         described(run["name"], network, run.get("model"), scale=run["scale"]),
         scores,
@@ -149,6 +174,16 @@ def measure(run: dict[str, Any]) -> None:
     if run["cost"] and network is not None:
         results["cost"] = measured_cost(network.to(device), scale=run["scale"], precision=run["precision"])
     write_results(Path(run["run_dir"]), results)
+    if network is not None and run["deployment"] and run["ckpt_path"]:
+        form = deployed(network=network.cpu(), collapsed=run["collapsed"])
+        with whole(Path(run["run_dir"]) / "deployed.safetensors") as passing:
+            description = deployed_description(run["model"], network, run["collapsed"])
+            passing.write_bytes(packed(form, description, run["deployment"]))
+
+
+def device_of(run: Mapping[str, Any]) -> torch.device:
+    """Where the network is used."""
+    return torch.device("cuda" if run["trainer"]["accelerator"] in ("gpu", "cuda") else "cpu")
 
 
 def network_of(run: Mapping[str, Any]) -> nn.Module:

@@ -181,6 +181,8 @@ def conclude(run_dir: str | Path) -> None:
     if "cost" in results:
         console.print(cost_table(results))
     lines += [f"results   {folder}/results.json, results.csv, table.md, table.tex", f"pictures  {folder / 'pictures'}"]
+    if (folder / "deployed.safetensors").is_file():
+        lines.append(f"deployed  {folder / 'deployed.safetensors'}: the network in its fastest form here, for evaluate")
     weights, checkpoint = folder / "weights.safetensors", folder / "checkpoints" / "last.ckpt"
     if checkpoint.is_file():
         lines += [f"weights   {weights}", f"log       {folder / 'log.csv'}"]

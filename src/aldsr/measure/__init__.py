@@ -1,7 +1,7 @@
 """A network, or anyone's images → numbers that say how they were taken."""
 
-from aldsr.measure.cost import count_parameters, device_name, measured_cost, multi_adds, table_iv
-from aldsr.measure.inference import Inference
+from aldsr.measure.cost import count_parameters, device_name, input_size, measured_cost, multi_adds, table_iv
+from aldsr.measure.inference import PRECISIONS, Inference
 from aldsr.measure.memory import keep_memory, peak_memory
 from aldsr.measure.predictions import find_predictions, read_prediction
 from aldsr.measure.results import (
@@ -24,6 +24,7 @@ from aldsr.measure.tables import (
 )
 
 __all__ = [
+    "PRECISIONS",
     "Inference",
     "ResultsError",
     "check_comparable",
@@ -35,6 +36,7 @@ __all__ = [
     "device_name",
     "explain_table",
     "find_predictions",
+    "input_size",
     "keep_memory",
     "latex",
     "markdown",

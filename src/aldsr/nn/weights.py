@@ -73,10 +73,19 @@ def load_network(path: str | Path, trusted: Sequence[str] = TRUSTED) -> tuple[nn
     return _with_weights(description, state, trusted, path), description
 
 
-def packed(network: nn.Module, description: Description) -> bytes:
-    """The content of a weights file: weights and description as safetensors, without any code."""
+def packed(network: nn.Module, description: Description, deployment: Mapping[str, Any] | None = None) -> bytes:
+    """The content of a weights file: weights and description as safetensors, without any code.
+
+    Args:
+        network: whose weights they are.
+        description: from which it can be built.
+        deployment: of a deployed network, on which measurements its form was chosen; plain data.
+    """
     state = {key: value.detach().cpu().contiguous() for key, value in network.state_dict().items()}
-    return save(state, metadata={"format": "pt", "aldsr.network": json.dumps(description)})
+    metadata = {"format": "pt", "aldsr.network": json.dumps(description)}
+    if deployment is not None:
+        metadata["aldsr.deployment"] = json.dumps(deployment)
+    return save(state, metadata=metadata)
 
 
 def read_weights(path: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
