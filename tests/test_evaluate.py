@@ -9,6 +9,8 @@ import pytest
 from PIL import Image
 
 from aldsr.evaluate import evaluate
+from aldsr.nn import StandardBlock
+from aldsr.nn.weights import load_network
 from aldsr.train import train
 from tests.command import run_command
 
@@ -120,6 +122,23 @@ def test_costs_are_measured_if_asked(
     cost = results("out")["cost"]
     assert cost["folded"]["parameters"] < cost["unfolded"]["parameters"] == results("out")["network"]["parameters"]
     assert "ALD-RDN, folded" in capfd.readouterr().out
+
+
+def test_the_deployed_form_scores_the_same_and_is_kept_as_a_weights_file(
+    small: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aldsr.nn.deploy._race", lambda *_: {"folded": 2.0, "collapsed": 1.0})
+    assert run_command(train, *small, "run_dir=run") == 0
+    given = ["ckpt_path=run/weights.safetensors", *BENCH]
+    for deploy in ("true", "false"):
+        assert run_command(evaluate, *given, f"deploy={deploy}", f"run_dir={deploy}") == 0
+    for image, values in bench("true")["images"].items():
+        assert values["psnr"] == pytest.approx(bench("false")["images"][image]["psnr"], abs=1e-3)
+    network, description = load_network("true/deployed.safetensors")
+    assert sum(isinstance(module, StandardBlock) for module in network.modules()) == len(description["collapsed"]) == 4
+    assert not Path("false/deployed.safetensors").exists()
+    assert run_command(evaluate, "ckpt_path=true/deployed.safetensors", *given[1:], "run_dir=again") == 0
+    assert results("again")["network"]["label"] == "LDW-RDN"
 
 
 @pytest.mark.slow

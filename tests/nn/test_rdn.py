@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from aldsr.nn import RDB, RDN, ALDBlock, BicubicUpscale, ConvBlock, DWBlock, LDWBlock, StandardBlock, UPNet
+from aldsr.nn.rdn import conv3x3, sub_pixel
 
 BLOCKS = [StandardBlock, DWBlock, LDWBlock, ALDBlock]
 SMALL: dict[str, Any] = {"D": 2, "C": 3, "G": 4, "G0": 6}
@@ -49,6 +50,30 @@ def test_output_is_scale_times_as_high_and_wide(scale: int, height: int, width: 
 def test_upscaling_by_four_takes_two_steps_and_others_one(scale: int, steps: list[int]) -> None:
     upnet = UPNet(scale=scale, G=4, G0=6)
     assert [m.upscale_factor for m in upnet if isinstance(m, nn.PixelShuffle)] == steps
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (4, 5)])
+def test_upscaling_is_its_layers_one_after_another(scale: int, height: int, width: int) -> None:
+    torch.manual_seed(0)
+    upnet = UPNet(scale=scale, G=4, G0=6).double()
+    x = torch.randn(2, 6, height, width, dtype=torch.float64, requires_grad=True)
+    ours, theirs = upnet(x), nn.Sequential.forward(upnet, x)
+    torch.testing.assert_close(ours, theirs, rtol=1e-12, atol=1e-12)
+    inputs, upstream = (x, *upnet.parameters()), torch.randn_like(theirs)
+    grads = (torch.autograd.grad(output, inputs, upstream) for output in (ours, theirs))
+    for our, their in zip(*grads, strict=True):
+        torch.testing.assert_close(our, their, rtol=1e-12, atol=1e-11)
+
+
+@pytest.mark.parametrize("step", [1, 2, 3])
+@pytest.mark.parametrize("batch", [1, 3])
+def test_sub_pixel_is_convolution_then_pixel_shuffle(step: int, batch: int) -> None:
+    torch.manual_seed(0)
+    conv, x = conv3x3(6, 5 * step**2).double(), torch.randn(batch, 6, 3, 4, dtype=torch.float64)
+    output = sub_pixel(x, conv, step)
+    torch.testing.assert_close(output, nn.PixelShuffle(step)(conv(x)), rtol=1e-12, atol=1e-12)
+    assert output.is_contiguous(memory_format=torch.channels_last)
 
 
 def literal_rdn(x: Tensor, network: RDN) -> Tensor:

@@ -9,9 +9,10 @@ import multiprocessing
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from statistics import median
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
@@ -26,6 +27,11 @@ from aldsr.nn import RDN, ALDBlock, DWBlock, LDWBlock, StandardBlock, fold
 BLOCKS = {"RDN": StandardBlock, "DW-RDN": DWBlock, "LDW-RDN": LDWBlock, "ALD-RDN": ALDBlock}
 FORMATS = {"contiguous": torch.contiguous_format, "channels-last": torch.channels_last}
 SCALE = 4
+T = TypeVar("T")
+
+
+class OutOfMemoryError(MemoryError):
+    """A process was killed by the system."""
 
 
 @dataclass(frozen=True)
@@ -116,10 +122,24 @@ def side_by_side(ways: Sequence[Way], task: Task, *, keep: bool, threads: int | 
         task: what is timed.
         keep: whether the process keeps freed memory (`keep_memory`).
         threads: of torch; None: as many as here.
+
+    Raises:
+        OutOfMemoryError: if the process was killed.
     """
-    spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, mp_context=spawn) as process:
-        return process.submit(_measure, list(ways), task, keep, threads or torch.get_num_threads()).result()
+    return in_a_process(_measure, list(ways), task, keep, threads or torch.get_num_threads())
+
+
+def in_a_process(work: Callable[..., T], *arguments: Any) -> T:
+    """The result of a function of a module, called in a process that then ends, memory and all.
+
+    Raises:
+        OutOfMemoryError: if the process was killed.
+    """
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as process:
+        try:
+            return process.submit(work, *arguments).result()
+        except BrokenProcessPool as error:
+            raise OutOfMemoryError("the process was killed, most likely because memory ran out") from error
 
 
 def _measure(ways: list[Way], task: Task, keep: bool, threads: int) -> list[Measured]:
