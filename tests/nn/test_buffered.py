@@ -193,7 +193,6 @@ def test_gradients_under_autocast_are_as_near_as_those_of_concatenating(block: C
         assert (ours[name] - value).norm() <= 2 * (theirs[name] - value).norm() + 1e-6 * value.norm(), name
 
 
-@pytest.mark.xfail(reason="buffered._RDB.backward computes in autocast's type what was computed forward in float32")
 def test_backward_pass_under_autocast_computes_in_the_type_of_the_forward_pass() -> None:
     rdb, x = make(LDWBlock, dtype=torch.float32), picture(dtype=torch.float32)
     exact, output = gradients(literal, x, rdb), without_copies(x, rdb)
@@ -242,7 +241,6 @@ def test_images_of_a_batch_do_not_see_one_another() -> None:
     torch.testing.assert_close(together["output"], alone, rtol=0, atol=1e-12)
 
 
-@pytest.mark.xfail(reason="buffered._RDB.backward reads the size of a pixel from the first image")
 def test_batch_of_none_has_an_output_and_gradients_of_its_size() -> None:
     rdb, x = make(LDWBlock), picture(0)
     output = without_copies(x, rdb)
@@ -345,7 +343,6 @@ def test_hook_on_a_block_is_called(register: str) -> None:
 
 
 @compiled
-@pytest.mark.xfail(reason="buffered.layers_of looks at the forward hooks of the blocks alone")
 @pytest.mark.parametrize("place", ["layers.1", "layers.1.0", "LFF"])
 def test_hook_on_any_part_of_an_rdb_is_called(place: str) -> None:
     rdb, called = make(LDWBlock, **FITTING, dtype=torch.float32), []
@@ -355,7 +352,6 @@ def test_hook_on_any_part_of_an_rdb_is_called(place: str) -> None:
 
 
 @compiled
-@pytest.mark.xfail(reason="buffered.layers_of takes whatever is named `layer` for the method")
 def test_block_with_a_part_named_layer_concatenates() -> None:
     class Users(nn.Module):
         def __init__(self, in_channels: int, out_channels: int) -> None:

@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from aldsr.nn import depthwise
+from aldsr.nn.description import NetworkError, build
 
 TYPES = [torch.float32, torch.bfloat16]
 ROUNDING = {torch.float32: 1e-5, torch.bfloat16: 2**-7, torch.float64: 1e-12}
@@ -167,7 +168,6 @@ def test_nan_in_the_input_comes_out_of_every_pixel_that_sees_it_and_of_no_other(
 
 
 @compiled
-@pytest.mark.xfail(reason="depthwise.c: positive() compares NaN with 0 and gives 0, torch's relu gives NaN")
 @pytest.mark.parametrize("dtype", TYPES)
 def test_nan_goes_through_the_hasty_relu_as_through_torchs(dtype: torch.dtype) -> None:
     x = numbers(1, 3, 3, 32, dtype=dtype)
@@ -381,3 +381,10 @@ def test_processor_is_named_where_proc_is_absent(monkeypatch: pytest.MonkeyPatch
     assert "\n" not in named
     monkeypatch.setattr(Path, "read_text", absent)
     assert depthwise._processor() == torch.backends.cpu.get_cpu_capability()
+
+
+def test_a_strangers_description_does_not_reach_the_compiler(folder: Path) -> None:
+    victim = folder / "executed"
+    with pytest.raises(NetworkError, match="no network, block or descriptor"):
+        build({"_target_": "aldsr.nn.depthwise._built", "command": ["sh", "-c", f"touch {victim}"]})
+    assert not victim.exists()

@@ -256,7 +256,7 @@ def test_nothing_is_collapsed_if_nothing_is_named() -> None:
 
 
 def test_place_that_is_not_there_is_refused() -> None:
-    with pytest.raises(AttributeError, match="RDBs"):
+    with pytest.raises(ValueError, match=r"'RDBs\.0\.layer\.1' is no place of a block that can be folded or collapsed"):
         collapse(rdn(), ["RDBs.0.layer.1"])
 
 

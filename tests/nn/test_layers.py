@@ -59,7 +59,7 @@ def test_layer_passes_gradients_to_every_parameter_of_the_block(block: Any) -> N
         torch.testing.assert_close(our, their, rtol=1e-10, atol=1e-10)
 
 
-@pytest.mark.parametrize(("block", "hasty"), zip(SEPARABLE, [True, False, False], strict=True))
+@pytest.mark.parametrize(("block", "hasty"), list(zip(SEPARABLE, [True, False, False], strict=True)))
 def test_only_dw_has_the_hasty_relu(block: Any, hasty: bool) -> None:
     layer = layer_of(made(block))
     assert isinstance(layer, Separable)

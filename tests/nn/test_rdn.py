@@ -66,7 +66,7 @@ def test_upscaling_is_its_layers_one_after_another(scale: int, height: int, widt
         torch.testing.assert_close(our, their, rtol=1e-12, atol=1e-11)
 
 
-@pytest.mark.parametrize("step", [1, 2, 3])
+@pytest.mark.parametrize("step", [2, 3])
 @pytest.mark.parametrize("batch", [1, 3])
 def test_sub_pixel_is_convolution_then_pixel_shuffle(step: int, batch: int) -> None:
     torch.manual_seed(0)

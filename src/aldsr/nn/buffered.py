@@ -23,7 +23,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from aldsr.nn import depthwise
-from aldsr.nn.layers import Separable
+from aldsr.nn.layers import Separable, offers_layer
 
 STRIP = 11 * 2**19  # bytes of the buffer that are worked on at a time; measured (experiments/speed)
 
@@ -33,21 +33,28 @@ def plain_tensor(x: Tensor) -> bool:
     return type(x) in (Tensor, nn.Parameter) and not torch.compiler.is_compiling() and not torch.jit.is_tracing()
 
 
-def layers_of(blocks: Sequence[nn.Module], x: Tensor) -> list[Separable] | None:
+def layers_of(blocks: Sequence[nn.Module], x: Tensor, *, others: Sequence[nn.Module] = ()) -> list[Separable] | None:
     """The layers of an RDB's blocks if it is computed here: on a CPU, of depthwise blocks (`layer()`).
 
-    None otherwise, and with hooks on a block, which would not be called. With gradients also where there are
-    no compiled kernels: then torch's own way is faster.
+    None otherwise, and with hooks on a block or one of `others`, which would not be called. With gradients also
+    where there are no compiled kernels: then torch's own way is faster.
     """
     if not x.is_cpu or not plain_tensor(x):
         return None
-    if not all(hasattr(each, "layer") and not each._forward_hooks and not each._forward_pre_hooks for each in blocks):
+    parts = (module for each in (*blocks, *others) for module in each.modules())
+    if not all(offers_layer(each) for each in blocks) or any(_hooked(module) for module in parts):
         return None
     layers = [each.layer() for each in blocks]  # type: ignore[operator]
     if not all(isinstance(layer, Separable) for layer in layers):
         return None
     compiled = depthwise.fits(_dtype(x), [layer.depthwise for layer in layers])
     return layers if compiled or not _wants_gradient(x, layers) else None
+
+
+def _hooked(module: nn.Module) -> bool:
+    return bool(
+        module._forward_hooks or module._forward_pre_hooks or module._backward_hooks or module._backward_pre_hooks
+    )
 
 
 def rdb(x: Tensor, layers: Sequence[Separable], weight: Tensor, bias: Tensor) -> Tensor:
@@ -82,18 +89,23 @@ class _RDB(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        buffer, weight, *parameters = ctx.saved_tensors
-        grad = grad.to(buffer.dtype).permute(0, 2, 3, 1).contiguous()
-        layers = [_cast(layer, buffer.dtype) for layer in _separable(parameters[1:], ctx.hasty)]
-        fusion = weight.flatten(1).to(buffer.dtype)
-        grad_x = torch.empty_like(grad)
-        sums = [torch.zeros_like(each) for each in (weight, *parameters)]
-        for part in _parts(buffer, buffer[0, 0, 0].nbytes):
-            grads = _add_fusion(fusion, buffer[part], grad[part], sums)
-            for c in reversed(range(len(layers))):
-                _add_layer(layers[c], buffer[part], grads, sums[2 + 4 * c : 6 + 4 * c])
-            torch.add(grads[..., : grad.shape[-1]], grad[part], out=grad_x[part])
-        return grad_x.permute(0, 3, 1, 2), sums[0], sums[1], None, *sums[2:]
+        with torch.autocast("cpu", enabled=False):  # every type was settled by the forward pass
+            return _backward(ctx, grad)
+
+
+def _backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+    buffer, weight, *parameters = ctx.saved_tensors
+    grad = grad.to(buffer.dtype).permute(0, 2, 3, 1).contiguous()
+    layers = [_cast(layer, buffer.dtype) for layer in _separable(parameters[1:], ctx.hasty)]
+    fusion = weight.flatten(1).to(buffer.dtype)
+    grad_x = torch.empty_like(grad)
+    sums = [torch.zeros_like(each) for each in (weight, *parameters)]
+    for part in _parts(buffer, buffer.shape[-1] * buffer.element_size()):
+        grads = _add_fusion(fusion, buffer[part], grad[part], sums)
+        for c in reversed(range(len(layers))):
+            _add_layer(layers[c], buffer[part], grads, sums[2 + 4 * c : 6 + 4 * c])
+        torch.add(grads[..., : grad.shape[-1]], grad[part], out=grad_x[part])
+    return grad_x.permute(0, 3, 1, 2), sums[0], sums[1], None, *sums[2:]
 
 
 def _add_fusion(fusion: Tensor, buffer: Tensor, grad: Tensor, sums: Sequence[Tensor]) -> Tensor:

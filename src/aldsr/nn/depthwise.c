@@ -51,7 +51,7 @@ static inline floats load_floats(const float *from) {
     return read;
 }
 
-static inline floats positive(floats value) { return (floats)((words)value & (words)(value > 0)); }
+static inline floats positive(floats value) { return (floats)((words)value & ~(words)(value <= 0)); } /* keeps NaN */
 
 /* One row of outputs, BLOCK channels. x: the picture's row above, at and below; weights of rows outside are zero. */
 static inline void row(const number *const x[3], long x_pixel, floats weight[9][2], const floats bias[2], number *out,
@@ -158,7 +158,7 @@ void relu_gradient(const number *grad, long grad_image, long grad_row, long grad
             const number *value = result + b * image + y * row + k;
             number *to = before + line * width * channels + k;
             for (long p = 0; p < width; p++) {
-                words kept = (words)(load(value + p * pixel) > 0);
+                words kept = ~(words)(load(value + p * pixel) <= 0);
                 floats passed = (floats)((words)load(from + p * grad_pixel) & kept);
                 store(to + p * channels, passed);
                 total += passed;

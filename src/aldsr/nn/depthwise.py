@@ -11,6 +11,7 @@ B pictures of H×W pixels, K channels, kernels k×k.
 import ctypes
 import hashlib
 import os
+import shlex
 import subprocess
 from collections.abc import Iterable, Sequence
 from functools import cache
@@ -101,7 +102,7 @@ def relu_gradient(grad: Tensor, result: Tensor, dtype: torch.dtype) -> tuple[Ten
         places = (*_picture(grad), *_picture(result), _place(before), _place(total))
         library.relu_gradient(*places, *map(_long, grad.shape))
         return before, total.to(dtype)
-    torch.mul(grad, result > 0, out=before.view_as(grad))
+    torch.mul(grad, ~(result <= 0), out=before.view_as(grad))
     return before, before.sum(0, dtype=dtype)
 
 
@@ -145,12 +146,12 @@ _long = ctypes.c_long
 @cache
 def _library(dtype: torch.dtype) -> ctypes.CDLL | None:
     """The compiled kernels; None where they cannot be had."""
-    command = [os.environ.get("CC", "cc"), "-O3", "-march=native", "-fPIC", *OPTIONS[dtype]]
+    command = [*shlex.split(os.environ.get("CC", "cc")), "-O3", "-march=native", "-fPIC", *OPTIONS[dtype]]
     try:
         # OpenMP's functions are those that torch has loaded, so that there is one pool of threads. RTLD_NOW:
         # where torch has none, loading fails here instead of in the middle of a step.
         return ctypes.CDLL(str(_built(command)), mode=os.RTLD_NOW)
-    except (OSError, subprocess.SubprocessError):
+    except (OSError, RuntimeError, subprocess.SubprocessError):  # RuntimeError: a user without a home
         return None
 
 
@@ -164,7 +165,7 @@ def _built(command: Sequence[str]) -> Path:
         parts = [library.with_suffix(f".{uuid4().hex}.{kind}") for kind in ("o", "part")]
         try:
             compile_it = [*command, "-fopenmp", "-c", str(SOURCE), "-o", str(parts[0])]
-            link_it = [command[0], "-shared", str(parts[0]), "-o", str(parts[1])]
+            link_it = [*command, "-shared", str(parts[0]), "-o", str(parts[1])]
             for each in (compile_it, link_it):
                 subprocess.run(each, check=True, capture_output=True)
             parts[1].replace(library)  # whole or not there, whoever else compiles it

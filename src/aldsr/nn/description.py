@@ -17,7 +17,7 @@ from typing import Any
 
 Description = Mapping[str, Any]
 TRUSTED = ("aldsr.nn",)
-FORBIDDEN = ("aldsr.nn.description.", "aldsr.nn.weights.")
+FORBIDDEN = ("aldsr.nn.depthwise.", "aldsr.nn.description.", "aldsr.nn.weights.")
 
 
 class NetworkError(ValueError):
@@ -41,9 +41,11 @@ def lookup(target: str, trusted: Sequence[str] | None = TRUSTED) -> Any:
     except (ImportError, AttributeError, ValueError) as error:
         raise NetworkError(f"'{target}' cannot be imported: {error}; check the name and PYTHONPATH") from error
     # A trusted module also holds what it imported; only what was written in a trusted package counts, and
-    # never this module or `weights`, whose functions would look up or read anything.
+    # never this module, `weights` or `depthwise`, whose functions would look up, read or compile anything, nor
+    # what is private to its module.
     home = f"{getattr(found, '__module__', '')}."
-    if not callable(found) or home in FORBIDDEN or not _within(home, trusted):
+    private = trusted is not None and name.startswith("_")
+    if not callable(found) or private or home in FORBIDDEN or not _within(home, trusted):
         raise NetworkError(f"the network is described by '{target}', which is no network, block or descriptor")
     return found
 
@@ -92,7 +94,9 @@ def label(description: Description) -> str:
 
 def scale_of(description: Description) -> int:
     """HR pixels per LR pixel of a network."""
-    scale: int = description.get("network", description)["scale"]
+    if "network" in description:  # a deployed one
+        return scale_of(description["network"])
+    scale: int = description["scale"]
     return scale
 
 

@@ -8,10 +8,11 @@ some devices less time. Both are exact to float rounding, zero padding and biase
 import copy
 from collections.abc import Iterable
 
+import torch
 from torch import Tensor, nn
 
 from aldsr.nn.blocks import DWBlock, LDWBlock, StandardBlock
-from aldsr.nn.layers import Dense, Layer, Separable
+from aldsr.nn.layers import Dense, Layer, Separable, offers_layer
 
 
 def fold(network: nn.Module) -> nn.Module:
@@ -23,12 +24,12 @@ def foldable(network: nn.Module) -> list[str]:
     """The places of the blocks that are not plain already, such as "RDBs.0.layers.3"."""
     plain = (StandardBlock, DWBlock, LDWBlock)
     modules = network.named_modules(remove_duplicate=False)
-    return [path for path, module in modules if hasattr(module, "layer") and not isinstance(module, plain)]
+    return [path for path, module in modules if offers_layer(module) and not isinstance(module, plain)]
 
 
 def collapsible(network: nn.Module) -> list[str]:
     """The places of the blocks that can be collapsed: linear from depthwise input to pointwise output."""
-    layers = ((path, module.layer()) for path, module in network.named_modules() if hasattr(module, "layer"))
+    layers = ((path, module.layer()) for path, module in network.named_modules() if offers_layer(module))
     return [path for path, layer in layers if isinstance(layer, Separable) and not layer.hasty]
 
 
@@ -46,12 +47,18 @@ def collapse(network: nn.Module, paths: Iterable[str] | None = None) -> nn.Modul
 
 
 def replaced(network: nn.Module, paths: Iterable[str], *, dense: bool = False) -> nn.Module:
-    """A copy with plain blocks, or dense ones, of the same function in these places ("": the network itself)."""
+    """A copy with plain blocks, or dense ones, of the same function in these places ("": the network itself).
+
+    Raises:
+        ValueError: if there is no such block in a place.
+    """
     copied = nn.ModuleDict({"network": copy.deepcopy(network)})
     for path in paths:
         parent, _, name = f"network.{path}".rstrip(".").rpartition(".")
-        block = copied.get_submodule(f"network.{path}".rstrip("."))
-        layer: Layer = block.layer()  # type: ignore[operator]
+        block = dict(copied.named_modules(remove_duplicate=False)).get(f"network.{path}".rstrip("."))
+        if block is None or not offers_layer(block):
+            raise ValueError(f"'{path}' is no place of a block that can be folded or collapsed")
+        layer: Layer = block.layer()
         if dense:
             layer = collapsed(layer)
         setattr(copied.get_submodule(parent), name, plain_block(layer).train(block.training))
@@ -70,9 +77,10 @@ def collapsed(layer: Layer) -> Dense:
         raise ValueError(
             "a block with a ReLU between depthwise and pointwise (DW) is not linear, so it cannot collapse"
         )
-    pointwise = layer.pointwise.flatten(1)
-    weight = pointwise[:, :, None, None] * layer.depthwise.squeeze(1)
-    return Dense(weight, layer.pointwise_bias + pointwise @ layer.depthwise_bias)
+    with torch.autocast(layer.pointwise.device.type, enabled=False):  # weights are not to be rounded
+        pointwise = layer.pointwise.flatten(1)
+        weight = pointwise[:, :, None, None] * layer.depthwise.squeeze(1)
+        return Dense(weight, layer.pointwise_bias + pointwise @ layer.depthwise_bias)
 
 
 def plain_block(layer: Layer) -> nn.Module:

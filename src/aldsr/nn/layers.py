@@ -6,7 +6,7 @@ A block offers its own by `layer()`. ALD's attention is in the weights by then, 
 
 from typing import NamedTuple
 
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from aldsr.nn import depthwise
@@ -52,3 +52,8 @@ class Separable(NamedTuple):
 
 
 Layer = Dense | Separable
+
+
+def offers_layer(module: nn.Module) -> bool:
+    """Whether a module is a block that says by `layer()` what it computes; a part that is called so does not count."""
+    return callable(getattr(type(module), "layer", None))

@@ -38,7 +38,7 @@ class RDB(nn.Module):
         self.LFF = nn.Conv2d(G0 + C * G, G0, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        if layers := buffered.layers_of(list(self.layers), x):
+        if layers := buffered.layers_of(list(self.layers), x, others=[self.LFF]):
             return buffered.rdb(x, layers, *weights_of(self.LFF))
         features = x
         for layer in self.layers:
