@@ -27,7 +27,7 @@ from aldsr.measure import (
     write_results,
 )
 from aldsr.nn import BicubicUpscale, deploy, deployed
-from aldsr.nn.deploy import described as deployed_description
+from aldsr.nn.deployment import described as deployed_description
 from aldsr.nn.description import TRUSTED, build, label, scale_of
 from aldsr.nn.folding import collapsible, foldable
 from aldsr.nn.weights import load_network, packed

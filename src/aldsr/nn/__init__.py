@@ -2,7 +2,7 @@
 
 from aldsr.nn.bicubic import BicubicUpscale
 from aldsr.nn.blocks import ALDBlock, ConvBlock, DWBlock, FilterAttention, LDWBlock, StandardBlock
-from aldsr.nn.deploy import Deployment, deploy, deployed
+from aldsr.nn.deployment import Deployment, deploy, deployed
 from aldsr.nn.descriptors import Descriptor, average, determinant, maximum, zero
 from aldsr.nn.folding import collapse, fold
 from aldsr.nn.layers import Dense, Layer, Separable

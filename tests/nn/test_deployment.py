@@ -12,12 +12,12 @@ from tests.nn.conftest import description
 from torch import Tensor, nn
 
 from aldsr.nn import ALDBlock, Deployment, DWBlock, LDWBlock, StandardBlock, deploy, deployed
-from aldsr.nn.deploy import described
+from aldsr.nn.deployment import described
 from aldsr.nn.description import NetworkError, build, label, scale_of
 from aldsr.nn.weights import load_network, packed
 
 FIRST, SECOND = "RDBs.0.layers.0", "RDBs.0.layers.1"  # of the kinds 4→4 and 8→4
-MODULE = importlib.import_module("aldsr.nn.deploy")  # as an attribute of the package, the function hides it
+MODULE = importlib.import_module("aldsr.nn.deployment")  # as an attribute of the package, the function hides it
 CASTING: list[torch.dtype | None] = [None, torch.bfloat16]
 
 
