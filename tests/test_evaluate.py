@@ -131,13 +131,13 @@ def test_the_deployed_form_scores_the_same_and_is_kept_as_a_weights_file(
     assert run_command(train, *small, "run_dir=run") == 0
     given = ["ckpt_path=run/weights.safetensors", *BENCH]
     for deploy in ("true", "false"):
-        assert run_command(evaluate, *given, f"deploy={deploy}", f"run_dir={deploy}") == 0
-    for image, values in bench("true")["images"].items():
-        assert values["psnr"] == pytest.approx(bench("false")["images"][image]["psnr"], abs=1e-3)
-    network, description = load_network("true/deployed.safetensors")
+        assert run_command(evaluate, *given, f"deploy={deploy}", f"run_dir=deploy-{deploy}") == 0
+    for image, values in bench("deploy-true")["images"].items():
+        assert values["psnr"] == pytest.approx(bench("deploy-false")["images"][image]["psnr"], abs=1e-3)
+    network, description = load_network("deploy-true/deployed.safetensors")
     assert sum(isinstance(module, StandardBlock) for module in network.modules()) == len(description["collapsed"]) == 4
-    assert not Path("false/deployed.safetensors").exists()
-    assert run_command(evaluate, "ckpt_path=true/deployed.safetensors", *given[1:], "run_dir=again") == 0
+    assert not Path("deploy-false/deployed.safetensors").exists()
+    assert run_command(evaluate, "ckpt_path=deploy-true/deployed.safetensors", *given[1:], "run_dir=again") == 0
     assert results("again")["network"]["label"] == "LDW-RDN"
 
 

@@ -88,7 +88,7 @@ def settled(config: DictConfig) -> dict[str, Any]:
         config.run_dir = config.run_dir or str(_beside(Path(config.ckpt_path)))
     if config.predictions:
         config.name = config.name or Path(config.predictions).expanduser().resolve().name
-    config.run_dir = config.run_dir or f"runs/evaluate-{choice or config.name}"
+    config.run_dir = str(config.run_dir or f"runs/evaluate-{choice or config.name}")
     run: dict[str, Any] = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)  # type: ignore[assignment]
     run["name"] = run["name"] or label(run["model"]) + ("+" if run["self_ensemble"] else "")
     settle_trainer(run["trainer"])
