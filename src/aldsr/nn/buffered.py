@@ -25,7 +25,7 @@ from torch.nn import functional as F
 from aldsr.nn import depthwise
 from aldsr.nn.layers import Separable, offers_layer
 
-STRIP = 11 * 2**19  # bytes of the buffer that are worked on at a time; measured (experiments/speed)
+STRIP = 11 * 2**19  # bytes of the buffer that are worked on at a time: two patches of 48x48 at the paper's size
 
 
 def plain_tensor(x: Tensor) -> bool:
@@ -150,7 +150,6 @@ def _forward(
     x = x.permute(0, 2, 3, 1)
     output = torch.empty_like(x, dtype=dtype, memory_format=torch.contiguous_format)
     buffer = torch.empty(*x.shape[:3], weight.shape[1], dtype=dtype) if keep else None
-
     for part in _parts(x, weight.shape[1] * output.element_size()):
         _Strips(x[part], layers, fusion, output[part], buffer[part] if buffer is not None else None).run()
     return buffer, output.permute(0, 3, 1, 2)

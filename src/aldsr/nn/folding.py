@@ -53,9 +53,11 @@ def replaced(network: nn.Module, paths: Iterable[str], *, dense: bool = False) -
         ValueError: if there is no such block in a place.
     """
     copied = nn.ModuleDict({"network": copy.deepcopy(network)})
+    blocks = dict(copied.named_modules(remove_duplicate=False))
     for path in paths:
-        parent, _, name = f"network.{path}".rstrip(".").rpartition(".")
-        block = dict(copied.named_modules(remove_duplicate=False)).get(f"network.{path}".rstrip("."))
+        place = f"network.{path}".rstrip(".")
+        parent, _, name = place.rpartition(".")
+        block = blocks.get(place)
         if block is None or not offers_layer(block):
             raise ValueError(f"'{path}' is no place of a block that can be folded or collapsed")
         layer: Layer = block.layer()
