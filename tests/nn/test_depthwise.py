@@ -189,67 +189,52 @@ def test_rounding_to_bf16_in_software_is_to_the_nearest_even() -> None:
     check_convolve(x[:, 1:], weight, numbers(32, dtype=torch.bfloat16), rows=slice(0, 3), relu=False)
 
 
-# add_input_gradient
+# add_gradients
 
 
 @compiled
 @pytest.mark.parametrize("dtype", TYPES)
+@pytest.mark.parametrize("threads", [1, 2, 5])
 @pytest.mark.parametrize("channels", [32, 96])
 @pytest.mark.parametrize(("height", "width"), SIZES)
-def test_compiled_gradient_of_the_input_is_torchs(dtype: torch.dtype, channels: int, height: int, width: int) -> None:
-    check_input_gradient(dtype, channels, height, width, kernel_size=3)
+def test_compiled_gradients_are_torchs(
+    dtype: torch.dtype, threads: int, channels: int, height: int, width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    check_gradients(dtype, channels, height, width, kernel_size=3, exact=torch.float32)
 
 
 @without_compiler
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("channels", [6, 32])
 @pytest.mark.parametrize("kernel_size", [1, 3, 5])
-def test_gradient_of_the_input_without_compiler_is_the_same(
-    dtype: torch.dtype, channels: int, kernel_size: int
+def test_gradients_without_compiler_are_the_same(dtype: torch.dtype, channels: int, kernel_size: int) -> None:
+    check_gradients(dtype, channels, 5, 4, kernel_size=kernel_size, exact=dtype)
+
+
+def check_gradients(
+    dtype: torch.dtype, channels: int, height: int, width: int, *, kernel_size: int, exact: torch.dtype
 ) -> None:
-    check_input_gradient(dtype, channels, 5, 4, kernel_size=kernel_size)
-
-
-def check_input_gradient(dtype: torch.dtype, channels: int, height: int, width: int, *, kernel_size: int) -> None:
-    """Added to what was there, in the layer's channels alone."""
+    """Added to what was there, in the layer's channels alone. Sums are kept in `exact`, whatever the pictures' type."""
     weight = numbers(channels, 1, kernel_size, kernel_size, dtype=dtype)
-    grad, before = (numbers(2, height, width, channels, seed=seed, dtype=dtype) for seed in (1, 2))
-    total = among_others(before)
-    depthwise.add_input_gradient(total, grad, weight)
-    close(total, before.double() + literal_gradients(before, weight, grad)[0])
+    x, grad, before = (numbers(2, height, width, channels, seed=seed, dtype=dtype) for seed in (1, 2, 3))
+    total, sums = among_others(before), weight.to(exact, copy=True)
+    depthwise.add_gradients(total, sums, among_others(x), grad, weight)
+    by_input, by_weight = literal_gradients(x, weight, grad)
+    close(total, before.double() + by_input)
+    close(sums, weight.double() + by_weight, dtype=exact)
     assert others_of(total).isnan().all()
 
 
-# add_weight_gradient
-
-
 @compiled
-@pytest.mark.parametrize("dtype", TYPES)
-@pytest.mark.parametrize("channels", [32, 96])
-@pytest.mark.parametrize(("height", "width"), SIZES)
-def test_compiled_gradient_of_the_weights_is_torchs(dtype: torch.dtype, channels: int, height: int, width: int) -> None:
-    check_weight_gradient(dtype, channels, height, width, kernel_size=3, exact=torch.float32)
-
-
-@without_compiler
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-@pytest.mark.parametrize("channels", [6, 32])
-@pytest.mark.parametrize("kernel_size", [1, 3, 5])
-def test_gradient_of_the_weights_without_compiler_is_the_same(
-    dtype: torch.dtype, channels: int, kernel_size: int
-) -> None:
-    check_weight_gradient(dtype, channels, 5, 4, kernel_size=kernel_size, exact=dtype)
-
-
-def check_weight_gradient(
-    dtype: torch.dtype, channels: int, height: int, width: int, *, kernel_size: int, exact: torch.dtype
-) -> None:
-    """Added to what was there. Sums are kept in `exact`, whatever the pictures' type."""
-    before = numbers(channels, 1, kernel_size, kernel_size, dtype=exact)
-    x, grad = (numbers(2, height, width, channels, seed=seed, dtype=dtype) for seed in (1, 2))
-    total = before.clone()
-    depthwise.add_weight_gradient(total, among_others(x), grad)
-    close(total, before.double() + literal_gradients(x, before, grad)[1], dtype=exact)
+def test_threads_add_in_the_same_order_every_time() -> None:
+    x, grad, weight = numbers(3, 9, 7, 64), numbers(3, 9, 7, 64, seed=1), numbers(64, 1, 3, 3, seed=2)
+    results = []
+    for _ in range(20):
+        sums = torch.zeros_like(weight)
+        depthwise.add_gradients(torch.zeros_like(x), sums, x, grad, weight)
+        results.append(sums)
+    assert all(torch.equal(each, results[0]) for each in results)
 
 
 # relu_gradient
@@ -369,7 +354,7 @@ def test_library_is_built_once_for_each_recipe(folder: Path, monkeypatch: pytest
 @pytest.mark.parametrize("dtype", TYPES)
 def test_fresh_build_leaves_one_library_with_all_functions(dtype: torch.dtype, folder: Path) -> None:
     library = depthwise._library.__wrapped__(dtype)
-    assert all(hasattr(library, name) for name in ("convolve", "weight_gradient", "relu_gradient"))
+    assert all(hasattr(library, name) for name in ("convolve", "gradients", "relu_gradient"))
     assert [path.suffix for path in files(folder)] == [".so"]
 
 

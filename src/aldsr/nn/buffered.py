@@ -136,8 +136,7 @@ def _add_layer(layer: Separable, buffer: Tensor, grads: Tensor, sums: Sequence[T
         sums[1].add_(grad.flatten(0, 2).sum(0, dtype=sums[1].dtype))
     else:  # the sum over pixels goes through a linear map
         sums[1].add_(total @ pointwise.to(total.dtype))
-    depthwise.add_weight_gradient(sums[0], x, grad)
-    depthwise.add_input_gradient(grads[..., :inputs], grad, layer.depthwise)
+    depthwise.add_gradients(grads[..., :inputs], sums[0], x, grad, layer.depthwise)
 
 
 def _forward(

@@ -2,7 +2,11 @@
 
    oneDNN's needs a contiguous copy of its input; this one reads and adds to the buffer in place. Accumulates in
    float32. Vectors are GCC's and clang's own, so that one source serves every processor. Compiled by depthwise.py for
-   bf16 and for float32. B images of H x W pixels, K channels, a multiple of 32. Strides count elements. */
+   bf16 and for float32. B images of H x W pixels, K channels, a multiple of 32. Strides count elements.
+
+   The lines of all images are divided into `parts` equal shares, one for each thread. Sums have one set for each share,
+   so that they come out the same whichever thread is first. Within a share channels go outermost: neighbouring rows
+   are still in the cache when they are read again. */
 
 #include <stdint.h>
 #include <string.h>
@@ -53,117 +57,128 @@ static inline floats load_floats(const float *from) {
 
 static inline floats positive(floats value) { return (floats)((words)value & ~(words)(value <= 0)); } /* keeps NaN */
 
-/* One row of outputs, BLOCK channels. x: the picture's row above, at and below; weights of rows outside are zero. */
-static inline void row(const number *const x[3], long x_pixel, floats weight[9][2], const floats bias[2], number *out,
-                       long out_pixel, long width, int relu, int add) {
-    floats before[2], here[2], after[2];
-    for (int v = 0; v < 2; v++) before[v] = here[v] = bias[v];
-    for (long p = 0; p <= width; p++) {
+/* One line of outputs, BLOCK channels. x: the picture's rows above, at and below; NULL beyond the picture. */
+static inline void convolve_line(const number *const x[3], long x_pixel, const float *weight, const float *bias,
+                                 number *out, long out_pixel, long width, long channels, int relu) {
+    const number *rows[3];
+    floats taps[3][3][2], before[2], here[2], after[2];
+    for (int v = 0; v < 2; v++) before[v] = here[v] = bias ? load_floats(bias + v * LANES) : (floats){0};
+    const floats offset[2] = {here[0], here[1]};
+    for (int i = 0; i < 3; i++) {
+        rows[i] = x[i] ? x[i] : x[1];
+        for (int j = 0; j < 6; j++)
+            taps[i][j / 2][j % 2] =
+                x[i] ? load_floats(weight + (3 * i + j / 2) * channels + j % 2 * LANES) : (floats){0};
+    }
+    for (long p = 0; p <= width; p++) { /* both vectors at a time: the line of the cache is written once, and whole */
         for (int v = 0; v < 2; v++) {
-            after[v] = bias[v];
-            if (p < width) {
-                for (int i = 0; i < 3; i++) {
-                    floats value = load(x[i] + p * x_pixel + v * LANES);
-                    before[v] += value * weight[3 * i + 2][v];
-                    here[v] += value * weight[3 * i + 1][v];
-                    after[v] += value * weight[3 * i][v];
-                }
+            after[v] = offset[v];
+            for (int i = 0; i < 3 && p < width; i++) {
+                floats value = load(rows[i] + p * x_pixel + v * LANES);
+                before[v] += value * taps[i][2][v];
+                here[v] += value * taps[i][1][v];
+                after[v] += value * taps[i][0][v];
             }
-            if (p > 0) {
-                number *place = out + (p - 1) * out_pixel + v * LANES;
-                floats result = relu ? positive(before[v]) : before[v];
-                store(place, add ? result + load(place) : result);
-            }
+            if (p > 0) store(out + (p - 1) * out_pixel + v * LANES, relu ? positive(before[v]) : before[v]);
             before[v] = here[v];
             here[v] = after[v];
         }
     }
 }
 
-/* out (+)= depthwise(x) for rows first ... first + rows - 1 of pictures of `height` rows, zero beyond.
+/* out = depthwise(x) for rows first ... first + rows - 1 of pictures of `height` rows, zero beyond.
    weight: 9 x K, bias: K or NULL. out's row 0 is row `first`. */
 void convolve(const number *x, long x_image, long x_row, long x_pixel, const float *weight, const float *bias,
-              number *out, long out_image, long out_row, long out_pixel, long images, long height, long first,
-              long rows, long width, long channels, long relu, long add) {
-#pragma omp parallel for collapse(2) schedule(static)
-    for (long b = 0; b < images; b++) {
-        for (long part = 0; part < (rows + 3) / 4; part++) {
-            long end = 4 * part + 4 < rows ? 4 * part + 4 : rows;
-            for (long k = 0; k < channels; k += BLOCK) {
-                floats offset[2] = {{0}, {0}};
-                for (int v = 0; v < 2 && bias; v++) offset[v] = load_floats(bias + k + v * LANES);
-                for (long r = 4 * part; r < end; r++) {
-                    const number *sources[3];
-                    floats taps[9][2];
-                    for (int i = 0; i < 3; i++) {
-                        long y = first + r + i - 1;
-                        int inside = y >= 0 && y < height;
-                        sources[i] = x + b * x_image + (inside ? y : first + r) * x_row + k;
-                        for (int j = 0; j < 6; j++)
-                            taps[3 * i + j / 2][j % 2] =
-                                inside ? load_floats(weight + (3 * i + j / 2) * channels + k + j % 2 * LANES)
-                                       : (floats){0};
-                    }
-                    row(sources, x_pixel, taps, offset, out + b * out_image + r * out_row + k, out_pixel, width,
-                        relu, add);
-                }
-            }
-        }
-    }
-}
-
-/* sums (9 x K) += the gradient of the weights: x as above, grad: B x H x W x K without gaps. */
-void weight_gradient(const number *x, long x_image, long x_row, long x_pixel, const number *grad, float *sums,
-                     long images, long height, long width, long channels) {
+              number *out, long out_image, long out_row, long out_pixel, long parts, long images, long height,
+              long first, long rows, long width, long channels, long relu) {
+    long lines = images * rows;
 #pragma omp parallel for schedule(static)
-    for (long k = 0; k < channels; k += BLOCK) {
-        for (int half = 0; half < 2; half++) {
-            long c = k + half * LANES;
-            floats total[9];
-            for (int t = 0; t < 9; t++) total[t] = load_floats(sums + t * channels + c);
-            for (long b = 0; b < images; b++) {
-                for (long r = 0; r < height; r++) {
-                    const number *line = grad + ((b * height + r) * width) * channels + c;
-                    for (int i = 0; i < 3; i++) {
-                        if (r + i < 1 || r + i > height) continue;
-                        const number *source = x + b * x_image + (r + i - 1) * x_row + c;
-                        floats before = {0}, here = load(line);
-                        for (long p = 0; p < width; p++) { /* x at p meets the gradients at p - 1, p, p + 1 */
-                            floats after = p + 1 < width ? load(line + (p + 1) * channels) : (floats){0};
-                            floats value = load(source + p * x_pixel);
-                            total[3 * i + 2] += value * before;
-                            total[3 * i + 1] += value * here;
-                            total[3 * i] += value * after;
-                            before = here;
-                            here = after;
-                        }
-                    }
+    for (long part = 0; part < parts; part++)
+        for (long k = 0; k < channels; k += BLOCK)
+            for (long line = part * lines / parts; line < (part + 1) * lines / parts; line++) {
+                long b = line / rows, r = line % rows;
+                const number *near[3];
+                for (int i = 0; i < 3; i++) {
+                    long y = first + r + i - 1;
+                    near[i] = y >= 0 && y < height ? x + b * x_image + y * x_row + k : NULL;
                 }
+                convolve_line(near, x_pixel, weight + k, bias ? bias + k : NULL,
+                              out + b * out_image + r * out_row + k, out_pixel, width, channels, relu);
             }
-            for (int t = 0; t < 9; t++) memcpy(sums + t * channels + c, &total[t], sizeof total[t]);
+}
+
+/* One line of `gradients`, BLOCK channels. near: grad's lines above, at and below; NULL beyond the picture. */
+static inline void gradients_line(const number *x, long x_pixel, const number *const near[3], const float *weight,
+                                  number *total, long pixel, float *sums, long width, long channels) {
+    for (int v = 0; v < BLOCK; v += LANES) {
+        const number *lines[3];
+        floats taps[3][3], sum[3][3], before[3], here[3], after[3]; /* sum[2 - i][2 - j]: what line i adds */
+        for (int i = 0; i < 3; i++) {
+            lines[i] = (near[i] ? near[i] : near[1]) + v;
+            for (int j = 0; j < 3; j++) {
+                taps[i][j] = near[i] ? load_floats(weight + (3 * i + j) * channels + v) : (floats){0};
+                sum[i][j] = load_floats(sums + (3 * i + j) * channels + v);
+            }
+            before[i] = (floats){0};
+            here[i] = load(lines[i]);
         }
+        for (long p = 0; p < width; p++) {
+            floats value = load(x + p * x_pixel + v), moved = load(total + p * pixel + v);
+            for (int i = 0; i < 3; i++) {
+                after[i] = p + 1 < width ? load(lines[i] + (p + 1) * channels) : (floats){0};
+                moved += before[i] * taps[i][0] + here[i] * taps[i][1] + after[i] * taps[i][2];
+                sum[2 - i][2] += value * before[i];
+                sum[2 - i][1] += value * here[i];
+                sum[2 - i][0] += value * after[i];
+                before[i] = here[i];
+                here[i] = after[i];
+            }
+            store(total + p * pixel + v, moved);
+        }
+        for (int t = 0; t < 9; t++) /* what a line beyond the picture added is not kept */
+            if (near[2 - t / 3]) memcpy(sums + t * channels + v, &sum[t / 3][t % 3], sizeof(floats));
     }
 }
 
-/* before (B x H x W x K without gaps) = grad where result > 0, else 0; sums (K) += its sum over all pixels. */
+/* The gradients of input and weights in one pass, since both look at the same neighbours of grad (B x H x W x K
+   without gaps): total += depthwise(grad), with the weights (9 x K) turned by 180 degrees; sums (parts x 9 x K) +=
+   the gradient of the weights. */
+void gradients(const number *x, long x_image, long x_row, long x_pixel, const number *grad, const float *weight,
+               number *total, long image, long row, long pixel, float *sums, long parts, long images, long height,
+               long width, long channels) {
+    long lines = images * height;
+#pragma omp parallel for schedule(static)
+    for (long part = 0; part < parts; part++)
+        for (long k = 0; k < channels; k += BLOCK)
+            for (long line = part * lines / parts; line < (part + 1) * lines / parts; line++) {
+                long b = line / height, y = line % height;
+                const number *near[3];
+                for (int i = 0; i < 3; i++)
+                    near[i] = y + i < 1 || y + i > height ? NULL : grad + (line + i - 1) * width * channels + k;
+                gradients_line(x + b * x_image + y * x_row + k, x_pixel, near, weight + k,
+                               total + b * image + y * row + k, pixel, sums + part * 9 * channels + k, width,
+                               channels);
+            }
+}
+
+/* before (B x H x W x K without gaps) = grad where result > 0, else 0; sums (parts x K) += its sum over all pixels. */
 void relu_gradient(const number *grad, long grad_image, long grad_row, long grad_pixel, const number *result,
-                   long image, long row, long pixel, number *before, float *sums, long images, long height,
-                   long width, long channels) {
+                   long image, long row, long pixel, number *before, float *sums, long parts, long images,
+                   long height, long width, long channels) {
+    long lines = images * height;
 #pragma omp parallel for schedule(static)
-    for (long k = 0; k < channels; k += LANES) {
-        floats total = load_floats(sums + k);
-        for (long line = 0; line < images * height; line++) {
-            long b = line / height, y = line % height;
-            const number *from = grad + b * grad_image + y * grad_row + k;
-            const number *value = result + b * image + y * row + k;
-            number *to = before + line * width * channels + k;
-            for (long p = 0; p < width; p++) {
-                words kept = ~(words)(load(value + p * pixel) <= 0);
-                floats passed = (floats)((words)load(from + p * grad_pixel) & kept);
-                store(to + p * channels, passed);
-                total += passed;
+    for (long part = 0; part < parts; part++)
+        for (long line = part * lines / parts; line < (part + 1) * lines / parts; line++)
+            for (long k = 0; k < channels; k += LANES) {
+                const number *from = grad + line / height * grad_image + line % height * grad_row + k;
+                const number *value = result + line / height * image + line % height * row + k;
+                floats total = load_floats(sums + part * channels + k);
+                for (long p = 0; p < width; p++) {
+                    words kept = ~(words)(load(value + p * pixel) <= 0);
+                    floats passed = (floats)((words)load(from + p * grad_pixel) & kept);
+                    store(before + (line * width + p) * channels + k, passed);
+                    total += passed;
+                }
+                memcpy(sums + part * channels + k, &total, sizeof total);
             }
-        }
-        memcpy(sums + k, &total, sizeof total);
-    }
 }

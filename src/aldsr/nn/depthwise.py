@@ -54,38 +54,36 @@ def convolve(x: Tensor, weight: Tensor, bias: Tensor, *, rows: slice, relu: bool
         result = F.conv2d(seen, weight, bias, padding=(0, halo), groups=len(weight)).permute(0, 2, 3, 1)
         return F.relu(result, inplace=True) if relu else result
     batch, _, width, channels = x.shape
-    result = x.new_empty(batch, rows.stop - rows.start, width, channels)
-    _convolve(x, weight, result, bias=bias.float(), rows=rows, relu=relu)
+    result, library = x.new_empty(batch, rows.stop - rows.start, width, channels), _library(x.dtype)
+    assert library is not None
+    taps, offset = _taps(weight), bias.float().contiguous()
+    sizes = (torch.get_num_threads(), *x.shape[:2], rows.start, rows.stop - rows.start, width, channels, relu)
+    library.convolve(*_picture(x), _place(taps), _place(offset), *_picture(result), *map(_long, sizes))
     return result
 
 
-def add_input_gradient(total: Tensor, grad: Tensor, weight: Tensor) -> None:
-    """Add the gradient with respect to the input, to `total`, `Tensor[B, H, W, K]`, any strides between pixels.
+def add_gradients(total: Tensor, sums: Tensor, x: Tensor, grad: Tensor, weight: Tensor) -> None:
+    """Add the gradients of a convolution: to `total` that of its input, to `sums` that of its weights.
 
     Args:
+        total, x: `Tensor[B, H, W, K]`, any strides between pixels.
+        sums, weight: `Tensor[K, 1, k, k]`.
         grad: that of the result, `Tensor[B, H, W, K]`, contiguous.
-        weight: `Tensor[K, 1, k, k]`.
     """
-    turned = weight.flip(-2, -1)
     if fits(grad.dtype, [weight]):
-        _convolve(grad, turned, total, rows=slice(0, grad.shape[1]), add=True)
-    else:
-        moved = F.conv2d(grad.permute(0, 3, 1, 2), turned, padding=weight.shape[-1] // 2, groups=len(weight))
-        total += moved.permute(0, 2, 3, 1)
-
-
-def add_weight_gradient(total: Tensor, x: Tensor, grad: Tensor) -> None:
-    """Add the gradient with respect to the weights, to `total`, `Tensor[K, 1, k, k]`; x and grad as above."""
-    if fits(x.dtype, [total]):
-        sums, library = torch.zeros(9, x.shape[-1]), _library(x.dtype)
+        shares, library = torch.zeros(torch.get_num_threads(), 9, x.shape[-1]), _library(x.dtype)
         assert library is not None
-        library.weight_gradient(*_picture(x), _place(grad), _place(sums), *map(_long, x.shape))
-        total += sums.T.reshape(total.shape)
+        taps = _taps(weight.flip(-2, -1))
+        places = (*_picture(x), _place(grad), _place(taps), *_picture(total))
+        library.gradients(*places, _place(shares), *map(_long, (len(shares), *x.shape)))
+        sums += shares.sum(0).T.reshape(sums.shape)
         return
-    halo = total.shape[-1] // 2
-    options = ([1, 1], [halo, halo], [1, 1], False, [0, 0], len(total), [False, True, False])
+    halo = weight.shape[-1] // 2
+    options = ([1, 1], [halo, halo], [1, 1], False, [0, 0], len(weight), [True, True, False])
     x, grad = x.permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last), grad.permute(0, 3, 1, 2)
-    total += torch.ops.aten.convolution_backward(grad, x, total.to(x.dtype), None, *options)[1]
+    by_input, by_weight, _ = torch.ops.aten.convolution_backward(grad, x, weight, None, *options)
+    total += by_input.permute(0, 2, 3, 1)
+    sums += by_weight
 
 
 def relu_gradient(grad: Tensor, result: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
@@ -97,11 +95,11 @@ def relu_gradient(grad: Tensor, result: Tensor, dtype: torch.dtype) -> tuple[Ten
     channels = grad.shape[-1]
     before = grad.new_empty(grad.shape[:-1].numel(), channels)
     if compiled(grad.dtype) and channels % CHANNELS == 0:
-        total, library = torch.zeros(channels), _library(grad.dtype)
+        shares, library = torch.zeros(torch.get_num_threads(), channels), _library(grad.dtype)
         assert library is not None
-        places = (*_picture(grad), *_picture(result), _place(before), _place(total))
-        library.relu_gradient(*places, *map(_long, grad.shape))
-        return before, total.to(dtype)
+        places = (*_picture(grad), *_picture(result), _place(before), _place(shares))
+        library.relu_gradient(*places, *map(_long, (len(shares), *grad.shape)))
+        return before, shares.sum(0).to(dtype)
     torch.mul(grad, ~(result <= 0), out=before.view_as(grad))
     return before, before.sum(0, dtype=dtype)
 
@@ -114,22 +112,9 @@ def with_halo(x: Tensor, rows: slice, halo: int) -> Tensor:
     return F.pad(seen, (0, 0, 0, 0, *beyond)) if any(beyond) else seen.contiguous()
 
 
-def _convolve(
-    x: Tensor,
-    weight: Tensor,
-    result: Tensor,
-    *,
-    bias: Tensor | None = None,
-    rows: slice,
-    relu: bool = False,
-    add: bool = False,
-) -> None:
-    batch, height, width, channels = x.shape
-    taps = weight.flatten(1).T.to(torch.float32, memory_format=torch.contiguous_format, copy=True)  # 9 × K
-    sizes = (batch, height, rows.start, rows.stop - rows.start, width, channels, relu, add)
-    library = _library(x.dtype)
-    assert library is not None
-    library.convolve(*_picture(x), _place(taps), _place(bias), *_picture(result), *map(_long, sizes))
+def _taps(weight: Tensor) -> Tensor:
+    """Weights as the kernels read them: `Tensor[9, K]`."""
+    return weight.flatten(1).T.to(torch.float32, memory_format=torch.contiguous_format, copy=True)
 
 
 def _picture(x: Tensor) -> list[ctypes.c_void_p | ctypes.c_long]:
