@@ -186,7 +186,7 @@ def test_a_multirun_gives_each_job_its_folder_and_one_failure_stops_no_other(
     small: list[str], capfd: pytest.CaptureFixture[str]
 ) -> None:
     swept = ["model=ldw_rdn,ald_rdn", "data.batch_size=4,5", "trainer.accumulate_grad_batches=2"]
-    assert run_command(train, "-m", *small, *swept, "study=blocks", "trainer.max_steps=1") == 1
+    assert run_command(train, "-m", *small, *swept, "study.name=blocks", "trainer.max_steps=1") == 1
     assert sorted(path.name for path in Path("runs/blocks").iterdir()) == [
         "ald_rdn-batch_size4",
         "ldw_rdn-batch_size4",

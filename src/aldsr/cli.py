@@ -5,6 +5,7 @@ traceback, and a multirun in which a job failed (the other jobs go on); 130 inte
 """
 
 import difflib
+import errno
 import logging
 import os
 import re
@@ -26,15 +27,23 @@ from aldsr.data import DataError
 from aldsr.measure import ResultsError, keep_memory
 from aldsr.nn.description import NetworkError
 from aldsr.paths import config_dir
-from aldsr.study import RankError
-from aldsr.training import DeviceError, NonFiniteError
+from aldsr.study import DifferentRunError, InUseError, RankError, WritePlan
+from aldsr.study.processes import die_with_launcher
+from aldsr.study.table import conclude_sweep
+from aldsr.training import CheckpointError, DeviceError, NonFiniteError
 
 
 class OptionError(ValueError):
     """Options that make no sense together, with a sentence for the user."""
 
 
-MISTAKES = (OptionError, DataError, NetworkError, DeviceError, NonFiniteError, ResultsError, MisconfigurationException)
+MISTAKES = (
+    *(OptionError, DataError, NetworkError, DeviceError, NonFiniteError, ResultsError, MisconfigurationException),
+    *(DifferentRunError, InUseError, CheckpointError),
+)
+
+
+UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
 def command(name: str) -> Callable[[Callable[[DictConfig], None]], Callable[[], None]]:
@@ -71,11 +80,15 @@ def command(name: str) -> Callable[[Callable[[DictConfig], None]], Callable[[], 
             except Exception as error:  # the job's own are in `failed`: this is what Hydra makes of the options
                 print(f"error: {_explain(str(error), name)}", file=sys.stderr)
                 sys.exit(2)
+            if multirun and WritePlan.begun and conclude_sweep(WritePlan.begun, WritePlan.jobs):
+                sys.exit(1)
             if multirun and failed:
                 print(f"{len(failed)} of the multirun's jobs failed, see above.", file=sys.stderr)
                 sys.exit(1)
             if failed:
                 _report(failed[0], name)
+                if isinstance(failed[0], RankError) and failed[0].signal:
+                    sys.exit(128 + failed[0].signal)  # as a shell says that a process was killed
                 sys.exit(1 if _sentence(failed[0], name) is None else 2)
 
         return main
@@ -83,12 +96,13 @@ def command(name: str) -> Callable[[Callable[[DictConfig], None]], Callable[[], 
     return decorate
 
 
-def _study_dir(run_dir: str | None, study: str) -> str:
-    return run_dir or f"runs/{study}"
+def _study_dir(run_dir: str | None, study: str | None) -> str:
+    return run_dir or f"runs/{study or 'multirun'}"
 
 
 def begin() -> None:
     """What every process of a run does first."""
+    die_with_launcher()
     quiet()
     keep_memory()
 
@@ -130,6 +144,8 @@ def _sentence(error: BaseException, name: str) -> str | None:
         return " ".join(error.said.split())
     if isinstance(error, HydraException | OmegaConfBaseException):
         return _explain(str(error), name)
+    if isinstance(error, OSError) and error.errno in UNWRITABLE:
+        return f"{error.filename or 'a file'}: cannot be written ({error.strerror}); what was written before is whole"
     return None
 
 

@@ -58,8 +58,8 @@ def evaluate(config: DictConfig) -> None:
         find_predictions(run["predictions"], data.benchmarks)
     else:
         choose_form(run)
-    open_run(run, goes_on=True)  # the same command makes the same scores again: nothing to keep
-    launch(measure, run, ranks=run["trainer"]["devices"], share_cpu=run["trainer"]["accelerator"] == "cpu")
+    with open_run(run, goes_on=True):  # the same command makes the same scores again: nothing to keep
+        launch(measure, run, ranks=run["trainer"]["devices"], share_cpu=run["trainer"]["accelerator"] == "cpu")
     conclude(run["run_dir"])
 
 

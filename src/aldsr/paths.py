@@ -11,11 +11,15 @@ from uuid import uuid4
 def whole(path: Path) -> Iterator[Path]:
     """A passing name beside `path` to write to, renamed at the end: `path` is whole or not there.
 
-    A process that is killed leaves a `*.part` behind; an exception does not.
+    A process that is killed leaves a `*.part` behind; an exception does not. The content is on the disk before the
+    name is, so that a power cut cannot leave an empty file.
     """
     passing = path.with_name(f"{path.name}.{uuid4().hex}.part")
     try:
         yield passing
+        if passing.is_file():
+            with passing.open("rb") as file:
+                os.fsync(file.fileno())
         passing.replace(path)
     except BaseException:
         passing.unlink(missing_ok=True)

@@ -4,6 +4,8 @@ import inspect
 import os
 import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +20,14 @@ from aldsr.cli import OptionError
 from aldsr.data import SuperResolutionData
 from aldsr.measure import cost_table, explain_table, protocol_line, read_results, scores_table
 from aldsr.nn.description import label, lookup
-from aldsr.study import job_name, open_folder, run_name, swept_keys
+from aldsr.paths import whole
+from aldsr.study import check_same, held, open_folder, read_plan, run_name, standing
 from aldsr.training import LAYOUTS, precisions, settle, tune
 from aldsr.training.wandblog import wandb_mode
 
 # What stands for "auto" while options are checked.
 PLAIN = {"precision": "32-true", "accumulate_grad_batches": 1}
+IF_EXISTS = ("archive", "continue")
 QUICK_STEPS = 1000  # of the quick start: about two and a half minutes on two CPU cores
 
 
@@ -36,11 +40,12 @@ def settled(config: DictConfig) -> dict[str, Any]:
     hydra = HydraConfig.get()
     choices, overrides = hydra.runtime.choices, list(hydra.overrides.task)
     config.name = config.name or run_name(choices, config.scale)
-    if hydra.mode == RunMode.MULTIRUN:
-        swept = swept_keys(sys.argv[1:], hydra.sweeper.params or ())
-        config.name = job_name(overrides, swept)
-        config.run_dir = str(Path(config.run_dir or f"runs/{config.study}") / config.name)
+    if hydra.mode == RunMode.MULTIRUN:  # of a launcher that calls the job itself, such as one for a cluster
+        _place_in_study(config, Path(hydra.sweep.dir), overrides)
     config.run_dir = str(config.run_dir or f"runs/{config.name}")
+    config.if_exists = config.if_exists or "archive"
+    if config.if_exists not in IF_EXISTS:
+        raise OptionError(f"if_exists={config.if_exists}: expected {' or '.join(IF_EXISTS)}")
     run: dict[str, Any] = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)  # type: ignore[assignment]
     for option in ("seed", "scale"):
         if not isinstance(run[option], int) or run[option] < 0:
@@ -53,6 +58,45 @@ def settled(config: DictConfig) -> dict[str, Any]:
     if run["ckpt_path"] == "last":
         run["ckpt_path"] = str(Path(run["run_dir"]) / "checkpoints" / "last.ckpt")
     return run
+
+
+def _place_in_study(config: DictConfig, folder: Path, overrides: list[str]) -> None:
+    """Name a job of a sweep, and put its folder into the study's."""
+    plan = read_plan(folder)
+    if plan is None:
+        raise OptionError(f"{folder}: has no study.json; it is written by hydra/callbacks=study when a sweep starts")
+    config.name = plan.name(overrides)
+    config.run_dir = str(folder / config.name)
+    config.study.name = config.study.name or folder.name
+    config.if_exists = config.if_exists or "continue"
+
+
+def goes_on(run: dict[str, Any]) -> bool:
+    """Whether this is the run in its folder, continued, and not one that only starts from another's weights."""
+    folder = Path(run["run_dir"]).resolve()
+    within = bool(run["ckpt_path"]) and Path(run["ckpt_path"]).resolve().is_relative_to(folder)
+    return within or run["if_exists"] == "continue"
+
+
+def find_earlier(run: dict[str, Any]) -> bool:
+    """Look at what the folder holds of this run: go on from its last checkpoint if there is one.
+
+    Returns:
+        Whether it is done already.
+
+    Raises:
+        DifferentRunError: if the folder holds another run.
+    """
+    folder = Path(run["run_dir"])
+    if not (folder / "config.yaml").is_file():
+        return False
+    check_same(folder, run)
+    if standing(folder).state == "done":
+        return True
+    checkpoint = folder / "checkpoints" / "last.ckpt"
+    if checkpoint.is_file():
+        run["ckpt_path"] = str(checkpoint)
+    return False
 
 
 def settle_trainer(trainer: dict[str, Any]) -> None:
@@ -120,20 +164,26 @@ def _leave_out_foreign_options(model: dict[str, Any], overrides: list[str]) -> N
             del conv[option]
 
 
-def open_run(run: dict[str, Any], *, goes_on: bool) -> None:
-    """Make the run's folder and write its config.yaml.
+@contextmanager
+def open_run(run: dict[str, Any], *, goes_on: bool) -> Iterator[None]:
+    """Make the run's folder, keep others out of it, and write its config.yaml.
 
     Raises:
         OptionError: if the folder cannot be written.
+        InUseError: if another process works in it.
     """
     folder = Path(run["run_dir"])
-    try:
-        if moved := open_folder(folder, goes_on=goes_on):
-            Console().print(f"{folder} held an earlier run, which is now {moved}", highlight=False, soft_wrap=True)
-        OmegaConf.save(OmegaConf.create(run), folder / "config.yaml")
-    except OSError as error:
-        reason = error.strerror or error
-        raise OptionError(f"run_dir={folder}: cannot be written ({reason}); choose another folder") from error
+    with ExitStack() as lock:
+        try:
+            lock.enter_context(held(folder))
+            if moved := open_folder(folder, goes_on=goes_on):
+                Console().print(f"{folder} held an earlier run, which is now {moved}", highlight=False, soft_wrap=True)
+            with whole(folder / "config.yaml") as passing:
+                OmegaConf.save(OmegaConf.create(run), passing)
+        except OSError as error:
+            reason = error.strerror or error
+            raise OptionError(f"run_dir={folder}: cannot be written ({reason}); choose another folder") from error
+        yield
 
 
 def introduce(run: dict[str, Any], data: SuperResolutionData) -> None:

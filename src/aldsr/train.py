@@ -18,16 +18,20 @@ from aldsr.nn import BicubicUpscale
 from aldsr.nn.description import build, label
 from aldsr.nn.weights import check_network, check_resumable, packed
 from aldsr.paths import whole
-from aldsr.runs import PLAIN, conclude, introduce, open_run, settle_pace, settled
-from aldsr.study import launch
+from aldsr.runs import PLAIN, conclude, find_earlier, goes_on, introduce, open_run, settle_pace, settled
+from aldsr.study import launch, recorded
+from aldsr.study.states import PROGRESS
 from aldsr.training import (
     LAYOUTS,
     TRAINER_OPTIONS,
     ComparisonPictures,
     CsvLog,
     LongRunNotice,
+    ProgressFile,
+    StopOnSignal,
     SuperResolution,
     TrainingProgress,
+    WholeCheckpoints,
     finish_wandb,
     score,
 )
@@ -37,6 +41,15 @@ from aldsr.training import (
 def train(config: DictConfig) -> None:
     """Settle what is open, check what can be wrong, then fit: here, or in one process per device."""
     run = settled(config)
+    with recorded(Path(run["run_dir"]), of_study=bool(run["study"]["name"])):
+        if run["if_exists"] == "continue" and find_earlier(run):
+            print(f"{run['run_dir']}: done already")
+            return
+        work_on(run)
+
+
+def work_on(run: dict[str, Any]) -> None:
+    """Check, open the folder, train, report."""
     network = build(run["model"], trusted=None)
     check_network(network, run["scale"])
     if run["ckpt_path"]:
@@ -46,16 +59,10 @@ def train(config: DictConfig) -> None:
     data = instantiate(run["data"])
     data.prepare_data()
     run |= {"parameters": count_parameters(network), "version": code_version()}
-    open_run(run, goes_on=goes_on(run))
-    introduce(run, data)
-    launch(fit, run, ranks=run["trainer"]["devices"], share_cpu=run["trainer"]["accelerator"] == "cpu")
+    with open_run(run, goes_on=goes_on(run)):
+        introduce(run, data)
+        launch(fit, run, ranks=run["trainer"]["devices"], share_cpu=run["trainer"]["accelerator"] == "cpu")
     conclude(run["run_dir"])
-
-
-def goes_on(run: dict[str, Any]) -> bool:
-    """Whether this is the run in its folder, continued, and not one that only starts from another's weights."""
-    folder = Path(run["run_dir"]).resolve()
-    return bool(run["ckpt_path"]) and Path(run["ckpt_path"]).resolve().is_relative_to(folder)
 
 
 def check_options(run: dict[str, Any], network: nn.Module) -> None:
@@ -94,6 +101,7 @@ def fit(run: dict[str, Any]) -> None:
         run["trainer"],
         callbacks=callbacks(run),
         logger=loggers(run),
+        plugins=[WholeCheckpoints()],
         default_root_dir=run["run_dir"],
         **TRAINER_OPTIONS,
     )
@@ -121,9 +129,9 @@ def fit(run: dict[str, Any]) -> None:
             conditions={"device": device_name(module.device), "precision": "32-true"},
         )
         results["training"] = {"steps": trainer.global_step, "seconds": seconds, "ranks": trainer.world_size}
-        write_results(folder, results)
         with whole(folder / "weights.safetensors") as passing:
             passing.write_bytes(packed(module.network, run["model"]))
+        write_results(folder, results)  # the last: a run that has its results is done
 
 
 def callbacks(run: dict[str, Any]) -> list[Callback]:
@@ -139,7 +147,8 @@ def callbacks(run: dict[str, Any]) -> list[Callback]:
     advice = "size=small, data.patch_size=24 or fewer steps, such as trainer.max_steps=2000"
     average = [EMAWeightAveraging(decay=run["ema"])] if run["ema"] else []
     words = [LearningRateMonitor("step"), TrainingProgress(), LongRunNotice(advice=advice)]
-    return [checkpoints, *average, *words, pictures]
+    watched = [ProgressFile(folder / PROGRESS), StopOnSignal(checkpoint=folder / "checkpoints" / "last.ckpt")]
+    return [checkpoints, *average, *words, pictures, *watched]
 
 
 def loggers(run: dict[str, Any]) -> list[Logger]:

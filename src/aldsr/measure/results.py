@@ -112,14 +112,14 @@ def _pixels(benchmark: BenchmarkSet, margin: int) -> dict[str, int]:
 def write_results(folder: Path, results: Mapping[str, Any]) -> None:
     """`results.json`, `results.csv`, and the comparison with bicubic as `table.md` and `table.tex`, each whole."""
     row = {results["network"]["label"]: results}
+    write_csv(folder / "results.csv", results)
     for name, text in (
-        ("results.json", json.dumps(results, indent=2) + "\n"),
         ("table.md", markdown(row)),
         ("table.tex", latex(row)),
+        ("results.json", json.dumps(results, indent=2) + "\n"),  # last: a run that has it is done
     ):
         with whole(folder / name) as passing:
             passing.write_text(text)
-    write_csv(folder / "results.csv", results)
 
 
 def read_results(path: str | Path) -> dict[str, Any]:

@@ -1,7 +1,23 @@
-"""Many runs: their names, their folders and how they are launched."""
+"""Many runs: their names, their folders, how they are launched and where they stand."""
 
-from aldsr.study.folders import open_folder
+from aldsr.study.continuing import DifferentRunError, check_same
+from aldsr.study.folders import InUseError, held, open_folder
 from aldsr.study.launch import RankError, launch
-from aldsr.study.names import job_name, run_name, swept_keys
+from aldsr.study.names import run_name
+from aldsr.study.plan import WritePlan, read_plan
+from aldsr.study.states import recorded, standing
 
-__all__ = ["RankError", "job_name", "launch", "open_folder", "run_name", "swept_keys"]
+__all__ = [
+    "DifferentRunError",
+    "InUseError",
+    "RankError",
+    "WritePlan",
+    "check_same",
+    "held",
+    "launch",
+    "open_folder",
+    "read_plan",
+    "recorded",
+    "run_name",
+    "standing",
+]

@@ -8,12 +8,17 @@ stopped and the job alone fails.
 
 import os
 import secrets
+import signal
+import threading
 from collections.abc import Callable
 from typing import Any
 
 import torch
+from torch.distributed.elastic.multiprocessing.api import SignalException
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, ProcessFailure
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
+
+from aldsr.study.processes import die_with
 
 
 class RankError(RuntimeError):
@@ -22,6 +27,7 @@ class RankError(RuntimeError):
     Attributes:
         kind: name of the exception it raised; empty if it was killed.
         said: the exception's message.
+        signal: that killed it, or 0.
     """
 
     def __init__(self, rank: int, failure: ProcessFailure) -> None:
@@ -29,6 +35,7 @@ class RankError(RuntimeError):
         summary = str(told["message"] if isinstance(told, dict) else told)
         trace = told["extraInfo"]["py_callstack"] if isinstance(told, dict) else ""
         self.kind, _, self.said = summary.partition(": ") if trace else ("", "", summary)
+        self.signal = max(0, -failure.exitcode) if not trace else 0
         super().__init__(f"rank {rank} failed: {summary}\n{trace}")
 
 
@@ -48,6 +55,9 @@ def launch(work: Callable[[dict[str, Any]], None], config: dict[str, Any], *, ra
         work(config)
         return
     threads = max(1, (os.cpu_count() or 1) // ranks) if share_cpu else 0
+    if threading.current_thread() is threading.main_thread():
+        # The agent passes SIGTERM on to the ranks, which then write a checkpoint; SIGUSR1 shall do the same.
+        signal.signal(signal.SIGUSR1, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
     settings = LaunchConfig(
         min_nodes=1,
         max_nodes=1,
@@ -60,12 +70,15 @@ def launch(work: Callable[[dict[str, Any]], None], config: dict[str, Any], *, ra
         run_id=secrets.token_hex(4),
     )
     try:
-        elastic_launch(settings, _rank)(work, config, threads)
+        elastic_launch(settings, _rank)(work, config, threads, os.getpid())
+    except SignalException as error:
+        raise SystemExit(128 + error.sigval) from None
     except ChildFailedError as error:
         raise RankError(*error.get_first_failure()) from None
 
 
-def _rank(work: Callable[[dict[str, Any]], None], config: dict[str, Any], threads: int) -> None:
+def _rank(work: Callable[[dict[str, Any]], None], config: dict[str, Any], threads: int, parent: int) -> None:
+    die_with(parent, signal.SIGKILL)
     if threads:
         torch.set_num_threads(threads)
     work(config)

@@ -1,11 +1,12 @@
 """The LightningModule and its callbacks."""
 
+from aldsr.training.checkpoints import CheckpointError, StopOnSignal, WholeCheckpoints
 from aldsr.training.csvlog import CsvLog
-from aldsr.training.devices import DeviceError, Devices, precisions, settle
+from aldsr.training.devices import DeviceError, Devices, precisions, settle, visible_gpus
 from aldsr.training.measuring import Measuring, Predictions
 from aldsr.training.module import NonFiniteError, SuperResolution
 from aldsr.training.pictures import ComparisonPictures, SaveImages
-from aldsr.training.progress import LongRunNotice, TrainingProgress
+from aldsr.training.progress import LongRunNotice, ProgressFile, TrainingProgress
 from aldsr.training.schedules import cosine, halved
 from aldsr.training.scoring import TRAINER_OPTIONS, score
 from aldsr.training.tuning import LAYOUTS, Pace, tune
@@ -14,6 +15,7 @@ from aldsr.training.wandblog import finish_wandb, wandb_log
 __all__ = [
     "LAYOUTS",
     "TRAINER_OPTIONS",
+    "CheckpointError",
     "ComparisonPictures",
     "CsvLog",
     "DeviceError",
@@ -23,9 +25,12 @@ __all__ = [
     "NonFiniteError",
     "Pace",
     "Predictions",
+    "ProgressFile",
     "SaveImages",
+    "StopOnSignal",
     "SuperResolution",
     "TrainingProgress",
+    "WholeCheckpoints",
     "cosine",
     "finish_wandb",
     "halved",
@@ -33,5 +38,6 @@ __all__ = [
     "score",
     "settle",
     "tune",
+    "visible_gpus",
     "wandb_log",
 ]

@@ -1,5 +1,6 @@
 """Which devices a run uses and in which precision, settled before anything starts."""
 
+import os
 from dataclasses import dataclass
 
 import torch
@@ -42,6 +43,13 @@ def settle(*, accelerator: str, devices: int | str, precision: str, strategy: st
     if precision == "auto" and len(offered := precisions(accelerator)) == 1:
         precision = offered[0]
     return Devices(accelerator, int(devices), precision)
+
+
+def visible_gpus() -> list[str]:
+    """The NVIDIA GPUs that this process may use, as `CUDA_VISIBLE_DEVICES` names them."""
+    named = os.environ.get("CUDA_VISIBLE_DEVICES")
+    names = named.split(",") if named else map(str, range(torch.cuda.device_count()))
+    return [name.strip() for name in names][: torch.cuda.device_count()]
 
 
 def precisions(accelerator: str) -> tuple[str, ...]:

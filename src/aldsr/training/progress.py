@@ -1,13 +1,18 @@
 """What a person sees while a network trains: a bar with an ETA, one line per validation, a warning in time."""
 
+import json
 import time
+from contextlib import suppress
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from lightning import Callback, LightningModule, Trainer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import TimeRemainingColumn as EtaColumn
+
+from aldsr.paths import whole
 
 
 class TrainingProgress(Callback):
@@ -126,6 +131,51 @@ class LongRunNotice(Callback):
             remaining = (trainer.estimated_stepping_batches - trainer.global_step) * pace
             if remaining > self.hours * 3600:
                 _say_long(trainer, pace, remaining, self.advice)
+
+
+class ProgressFile(Callback):
+    """Writes how far a run is to a file, at most every few seconds, for those who watch many.
+
+    The file says `step`, `total`, `psnr` (best of the first set, dB) and `seconds` (the whole run's, by its pace).
+
+    Args:
+        path: the file.
+        every: seconds.
+    """
+
+    def __init__(self, path: Path, *, every: float = 5.0) -> None:
+        self.path = path
+        self.every = every
+        self.written = 0.0
+        self.began: tuple[int, float] | None = None
+        self.best: float | None = None
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.began = trainer.global_step, time.monotonic()
+        with suppress(OSError, ValueError):
+            self.best = json.loads(self.path.read_text()).get("psnr")
+        self._write(trainer)
+
+    def on_train_batch_end(self, trainer: Trainer, *args: Any, **kwargs: Any) -> None:
+        if time.monotonic() - self.written > self.every:
+            self._write(trainer)
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        found = [float(value) for name, value in trainer.callback_metrics.items() if name.endswith("/psnr_y")]
+        if found and not trainer.sanity_checking:
+            self.best = max(found[0], self.best or found[0])
+            self._write(trainer)
+
+    def _write(self, trainer: Trainer) -> None:
+        if not trainer.is_global_zero or self.began is None:
+            return
+        self.written = time.monotonic()
+        step, total = trainer.global_step, int(trainer.estimated_stepping_batches)
+        made, took = step - self.began[0], self.written - self.began[1]
+        seconds = round(total * took / made, 1) if made else None
+        known = {"step": step, "total": total, "psnr": self.best, "seconds": seconds}
+        with whole(self.path) as passing:
+            passing.write_text(json.dumps(known) + "\n")
 
 
 def _say_long(trainer: Trainer, pace: float, remaining: float, advice: str) -> None:

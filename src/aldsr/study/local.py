@@ -1,0 +1,119 @@
+"""Jobs of a sweep on this machine: one after another, or side by side on its GPUs, each a process of its own.
+
+A job is the plain command with its own options, so whatever becomes of it (an exception, no memory, a
+signal) it ends alone. Where jobs run side by side, what one says goes to `output.log` in its folder.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+from queue import SimpleQueue
+from typing import NamedTuple
+
+from rich.console import Console
+
+from aldsr.study.processes import DIES_WITH
+from aldsr.study.states import note_failure, standing
+
+RETRIES = 1  # of a job that a signal killed, as the kernel does where memory is short
+KILLING = (signal.SIGKILL, signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT)  # not those of somebody who wants it to stop
+
+
+class Job(NamedTuple):
+    """A job of a sweep: its folder, and the command that runs it."""
+
+    folder: Path
+    command: list[str]
+
+
+def slots(gpus: Sequence[str], gpus_per_job: int | None) -> list[list[str] | None]:
+    """The sets of GPUs on which jobs run side by side; `[None]`: one job at a time, on whatever it takes.
+
+    Raises:
+        ValueError: if a job is to have more GPUs than there are.
+    """
+    if gpus_per_job is None:
+        return [None]
+    if not 1 <= gpus_per_job <= len(gpus):
+        raise ValueError(
+            f"hydra.launcher.gpus_per_job={gpus_per_job}: this machine has {len(gpus)} usable NVIDIA GPUs; give a "
+            "number from 1 to that, or null for one job at a time"
+        )
+    whole = len(gpus) - len(gpus) % gpus_per_job
+    return [list(gpus[at : at + gpus_per_job]) for at in range(0, whole, gpus_per_job)]
+
+
+def run_jobs(
+    jobs: Sequence[Job],
+    places: Sequence[Sequence[str] | None],
+    *,
+    start: Callable[[Job, Sequence[str] | None, bool], int] | None = None,
+) -> list[int]:
+    """Run jobs, as many at a time as there are places; a free place is taken by the next job.
+
+    Args:
+        jobs: what to run.
+        places: GPUs of each place, see `slots`.
+        start: runs a job to its end and returns its exit status; None: as a process.
+
+    Returns:
+        The exit status of every job.
+    """
+    free: SimpleQueue[Sequence[str] | None] = SimpleQueue()
+    for place in places:
+        free.put(place)
+    alone, begin = len(places) == 1, start or _attempts
+
+    def run(numbered: tuple[int, Job]) -> int:
+        place = free.get()
+        try:
+            _say(f"[{numbered[0]}/{len(jobs)}] {numbered[1].folder}" + (f" on GPU {','.join(place)}" if place else ""))
+            return begin(numbered[1], place, alone)
+        finally:
+            free.put(place)
+
+    with ThreadPoolExecutor(len(places)) as pool:
+        try:
+            return list(pool.map(run, enumerate(jobs, start=1)))
+        except BaseException:  # the command is told to stop: no further job begins
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _attempts(job: Job, gpus: Sequence[str] | None, alone: bool) -> int:
+    """Run a job, and once more if a signal killed it."""
+    for attempt in range(RETRIES + 1):
+        began = time.monotonic()
+        status = _process(job, gpus, alone)
+        if (killed := -status if status < 0 else status - 128) not in KILLING:
+            break
+        note_failure(job.folder, f"killed by {signal.Signals(killed).name} after {time.monotonic() - began:.0f} s")
+        if attempt < RETRIES:
+            _say(f"{job.folder}: killed by {signal.Signals(killed).name}; goes on from its last checkpoint")
+    if not alone:
+        found = standing(job.folder)
+        _say(f"{job.folder}: {found.state}" + (f" ({found.reason})" if found.reason else ""))
+    return status
+
+
+def _process(job: Job, gpus: Sequence[str] | None, alone: bool) -> int:
+    surroundings: Mapping[str, str] = os.environ | {DIES_WITH: str(os.getpid())}
+    if gpus:
+        surroundings = {**surroundings, "CUDA_VISIBLE_DEVICES": ",".join(gpus)}
+    with ExitStack() as files:
+        output = None
+        if not alone:
+            job.folder.mkdir(parents=True, exist_ok=True)
+            output = files.enter_context((job.folder / "output.log").open("ab"))
+        return subprocess.run(job.command, env=surroundings, stdout=output, stderr=output, check=False).returncode
+
+
+def _say(words: str) -> None:
+    Console().print(words, highlight=False, soft_wrap=True)
+    sys.stdout.flush()
