@@ -212,6 +212,16 @@ def introduce(run: dict[str, Any], data: SuperResolutionData) -> None:
     Console().print("\n".join(lines), highlight=False, soft_wrap=True)
 
 
+def conclude_job(run_dir: str | Path) -> None:
+    """The last line of a job of a sweep."""
+    results = read_results(Path(run_dir))
+    gains = (
+        f"{name} {found['psnr']:.2f} dB, bicubic {results['bicubic'][name]['psnr']:.2f}"
+        for name, found in results["sets"].items()
+    )
+    Console().print(f"done     {'; '.join(gains)}", highlight=False, soft_wrap=True)
+
+
 def _python() -> str:
     """What the user has to type for this Python."""
     here = Path(sys.executable)

@@ -18,7 +18,7 @@ from aldsr.nn import BicubicUpscale
 from aldsr.nn.description import build, label
 from aldsr.nn.weights import check_network, check_resumable, packed
 from aldsr.paths import whole
-from aldsr.runs import PLAIN, conclude, find_earlier, goes_on, introduce, open_run, settle_pace, settled
+from aldsr.runs import PLAIN, conclude, conclude_job, find_earlier, goes_on, introduce, open_run, settle_pace, settled
 from aldsr.study import launch, recorded
 from aldsr.study.states import PROGRESS
 from aldsr.training import (
@@ -62,7 +62,10 @@ def work_on(run: dict[str, Any]) -> None:
     with open_run(run, goes_on=goes_on(run)):
         introduce(run, data)
         launch(fit, run, ranks=run["trainer"]["devices"], share_cpu=run["trainer"]["accelerator"] == "cpu")
-    conclude(run["run_dir"])
+    if run["study"]["name"]:
+        conclude_job(run["run_dir"])
+    else:
+        conclude(run["run_dir"])
 
 
 def check_options(run: dict[str, Any], network: nn.Module) -> None:
