@@ -15,6 +15,7 @@ MAY_IMPORT = {
     "training": {"training", "imaging", "paths"},
     "measure": {"measure", "nn", "imaging", "data", "paths"},
     "study": {"study", "measure", "paths"},
+    "report": {"report", "study", "measure", "paths"},
 }
 FRAMEWORKS = {"hydra": {"study"}, "omegaconf": {"study"}, "lightning": {"training"}}
 EXCEPTION = PACKAGE / "data" / "datamodule.py"  # a LightningDataModule

@@ -158,6 +158,8 @@ def _explain(message: str, name: str) -> str:
         return f"unknown option '{unknown[1]}': {meant}{hint}"
     if missing := re.search(r"Missing mandatory value: .*?full_key: ([\w.]+)", message, re.S):
         return f"{missing[1]} is not set: give it on the command line, such as '{missing[1]}=[DIR]'; {hint}"
+    if budget := re.search(r"Interpolation key 'budgets\.(.+?)\.\w+' not found", message):
+        return f"study.budget={budget[1]}: no such budget; conf/budgets.yaml has smoke, small and paper"
     if choice := re.search(
         r"Could not find '([\w/]+)/([\w.-]+)'.*?Available options in [^:]+:((?:\n\t[^\n]*)+)", message, re.S
     ):

@@ -1,7 +1,8 @@
-"""`python -m aldsr.compare RESULTS…`: measurements side by side, if they were taken in the same way.
+"""`python -m aldsr.compare RESULTS… | STUDY`: measurements side by side, if they were taken in the same way.
 
-Results of different protocols, or of different images under one set's name, are refused, naming the
-difference.
+Runs are laid into one table. A study, a folder of runs, is laid out as in the paper's tables: mean ± sd over
+seeds, paired differences with intervals, the published figures beside them. Results of different protocols, of
+different images under one set's name or, in a study, of unequal budgets are refused, naming the difference.
 """
 
 import argparse
@@ -20,20 +21,64 @@ from aldsr.measure import (
     protocol_line,
     read_results,
 )
+from aldsr.report.notes import study_notes
+from aldsr.report.sheet import latex_sheet, latex_text, markdown_sheet, terminal_tables
+from aldsr.report.study_csv import study_csv
+from aldsr.report.study_tables import study_sheets
+from aldsr.study.budgets import check_budgets
+from aldsr.study.collected import RESULTS, is_study, read_study
+from aldsr.study.scores import compared
+from aldsr.study.variants import reference_of, variants
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Print the results as a table: for the terminal, or in Markdown or LaTeX."""
-    parser = argparse.ArgumentParser(prog="python -m aldsr.compare", description=__doc__)
-    parser.add_argument("results", nargs="+", type=Path, help="run folders, or their results.json")
-    parser.add_argument("--format", choices=("table", "markdown", "latex"), default="table")
-    options = parser.parse_args(argv)
+    """Print the results as a table: for the terminal, or in Markdown, LaTeX or CSV."""
+    options = parsed(argv)
+    study = len(options.results) == 1 and is_study(options.results[0])
     try:
-        results = {str(path): read_results(path) for path in options.results}
-        check_comparable(results)
+        if study:
+            compare_study(options)
+        else:
+            compare_runs(options)
     except ResultsError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
+
+
+def parsed(argv: Sequence[str] | None) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m aldsr.compare", description=__doc__)
+    parser.add_argument("results", nargs="+", type=Path, help="run folders, or their results.json; or a study's folder")
+    parser.add_argument("--format", choices=("table", "markdown", "latex", "csv"), default="table")
+    parser.add_argument("--against", metavar="NAME", help="of a study: what the others are held against")
+    parser.add_argument(
+        "--allow-unequal-budgets",
+        action="store_true",
+        help="of a study: compare runs that differ in steps, batch, patches, schedule or training images all the same",
+    )
+    return parser.parse_args(argv)
+
+
+def compare_runs(options: argparse.Namespace) -> None:
+    """Single runs, one row each.
+
+    Raises:
+        ResultsError: if they must not share a table, or an option is of studies only.
+    """
+    for path in options.results:
+        if path.is_dir() and not (path / RESULTS).exists():
+            raise ResultsError(
+                f"{path}: holds no {RESULTS}; expected a run's folder, or a single study's folder with its runs in it"
+            )
+    only = {
+        "--format csv": options.format == "csv",
+        "--against": options.against is not None,
+        "--allow-unequal-budgets": options.allow_unequal_budgets,
+    }
+    if given := [option for option, found in only.items() if found]:
+        raise ResultsError(f"{given[0]}: is for a study, one folder with runs in it; leave it out")
+    results = {str(path): read_results(path) for path in options.results}
+    check_comparable(results)
     rows = labelled(results)
     if options.format == "markdown":
         print(markdown(rows), end="")
@@ -52,6 +97,38 @@ def labelled(results: dict[str, dict]) -> dict[str, dict]:
         label if labels.count(label) == 1 else f"{label} ({path})": each
         for label, (path, each) in zip(labels, results.items(), strict=True)
     }
+
+
+def compare_study(options: argparse.Namespace) -> None:
+    """A study's runs as variants with their seeds.
+
+    Raises:
+        ResultsError: if runs cannot be read or must not be compared.
+    """
+    study = read_study(options.results[0])
+    check_comparable({str(run.folder): run.results for run in study.runs})
+    if not options.allow_unequal_budgets:
+        check_budgets(study.runs)
+    found = variants(study.runs)
+    reference = reference_of(found, options.against)
+    differences = compared(found, reference)
+    notes = study_notes(study, found, differences)
+    sheets = study_sheets(study, found, reference, differences)
+    if options.format == "csv":
+        print(study_csv(study, found, reference, differences), end="")
+        print(*(f"{word}: {text}" for word, text in notes), sep="\n", file=sys.stderr)
+    elif options.format == "markdown":
+        print(*map(markdown_sheet, sheets), *(f"- {word}: {text}" for word, text in notes), sep="\n")
+    elif options.format == "latex":
+        print(*map(latex_sheet, sheets), *(f"% {word}: {latex_text(text)}" for word, text in notes), sep="\n")
+    else:
+        console = Console()
+        for sheet in sheets:
+            for title, table in terminal_tables(sheet, width=console.width):
+                console.print(title, style="italic", markup=False, highlight=False)
+                console.print(table, "")
+        for word, text in notes:
+            console.print(f"{word:<10}{text}", markup=False, highlight=False, soft_wrap=True)
 
 
 if __name__ == "__main__":

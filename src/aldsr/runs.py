@@ -47,6 +47,7 @@ def settled(config: DictConfig) -> dict[str, Any]:
     if config.if_exists not in IF_EXISTS:
         raise OptionError(f"if_exists={config.if_exists}: expected {' or '.join(IF_EXISTS)}")
     run: dict[str, Any] = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)  # type: ignore[assignment]
+    run.pop("budgets", None)
     for option in ("seed", "scale"):
         if not isinstance(run[option], int) or run[option] < 0:
             raise OptionError(f"{option}={run[option]}: expected a whole number")

@@ -161,4 +161,7 @@ def loggers(run: dict[str, Any]) -> list[Logger]:
 
 
 if __name__ == "__main__":
-    train()
+    # By the module's own name, so that a launcher can hand the job over to a process on another machine.
+    from aldsr.train import train as main
+
+    main()

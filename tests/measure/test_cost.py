@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from aldsr.measure import count_parameters, measured_cost, multi_adds
-from aldsr.measure.cost import latency
+from aldsr.measure.cost import block_parameters, latency
 from aldsr.measure.memory import peak_memory
 from aldsr.nn import RDN, ALDBlock, BicubicUpscale, LDWBlock, fold
 
@@ -18,6 +18,17 @@ def test_parameters_with_and_without_biases() -> None:
     network = RDN(D=1, C=1, G=2, G0=2, scale=2)
     biases = sum(p.numel() for name, p in network.named_parameters() if name.endswith("bias"))
     assert count_parameters(network) == count_parameters(network, biases=False) + biases
+
+
+def test_the_block_of_a_description_is_counted_at_the_papers_size() -> None:
+    dw = {"_target_": "aldsr.nn.DWBlock", "_partial_": True}
+    assert block_parameters({"_target_": "aldsr.nn.RDN", "scale": 2, "D": 1, "conv": dw}) == 205_056
+    assert block_parameters({"_target_": "aldsr.nn.BicubicUpscale", "scale": 2}) is None
+
+
+def test_no_code_of_a_stranger_is_run_to_count_it() -> None:
+    stranger = {"_target_": "os.mkdir", "_partial_": True, "path": "made"}
+    assert block_parameters({"_target_": "aldsr.nn.RDN", "conv": stranger}) is None
 
 
 @pytest.mark.parametrize(("scale", "published"), [(2, 5096.2), (3, 2281.2), (4, 1309.2)])

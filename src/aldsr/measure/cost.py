@@ -1,6 +1,7 @@
 """What a network costs: parameters, multi-adds, and seconds and memory on this device."""
 
 import platform
+from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
 from itertools import chain
@@ -17,6 +18,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from aldsr.measure.inference import PRECISIONS
 from aldsr.measure.memory import peak_memory
 from aldsr.nn import RDB, ConvBlock, fold
+from aldsr.nn.description import NetworkError, build
 from aldsr.nn.folding import foldable
 
 OUTPUT = (720, 1280)  # height and width of the output for which the field counts multi-adds
@@ -30,6 +32,17 @@ def count_parameters(module: nn.Module, *, biases: bool = True) -> int:
 def table_iv(conv: ConvBlock) -> int:
     """Parameters of one RDB as ALDNet's Table IV counts them: C = 8, G = G0 = 64, weights without biases."""
     return count_parameters(RDB(C=8, G=64, G0=64, conv=conv), biases=False)
+
+
+def block_parameters(description: Mapping[str, Any]) -> int | None:
+    """`table_iv` of a network's description; None of one without blocks, or with blocks from outside aldsr.
+
+    A study's folder may be a stranger's, so no code is run but aldsr's own.
+    """
+    try:
+        return table_iv(build(description["conv"])) if description.get("conv") else None
+    except NetworkError:
+        return None
 
 
 def input_size(scale: int) -> tuple[int, int]:

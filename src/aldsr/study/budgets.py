@@ -9,6 +9,7 @@ from aldsr.study.collected import StudyRun
 
 # Of `data`; the whole of `schedule` belongs to it as well. The learning rate does not: it may be what is studied.
 AMOUNTS = ("batch_size", "patch_size", "steps_per_epoch", "pictures")
+OWN_PICTURES = "aldsr's own pictures"
 
 
 def budget(run: StudyRun) -> dict[str, Any]:
@@ -48,10 +49,10 @@ def check_budgets(runs: Sequence[StudyRun]) -> None:
         raise ResultsError(f"{difference}; train them alike, or compare them all the same with --allow-unequal-budgets")
 
 
-def folder_names(folders: Any) -> str | None:
-    """Folders by their last names, "HR" with the one above it; None: aldsr's own pictures."""
+def folder_names(folders: Any) -> str:
+    """Folders by their last names, "HR" with the one above it; None stands for aldsr's own pictures."""
     if not isinstance(folders, Sequence) or isinstance(folders, str):
-        return None if folders is None else str(folders)
+        return OWN_PICTURES if folders is None else str(folders)
     paths = [PurePath(str(folder)) for folder in folders]
     return ", ".join("/".join(path.parts[-2:]) if path.name == "HR" else path.name for path in paths)
 

@@ -14,6 +14,7 @@ from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
 
 from aldsr.paths import whole
 from aldsr.study.names import job_name, swept_keys
@@ -73,6 +74,9 @@ class WritePlan(Callback):
 
     def on_multirun_start(self, config: DictConfig, **options: Any) -> None:
         folder = Path(config.hydra.sweep.dir)
-        plan = planned(config.hydra.overrides.task, dict(config.hydra.sweeper.params or {}))
+        try:
+            plan = planned(config.hydra.overrides.task, dict(config.hydra.sweeper.params or {}))
+        except OmegaConfBaseException:  # the sweeper meets it next, and tells the user
+            return
         write_plan(folder, plan)
         WritePlan.begun, WritePlan.jobs = folder, tuple(plan.jobs)

@@ -58,7 +58,7 @@ def difference(variant: Variant, reference: Variant, set_name: str, quantity: st
         quantity: "psnr" (dB) or "ssim".
 
     Returns:
-        See `paired_difference`; None without a seed with which both were measured on the set.
+        See `paired_difference`; None without a seed and an image that both have.
     """
     seeds = [
         seed
@@ -70,6 +70,8 @@ def difference(variant: Variant, reference: Variant, set_name: str, quantity: st
     ours, theirs = (
         [each.runs[seed].results["sets"][set_name]["images"] for seed in seeds] for each in (variant, reference)
     )
-    images = list(ours[0])
+    images = [image for image in ours[0] if all(image in run for run in [*ours, *theirs])]
+    if not images:
+        return None
     tables = [np.array([[run[image][quantity] for image in images] for run in runs]) for runs in (ours, theirs)]
     return paired_difference(*tables)

@@ -4,6 +4,7 @@ Two runs are of one variant if their configurations differ in nothing but the se
 describes the machine. Nothing else is overlooked: an option that this list does not know keeps runs apart.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -12,8 +13,8 @@ from aldsr.study.budgets import flat, folder_names
 from aldsr.study.collected import StudyRun
 
 # What does not make another variant. `descriptor` is the choice that the model has taken over, if it takes one.
-NAMES = ("seed", "name", "study", "run_dir", "ckpt_path", "datasets", "logger", "version", "parameters", "quick")
-MACHINE = ("layout", "paces", "pictures", "checkpoint_every", "descriptor", "model.checkpoint")
+NAMES = ("seed", "name", "study", "run_dir", "if_exists", "ckpt_path", "datasets", "logger", "version", "quick")
+MACHINE = ("layout", "paces", "parameters", "pictures", "checkpoint_every", "descriptor", "model.checkpoint")
 DATA = ("data.seed", "data.num_workers", "data.eval_dirs", "data.train_dirs")  # train_dirs by their names instead
 TRAINER = (
     "accelerator",
@@ -64,14 +65,14 @@ def variants(runs: Sequence[StudyRun]) -> list[Variant]:
         repeated = [run for run in group if by_seed[run.seed] is not run]
         name = " ".join([own[NETWORK], *distinctions(own, identities)])
         found.append(Variant(name, own[NETWORK], dict(sorted(by_seed.items())), repeated))
-    return sorted(found, key=lambda each: ORDER.index(each.label) if each.label in ORDER else len(ORDER))
+    return sorted(found, key=_place)
 
 
 def identity(run: StudyRun) -> dict[str, str]:
     """Everything that makes a run another variant than the next, by its dotted name."""
     options = {key: found for part, value in run.config.items() for key, found in flat(value, str(part)).items()}
     kept = {key: str(value) for key, value in options.items() if LEFT_OUT.isdisjoint(_prefixes(key))}
-    return {**kept, NETWORK: label(run), "data.train_dirs": str(folder_names(run.config["data"].get("train_dirs")))}
+    return {**kept, NETWORK: label(run), "data.train_dirs": folder_names(run.config["data"].get("train_dirs"))}
 
 
 def label(run: StudyRun) -> str:
@@ -116,6 +117,13 @@ def reference_of(found: Sequence[Variant], against: str | None) -> Variant:
             return matching[0]
     fault = "more than one variant goes by it" if matching else "no variant of this study"
     raise ResultsError(f"--against '{against}': {fault}; expected one of: {', '.join(each.name for each in found)}")
+
+
+def _place(variant: Variant) -> tuple[int, list[tuple[float, str]]]:
+    """Where a variant comes: in the paper's order, then by name, 8 before 16."""
+    parts = re.split(r"(\d+(?:\.\d+)?(?:e-?\d+)?)", variant.name)
+    numbers = [(float(part), "") if place % 2 else (0.0, part) for place, part in enumerate(parts)]
+    return ORDER.index(variant.label) if variant.label in ORDER else len(ORDER), numbers
 
 
 def _prefixes(key: str) -> set[str]:

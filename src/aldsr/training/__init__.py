@@ -11,6 +11,7 @@ from aldsr.training.schedules import cosine, halved
 from aldsr.training.scoring import TRAINER_OPTIONS, score
 from aldsr.training.tuning import LAYOUTS, Pace, tune
 from aldsr.training.wandblog import finish_wandb, wandb_log
+from aldsr.training.wandbresults import report_results
 
 __all__ = [
     "LAYOUTS",
@@ -35,6 +36,7 @@ __all__ = [
     "finish_wandb",
     "halved",
     "precisions",
+    "report_results",
     "score",
     "settle",
     "tune",

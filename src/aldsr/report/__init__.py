@@ -1,0 +1,1 @@
+"""Results → tables: the layouts of the paper, with its figures beside ours and told apart from them."""
