@@ -10,7 +10,7 @@ import torch
 import yaml
 from torch import Tensor
 
-from aldsr import runs
+from aldsr import settling
 from aldsr.nn.weights import read_weights
 from aldsr.train import train
 from aldsr.training import Pace, SuperResolution
@@ -91,7 +91,7 @@ def test_what_is_left_open_is_measured_said_and_written_down(
     small: list[str], capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     chosen = Pace("32-true", "contiguous", 2, 0.5)
-    monkeypatch.setattr(runs, "tune", lambda *_, **__: [Pace("32-true", "contiguous", 1, 0.7), chosen])
+    monkeypatch.setattr(settling, "tune", lambda *_, **__: [Pace("32-true", "contiguous", 1, 0.7), chosen])
     assert run_command(train, *small, *OPEN, "run_dir=run", "trainer.max_steps=1") == 0
     assert (
         "32-true, contiguous, 2 micro-batches: 0.5 s a step, the fastest of 2 measured ways" in capfd.readouterr().out
@@ -103,9 +103,9 @@ def test_what_is_left_open_is_measured_said_and_written_down(
 
 
 def test_a_run_that_goes_on_does_so_as_it_was_begun(small: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runs, "tune", lambda *_, **__: [Pace("32-true", "contiguous", 2, 0.5)])
+    monkeypatch.setattr(settling, "tune", lambda *_, **__: [Pace("32-true", "contiguous", 2, 0.5)])
     assert run_command(train, *small, *OPEN, "run_dir=run", "trainer.max_steps=1") == 0
-    monkeypatch.setattr(runs, "tune", lambda *_, **__: pytest.fail("measured again"))
+    monkeypatch.setattr(settling, "tune", lambda *_, **__: pytest.fail("measured again"))
     assert run_command(train, *small, *OPEN, "run_dir=run", "trainer.max_steps=2", "ckpt_path=last") == 0
     assert yaml.safe_load(Path("run/config.yaml").read_text())["trainer"]["accumulate_grad_batches"] == 2
 
@@ -188,14 +188,19 @@ def test_a_multirun_gives_each_job_its_folder_and_one_failure_stops_no_other(
     swept = ["model=ldw_rdn,ald_rdn", "data.batch_size=4,5", "trainer.accumulate_grad_batches=2"]
     assert run_command(train, "-m", *small, *swept, "study.name=blocks", "trainer.max_steps=1") == 1
     assert sorted(path.name for path in Path("runs/blocks").iterdir()) == [
+        ".study.json.lock",
         "ald_rdn-batch_size4",
+        "ald_rdn-batch_size5",
         "ldw_rdn-batch_size4",
+        "ldw_rdn-batch_size5",
         "multirun.yaml",
+        "study.json",
     ]
     assert len(list(Path("runs/blocks").glob("*/results.json"))) == 2
-    said = capfd.readouterr().err
-    assert "data.batch_size=5 cannot be divided" in said
-    assert "2 of the multirun's jobs failed" in said
+    assert "data.batch_size=5 cannot be divided" in Path("runs/blocks/ldw_rdn-batch_size5/failure.txt").read_text()
+    said = capfd.readouterr()
+    assert "data.batch_size=5 cannot be divided" in said.err
+    assert "2 done, 2 failed" in said.out
 
 
 def test_a_run_is_moved_aside_not_overwritten(small: list[str]) -> None:
@@ -247,7 +252,7 @@ def test_logging_to_wandb_offline_without_a_question(small: list[str]) -> None:
 def test_the_first_lines_name_the_papers_protocol(
     capfd: pytest.CaptureFixture[str], small: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runs, "QUICK_STEPS", 1)
+    monkeypatch.setattr(settling, "QUICK_STEPS", 1)
     options = [o for o in small if not o.startswith(("size", "data", "trainer.max_steps"))]
     assert run_command(train, *options, "data.pictures=2", "data.eval_dirs=[bench]") == 0
     said = capfd.readouterr().out

@@ -32,7 +32,8 @@ from aldsr.nn.description import TRUSTED, build, label, scale_of
 from aldsr.nn.folding import collapsible, foldable
 from aldsr.nn.weights import load_network, packed
 from aldsr.paths import whole
-from aldsr.runs import conclude, open_run, settle_trainer
+from aldsr.runs import conclude, open_run
+from aldsr.settling import settle_trainer
 from aldsr.study import launch
 from aldsr.training import (
     ComparisonPictures,

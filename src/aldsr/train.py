@@ -8,7 +8,7 @@ from hydra.utils import instantiate
 from lightning import Callback, Trainer, seed_everything
 from lightning.pytorch.callbacks import EMAWeightAveraging, LearningRateMonitor, ModelCheckpoint
 from lightning.pytorch.loggers import Logger
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
 from aldsr.cli import OptionError, begin, command
@@ -18,8 +18,9 @@ from aldsr.nn import BicubicUpscale
 from aldsr.nn.description import build, label
 from aldsr.nn.weights import check_network, check_resumable, packed
 from aldsr.paths import whole
-from aldsr.runs import PLAIN, conclude, conclude_job, find_earlier, goes_on, introduce, open_run, settle_pace, settled
-from aldsr.study import launch, recorded
+from aldsr.runs import conclude, conclude_job, find_earlier, goes_on, introduce, open_run
+from aldsr.settling import PLAIN, cluster_of, ranks_of, settle_pace, settled
+from aldsr.study import Nodes, launch, recorded
 from aldsr.study.states import PROGRESS
 from aldsr.training import (
     LAYOUTS,
@@ -41,15 +42,18 @@ from aldsr.training import (
 def train(config: DictConfig) -> None:
     """Settle what is open, check what can be wrong, then fit: here, or in one process per device."""
     run = settled(config)
+    among = cluster_of(run)
     with recorded(Path(run["run_dir"]), of_study=bool(run["study"]["name"])):
         if run["if_exists"] == "continue" and find_earlier(run):
             print(f"{run['run_dir']}: done already")
-            return
-        work_on(run)
+        elif among.rank:
+            launch(follow, run, ranks=run["trainer"]["devices"], share_cpu=on_cpu(run), among=among)
+        else:
+            lead(run, among)
 
 
-def work_on(run: dict[str, Any]) -> None:
-    """Check, open the folder, train, report."""
+def lead(run: dict[str, Any], among: Nodes) -> None:
+    """Check, open the folder, train, report: what the first machine does, which is mostly the only one."""
     network = build(run["model"], trusted=None)
     check_network(network, run["scale"])
     if run["ckpt_path"]:
@@ -61,11 +65,21 @@ def work_on(run: dict[str, Any]) -> None:
     run |= {"parameters": count_parameters(network), "version": code_version()}
     with open_run(run, goes_on=goes_on(run)):
         introduce(run, data)
-        launch(fit, run, ranks=run["trainer"]["devices"], share_cpu=run["trainer"]["accelerator"] == "cpu")
+        launch(fit, run, ranks=run["trainer"]["devices"], share_cpu=on_cpu(run), among=among)
     if run["study"]["name"]:
         conclude_job(run["run_dir"])
     else:
         conclude(run["run_dir"])
+
+
+def follow(run: dict[str, Any]) -> None:
+    """What ranks of the other machines do: train by what the first one has settled and written down."""
+    fit(OmegaConf.to_container(OmegaConf.load(Path(run["run_dir"]) / "config.yaml")))  # type: ignore[arg-type]
+
+
+def on_cpu(run: dict[str, Any]) -> bool:
+    """Whether ranks have to share the cores."""
+    return bool(run["trainer"]["accelerator"] == "cpu")
 
 
 def check_options(run: dict[str, Any], network: nn.Module) -> None:
@@ -80,9 +94,7 @@ def check_options(run: dict[str, Any], network: nn.Module) -> None:
         raise OptionError(f"optimizer or schedule: {error}; see optimizer=… and schedule=… in --help") from error
     trainer = run["trainer"] | {key: value for key, value in PLAIN.items() if run["trainer"].get(key) == "auto"}
     instantiate(trainer, logger=False, enable_checkpointing=False, **TRAINER_OPTIONS)
-    micro_batch_size(
-        run["data"]["batch_size"], ranks=trainer["devices"], micro_batches=trainer["accumulate_grad_batches"]
-    )
+    micro_batch_size(run["data"]["batch_size"], ranks=ranks_of(run), micro_batches=trainer["accumulate_grad_batches"])
     if run["layout"] not in ("auto", *LAYOUTS):
         raise OptionError(f"layout={run['layout']}: expected auto, {' or '.join(LAYOUTS)}")
 

@@ -1,4 +1,4 @@
-"""One job in one process, or in one process per device.
+"""One job in one process, or in one process per device, on one machine or several.
 
 Lightning's own launcher starts the other ranks by running the command line again, so that under a Hydra
 multirun every child rank would run the whole sweep again. Here torchelastic starts them, as `torchrun`
@@ -7,7 +7,6 @@ stopped and the job alone fails.
 """
 
 import os
-import secrets
 import signal
 import threading
 from collections.abc import Callable
@@ -18,6 +17,7 @@ from torch.distributed.elastic.multiprocessing.api import SignalException
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, ProcessFailure
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
+from aldsr.study.cluster import Nodes, nodes
 from aldsr.study.processes import die_with
 
 
@@ -39,7 +39,14 @@ class RankError(RuntimeError):
         super().__init__(f"rank {rank} failed: {summary}\n{trace}")
 
 
-def launch(work: Callable[[dict[str, Any]], None], config: dict[str, Any], *, ranks: int, share_cpu: bool) -> None:
+def launch(
+    work: Callable[[dict[str, Any]], None],
+    config: dict[str, Any],
+    *,
+    ranks: int,
+    share_cpu: bool,
+    among: Nodes | None = None,
+) -> None:
     """Run `work(config)`, in this process if there is one rank, else in `ranks` processes of this machine.
 
     Args:
@@ -47,11 +54,13 @@ def launch(work: Callable[[dict[str, Any]], None], config: dict[str, Any], *, ra
         config: plain data.
         ranks: number of processes.
         share_cpu: divide the cores among the ranks, for training on a CPU.
+        among: the machines, each of which calls this; None: this one.
 
     Raises:
         RankError: if a rank failed. With one rank, whatever `work` raises.
     """
-    if ranks == 1:
+    among = among or nodes(1)
+    if ranks * among.number == 1:
         work(config)
         return
     threads = max(1, (os.cpu_count() or 1) // ranks) if share_cpu else 0
@@ -59,15 +68,16 @@ def launch(work: Callable[[dict[str, Any]], None], config: dict[str, Any], *, ra
         # The agent passes SIGTERM on to the ranks, which then write a checkpoint; SIGUSR1 shall do the same.
         signal.signal(signal.SIGUSR1, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
     settings = LaunchConfig(
-        min_nodes=1,
-        max_nodes=1,
+        min_nodes=among.number,
+        max_nodes=among.number,
         nproc_per_node=ranks,
         rdzv_backend="c10d",
-        rdzv_endpoint="localhost:0",
+        rdzv_endpoint=among.endpoint,
+        rdzv_configs={"is_host": among.rank == 0},
         start_method="spawn",
         max_restarts=0,
         monitor_interval=0.5,
-        run_id=secrets.token_hex(4),
+        run_id=among.job,
     )
     try:
         elastic_launch(settings, _rank)(work, config, threads, os.getpid())

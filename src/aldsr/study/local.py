@@ -22,6 +22,7 @@ from aldsr.study.processes import DIES_WITH
 from aldsr.study.states import note_failure, standing
 
 RETRIES = 1  # of a job that a signal killed, as the kernel does where memory is short
+ASKED = (130, 128 + signal.SIGTERM, 128 + signal.SIGUSR1, -signal.SIGINT, -signal.SIGTERM, -signal.SIGUSR1)
 KILLING = (signal.SIGKILL, signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT)  # not those of somebody who wants it to stop
 
 
@@ -96,6 +97,8 @@ def _attempts(job: Job, gpus: Sequence[str] | None, alone: bool) -> int:
         note_failure(job.folder, f"killed by {signal.Signals(killed).name} after {time.monotonic() - began:.0f} s")
         if attempt < RETRIES:
             _say(f"{job.folder}: killed by {signal.Signals(killed).name}; goes on from its last checkpoint")
+    if status not in (0, *ASKED) and standing(job.folder).state in ("waiting", "interrupted"):
+        note_failure(job.folder, f"ended with status {status} before it could say why")
     if not alone:
         found = standing(job.folder)
         _say(f"{job.folder}: {found.state}" + (f" ({found.reason})" if found.reason else ""))

@@ -30,7 +30,7 @@ class Plan(NamedTuple):
 
     def name(self, overrides: Sequence[str]) -> str:
         """A job's name."""
-        return job_name(overrides, self.swept)
+        return job_name(overrides, set(self.swept))
 
 
 def planned(overrides: Sequence[str], params: dict[str, Any]) -> Plan:

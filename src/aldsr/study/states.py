@@ -1,6 +1,7 @@
 """Where a run stands, read from its folder; and what a run leaves there for that."""
 
 import json
+import re
 import time
 import traceback
 from collections.abc import Iterator
@@ -47,7 +48,7 @@ def standing(folder: Path) -> Standing:
         return Standing("running", **known)
     with suppress(FileNotFoundError):
         said = (folder / FAILURE).read_text().strip().splitlines()
-        return Standing("failed", **known, reason=said[-1] if said else "")
+        return Standing("failed", **known, reason=re.sub(r"^(\w+\.)+(?=\w+: )", "", said[-1]) if said else "")
     return Standing("interrupted" if (folder / "config.yaml").is_file() else "waiting", **known)
 
 

@@ -10,9 +10,9 @@ from rich.console import Console
 from rich.table import Table
 
 from aldsr.study.plan import read_plan
-from aldsr.study.states import FAILURE, Standing, standing
+from aldsr.study.states import FAILURE, Standing, State, standing
 
-ORDER = ("done", "running", "interrupted", "failed", "waiting")
+ORDER: tuple[State, ...] = ("done", "running", "interrupted", "failed", "waiting")
 STYLES = {"done": "green", "running": "bold", "failed": "red", "interrupted": "yellow", "waiting": "dim"}
 
 
