@@ -12,7 +12,7 @@ from torch import nn
 
 from aldsr.cli import OptionError
 from aldsr.nn.description import lookup
-from aldsr.study import Nodes, nodes, read_plan, run_name
+from aldsr.study import Nodes, nodes, read_plan, run_name, run_tags
 from aldsr.training import LAYOUTS, precisions, settle, tune
 
 # What stands for "auto" while options are checked.
@@ -38,6 +38,8 @@ def settled(config: DictConfig) -> dict[str, Any]:
         raise OptionError(f"if_exists={config.if_exists}: expected {' or '.join(IF_EXISTS)}")
     run: dict[str, Any] = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)  # type: ignore[assignment]
     run.pop("budgets", None)
+    if "tags" in run["logger"]:
+        run["logger"]["tags"] += run_tags(choices, run["scale"], run["study"]["budget"])
     for option in ("seed", "scale"):
         if not isinstance(run[option], int) or run[option] < 0:
             raise OptionError(f"{option}={run[option]}: expected a whole number")

@@ -1,6 +1,5 @@
 """`python -m aldsr.train`: train one network, or with `-m` sweep over many; see --help."""
 
-import time
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +11,16 @@ from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
 from aldsr.cli import OptionError, begin, command
-from aldsr.data import micro_batch_size
-from aldsr.measure import code_version, count_parameters, described, device_name, summarise, write_results
+from aldsr.data import SuperResolutionData, micro_batch_size
+from aldsr.measure import (
+    code_version,
+    count_parameters,
+    described,
+    device_name,
+    protocol_line,
+    summarise,
+    write_results,
+)
 from aldsr.nn import BicubicUpscale
 from aldsr.nn.description import build, label
 from aldsr.nn.weights import check_network, check_resumable, packed
@@ -34,6 +41,7 @@ from aldsr.training import (
     TrainingProgress,
     WholeCheckpoints,
     finish_wandb,
+    report_results,
     score,
 )
 
@@ -120,33 +128,44 @@ def fit(run: dict[str, Any]) -> None:
         default_root_dir=run["run_dir"],
         **TRAINER_OPTIONS,
     )
-    started = time.monotonic()
+    folder = Path(run["run_dir"])
     try:
         for logger in trainer.loggers:
             logger.log_hyperparams(run)
         trainer.fit(module, datamodule=data, ckpt_path=run["ckpt_path"], weights_only=True)
-        seconds = round(time.monotonic() - started, 1)
-        trainer.save_checkpoint(Path(run["run_dir"]) / "checkpoints" / "last.ckpt")
+        trainer.save_checkpoint(folder / "checkpoints" / "last.ckpt")
         trainer.validate(module, datamodule=data, verbose=False)
+        results = measured(run, trainer, module, data)
+        report_results(results, pictures=folder / "pictures", protocol=protocol_line(results))
     finally:
-        finish_wandb()  # else the next job of a multirun would go on in this one's W&B run
-    reference = SuperResolution(network=BicubicUpscale(scale=run["scale"]))
-    bicubic = score(reference, data, run["trainer"])
+        finish_wandb()  # which writes what is left
     if trainer.is_global_zero:
-        folder = Path(run["run_dir"])
-        results = summarise(
-            described(label(run["model"]), module.network, run["model"], scale=run["scale"]),
-            module.scores,
-            bicubic=bicubic,
-            protocols=module.protocols,
-            benchmarks=data.benchmarks,
-            scale=run["scale"],
-            conditions={"device": device_name(module.device), "precision": "32-true"},
-        )
-        results["training"] = {"steps": trainer.global_step, "seconds": seconds, "ranks": trainer.world_size}
         with whole(folder / "weights.safetensors") as passing:
             passing.write_bytes(packed(module.network, run["model"]))
         write_results(folder, results)  # the last: a run that has its results is done
+
+
+def measured(
+    run: dict[str, Any], trainer: Trainer, module: SuperResolution, data: SuperResolutionData
+) -> dict[str, Any]:
+    """The results of a trained network, with bicubic's beside them."""
+    bicubic = score(SuperResolution(network=BicubicUpscale(scale=run["scale"])), data, run["trainer"])
+    results = summarise(
+        described(label(run["model"]), module.network, run["model"], scale=run["scale"]),
+        module.scores,
+        bicubic=bicubic,
+        protocols=module.protocols,
+        benchmarks=data.benchmarks,
+        scale=run["scale"],
+        conditions={"device": device_name(module.device), "precision": "32-true"},
+    )
+    (progress,) = (each for each in trainer.callbacks if isinstance(each, ProgressFile))  # type: ignore[attr-defined]
+    results["training"] = {
+        "steps": trainer.global_step,
+        "seconds": round(progress.spent(), 1),
+        "ranks": trainer.world_size,
+    }
+    return results
 
 
 def callbacks(run: dict[str, Any]) -> list[Callback]:

@@ -4,7 +4,7 @@ from aldsr.study.cluster import Nodes, nodes
 from aldsr.study.continuing import DifferentRunError, check_same
 from aldsr.study.folders import InUseError, held, open_folder
 from aldsr.study.launch import RankError, launch
-from aldsr.study.names import run_name
+from aldsr.study.names import run_name, run_tags
 from aldsr.study.plan import WritePlan, read_plan
 from aldsr.study.states import recorded, standing
 
@@ -22,5 +22,6 @@ __all__ = [
     "read_plan",
     "recorded",
     "run_name",
+    "run_tags",
     "standing",
 ]

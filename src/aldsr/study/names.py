@@ -12,6 +12,12 @@ def run_name(choices: Mapping[str, str], scale: int) -> str:
     return "-".join([choices["model"], *descriptor, choices["size"], f"x{scale}"])
 
 
+def run_tags(choices: Mapping[str, str], scale: int, budget: str | None) -> list[str]:
+    """What a run is found by in W&B: model, descriptor, size or the budget that sets it, scale."""
+    descriptor = [choices["descriptor"]] if choices["model"] == "ald_rdn" else []
+    return [choices["model"], *descriptor, f"budget-{budget}" if budget else choices["size"], f"x{scale}"]
+
+
 def swept_keys(arguments: Sequence[str], params: Iterable[str] = ()) -> set[str]:
     """The keys that a multirun varies, from its command line (`seed=1,2`) and `hydra.sweeper.params`."""
     parser = OverridesParser.create()

@@ -148,7 +148,22 @@ class ProgressFile(Callback):
         self.every = every
         self.written = 0.0
         self.began: tuple[int, float] | None = None
+        self.ended: float | None = None
+        self.before = 0.0  # seconds that earlier processes of this run trained
         self.best: float | None = None
+
+    def spent(self) -> float:
+        """Seconds that the run has trained, validations included, in all its processes up to their last checkpoint."""
+        return self.before + ((self.ended or time.monotonic()) - self.began[1] if self.began else 0.0)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"seconds": self.spent()}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.before = state_dict["seconds"]
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.ended = time.monotonic()
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.began = trainer.global_step, time.monotonic()
