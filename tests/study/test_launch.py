@@ -1,6 +1,10 @@
 """Ranks of one machine."""
 
 import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +17,17 @@ from aldsr.study import RankError, launch
 def leave_a_note(config: dict[str, Any]) -> None:
     rank = os.environ.get("RANK", "alone")
     Path(config["folder"], rank).write_text(f"{os.environ.get('WORLD_SIZE', 1)} {torch.get_num_threads()}")
+
+
+def killed_on_rank_1(config: dict[str, Any]) -> None:
+    if os.environ["RANK"] == "1":
+        os.kill(os.getpid(), signal.SIGKILL)
+    time.sleep(600)
+
+
+def speak_and_wait(config: dict[str, Any]) -> None:
+    print("lives", flush=True)
+    time.sleep(600)
 
 
 def fail_on_rank_1(config: dict[str, Any]) -> None:
@@ -37,3 +52,25 @@ def test_a_failed_rank_is_named_with_its_words() -> None:
     with pytest.raises(RankError, match="rank 1 failed: ValueError: rank one has had enough") as caught:
         launch(fail_on_rank_1, {}, ranks=2, share_cpu=True)
     assert (caught.value.kind, caught.value.said) == ("ValueError", "rank one has had enough")
+
+
+@pytest.mark.slow
+def test_a_killed_rank_is_named_with_its_signal_and_ends_the_others() -> None:
+    with pytest.raises(RankError, match="rank 1 failed: ") as caught:
+        launch(killed_on_rank_1, {}, ranks=2, share_cpu=True)
+    assert (caught.value.signal, caught.value.kind) == (signal.SIGKILL, "")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux's kernel tells of a parent's end")
+def test_ranks_die_with_a_launching_process_that_is_killed() -> None:
+    """They inherit the pipe, so that it ends when all of them have."""
+    code = (
+        f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+        "from test_launch import launch, speak_and_wait; launch(speak_and_wait, {}, ranks=2, share_cpu=True)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as launcher:
+        assert launcher.stdout is not None
+        assert [launcher.stdout.readline() for _ in range(2)] == ["lives\n"] * 2
+        launcher.kill()
+        assert launcher.communicate(timeout=60)[0] == ""

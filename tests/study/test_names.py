@@ -1,6 +1,10 @@
 """Names of runs: readable, stable, unique."""
 
-from aldsr.study import job_name, run_name, swept_keys
+import re
+
+import pytest
+
+from aldsr.study.names import job_name, run_name, swept_keys
 
 
 def test_a_run_is_named_by_its_choices() -> None:
@@ -20,6 +24,18 @@ def test_a_job_is_named_by_its_swept_values_in_one_order() -> None:
     assert job_name(given, swept) == job_name(given[::-1], swept) == "ldw_rdn-lr0.001-seed2"
 
 
-def test_nothing_awkward_gets_into_a_path() -> None:
-    name = job_name(['data.train_dirs=["/a b/c=d",e]'], {"data.train_dirs"})
-    assert not set(name) & set("=/:, '\"[]")
+@pytest.mark.parametrize(
+    ("override", "key"),
+    [
+        ('data.train_dirs=["/a b/c=d",e]', "data.train_dirs"),
+        ("study.name='a:b=c'", "study.name"),
+        ("+model.note='x/../y'", "model.note"),
+        ("optimizer.betas=[0.9,0.99]", "optimizer.betas"),
+    ],
+)
+def test_nothing_awkward_gets_into_a_path(override: str, key: str) -> None:
+    assert re.fullmatch(r"[\w.+-]+", job_name([override], {key}))
+
+
+def test_a_job_without_swept_values_has_a_name() -> None:
+    assert job_name(["size=tiny"], set()) == "job"
