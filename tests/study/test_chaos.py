@@ -25,16 +25,16 @@ SIX_JOBS = ["model=rdn,ldw_rdn,ald_rdn", "seed=1,2", "trainer=ddp", "trainer.acc
 
 
 def test_a_sweep_killed_three_times_ends_as_if_left_in_peace(small: list[str], tmp_path: Path) -> None:
-    check_chaos([*small, *ONE_JOB, *SETTINGS], tmp_path, kills=3, seed=2)
+    check_chaos([*small, *ONE_JOB, *SETTINGS], tmp_path, kills=3, least=2, seed=2)
 
 
 @pytest.mark.chaos
 def test_a_study_killed_twenty_times_ends_as_if_left_in_peace(small: list[str], tmp_path: Path) -> None:
     options = [each for each in small if each != "trainer=cpu"]
-    check_chaos([*options, *SIX_JOBS, *SETTINGS], tmp_path, kills=24, seed=3)
+    check_chaos([*options, *SIX_JOBS, *SETTINGS], tmp_path, kills=24, least=20, seed=3)
 
 
-def check_chaos(options: Sequence[str], folder: Path, *, kills: int, seed: int) -> None:
+def check_chaos(options: Sequence[str], folder: Path, *, kills: int, least: int, seed: int) -> None:
     peace, chaos, began = folder / "peace", folder / "chaos", time.monotonic()
     assert sweep([*options, f"run_dir={peace}"]) == 0
     job = (time.monotonic() - began) / len(list(peace.glob("*/results.json")))  # seconds
@@ -47,7 +47,7 @@ def check_chaos(options: Sequence[str], folder: Path, *, kills: int, seed: int) 
         if status == 0:
             break
     assert sweep([*options, f"run_dir={chaos}"]) == 0
-    assert made >= min(kills, 3), "the sweep was done before it could be killed; kill it earlier"
+    assert made >= least, f"the sweep was done after {made} kills; kill it earlier"
     check_same_study(peace, chaos)
     for path, written in finished.items():
         assert path.stat().st_mtime_ns == written, f"{path} was made twice"
