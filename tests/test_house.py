@@ -12,6 +12,7 @@ MAY_IMPORT = {
     "nn": {"nn"},
     "imaging": {"imaging"},
     "data": {"data", "imaging", "paths"},
+    "pictures": {"pictures", "imaging", "data", "paths"},
     "training": {"training", "imaging", "paths"},
     "measure": {"measure", "nn", "imaging", "data", "paths"},
     "study": {"study", "measure", "paths"},

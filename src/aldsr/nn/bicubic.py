@@ -32,8 +32,9 @@ def phase_kernels(scale: int) -> Tensor:
 
 def mirrored(size: int, margin: int, device: torch.device) -> Tensor:
     """Indices that pad an axis symmetrically (the edge pixel repeated), also beyond one period."""
-    index = torch.arange(-margin, size + margin, device=device) % (2 * size)
-    return torch.minimum(index, 2 * size - 1 - index)
+    period = torch.full((1,), 2 * size, device=device)  # a tensor: ONNX has no remainder by an exported graph's size
+    index = torch.arange(-margin, size + margin, device=device) % period
+    return torch.minimum(index, period - 1 - index)
 
 
 class BicubicUpscale(nn.Module):
