@@ -1,3 +1,18 @@
 """aldsr: super-resolution networks with swappable convolution blocks, measured honestly."""
 
+from typing import TYPE_CHECKING, Any
+
 __version__ = "0.1.0"
+__all__ = ["from_pretrained"]
+
+if TYPE_CHECKING:
+    from aldsr.pretrained import from_pretrained
+else:
+
+    def __getattr__(name: str) -> Any:
+        """`from_pretrained`, imported when it is asked for: it brings torch, which takes seconds."""
+        if name == "from_pretrained":
+            from aldsr.pretrained import from_pretrained
+
+            return from_pretrained
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

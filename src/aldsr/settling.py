@@ -13,6 +13,7 @@ from torch import nn
 from aldsr.cli import OptionError
 from aldsr.nn.description import lookup
 from aldsr.study import Nodes, nodes, read_plan, run_name, run_tags
+from aldsr.study.continuing import MEASURED
 from aldsr.training import LAYOUTS, precisions, settle, tune
 
 # What stands for "auto" while options are checked.
@@ -46,6 +47,7 @@ def settled(config: DictConfig) -> dict[str, Any]:
     run["quick"] = (run["trainer"]["max_steps"], run["trainer"]["max_epochs"], choices["data"], choices["size"]) == (
         (None, None, "embedded", "small")
     )
+    run["measured"] = [key for key in MEASURED if OmegaConf.select(config, key) == "auto"]
     settle_trainer(run["trainer"])
     _leave_out_foreign_options(run["model"], overrides)
     if run["ckpt_path"] == "last":
@@ -88,9 +90,10 @@ def settle_pace(run: dict[str, Any], network: nn.Module, *, recall: bool) -> Non
     started = Path(run["run_dir"]) / "config.yaml"
     if recall and started.is_file():
         earlier: Any = OmegaConf.load(started)
-        for place, key in ((trainer, "precision"), (trainer, "accumulate_grad_batches"), (run, "layout")):
-            found = OmegaConf.select(earlier, key if place is run else f"trainer.{key}")
-            place[key] = found if place[key] == "auto" and found is not None else place[key]
+        for key in run["measured"]:
+            section, _, option = key.rpartition(".")
+            if (found := OmegaConf.select(earlier, key)) is not None:
+                (run[section] if section else run)[option] = found
     on_gpu = trainer["accelerator"] in ("gpu", "cuda")
     if on_gpu and trainer["accumulate_grad_batches"] == "auto":
         trainer["accumulate_grad_batches"] = 1

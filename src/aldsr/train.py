@@ -34,6 +34,7 @@ from aldsr.training import (
     TRAINER_OPTIONS,
     ComparisonPictures,
     CsvLog,
+    LogFirst,
     LongRunNotice,
     ProgressFile,
     StopOnSignal,
@@ -120,11 +121,12 @@ def fit(run: dict[str, Any]) -> None:
         schedule=instantiate(run["schedule"]),
         layout=run["layout"],
     )
+    checkpoints = WholeCheckpoints()
     trainer: Trainer = instantiate(
         run["trainer"],
-        callbacks=callbacks(run),
+        callbacks=[LogFirst(checkpoints), *callbacks(run)],
         logger=loggers(run),
-        plugins=[WholeCheckpoints()],
+        plugins=[checkpoints],
         default_root_dir=run["run_dir"],
         **TRAINER_OPTIONS,
     )

@@ -26,6 +26,7 @@ def killed_on_rank_1(config: dict[str, Any]) -> None:
 
 
 def speak_and_wait(config: dict[str, Any]) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # which torch would send; a rank that waits for others is deaf to it
     print("lives", flush=True)
     time.sleep(600)
 

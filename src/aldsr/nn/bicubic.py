@@ -60,10 +60,12 @@ class BicubicUpscale(nn.Module):
         return self
 
     def forward(self, x: Tensor) -> Tensor:
-        with torch.autocast(x.device.type, enabled=False):
-            x = x.to(torch.promote_types(x.dtype, torch.float32))
-            channels, height, width = x.shape[-3:]
-            padded = x.index_select(-2, mirrored(height, TAPS // 2, x.device))
-            padded = padded.index_select(-1, mirrored(width, TAPS // 2, x.device))
-            kernels = self.kernels.to(x.dtype).repeat(channels, 1, 1).unsqueeze(1)
-            return F.pixel_shuffle(F.conv2d(padded, kernels, groups=channels), self.scale)
+        if torch.is_autocast_enabled(x.device.type):  # only then: torch 2.6 cannot save an exported graph with it
+            with torch.autocast(x.device.type, enabled=False):
+                return self.forward(x)
+        x = x.to(torch.promote_types(x.dtype, torch.float32))
+        channels, height, width = x.shape[-3:]
+        padded = x.index_select(-2, mirrored(height, TAPS // 2, x.device))
+        padded = padded.index_select(-1, mirrored(width, TAPS // 2, x.device))
+        kernels = self.kernels.to(x.dtype).repeat(channels, 1, 1).unsqueeze(1)
+        return F.pixel_shuffle(F.conv2d(padded, kernels, groups=channels), self.scale)

@@ -57,9 +57,9 @@ class UPNet(nn.Sequential):
         super().__init__(*layers, conv3x3(G, 3))
 
     def forward(self, x: Tensor) -> Tensor:
-        *steps, last = self
         if not x.is_cpu or not buffered.plain_tensor(x):
-            return last(nn.Sequential(*steps)(x))
+            return super().forward(x)
+        *steps, last = self
         for conv, shuffle in zip(steps[::2], steps[1::2], strict=True):
             x = sub_pixel(x, conv, shuffle.upscale_factor)  # type: ignore[arg-type]
         return last(x)

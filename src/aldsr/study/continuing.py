@@ -9,8 +9,8 @@ from omegaconf import OmegaConf
 # What may differ between two runs of the same experiment: where it runs and lies, how it is watched, and what follows
 # from these or was written down by the run itself.
 FREE = {
-    *("run_dir", "name", "study", "ckpt_path", "if_exists", "datasets", "quick", "paces", "parameters", "version"),
-    *("logger", "pictures", "checkpoint_every"),
+    *("run_dir", "name", "study", "ckpt_path", "if_exists", "datasets", "logger", "pictures", "checkpoint_every"),
+    *("quick", "measured", "paces", "parameters", "version"),
     *("trainer.accelerator", "trainer.devices", "trainer.strategy", "trainer.num_nodes", "trainer.log_every_n_steps"),
     *("trainer.enable_progress_bar", "data.num_workers"),
 }
@@ -43,9 +43,10 @@ def differences(earlier: Mapping[str, Any], run: Mapping[str, Any]) -> Iterator[
     Device, launcher and paths are left out; of a path its last name counts, so that a data set may move.
     """
     theirs, ours = (dict(_flat(each)) for each in (earlier, run))
+    free = run.get("measured", ())
     for key in sorted(theirs.keys() | ours.keys()):
         left, right = theirs.get(key), ours.get(key)
-        if left != right and not (key in MEASURED and right == "auto"):
+        if left != right and key not in free and not (key in MEASURED and right == "auto"):
             yield key, left, right
 
 

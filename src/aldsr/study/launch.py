@@ -9,7 +9,8 @@ stopped and the job alone fails.
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -64,9 +65,6 @@ def launch(
         work(config)
         return
     threads = max(1, (os.cpu_count() or 1) // ranks) if share_cpu else 0
-    if threading.current_thread() is threading.main_thread():
-        # The agent passes SIGTERM on to the ranks, which then write a checkpoint; SIGUSR1 shall do the same.
-        signal.signal(signal.SIGUSR1, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
     settings = LaunchConfig(
         min_nodes=among.number,
         max_nodes=among.number,
@@ -80,11 +78,31 @@ def launch(
         run_id=among.job,
     )
     try:
-        elastic_launch(settings, _rank)(work, config, threads, os.getpid())
+        with _signals():
+            elastic_launch(settings, _rank)(work, config, threads, os.getpid())
     except SignalException as error:
         raise SystemExit(128 + error.sigval) from None
     except ChildFailedError as error:
         raise RankError(*error.get_first_failure()) from None
+
+
+@contextmanager
+def _signals() -> Iterator[None]:
+    """torchelastic's agent passes SIGTERM on to the ranks, which then write a checkpoint; SIGUSR1 shall do the same.
+
+    The agent leaves its handlers behind; here they are put back.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1)
+    before = {number: signal.getsignal(number) for number in numbers}
+    signal.signal(signal.SIGUSR1, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _rank(work: Callable[[dict[str, Any]], None], config: dict[str, Any], threads: int, parent: int) -> None:

@@ -5,7 +5,7 @@ So that every process of the sweep, on this machine or another, gives a job the 
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,25 +23,43 @@ PLAN = "study.json"
 
 
 class Plan(NamedTuple):
-    """A study's jobs, by name, each as the overrides that make it; and the keys that they vary."""
+    """A study's jobs, by name, each as the overrides that make it."""
 
-    swept: list[str]
     jobs: dict[str, list[str]]
 
     def name(self, overrides: Sequence[str]) -> str:
-        """A job's name."""
-        return job_name(overrides, set(self.swept))
+        """A job's name.
+
+        Raises:
+            KeyError: if it is none of the plan's.
+        """
+        wanted = effective(overrides)
+        for name, job in self.jobs.items():
+            if job == wanted:
+                return name
+        raise KeyError(" ".join(overrides))
 
 
-def planned(overrides: Sequence[str], params: dict[str, Any]) -> Plan:
+def planned(overrides: Sequence[str], params: Mapping[str, Any]) -> Plan:
     """The jobs of a sweep: the product of its command line and its `hydra.sweeper.params`.
 
-    A key that the command line gives replaces that of the params.
+    A key that the command line gives replaces that of the params. Of jobs whose values differ in signs only that
+    a name cannot have, all but the first get a number.
     """
     swept = swept_keys(overrides, params)
     arguments = [*(f"{key}={value}" for key, value in params.items()), *overrides]
-    (jobs,) = BasicSweeper.split_arguments(OverridesParser.create().parse_overrides(arguments), None)
-    return Plan(sorted(swept), {job_name(job, swept): list(job) for job in jobs})
+    (product,) = BasicSweeper.split_arguments(OverridesParser.create().parse_overrides(arguments), None)
+    jobs: dict[str, list[str]] = {}
+    for job in map(effective, product):
+        name = job_name(job, swept)
+        names = (name, *(f"{name}-{number}" for number in range(2, len(product) + 1)))
+        jobs[next(each for each in names if jobs.get(each, job) == job)] = job
+    return Plan(jobs)
+
+
+def effective(overrides: Sequence[str]) -> list[str]:
+    """Overrides of which each key counts once, by its last value."""
+    return list({override.partition("=")[0]: override for override in overrides}.values())
 
 
 def write_plan(folder: Path, plan: Plan) -> None:
@@ -55,7 +73,7 @@ def write_plan(folder: Path, plan: Plan) -> None:
         earlier = read_plan(folder)
         jobs = {**earlier.jobs, **plan.jobs} if earlier else plan.jobs
         with whole(folder / PLAN) as passing:
-            passing.write_text(json.dumps({"swept": plan.swept, "jobs": jobs}, indent=2) + "\n")
+            passing.write_text(json.dumps({"jobs": jobs}, indent=2) + "\n")
 
 
 def read_plan(folder: Path) -> Plan | None:

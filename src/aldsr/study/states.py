@@ -14,6 +14,7 @@ from aldsr.study.continuing import DifferentRunError
 from aldsr.study.folders import InUseError, in_use
 
 FAILURE = "failure.txt"
+REFUSAL = "refused.txt"
 PROGRESS = "progress.json"
 State = Literal["done", "running", "interrupted", "failed", "waiting"]
 
@@ -56,12 +57,22 @@ def standing(folder: Path) -> Standing:
 def recorded(folder: Path, *, of_study: bool) -> Iterator[None]:
     """Leave the traceback of an exception in the folder; one of an earlier attempt is removed.
 
+    What is refused, since it is about another run than the folder's, leaves a note of its own.
+
     Args:
         of_study: make the folder for it if there is none yet.
     """
+    note = folder / FAILURE
+    earlier = note.read_text() if note.is_file() else None
+    for each in (note, folder / REFUSAL):
+        each.unlink(missing_ok=True)
     try:
         yield
-    except (InUseError, DifferentRunError):  # this is about another run
+    except (InUseError, DifferentRunError) as error:
+        if earlier is not None:
+            note.write_text(earlier)
+        if of_study and isinstance(error, DifferentRunError):
+            (folder / REFUSAL).write_text(f"{error}\n")
         raise
     except Exception as error:
         if of_study or (folder / "config.yaml").exists():

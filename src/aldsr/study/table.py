@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from aldsr.study.plan import read_plan
-from aldsr.study.states import FAILURE, Standing, State, standing
+from aldsr.study.states import FAILURE, REFUSAL, Standing, State, standing
 
 ORDER: tuple[State, ...] = ("done", "running", "interrupted", "failed", "waiting")
 STYLES = {"done": "green", "running": "bold", "failed": "red", "interrupted": "yellow", "waiting": "dim"}
@@ -49,21 +49,29 @@ def summary(found: Mapping[str, Standing]) -> str:
 def conclude_sweep(folder: Path, jobs: Iterable[str]) -> bool:
     """The last lines of a sweep.
 
+    Args:
+        folder: the study's.
+        jobs: names of the sweep's jobs.
+
     Returns:
-        Whether a job of it is neither done nor being worked on by another command.
+        Whether a job of it was refused, or is neither done nor being worked on by another command.
     """
     found = {name: standing(folder / name) for name in jobs}
+    refused = [name for name in found if (folder / name / REFUSAL).is_file()]
     lacking = {name: each for name, each in found.items() if each.state not in ("done", "running")}
     console = Console()
     console.print(study_table(found), summary(found), highlight=False)
     for name, each in lacking.items():
         why = f": {each.reason} ({folder / name / FAILURE})" if each.reason else ""
         console.print(f"{each.state}  {folder / name}{why}", highlight=False, soft_wrap=True, markup=False)
+    for name in refused:
+        words = f"refused  {(folder / name / REFUSAL).read_text().strip()}"
+        console.print(words, highlight=False, soft_wrap=True, markup=False)
     if lacking:
         console.print("The same command tries these again and skips what is done.", soft_wrap=True)
-    else:
+    elif not refused:
         console.print(f"Next      python -m aldsr.compare {folder} puts them into one table", soft_wrap=True)
-    return bool(lacking)
+    return bool(lacking or refused)
 
 
 def _rest(each: Standing) -> float | None:

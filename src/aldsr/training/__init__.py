@@ -1,6 +1,6 @@
 """The LightningModule and its callbacks."""
 
-from aldsr.training.checkpoints import CheckpointError, StopOnSignal, WholeCheckpoints
+from aldsr.training.checkpoints import CheckpointError, LogFirst, StopOnSignal, WholeCheckpoints
 from aldsr.training.csvlog import CsvLog
 from aldsr.training.devices import DeviceError, Devices, precisions, settle, visible_gpus
 from aldsr.training.measuring import Measuring, Predictions
@@ -21,6 +21,7 @@ __all__ = [
     "CsvLog",
     "DeviceError",
     "Devices",
+    "LogFirst",
     "LongRunNotice",
     "Measuring",
     "NonFiniteError",

@@ -1,6 +1,7 @@
 """Checkpoints that are whole or not there, and a way out when the system wants its machine back."""
 
 import signal
+from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -25,18 +26,60 @@ class WholeCheckpoints(TorchCheckpointIO):
     a process that is killed meanwhile leaves half a file.
     """
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.waits = False  # whether a checkpoint gets its place only when `put` says so
+        self.waiting = ExitStack()
+
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
         path = Path(path)
+        self.put()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            with whole(path) as passing:
-                torch.save(checkpoint, passing)
+            with ExitStack() as stack:
+                torch.save(checkpoint, stack.enter_context(whole(path)))
+                if self.waits:
+                    self.waiting = stack.pop_all()
         except (OSError, RuntimeError) as error:  # torch's writer turns a full disk into a RuntimeError
             reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
             raise CheckpointError(
                 f"{path}: cannot be written ({reason}); the previous checkpoint is whole. Free some space or make the "
                 "folder writable, then go on with ckpt_path=last"
             ) from error
+
+    def put(self) -> None:
+        """Put the checkpoint that waits, if there is one, in its place."""
+        self.waiting.close()
+
+
+class LogFirst(Callback):
+    """Has a step's checkpoint put in its place after its log.
+
+    Lightning saves a checkpoint before it logs the step. A process that is killed in between would go on from that
+    checkpoint and never log the step.
+
+    Args:
+        checkpoints: the trainer's.
+    """
+
+    def __init__(self, checkpoints: WholeCheckpoints) -> None:
+        self.checkpoints = checkpoints
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.checkpoints.waits = True
+
+    def on_train_batch_start(self, trainer: Trainer, *args: Any, **options: Any) -> None:
+        self.checkpoints.put()
+
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.checkpoints.put()
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.checkpoints.waits = False
+        self.checkpoints.put()
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        self.on_train_end(trainer, pl_module)
 
 
 class StopOnSignal(Callback):
@@ -51,11 +94,23 @@ class StopOnSignal(Callback):
     def __init__(self, *, checkpoint: Path) -> None:
         self.checkpoint = checkpoint
         self.received = 0
+        self.saved = False
+        self.before: dict[int, Any] = {}
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        # In place of Lightning's, which broadcasts inside the handler, in the middle of whatever the ranks exchange.
+        self.before = {number: signal.getsignal(number) for number in SIGNALS}
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        # In place of Lightning's, set since on_fit_start, which broadcasts inside the handler, in the middle of
+        # whatever the ranks exchange, and ends with status 0.
         for number in SIGNALS:
             signal.signal(number, self._note)
+
+    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        self._put_back()
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        self._put_back()
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -65,11 +120,25 @@ class StopOnSignal(Callback):
         # The signal reaches ranks at different steps; all have to leave after the same one.
         if trainer.strategy.reduce_boolean_decision(bool(self.received), all=False):
             trainer.save_checkpoint(self.checkpoint)
-            raise SystemExit(128 + (self.received or signal.SIGTERM))
+            self.saved = True  # and leave when this step has been logged
+
+    def on_train_batch_start(self, trainer: Trainer, *args: Any, **options: Any) -> None:
+        self._leave_if(self.saved)
+
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._leave_if(self.saved)
 
     def on_validation_batch_end(self, trainer: Trainer, *args: Any, **options: Any) -> None:
-        if self.received:
-            raise SystemExit(128 + self.received)
+        self._leave_if(bool(self.received))
+
+    def _leave_if(self, wanted: bool) -> None:
+        if wanted:
+            raise SystemExit(128 + (self.received or signal.SIGTERM))
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         self.received = number
+
+    def _put_back(self) -> None:
+        for number, handler in self.before.items():
+            signal.signal(number, handler)
+        self.before = {}

@@ -63,7 +63,9 @@ class SuperResolution(Measuring):
             raise NonFiniteError(self._advice(f"the loss is {loss.item()} at step {self.global_step}"))
         self.losses.append(loss.detach())
         if (batch_idx + 1) % self.trainer.accumulate_grad_batches == 0:
-            self.log("loss", torch.stack(self.losses).mean(), prog_bar=True)
+            # Of all ranks: each sees its share of the batch only.
+            several = self.trainer.world_size > 1
+            self.log("loss", torch.stack(self.losses).mean(), prog_bar=True, sync_dist=several)
             self.losses.clear()
         return loss
 

@@ -167,8 +167,8 @@ class ProgressFile(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.began = trainer.global_step, time.monotonic()
-        with suppress(OSError, ValueError):
-            self.best = json.loads(self.path.read_text()).get("psnr")
+        with suppress(OSError, ValueError, TypeError, KeyError):
+            self.best = json.loads(self.path.read_text())["psnr"]
         self._write(trainer)
 
     def on_train_batch_end(self, trainer: Trainer, *args: Any, **kwargs: Any) -> None:

@@ -1,0 +1,166 @@
+"""`python -m aldsr.export WEIGHTS -o OUT`: a trained network for use, in aldsr or in other programs.
+
+The network is folded, which is exact, then written as a weights file (.safetensors), an ONNX model (.onnx) or a
+torch.export archive (.pt2), for pictures of any number and size: float32 RGB in [0, 1], [batch, 3, height, width].
+The file is read back, ONNX in onnxruntime, and compared with WEIGHTS on several sizes before it is put in place.
+Exit status: 0 done, 1 the file did not agree and was not kept, 2 wrong usage.
+"""
+
+import argparse
+import random
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from aldsr.formats import FORMATS, Format, FormatError, Upscaler
+from aldsr.nn import fold
+from aldsr.nn.deployment import described
+from aldsr.nn.description import TRUSTED, Description, NetworkError, label, scale_of
+from aldsr.nn.weights import load_network
+from aldsr.paths import whole
+
+TOLERANCE = 1e-4  # of outputs in [0, 1]: a fortieth of a step of an 8-bit picture
+
+
+class CheckError(Exception):
+    """A file that does not do what the network does, with a sentence for the user."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; its exit status."""
+    options = _parser().parse_args(argv)
+    try:
+        print(export(options.weights, options.output, options.format, allow_code=options.allow_code))
+    except (NetworkError, FormatError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except CheckError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def export(weights: Path, output: Path, name: str | None = None, *, allow_code: Sequence[str] = ()) -> str:
+    """Write a network in one format; a line that says what was written.
+
+    Args:
+        weights: a weights file or training checkpoint.
+        output: the file to write.
+        name: of the format, see `FORMATS`; None: by the output's suffix.
+        allow_code: packages beside aldsr.nn that the network's blocks may come from.
+
+    Raises:
+        NetworkError: if the weights cannot be read.
+        FormatError: if they cannot be written in this format, or not there.
+        CheckError: if what was written did not agree with them; nothing is left then.
+    """
+    kind = format_of(output, name)
+    kind.check_installed()
+    if output.exists() and weights.exists() and output.samefile(weights):
+        raise FormatError(f"{output}: is WEIGHTS itself, which is kept as it was trained; choose another with -o")
+    trusted = (*TRUSTED, *allow_code)
+    network, description = load_network(weights, trusted)
+    plain = plain_description(network.eval(), description, weights)
+    try:
+        with whole(output) as passing:
+            kind.write(passing, fold(network), plain)
+            apart = checked(network, kind, passing, output, trusted)
+    except OSError as error:
+        raise FormatError(f"{output}: cannot be written ({error.strerror or error}); choose another with -o") from error
+    size = f"{output.stat().st_size / 2**20:.2f} MiB"
+    return (
+        f"{output}: {label(description)} x{scale_of(plain)} folded, {kind.said}, {size}; "
+        f"differs from {weights} by at most {apart:.1g} on {len(pictures())} sizes"
+    )
+
+
+def format_of(output: Path, name: str | None) -> Format:
+    """The format of a name, or of the output's suffix.
+
+    Raises:
+        FormatError: if the suffix is of none or of another, or a weights file lacks its own.
+    """
+    suffixes = {kind.suffix: kind for kind in FORMATS.values()}
+    if name is None and output.suffix not in suffixes:
+        raise FormatError(f"{output}: its suffix names no format; use {', '.join(suffixes)}, or choose by --format")
+    kind = suffixes[output.suffix] if name is None else FORMATS[name]
+    # aldsr takes a file for a weights file by its suffix only; other programs read what they are given.
+    if output.suffix != kind.suffix and (output.suffix in suffixes or kind is FORMATS["safetensors"]):
+        raise FormatError(f"{output}: a file of --format {name} ends in {kind.suffix}")
+    return kind
+
+
+def plain_description(network: nn.Module, description: Description, weights: Path) -> Description:
+    """The description of the folded network.
+
+    Raises:
+        NetworkError: if it is no network that upscales.
+    """
+    try:
+        plain = described(description, network)
+        scale_of(plain)
+    except KeyError as error:
+        raise NetworkError(f"{weights}: its description has no {error}, so it is no network that upscales") from error
+    return plain
+
+
+def checked(network: nn.Module, kind: Format, file: Path, output: Path, trusted: Sequence[str]) -> float:
+    """The largest difference between a network and a file that was made of it.
+
+    Raises:
+        CheckError: if it is larger than `TOLERANCE`, or the file cannot be read back.
+    """
+    try:
+        apart = difference(network, kind.read(file, trusted))
+    except Exception as error:  # whatever a runtime may raise, the file is of no use
+        reason = " ".join(str(error).split())
+        raise CheckError(f"{output}: not written, because what {kind.said} made does not run: {reason}") from error
+    if not apart <= TOLERANCE:  # also if it is NaN
+        raise CheckError(
+            f"{output}: not written, because what {kind.said} made differs from the network by {apart:.1e}, "
+            f"more than {TOLERANCE:.0e}"
+        )
+    return apart
+
+
+def pictures() -> list[Tensor]:
+    """Noise that files are compared on: a single pixel, a single row, two pictures, and three of random sizes."""
+    sizes, noise = random.Random(0), torch.Generator().manual_seed(0)  # a check that fails, fails again
+    shapes = [(1, 1, 1), (1, 1, 7), (2, 5, 4), *((1, sizes.randint(2, 32), sizes.randint(2, 32)) for _ in range(3))]
+    return [torch.rand(batch, 3, height, width, generator=noise) for batch, height, width in shapes]
+
+
+@torch.no_grad()
+def difference(ours: Upscaler, theirs: Upscaler) -> float:
+    """The largest difference of two networks' outputs on `pictures`; infinite if their sizes differ, else maybe NaN."""
+    largest = []
+    for lr in pictures():
+        wanted, made = ours(lr), theirs(lr)
+        if made.shape != wanted.shape:
+            return float("inf")
+        largest.append((made - wanted).abs().max())
+    return torch.stack(largest).max().item()  # torch's maximum, unlike Python's, is NaN where one is
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m aldsr.export", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("weights", type=Path, metavar="WEIGHTS", help="a weights file or training checkpoint")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT", help="the file to write")
+    parser.add_argument("--format", choices=tuple(FORMATS), help="default: by OUT's suffix")
+    parser.add_argument(
+        "--allow-code",
+        action="append",
+        default=[],
+        metavar="PACKAGE",
+        help="a package that a network with blocks of your own may load them from; may be repeated",
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,185 @@
+"""Picture files of any kind → samples, with everything that an upscaled picture has to keep."""
+
+import struct
+import warnings
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+
+import kornia_rs.io
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+from PIL import Image, ImageCms
+
+from aldsr.data import DataError
+from aldsr.data.images import BITS_PER_SAMPLE, ORIENTATION, opened
+from aldsr.pictures.picture import Picture, Samples, fitting
+
+MAX_PIXELS = 500_000_000
+# EXIF orientation → whether the stored picture is to be mirrored (left to right), then quarter turns to the left.
+TURNS = {2: (True, 0), 3: (False, 2), 4: (True, 2), 5: (True, 1), 6: (False, 3), 7: (True, 3), 8: (False, 1)}
+MINISWHITE, MINISBLACK, RGB = 0, 1, 2  # TIFF's PhotometricInterpretation
+KINDS = {MINISWHITE: 1, MINISBLACK: 1, RGB: 3}  # → channels without alpha
+
+
+def read_picture(path: Path, *, max_pixels: int = MAX_PIXELS) -> Picture:
+    """A picture of 8 or 16 bits, gray or RGB, with its alpha and colour profile, upright.
+
+    Palettes become their colours, one transparent colour becomes alpha, CMYK becomes sRGB (by its profile if it has
+    one). Of a phone's multi-picture JPEG and of a TIFF with previews the main picture counts.
+
+    Raises:
+        DataError: if the file is missing, truncated, no picture, larger than `max_pixels`, holds several frames or
+            pages, or values that are neither 8 nor 16 bits.
+    """
+    with _without_pillows_own(), opened(path) as image:
+        _check(path, image, max_pixels)
+        icc = image.info.get("icc_profile")
+        deep = _deep(path, image)
+        samples = _eight_bits(image) if deep is None else deep
+        mirrored, turns = TURNS.get(image.getexif().get(ORIENTATION, 1), (False, 0))
+        samples = np.ascontiguousarray(np.rot90(samples[:, ::-1] if mirrored else samples, turns))
+        colours = 3 if samples.shape[-1] > 2 else 1
+        alpha = samples[..., colours:] if samples.shape[-1] > colours else None
+        icc = icc if isinstance(icc, bytes) else None
+        return Picture(samples[..., :colours], alpha, fitting(icc, colours), str(image.format))
+
+
+@contextmanager
+def _without_pillows_own() -> Iterator[None]:
+    """Limit and warnings: our limit is an option, and of damaged EXIF nobody needs to know."""
+    limit = Image.MAX_IMAGE_PIXELS
+    Image.MAX_IMAGE_PIXELS = None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = limit
+
+
+def _check(path: Path, image: Image.Image, max_pixels: int) -> None:
+    """Look at the header before anything is decoded."""
+    if image.width * image.height > max_pixels:
+        raise DataError(
+            f"{path}: is {image.width}x{image.height}, {image.width * image.height:,} pixels, and the limit is "
+            f"{max_pixels:,}; if you trust the file, allow more with --max-pixels"
+        )
+    if image.mode == "F":
+        raise DataError(f"{path}: holds floating-point values; convert it to an 8- or 16-bit picture")
+    frames = getattr(image, "n_frames", 1)
+    if image.format == "TIFF":
+        with tifffile.TiffFile(path) as file:
+            frames = sum(not getattr(page, "is_reduced", False) for page in file.pages)
+    # A phone's MPO is one photograph, with a depth map, gain map or preview behind it.
+    if frames > 1 and image.format != "MPO":
+        raise DataError(
+            f"{path}: holds {frames} frames or pages; expected a single picture; save the ones you want one by one"
+        )
+
+
+def _eight_bits(image: Image.Image) -> NDArray[np.uint8]:
+    """(H, W, C), alpha last; of a TIFF, Pillow applies the orientation while it decodes."""
+    image.load()
+    if image.mode == "CMYK":
+        return np.asarray(_from_cmyk(image))
+    gray = image.mode in ("1", "L", "LA", "La")
+    if image.has_transparency_data:
+        return np.asarray(image.convert("LA" if gray else "RGBA"))
+    return np.asarray(image.convert("L"))[..., None] if gray else np.asarray(image.convert("RGB"))
+
+
+def _from_cmyk(image: Image.Image) -> Image.Image:
+    """By the colour profile if there is a usable one, else by the formula without one."""
+    if icc := image.info.get("icc_profile"):
+        try:
+            made = ImageCms.profileToProfile(image, BytesIO(icc), ImageCms.createProfile("sRGB"), outputMode="RGB")
+        except (ImageCms.PyCMSError, OSError):
+            return image.convert("RGB")
+        if made is not None:
+            return made
+    return image.convert("RGB")
+
+
+def _deep(path: Path, image: Image.Image) -> Samples | None:
+    """(H, W, C), alpha last, of a file with 16 bits, as they are stored; None of others.
+
+    Pillow reads 16 bits of gray only, and cuts colour without a word.
+    """
+    if image.format == "TIFF" and 16 in image.tag_v2.get(BITS_PER_SAMPLE, ()):  # type: ignore[attr-defined]
+        return _deep_tiff(path)
+    if image.mode.startswith("I"):
+        return _deep_gray(path, image)
+    raw = str(image.tile) if image.format == "PNG" else ""  # type: ignore[attr-defined]
+    if "LA;16" in raw:
+        return _deep_gray_with_alpha(path)
+    if "RGB" in raw and ";16" in raw:
+        samples = np.asarray(kornia_rs.io.read_image_png_u16(str(path), image.mode.lower()))
+        return _keyed(samples, image.info.get("transparency"))
+    return None
+
+
+def _deep_gray(path: Path, image: Image.Image) -> Samples:
+    values = np.asarray(image)
+    if values.min() < 0 or values.max() > 65535:
+        raise DataError(f"{path}: holds {values.min()} to {values.max()}, more than 16 bits; convert it to 16 bits")
+    return _keyed(values.astype(np.uint16)[..., None], image.info.get("transparency"))
+
+
+def _keyed(samples: Samples, key: int | tuple[int, ...] | None) -> Samples:
+    """With alpha that makes one colour transparent (PNG's tRNS chunk)."""
+    if key is None or samples.shape[-1] in (2, 4):
+        return samples
+    alpha = np.where((samples == np.array(key)).all(-1, keepdims=True), 0, 65535).astype(np.uint16)
+    return np.concatenate((samples, alpha), axis=-1)
+
+
+def _deep_tiff(path: Path) -> Samples | None:
+    """Gray or RGB with 16 bits; other kinds, such as CMYK, are left to Pillow."""
+    with tifffile.TiffFile(path) as file:
+        page = file.pages.first
+        kind, extra = KINDS.get(int(page.photometric)), page.extrasamples[:1]
+        samples = _tiff_samples(path, page)
+    if kind is None or samples.dtype != np.uint16:
+        return None
+    # What an extra channel means may be left open; such a one is no alpha, for Pillow neither.
+    if not extra or extra[0] == tifffile.EXTRASAMPLE.UNSPECIFIED:
+        return samples[..., :kind]
+    if extra[0] == tifffile.EXTRASAMPLE.ASSOCALPHA:
+        alpha = np.maximum(samples[..., kind : kind + 1], 1).astype(np.float64)
+        samples[..., :kind] = np.minimum(samples[..., :kind] / alpha, 1) * 65535 + 0.5
+    return samples[..., : kind + 1]
+
+
+def _tiff_samples(path: Path, page: tifffile.TiffPage) -> Samples:
+    """(H, W, C), black at 0."""
+    try:
+        samples = page.asarray()
+    except ValueError:
+        # tifffile leaves LZW, for one, to a package of its own; kornia has it, but not for alpha.
+        if page.samplesperpixel not in (1, 3):
+            raise
+        mode = "rgb" if page.samplesperpixel == 3 else "mono"
+        return np.asarray(kornia_rs.io.read_image_tiff_u16(str(path), mode))
+    if page.planarconfig == tifffile.PLANARCONFIG.SEPARATE and samples.ndim == 3:
+        samples = samples.transpose(1, 2, 0)
+    samples = samples.reshape(*samples.shape[:2], -1)
+    if page.photometric == MINISWHITE:
+        samples[..., 0] = 65535 - samples[..., 0]
+    return samples
+
+
+def _deep_gray_with_alpha(path: Path) -> Samples:
+    """Of a 16-bit PNG, which every reader at hand cuts to 8 bits.
+
+    Its pixels have four bytes, as those of 8-bit RGBA have, and PNG's filters work on bytes: told that it is RGBA,
+    Pillow decodes the bytes as they are.
+    """
+    content = bytearray(path.read_bytes())
+    content[24:26] = b"\x08\x06"  # IHDR: bit depth, colour type
+    content[29:33] = struct.pack(">I", zlib.crc32(content[12:29]))
+    with Image.open(BytesIO(content)) as image:
+        return np.asarray(image).view(">u2").astype(np.uint16)

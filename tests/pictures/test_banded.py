@@ -1,0 +1,104 @@
+"""Bands of tiles make the picture that the network makes of the whole; gray, 16 bits and alpha go with it."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from tests.data.test_images import deep_noise, noise
+from torch import Tensor
+
+from aldsr.imaging import imresize, quantise
+from aldsr.nn import RDN, ALDBlock, fold
+from aldsr.pictures import Picture, tiles_of, upscaled
+from aldsr.pictures.banded import tile_size
+from aldsr.pictures.picture import Samples
+
+bicubic = partial(imresize, scale=4)  # sees two pixels
+
+
+def whole(picture: Picture, upscale=bicubic, tile: int | None = None) -> Samples:  # type: ignore[no-untyped-def]
+    return np.concatenate(list(upscaled(picture, upscale, scale=4, tile=tile)))
+
+
+def tensor(samples: Samples) -> Tensor:
+    return torch.from_numpy(samples.astype(np.int32)).permute(2, 0, 1)[None]
+
+
+def test_colour_is_quantised_as_the_protocol_does() -> None:
+    pixels = noise(9, 12, 3)
+    expected = quantise(bicubic(tensor(pixels) / 255))[0].permute(1, 2, 0)
+    np.testing.assert_array_equal(whole(Picture(pixels, None, None, "PNG")), expected)
+
+
+@pytest.mark.parametrize("shape", [(61, 83), (20, 20), (1, 90), (90, 1), (1, 1), (24, 25)])
+@pytest.mark.parametrize("tile", [20, 24, 40])
+@pytest.mark.parametrize("make", [noise, deep_noise])
+def test_bands_of_tiles_equal_the_whole(shape: tuple[int, int], tile: int, make: type) -> None:
+    picture = Picture(make(*shape, 3), make(*shape, 1, seed=1), None, "PNG")
+    banded, at_once = whole(picture, tile=tile), whole(picture)
+    assert banded.dtype == picture.colour.dtype
+    assert banded.shape == (4 * shape[0], 4 * shape[1], 4)
+    # A kernel's sums come out in another order at another place: one level of 8 or 16 bits.
+    assert np.abs(banded.astype(int) - at_once).max() <= 1
+
+
+def test_bands_of_a_folded_network_are_within_one_level() -> None:
+    torch.manual_seed(0)
+    network = RDN(scale=4, D=2, C=2, G=8, G0=8, conv=partial(ALDBlock, reduction=8), residual="bicubic").eval()
+    with torch.no_grad():  # an untrained network's last layer is zero, so that nothing else of it would show
+        for parameter in network.parameters():
+            parameter.add_(torch.randn_like(parameter), alpha=0.05)
+    picture = Picture(noise(50, 70, 3), None, None, "PNG")
+    with torch.inference_mode():
+        banded = whole(picture, fold(network), tile=32)
+        at_once = whole(picture, network)
+    assert np.abs(at_once.astype(int) - whole(picture)).max() > 20
+    assert np.abs(banded.astype(int) - at_once).max() <= 1
+
+
+@pytest.mark.parametrize("make", [noise, deep_noise])
+def test_alpha_goes_through_bicubic(make: type) -> None:
+    alpha = make(30, 30, 1)
+    banded = whole(Picture(make(30, 30, 3), alpha, None, "PNG"), tile=20)[..., 3]
+    if alpha.dtype == np.uint8:
+        expected = imresize(tensor(alpha).to(torch.uint8), 4).numpy()[0, 0]
+    else:
+        expected = (imresize(tensor(alpha).double(), 4) + 0.5).floor().clamp(0, 65535).numpy()[0, 0]
+    assert np.abs(banded.astype(int) - expected).max() <= (alpha.dtype != np.uint8)
+
+
+def test_gray_goes_in_as_three_equal_channels_and_comes_out_as_their_mean() -> None:
+    def tinted(lr: Tensor) -> Tensor:
+        assert (lr == lr[:, :1]).all()
+        return bicubic(lr) + torch.tensor([-0.2, 0.0, 0.2])[:, None, None]
+
+    pixels = noise(9, 12, 1) // 2 + 60
+    expected = quantise(bicubic(tensor(pixels) / 255))[0].permute(1, 2, 0).numpy()
+    assert np.abs(whole(Picture(pixels, None, None, "PNG"), tinted).astype(int) - expected).max() <= 1
+
+
+def test_16_bits_are_finer_than_8() -> None:
+    ramp = np.linspace(20_000, 20_400, 24 * 24 * 3).astype(np.uint16).reshape(24, 24, 3)
+    assert len(np.unique(whole(Picture(ramp, None, None, "PNG")))) > 300
+
+
+@pytest.mark.parametrize(("height", "width", "tile"), [(61, 83, 24), (300, 200, 256), (10, 10, 40), (50, 50, None)])
+def test_the_number_of_tiles_is_known_before(height: int, width: int, tile: int | None) -> None:
+    called: list[tuple[int, ...]] = []
+
+    def counting(lr: Tensor) -> Tensor:
+        called.append(tuple(lr.shape[-2:]))
+        return lr.new_zeros(1, 3, 4 * lr.shape[-2], 4 * lr.shape[-1])
+
+    picture = Picture(noise(height, width, 3), None, None, "PNG")
+    whole(picture, counting, tile)
+    assert len(called) == tiles_of(picture, tile)
+    assert tile is None or max(map(max, called)) <= tile
+
+
+def test_tiles_are_no_larger_than_they_need_to_be() -> None:
+    assert tile_size(300, 256, 8) == 158  # two, not two of 256 that overlap by 212
+    assert tile_size(256, 256, 8) == 256
+    with pytest.raises(ValueError, match="tile=16: must be more than twice the overlap"):
+        tile_size(300, 16, 8)

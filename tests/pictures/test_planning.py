@@ -1,0 +1,80 @@
+"""Which files are meant by names, folders and patterns, and what each becomes."""
+
+from pathlib import Path
+
+import pytest
+
+from aldsr.data import DataError
+from aldsr.pictures import found, plan
+
+
+@pytest.fixture
+def scans(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    for name in ("b.png", "a.JPG", "c.bmp", "notes.txt", "deep/d.png", "e[1].png"):
+        (tmp_path / "scans" / name).parent.mkdir(exist_ok=True, parents=True)
+        (tmp_path / "scans" / name).touch()
+    return tmp_path / "scans"
+
+
+@pytest.mark.parametrize(
+    ("inputs", "names"),
+    [
+        (["scans/b.png"], ["b.png"]),
+        (["scans"], ["a.JPG", "b.png", "c.bmp", "e[1].png"]),
+        (["scans/*.png"], ["b.png", "e[1].png"]),
+        (["scans/**/*.png"], ["b.png", "d.png", "e[1].png"]),
+        (["scans/e[1].png"], ["e[1].png"]),
+        (["scans/b.png", "scans/./b.png", "scans/[bc].*"], ["b.png", "c.bmp"]),
+    ],
+)
+def test_files_folders_and_patterns(scans: Path, inputs: list[str], names: list[str]) -> None:
+    assert sorted(file.name for file in found(inputs)) == names
+
+
+@pytest.mark.parametrize("name", ["none.png", "scans/*.tif", "scans/dee*", "scans/deep/deeper"])
+def test_nothing_by_a_name_is_said(scans: Path, name: str) -> None:
+    with pytest.raises(DataError, match="no such file or folder"):
+        found([name])
+
+
+@pytest.mark.parametrize(
+    ("name", "format", "target", "chosen"),
+    [
+        ("scans/b.png", "keep", "out/b_x4.png", "png"),
+        ("scans/a.JPG", "keep", "out/a_x4.JPG", "jpeg"),
+        ("scans/c.bmp", "keep", "out/c_x4.png", "png"),
+        ("scans/b.png", "webp", "out/b_x4.webp", "webp"),
+        ("scans/a.JPG", "jpeg", "out/a_x4.JPG", "jpeg"),
+    ],
+)
+def test_names_in_a_folder(scans: Path, name: str, format: str, target: str, chosen: str) -> None:
+    [job] = plan([Path(name)], Path("out"), format=format, suffix="_x4")
+    assert (job.target, job.format) == (Path(target), chosen)
+
+
+def test_a_single_picture_may_have_a_name(scans: Path) -> None:
+    [job] = plan([scans / "b.png"], Path("out.tif"), format="keep", suffix="_x4")
+    assert (job.target, job.format) == (Path("out.tif"), "tiff")
+    (scans / "x.png").mkdir()
+    [job] = plan([scans / "b.png"], scans / "x.png", format="keep", suffix="_x4")
+    assert job.target == scans / "x.png" / "b_x4.png"
+
+
+@pytest.mark.parametrize(
+    ("names", "output", "format", "suffix", "words"),
+    [
+        (["b.png", "c.bmp"], "o.png", "keep", "_x4", "is the name of one file, and there are 2 inputs"),
+        (["b.png"], "o.png", "jpeg", "_x4", "ends in .png, but --format is jpeg"),
+        (["b.png"], "scans/notes.txt", "keep", "_x4", "is a file; expected a folder"),
+        (["b.png", "deep/../deep/b.png"], "out", "keep", "", "both would become out/b.png"),
+        (["b.png"], "scans", "keep", "", "is an input and would be an output"),
+        (["b.png"], "scans/b.png", "keep", "", "is an input and would be an output"),
+    ],
+)
+def test_what_cannot_be_is_said(
+    scans: Path, names: list[str], output: str, format: str, suffix: str, words: str
+) -> None:
+    with pytest.raises(DataError) as error:
+        plan([Path("scans") / name for name in names], Path(output), format=format, suffix=suffix)
+    assert words in str(error.value)

@@ -1,0 +1,154 @@
+"""Pictures written by bands are what independent readers read, of the usual size, and whole or not there."""
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import kornia_rs.io
+import numpy as np
+import pytest
+import skimage.data
+import tifffile
+from PIL import Image
+from tests.data.test_images import deep_noise, noise
+from tests.pictures.test_reading import SRGB
+
+from aldsr.data import DataError
+from aldsr.pictures import Form, read_picture, write_picture
+from aldsr.pictures.picture import Samples
+from aldsr.pictures.writing import format_of
+
+
+def bands(pixels: Samples, *heights: int) -> Iterator[Samples]:
+    """Rows in bands of these heights, and the rest."""
+    top = 0
+    for height in heights:
+        yield pixels[top : top + height]
+        top += height
+    yield pixels[top:]
+
+
+def form(pixels: Samples, icc: bytes | None = None) -> Form:
+    height, width, channels = pixels.shape
+    return Form(width, height, channels, 8 * pixels.dtype.itemsize, icc)
+
+
+def photograph() -> Samples:
+    return np.ascontiguousarray(skimage.data.astronaut()[:203, 100:350])
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+@pytest.mark.parametrize("format", ["png", "tiff"])
+def test_8_bits_are_read_by_pillow(tmp_path: Path, format: str, channels: int) -> None:
+    pixels = noise(150, 9, channels)
+    write_picture(tmp_path / "a", format, form(pixels), bands(pixels, 1, 70, 64, 3))
+    with Image.open(tmp_path / "a") as image:
+        assert image.format == format.upper()
+        assert image.mode == ("L", "LA", "RGB", "RGBA")[channels - 1]
+        np.testing.assert_array_equal(np.asarray(image).reshape(pixels.shape), pixels)
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_16_bits_of_a_png_are_read_by_others(tmp_path: Path, channels: int) -> None:
+    pixels = deep_noise(150, 9, channels)
+    write_picture(tmp_path / "a.png", "png", form(pixels), bands(pixels, 66))
+    mode = {1: "mono", 3: "rgb", 4: "rgba"}[channels]
+    read = np.asarray(kornia_rs.io.read_image_png_u16(str(tmp_path / "a.png"), mode))
+    np.testing.assert_array_equal(read.reshape(pixels.shape), pixels)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_16_bits_of_a_tiff_are_read_by_tifffile(tmp_path: Path, channels: int) -> None:
+    pixels = deep_noise(150, 3000, channels)
+    write_picture(tmp_path / "a.tif", "tiff", form(pixels), bands(pixels, 66, 1))
+    np.testing.assert_array_equal(tifffile.imread(tmp_path / "a.tif").reshape(pixels.shape), pixels)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+@pytest.mark.parametrize("format", ["png", "tiff"])
+@pytest.mark.parametrize("make", [noise, deep_noise])
+def test_what_we_write_we_read(tmp_path: Path, format: str, channels: int, make: type) -> None:
+    if (format, channels, make) == ("tiff", 2, deep_noise):
+        pytest.skip("Pillow cannot open 16-bit gray TIFF with alpha")
+    pixels = make(20, 9, channels)
+    write_picture(tmp_path / "a", format, form(pixels), bands(pixels, 7))
+    picture = read_picture(tmp_path / "a")
+    parts = [picture.colour] if picture.alpha is None else [picture.colour, picture.alpha]
+    np.testing.assert_array_equal(np.concatenate(parts, -1), pixels)
+
+
+@pytest.mark.parametrize(("format", "channels"), [("jpeg", 1), ("jpeg", 3), ("webp", 3), ("webp", 4)])
+def test_jpeg_and_webp_are_near(tmp_path: Path, format: str, channels: int) -> None:
+    pixels = np.concatenate((photograph(), np.full((203, 250, 1), 90, np.uint8)), -1)[..., :channels]
+    deep = pixels.astype(np.uint16) * 257
+    for name, each in (("a", pixels), ("b", deep)):
+        write_picture(tmp_path / name, format, form(each), bands(each, 100))
+    with Image.open(tmp_path / "a") as image:
+        assert image.format == format.upper()
+        assert np.abs(np.asarray(image).reshape(pixels.shape).astype(int) - pixels).mean() < 2.5
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+@pytest.mark.parametrize("format", ["png", "tiff", "jpeg", "webp"])
+def test_the_colour_profile_is_written(tmp_path: Path, format: str) -> None:
+    pixels = noise(8, 9, 3)
+    write_picture(tmp_path / "a", format, form(pixels, SRGB), bands(pixels))
+    with Image.open(tmp_path / "a") as image:
+        assert image.info["icc_profile"] == SRGB
+
+
+def test_a_png_is_not_larger_than_pillows(tmp_path: Path) -> None:
+    pixels, theirs = photograph(), io.BytesIO()
+    write_picture(tmp_path / "a.png", "png", form(pixels), bands(pixels))
+    Image.fromarray(pixels).save(theirs, "PNG")
+    assert (tmp_path / "a.png").stat().st_size < 1.02 * len(theirs.getvalue())
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 3), (1, 300, 1), (300, 1, 4)])
+@pytest.mark.parametrize("format", ["png", "tiff"])
+def test_thin_pictures_are_written(tmp_path: Path, format: str, shape: tuple[int, ...]) -> None:
+    pixels = noise(*shape)
+    write_picture(tmp_path / "a", format, form(pixels), bands(pixels))
+    with Image.open(tmp_path / "a") as image:
+        np.testing.assert_array_equal(np.asarray(image).reshape(shape), pixels)
+
+
+@pytest.mark.parametrize("format", ["png", "tiff", "jpeg", "webp"])
+def test_nothing_is_left_of_a_picture_that_breaks_off(tmp_path: Path, format: str) -> None:
+    def breaking() -> Iterator[Samples]:
+        yield noise(8, 9, 3)
+        raise KeyboardInterrupt
+
+    (tmp_path / "a").write_text("earlier")
+    with pytest.raises(KeyboardInterrupt):
+        write_picture(tmp_path / "a", format, Form(9, 16, 3, 8, None), breaking())
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+    assert (tmp_path / "a").read_text() == "earlier"
+
+
+@pytest.mark.parametrize(
+    ("format", "wanted", "words"),
+    [
+        ("jpeg", Form(9, 16, 4, 8, None), "JPEG cannot hold the picture's transparency; take --format png"),
+        ("webp", Form(16384, 1, 3, 8, None), "16384x1 pixels, and WEBP holds at most 16383 a side"),
+        ("jpeg", Form(1, 65501, 3, 8, None), "1x65501 pixels, and JPEG holds at most 65500 a side"),
+    ],
+)
+def test_what_a_format_cannot_hold_is_said_before_the_work(
+    tmp_path: Path, format: str, wanted: Form, words: str
+) -> None:
+    def never() -> Iterator[Samples]:
+        raise AssertionError
+        yield
+
+    with pytest.raises(DataError) as error:
+        write_picture(tmp_path / "a", format, wanted, never())
+    assert words in str(error.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "format"), [("a.JPG", "jpeg"), ("a.jpeg", "jpeg"), ("a.tiff", "tiff"), ("a.bmp", None), ("a", None)]
+)
+def test_a_name_asks_for_a_format(name: str, format: str | None) -> None:
+    assert format_of(Path(name)) == format

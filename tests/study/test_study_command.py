@@ -1,0 +1,40 @@
+"""`python -m aldsr.study` as a user meets it."""
+
+from pathlib import Path
+
+import pytest
+from tests.command import run_command
+
+from aldsr.study.__main__ import main
+from aldsr.study.plan import planned, write_plan
+from aldsr.study.states import FAILURE
+
+
+@pytest.mark.parametrize(("name", "reason"), [("nowhere", "no such folder"), ("empty", "holds no runs")])
+def test_no_study_is_one_sentence(name: str, reason: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "empty").mkdir()
+    assert run_command(main, str(tmp_path / name)) == 2
+    said = capsys.readouterr()
+    expected = f"error: {tmp_path / name}: {reason}; expected a study's folder, such as runs/linearity\n"
+    assert (said.out, said.err) == ("", expected)
+
+
+def test_a_study_is_shown_with_its_failures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_plan(tmp_path, planned(["model=rdn,dw_rdn", "seed=1"], {}))
+    (tmp_path / "rdn").mkdir()
+    (tmp_path / "rdn" / FAILURE).write_text("2026-01-31\nTraceback\nValueError: [red]no\n")
+    assert run_command(main, str(tmp_path)) == 0
+    said = capsys.readouterr().out
+    assert "1 failed, 1 waiting; how long the rest takes is not known before a run has made some steps" in " ".join(
+        said.split()
+    )
+    assert said.splitlines()[-1] == f"failed  {tmp_path}/rdn/{FAILURE}: ValueError: [red]no"
+
+
+def test_looking_at_a_study_changes_nothing(tmp_path: Path) -> None:
+    write_plan(tmp_path, planned(["seed=1,2"], {}))
+    (tmp_path / "seed1").mkdir()
+    (tmp_path / "seed1" / "config.yaml").touch()
+    before = sorted(tmp_path.rglob("*"))
+    assert run_command(main, str(tmp_path)) == 0
+    assert sorted(tmp_path.rglob("*")) == before

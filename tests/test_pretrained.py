@@ -1,0 +1,137 @@
+"""Trained networks by path or name, without a network connection."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+import aldsr
+from aldsr.nn.description import NetworkError, build
+from aldsr.nn.weights import packed
+from tests.nn.conftest import description, users_module  # noqa: F401, of that folder's tests
+
+
+@pytest.fixture
+def network() -> nn.Module:
+    made: nn.Module = build(description(residual="bicubic"))
+    for parameter in made.parameters():
+        nn.init.normal_(parameter, std=0.2)
+    return made
+
+
+@pytest.fixture
+def run(tmp_path: Path, network: nn.Module) -> Path:
+    """A run's folder."""
+    (tmp_path / "weights.safetensors").write_bytes(packed(network, description(residual="bicubic")))
+    state = {f"network.{key}": value for key, value in network.state_dict().items()}
+    torch.save({"network": description(residual="bicubic"), "state_dict": state}, tmp_path / "last.ckpt")
+    return tmp_path
+
+
+@pytest.mark.parametrize("place", ["", "weights.safetensors", "last.ckpt"])
+@pytest.mark.parametrize("kind", [str, Path])
+def test_a_path_gives_the_network(place: str, kind: type, run: Path, network: nn.Module) -> None:
+    loaded = aldsr.from_pretrained(kind(run / place))
+    lr = torch.rand(1, 3, 5, 7)
+    assert torch.equal(loaded(lr), network(lr))
+    assert not loaded.training
+
+
+def test_the_network_is_put_on_a_device(run: Path) -> None:
+    assert next(aldsr.from_pretrained(run, device="meta").parameters()).is_meta
+
+
+@pytest.fixture
+def hub(run: Path, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """What the hub is asked for, with the run's weights as its answer; an exception in the list is raised."""
+    huggingface_hub = pytest.importorskip("huggingface_hub")
+    asked: list[Any] = []
+
+    def download(repo_id: str, filename: str, *, revision: str | None = None) -> str:
+        if asked and isinstance(asked[0], Exception):
+            raise asked[0]
+        asked.append((repo_id, filename, revision))
+        return str(run / filename)
+
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", download)
+    return asked
+
+
+@pytest.mark.parametrize("revision", [None, "v1"])
+def test_a_repository_is_downloaded(revision: str | None, hub: list[Any], network: nn.Module) -> None:
+    loaded = aldsr.from_pretrained("someone/ald-rdn_x2.small", revision=revision)
+    lr = torch.rand(1, 3, 5, 7)
+    assert torch.equal(loaded(lr), network(lr))
+    assert hub == [("someone/ald-rdn_x2.small", "weights.safetensors", revision)]
+
+
+def test_what_the_hub_refuses_is_one_sentence(hub: list[Any]) -> None:
+    hub.append(OSError("404 Client Error.\n\nRepository Not Found"))
+    with pytest.raises(NetworkError) as error:
+        aldsr.from_pretrained("someone/absent")
+    assert str(error.value) == (
+        "someone/absent: no such path, and the Hugging Face hub gave no weights.safetensors: "
+        "404 Client Error. Repository Not Found"
+    )
+
+
+def test_the_hubs_own_errors_are_of_the_kinds_that_are_caught() -> None:
+    errors = pytest.importorskip("huggingface_hub.errors")
+    for name in ("RepositoryNotFoundError", "RevisionNotFoundError", "LocalEntryNotFoundError", "HFValidationError"):
+        assert issubclass(getattr(errors, name), OSError | ValueError), name
+    assert issubclass(errors.HfHubHTTPError, OSError)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["absent", "./runs/absent", "/absent/folder", "runs/study/absent", "runs/absent.safetensors", "a/b.ckpt", ""],
+)
+def test_a_path_that_is_absent_is_not_looked_up_in_the_hub(
+    name: str, hub: list[Any], tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
+    with pytest.raises(NetworkError, match="no such"):
+        aldsr.from_pretrained(name)
+    assert hub == []
+
+
+def test_without_the_extra_it_is_said_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
+    with pytest.raises(NetworkError, match=r"pip install 'aldsr\[hub\]'$"):
+        aldsr.from_pretrained("someone/ald-rdn")
+
+
+def test_a_folder_without_weights_is_named(tmp_path: Path) -> None:
+    with pytest.raises(NetworkError, match=r"weights\.safetensors: no such weights file"):
+        aldsr.from_pretrained(tmp_path)
+
+
+def test_a_revision_is_of_repositories_only(run: Path) -> None:
+    with pytest.raises(NetworkError, match="there is no revision v1; leave it out"):
+        aldsr.from_pretrained(run, revision="v1")
+
+
+def test_a_users_block_loads_once_its_package_is_allowed(
+    users_module: str,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    described = description(conv={"_target_": f"{users_module}.Plain", "_partial_": True})
+    (tmp_path / "weights.safetensors").write_bytes(packed(build(described, None), described))
+    with pytest.raises(NetworkError, match="outside the trusted packages"):
+        aldsr.from_pretrained(tmp_path)
+    assert isinstance(aldsr.from_pretrained(tmp_path, allow_code=[users_module]), nn.Module)
+
+
+def test_importing_aldsr_imports_no_torch() -> None:
+    asked = "import sys, aldsr; print('torch' in sys.modules, aldsr.__version__)"
+    said = subprocess.run([sys.executable, "-c", asked], check=True, capture_output=True, text=True).stdout
+    assert said == f"False {aldsr.__version__}\n"
+
+
+def test_other_names_are_still_errors() -> None:
+    with pytest.raises(AttributeError, match="has no attribute 'absent'"):
+        aldsr.absent  # type: ignore[attr-defined]  # noqa: B018

@@ -1,0 +1,48 @@
+"""One training in several processes."""
+
+import csv
+import signal
+from pathlib import Path
+
+import pytest
+
+from aldsr.train import train
+from tests.command import run_command
+from tests.stopping import MET_AT, Started, check_same_weights, checkpoint, updates, waiting
+
+__all__ = ["waiting"]
+
+RANKS = ["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2"]
+pytestmark = pytest.mark.slow
+
+
+def losses(run: str) -> list[float]:
+    with (Path(run) / "log.csv").open(newline="") as file:
+        return [float(row["loss"]) for row in csv.DictReader(file) if row["loss"]]
+
+
+def test_two_ranks_and_one_rank_go_down_the_same_curve(small: list[str]) -> None:
+    """The same batches in all, in fp32; without the residual, so that the loss is all the network's."""
+    steps = ["trainer.max_steps=50", "data.steps_per_epoch=25", "model.residual=none"]
+    options = [each for each in small if each != "trainer=cpu"] + steps
+    assert run_command(train, *options, "trainer=cpu", "run_dir=one") == 0
+    assert run_command(train, *options, *RANKS, "run_dir=two") == 0
+    one, two = losses("one"), losses("two")
+    assert len(one) == 50
+    assert one[-1] < 0.7 * one[0]
+    assert two == pytest.approx(one, rel=1e-4)
+
+
+def test_two_ranks_told_to_stop_leave_together_and_go_on_to_the_same_weights(waiting: list[str]) -> None:
+    options = [*(each for each in waiting if each != "trainer=cpu"), *RANKS]
+    with Started(*options, "run_dir=run") as started:
+        started.meet(ranks=2)
+        started.send(signal.SIGTERM)
+        assert started.status() == 128 + signal.SIGTERM, started.said()
+    assert checkpoint("run")["global_step"] == MET_AT
+    assert updates("run") == {MET_AT}
+    assert not Path("run/results.json").exists()
+    for folder in ("run", "whole"):
+        assert run_command(train, *options, f"run_dir={folder}", "if_exists=continue") == 0
+    check_same_weights("run", "whole")
+    assert updates("run") == {7}
