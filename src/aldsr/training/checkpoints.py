@@ -1,7 +1,8 @@
 """Checkpoints that are whole or not there, and a way out when the system wants its machine back."""
 
 import signal
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -32,24 +33,30 @@ class WholeCheckpoints(TorchCheckpointIO):
         self.waiting = ExitStack()
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
-        path = Path(path)
         self.put()
-        try:
+        path = Path(path)
+        with ExitStack() as stack:
+            stack.enter_context(_told(path))
             path.parent.mkdir(parents=True, exist_ok=True)
-            with ExitStack() as stack:
-                torch.save(checkpoint, stack.enter_context(whole(path)))
-                if self.waits:
-                    self.waiting = stack.pop_all()
-        except (OSError, RuntimeError) as error:  # torch's writer turns a full disk into a RuntimeError
-            reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
-            raise CheckpointError(
-                f"{path}: cannot be written ({reason}); the previous checkpoint is whole. Free some space or make the "
-                "folder writable, then go on with ckpt_path=last"
-            ) from error
+            torch.save(checkpoint, stack.enter_context(whole(path)))
+            if self.waits:
+                self.waiting = stack.pop_all()
 
     def put(self) -> None:
         """Put the checkpoint that waits, if there is one, in its place."""
         self.waiting.close()
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, RuntimeError) as error:  # torch's writer turns a full disk into a RuntimeError
+        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+        raise CheckpointError(
+            f"{path}: cannot be written ({reason}); the previous checkpoint is whole. Free some space or make the "
+            "folder writable, then go on with ckpt_path=last"
+        ) from error
 
 
 class LogFirst(Callback):
