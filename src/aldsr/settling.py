@@ -60,7 +60,12 @@ def _place_in_study(config: DictConfig, folder: Path, overrides: list[str]) -> N
     plan = read_plan(folder)
     if plan is None:
         raise OptionError(f"{folder}: has no study.json; it is written by hydra/callbacks=study when a sweep starts")
-    config.name = plan.name(overrides)
+    try:
+        config.name = plan.name(overrides)
+    except KeyError as error:
+        raise OptionError(
+            f"{folder}: its study.json has no such job: {error.args[0]}; start the sweep again"
+        ) from error
     config.run_dir = str(folder / config.name)
     config.study.name = config.study.name or folder.name
     config.if_exists = config.if_exists or "continue"

@@ -70,7 +70,7 @@ def in_use(folder: Path) -> bool:
         lock.acquire(blocking=False)
     except Timeout:
         return True
-    except PermissionError:  # somebody else's folder can be looked at, but not locked
+    except OSError:  # somebody else's folder, or one on a read-only disk, can be looked at, but not locked
         return False
     lock.release()
     return False

@@ -72,7 +72,8 @@ def recorded(folder: Path, *, of_study: bool) -> Iterator[None]:
         if earlier is not None:
             note.write_text(earlier)
         if of_study and isinstance(error, DifferentRunError):
-            (folder / REFUSAL).write_text(f"{error}\n")
+            with suppress(OSError):
+                (folder / REFUSAL).write_text(f"{error}\n")
         raise
     except Exception as error:
         if of_study or (folder / "config.yaml").exists():
