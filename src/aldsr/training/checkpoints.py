@@ -52,7 +52,7 @@ def _told(path: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, RuntimeError) as error:  # torch's writer turns a full disk into a RuntimeError
-        reason = getattr(error, "strerror", None) or " ".join(str(error).split()[:20])
+        reason = getattr(error, "strerror", None) or (str(error) or type(error).__name__).splitlines()[0]
         raise CheckpointError(
             f"{path}: cannot be written ({reason}); the previous checkpoint is whole. Free some space or make the "
             "folder writable, then go on with ckpt_path=last"
