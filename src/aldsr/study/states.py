@@ -65,7 +65,8 @@ def recorded(folder: Path, *, of_study: bool) -> Iterator[None]:
     note = folder / FAILURE
     earlier = note.read_text() if note.is_file() else None
     for each in (note, folder / REFUSAL):
-        each.unlink(missing_ok=True)
+        with suppress(OSError):  # a folder that cannot be, or be written, is told of when it is opened
+            each.unlink(missing_ok=True)
     try:
         yield
     except (InUseError, DifferentRunError) as error:
