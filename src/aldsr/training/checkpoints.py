@@ -62,8 +62,8 @@ def _told(path: Path) -> Iterator[None]:
 class LogFirst(Callback):
     """Has a step's checkpoint put in its place after its log.
 
-    Lightning saves a checkpoint before it logs the step. A process that is killed in between would go on from that
-    checkpoint and never log the step.
+    Lightning saves a checkpoint before it logs the step, and before the validation that follows an epoch's last step.
+    A process that is killed in between would go on from that checkpoint and never log either.
 
     Args:
         checkpoints: the trainer's.
@@ -76,9 +76,6 @@ class LogFirst(Callback):
         self.checkpoints.waits = True
 
     def on_train_batch_start(self, trainer: Trainer, *args: Any, **options: Any) -> None:
-        self.checkpoints.put()
-
-    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.checkpoints.put()
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
