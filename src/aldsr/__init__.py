@@ -6,13 +6,13 @@ __version__ = "0.1.0"
 __all__ = ["from_pretrained"]
 
 if TYPE_CHECKING:
-    from aldsr.pretrained import from_pretrained
+    from aldsr.nn.pretrained import from_pretrained
 else:
 
     def __getattr__(name: str) -> Any:
         """`from_pretrained`, imported when it is asked for: it brings torch, which takes seconds."""
         if name == "from_pretrained":
-            from aldsr.pretrained import from_pretrained
+            from aldsr.nn.pretrained import from_pretrained
 
             return from_pretrained
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -41,8 +41,6 @@ MISTAKES = (
     *(OptionError, DataError, NetworkError, DeviceError, NonFiniteError, ResultsError, MisconfigurationException),
     *(DifferentRunError, InUseError, CheckpointError),
 )
-
-
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 

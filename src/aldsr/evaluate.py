@@ -33,7 +33,7 @@ from aldsr.nn.folding import collapsible, foldable
 from aldsr.nn.weights import load_network, packed
 from aldsr.paths import whole
 from aldsr.runs import conclude, open_run
-from aldsr.settling import settle_trainer
+from aldsr.settling import on_cpu, settle_trainer
 from aldsr.study import launch
 from aldsr.training import (
     ComparisonPictures,
@@ -60,7 +60,7 @@ def evaluate(config: DictConfig) -> None:
     else:
         choose_form(run)
     with open_run(run, goes_on=True):  # the same command makes the same scores again: nothing to keep
-        launch(measure, run, ranks=run["trainer"]["devices"], share_cpu=run["trainer"]["accelerator"] == "cpu")
+        launch(measure, run, ranks=run["trainer"]["devices"], share_cpu=on_cpu(run))
     conclude(run["run_dir"])
 
 

@@ -152,3 +152,8 @@ def cluster_of(run: dict[str, Any]) -> Nodes:
 def ranks_of(run: dict[str, Any]) -> int:
     """Processes of the run, over all machines."""
     return int(run["trainer"]["devices"] * run["trainer"]["num_nodes"])
+
+
+def on_cpu(run: dict[str, Any]) -> bool:
+    """Whether ranks have to share the cores."""
+    return bool(run["trainer"]["accelerator"] == "cpu")

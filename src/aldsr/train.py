@@ -26,7 +26,7 @@ from aldsr.nn.description import build, label
 from aldsr.nn.weights import check_network, check_resumable, packed
 from aldsr.paths import whole
 from aldsr.runs import conclude, conclude_job, find_earlier, goes_on, introduce, open_run
-from aldsr.settling import PLAIN, cluster_of, ranks_of, settle_pace, settled
+from aldsr.settling import PLAIN, cluster_of, on_cpu, ranks_of, settle_pace, settled
 from aldsr.study import Nodes, launch, recorded
 from aldsr.study.states import PROGRESS
 from aldsr.training import (
@@ -84,11 +84,6 @@ def lead(run: dict[str, Any], among: Nodes) -> None:
 def follow(run: dict[str, Any]) -> None:
     """What ranks of the other machines do: train by what the first one has settled and written down."""
     fit(OmegaConf.to_container(OmegaConf.load(Path(run["run_dir"]) / "config.yaml")))  # type: ignore[arg-type]
-
-
-def on_cpu(run: dict[str, Any]) -> bool:
-    """Whether ranks have to share the cores."""
-    return bool(run["trainer"]["accelerator"] == "cpu")
 
 
 def check_options(run: dict[str, Any], network: nn.Module) -> None:

@@ -9,6 +9,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError  # type: ignore[import-untyped]
 
 from aldsr.measure import ResultsError, read_results
+from aldsr.study.folders import ARCHIVED
 
 RESULTS, CONFIG = "results.json", "config.yaml"
 
@@ -95,7 +96,7 @@ def _run_folders(folder: Path) -> list[Path]:
         for path in sorted(folder.iterdir())
         if path.is_dir()
         and not path.name.startswith(".")
-        and "-archived-" not in path.name
+        and ARCHIVED not in path.name
         and ((path / RESULTS).exists() or (path / CONFIG).exists())
     ]
 

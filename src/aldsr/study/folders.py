@@ -8,6 +8,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 LOCK = ".lock"
+ARCHIVED = "-archived-"
 
 
 class InUseError(RuntimeError):
@@ -32,7 +33,7 @@ def open_folder(folder: Path, *, goes_on: bool) -> Path | None:
             left.unlink(missing_ok=True)
     if goes_on or not (folder / "config.yaml").exists():
         return None
-    moved = folder.with_name(f"{folder.name}-archived-{datetime.now():%Y%m%d-%H%M%S}")
+    moved = folder.with_name(f"{folder.name}{ARCHIVED}{datetime.now():%Y%m%d-%H%M%S}")
     moved.mkdir()
     # The config last, so that a move that was broken off is taken up again; the lock stays, since it is held.
     for each in sorted(folder.iterdir(), key=lambda path: path.name == "config.yaml"):

@@ -8,14 +8,16 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 
 def run_name(choices: Mapping[str, str], scale: int) -> str:
     """`ald_rdn-det-small-x4`; the descriptor only where there is one to choose."""
-    descriptor = [choices["descriptor"]] if choices["model"] == "ald_rdn" else []
-    return "-".join([choices["model"], *descriptor, choices["size"], f"x{scale}"])
+    return "-".join([*_network(choices), choices["size"], f"x{scale}"])
 
 
 def run_tags(choices: Mapping[str, str], scale: int, budget: str | None) -> list[str]:
     """What a run is found by in W&B: model, descriptor, size or the budget that sets it, scale."""
-    descriptor = [choices["descriptor"]] if choices["model"] == "ald_rdn" else []
-    return [choices["model"], *descriptor, f"budget-{budget}" if budget else choices["size"], f"x{scale}"]
+    return [*_network(choices), f"budget-{budget}" if budget else choices["size"], f"x{scale}"]
+
+
+def _network(choices: Mapping[str, str]) -> list[str]:
+    return [choices["model"], *([choices["descriptor"]] if choices["model"] == "ald_rdn" else [])]
 
 
 def swept_keys(arguments: Sequence[str], params: Iterable[str] = ()) -> set[str]:

@@ -9,6 +9,7 @@ from statistics import fmean
 from rich.console import Console
 from rich.table import Table
 
+from aldsr.study.folders import ARCHIVED
 from aldsr.study.plan import read_plan
 from aldsr.study.states import FAILURE, REFUSAL, Standing, State, standing
 
@@ -19,7 +20,7 @@ STYLES = {"done": "green", "running": "bold", "failed": "red", "interrupted": "y
 def standings(folder: Path) -> dict[str, Standing]:
     """Every job of a study's plan, and every run in its folder, with where it stands."""
     plan = read_plan(folder)
-    runs = {path.parent.name for path in folder.glob("*/config.yaml") if "-archived-" not in path.parent.name}
+    runs = {path.parent.name for path in folder.glob("*/config.yaml") if ARCHIVED not in path.parent.name}
     names = dict.fromkeys([*(plan.jobs if plan else []), *sorted(runs)])
     return {name: standing(folder / name) for name in names}
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 import torch
+from tests.nn.conftest import description
 from torch import nn
 
 import aldsr
 from aldsr.nn.description import NetworkError, build
 from aldsr.nn.weights import packed
-from tests.nn.conftest import description, users_module  # noqa: F401, of that folder's tests
 
 
 @pytest.fixture
@@ -116,7 +116,7 @@ def test_a_revision_is_of_repositories_only(run: Path) -> None:
 
 
 def test_a_users_block_loads_once_its_package_is_allowed(
-    users_module: str,  # noqa: F811
+    users_module: str,
     tmp_path: Path,
 ) -> None:
     described = description(conv={"_target_": f"{users_module}.Plain", "_partial_": True})
