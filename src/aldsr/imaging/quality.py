@@ -6,16 +6,22 @@ pixels at each side (the scale, by convention). All give one float64 score per i
 is the mean over its images, never the PSNR of a pooled error. Other codebases' habits: `protocol.py`.
 """
 
+import math
 from typing import Literal
 
-import kornia.metrics
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from aldsr.imaging.luma import luma
 
 PEAK = 255.0
-WINDOW = 11  # SSIM: Gaussian 11×11, sigma 1.5 (Wang et al., IEEE TIP 13(4), 2004)
+
+# SSIM (Wang et al., IEEE TIP 13(4), 2004): Gaussian window 11×11, sigma 1.5, K = (0.01, 0.03).
+WINDOW = 11
+_BELL = [math.exp(-((place - WINDOW // 2) ** 2) / (2 * 1.5**2)) for place in range(WINDOW)]
+GAUSSIAN = [value / sum(_BELL) for value in _BELL]
+C1, C2 = (0.01 * PEAK) ** 2, (0.03 * PEAK) ** 2
 
 
 def quantise(image: Tensor) -> Tensor:
@@ -52,8 +58,26 @@ def ssim(a: Tensor, b: Tensor, *, windows: Literal["valid", "same"] = "valid") -
     height, width = a.shape[-2:]
     if min(height, width) < WINDOW:
         raise ValueError(f"SSIM needs {WINDOW}x{WINDOW} pixels, after shaving the image is {width}x{height}")
-    ssim_map: Tensor = kornia.metrics.ssim(a.double(), b.double(), WINDOW, max_val=PEAK, padding=windows)
-    return ssim_map.mean((-3, -2, -1))
+    a, b = a.double(), b.double()
+    if windows == "same":
+        a, b = (F.pad(each, 4 * [WINDOW // 2], mode="reflect") for each in (a, b))
+    mean_a, mean_b, product, squares = map(_windowed, (a, b, a * b, a.square().addcmul_(b, b)))
+    means, mean_squares = mean_a * mean_b, mean_a.square_().addcmul_(mean_b, mean_b)
+    luminance = (2 * means + C1) / (mean_squares + C1)
+    # The sum of both variances is all that is needed of them.
+    structure = (2 * (product - means) + C2) / (squares - mean_squares + C2)
+    return (luminance * structure).mean((-3, -2, -1))
+
+
+def _windowed(image: Tensor) -> Tensor:
+    """Means over Gaussian windows. Weighted shifts: on a CPU ten times as fast as a convolution in float64."""
+    for axis in (-2, -1):
+        size = image.shape[axis] - WINDOW + 1
+        total = GAUSSIAN[0] * image.narrow(axis, 0, size)
+        for place, weight in enumerate(GAUSSIAN[1:], 1):
+            total.add_(image.narrow(axis, place, size), alpha=weight)
+        image = total
+    return image
 
 
 def shaved(sr: Tensor, hr: Tensor, shave: int) -> tuple[Tensor, Tensor]:
