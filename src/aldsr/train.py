@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import torch
 from hydra.utils import instantiate
 from lightning import Callback, Trainer, seed_everything
 from lightning.pytorch.callbacks import EMAWeightAveraging, LearningRateMonitor, ModelCheckpoint
@@ -11,7 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
 from aldsr.cli import OptionError, begin, command
-from aldsr.data import SuperResolutionData, micro_batch_size
+from aldsr.data import SuperResolutionData, fingerprint, micro_batch_size
 from aldsr.measure import (
     code_version,
     count_parameters,
@@ -161,6 +162,9 @@ def measured(
         "steps": trainer.global_step,
         "seconds": round(progress.spent(), 1),
         "ranks": trainer.world_size,
+        "threads": torch.get_num_threads(),
+        "images": len(data.train_pairs),
+        "fingerprint": fingerprint(pair.hr for pair in data.train_pairs),
     }
     return results
 

@@ -51,6 +51,15 @@ def test_steps_are_those_that_were_taken(training: dict[str, Any], said: str, tm
     assert words.endswith(f"the number of training steps is '1000' in the one and {said} in the other")
 
 
+def test_training_images_are_told_apart_by_their_pixels(tmp_path: Path) -> None:
+    found = runs(tmp_path, {})
+    for run, fingerprint in zip(found, ("ab12", "cd34"), strict=True):
+        training = {**run.results["training"], "fingerprint": fingerprint}
+        (run.folder / "results.json").write_text(json.dumps({**run.results, "training": training}))
+    with pytest.raises(ResultsError, match="the fingerprint of the training images is 'ab12' in the one and 'cd34'"):
+        check_budgets(read_study(tmp_path).runs)
+
+
 @pytest.mark.parametrize(
     "options",
     [

@@ -5,7 +5,7 @@ from aldsr.data.cache import CachedPair, cache_pairs
 from aldsr.data.datamodule import SuperResolutionData
 from aldsr.data.images import DataError, image_files, image_size, is_gray, read_image
 from aldsr.data.pairs import Pair, find_pairs, set_name
-from aldsr.data.patches import BenchmarkSet, ImagePair, PatchBatch, Patches
+from aldsr.data.patches import BenchmarkSet, ImagePair, PatchBatch, Patches, fingerprint
 from aldsr.data.sampling import Draw, StepBatches, draw, micro_batch_size
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "cache_pairs",
     "draw",
     "find_pairs",
+    "fingerprint",
     "image_files",
     "image_size",
     "is_gray",

@@ -14,11 +14,12 @@ OWN_PICTURES = "aldsr's own pictures"
 
 def budget(run: StudyRun) -> dict[str, Any]:
     """What a run was given, by a name for the message; folders go by their last name, whatever the machine."""
-    data = run.config["data"]
+    data, training = run.config["data"], run.results.get("training", {})
     given = {
-        "the number of training steps": run.results.get("training", {}).get("steps"),
+        "the number of training steps": training.get("steps"),
         **{f"data.{key}": data.get(key) for key in AMOUNTS},
         "data.train_dirs": folder_names(data.get("train_dirs")),
+        "the fingerprint of the training images": training.get("fingerprint"),
     }
     if data.get("train_dirs") is not None:
         del given["data.pictures"]  # are of no use beside folders
