@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 from tests.command import run_command
+from tests.study.pretended import write_variant
 
+from aldsr.compare import main as compare
 from aldsr.study.__main__ import main
 from aldsr.study.plan import planned, write_plan
 from aldsr.study.states import FAILURE
@@ -38,3 +40,28 @@ def test_looking_at_a_study_changes_nothing(tmp_path: Path) -> None:
     before = sorted(tmp_path.rglob("*"))
     assert run_command(main, str(tmp_path)) == 0
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_recorded_study_compares_like_the_study(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    study, to = tmp_path / "study", tmp_path / "kept"
+    for label, psnr in (("RDN", [30.0, 31.0]), ("DW-RDN", [29.5, 30.9])):
+        write_variant(study, label, {"Set5": [psnr, psnr]})
+    (study / "rdn-determinant-seed1" / "log.csv").write_text("step,loss\n50,0.1\n")
+    assert run_command(main, str(study), "--record", str(to)) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == f"recorded  4 runs in {to}; python -m aldsr.compare {to}"
+    assert (to / "rdn-determinant-seed1" / "log.csv").read_text() == "step,loss\n50,0.1\n"
+    tables = []
+    for folder in (study, to):
+        assert run_command(compare, str(folder)) == 0
+        tables.append(capsys.readouterr().out)
+    assert "RDN" in tables[0]
+    assert tables[0] == tables[1]
+
+
+def test_nothing_to_record_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_plan(tmp_path, planned(["seed=1"], {}))
+    (tmp_path / "seed1").mkdir()
+    (tmp_path / "seed1" / "config.yaml").touch()
+    assert run_command(main, str(tmp_path), "--record", str(tmp_path / "kept")) == 2
+    assert capsys.readouterr().err.startswith(f"error: --record {tmp_path / 'kept'}: {tmp_path}: none of its 1 runs")
+    assert not (tmp_path / "kept").exists()

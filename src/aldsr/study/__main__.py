@@ -7,6 +7,8 @@ from pathlib import Path
 
 from rich.console import Console
 
+from aldsr.measure import ResultsError
+from aldsr.study.record import record
 from aldsr.study.states import FAILURE
 from aldsr.study.table import standings, study_table, summary
 
@@ -15,7 +17,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Print the study's table."""
     parser = argparse.ArgumentParser(prog="python -m aldsr.study", description=__doc__)
     parser.add_argument("study", type=Path, help="a study's folder, such as runs/linearity")
-    folder: Path = parser.parse_args(argv).study
+    parser.add_argument(
+        "--record", type=Path, metavar="TO", help="copy scores, settings and logs of what is done"
+    )
+    options = parser.parse_args(argv)
+    folder: Path = options.study
     found = standings(folder)
     if not found:
         reason = "holds no runs" if folder.is_dir() else "no such folder"
@@ -27,6 +33,18 @@ def main(argv: Sequence[str] | None = None) -> None:
         if each.state == "failed":
             words = f"failed  {folder / name / FAILURE}: {each.reason}"
             console.print(words, highlight=False, soft_wrap=True, markup=False)
+    if options.record:
+        keep(folder, options.record)
+
+
+def keep(folder: Path, to: Path) -> None:
+    """Record the study, or say why not and end with status 2."""
+    try:
+        names = record(folder, to)
+    except (ResultsError, OSError) as error:
+        print(f"error: --record {to}: {error}", file=sys.stderr)
+        sys.exit(2)
+    print(f"recorded  {len(names)} runs in {to}; python -m aldsr.compare {to}")
 
 
 if __name__ == "__main__":

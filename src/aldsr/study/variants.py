@@ -6,7 +6,7 @@ describes the machine. Nothing else is overlooked: an option that this list does
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from aldsr.measure import ResultsError
 from aldsr.study.budgets import flat, folder_names
@@ -30,7 +30,8 @@ TRAINER = (
 )
 LEFT_OUT = {*NAMES, *MACHINE, *DATA, *(f"trainer.{key}" for key in TRAINER)}
 NETWORK = "network"  # the key of an identity that holds the label
-SHORT = {"average": "avg", "maximum": "max", "determinant": "det", "zero": "none"}
+LABELLED = ("model._target_", "model.conv._target_", "model.conv.descriptor.", "model.conv.live")  # what the label says
+SHORT = {"average": "avg", "maximum": "max", "determinant": "det", "zero": "none", "scale_free": "scale-free"}
 # The paper's order, which is that of its tables.
 ORDER = ("RDN", "DW-RDN", "LDW-RDN", "ALD-RDN (avg)", "ALD-RDN (max)", "ALD-RDN (det)", "ALD-RDN (none)")
 # What others are held against, the first that is there: the plain network, else the control of what was added.
@@ -76,27 +77,45 @@ def identity(run: StudyRun) -> dict[str, str]:
 
 
 def label(run: StudyRun) -> str:
-    """A network's label with its block's descriptor, if it has one: "ALD-RDN (det)"."""
-    conv = run.config["model"].get("conv") or {}
-    target = (conv.get("descriptor") or {}).get("_target_", "")
-    descriptor = target.rpartition(".")[2]
+    """A network's label with its block's attention, if it has one: "ALD-RDN (det)", "ALD-RDN (det, live)"."""
+    words = attention_words(run.config["model"].get("conv") or {})
     name = str(run.results["network"]["label"])
-    return f"{name} ({SHORT.get(descriptor, descriptor)})" if descriptor else name
+    return f"{name} ({', '.join(words)})" if words else name
+
+
+def attention_words(conv: Mapping[str, Any]) -> list[str]:
+    """What a block's description says of its attention: the descriptor, what is made of it, whether it starts alive."""
+    words, descriptor = [], conv.get("descriptor")
+    while isinstance(descriptor, Mapping):
+        name = str(descriptor.get("_target_", "")).rpartition(".")[2]
+        words.append(SHORT.get(name, name))
+        descriptor = descriptor.get("of")
+    return [*reversed(words), *(["live"] if conv.get("live") else [])]
 
 
 def distinctions(own: Mapping[str, str], others: Sequence[Mapping[str, str]]) -> list[str]:
     """The options in which one `identity` differs from some other, such as "reduction=8".
 
-    What belongs to a block or a class counts among those of one label only, since the label says the rest; every
-    other option counts among all, so that networks of different sizes are never called by their blocks alone.
+    What the label says counts among those of one label only, and what else belongs to a block among those of one
+    block; every other option counts among all, so that networks of different sizes are never called by their blocks
+    alone.
     """
     told = []
     for key in sorted({key for other in others for key in other} - {NETWORK}):
-        labelled = key.startswith("model.conv.") or key == "model._target_"
-        compared = [other for other in others if not labelled or other[NETWORK] == own[NETWORK]]
+        compared = _compared(key, own, others)
         if not key.endswith("._partial_") and any(other.get(key) != own.get(key) for other in compared):
             told.append(f"{_short(key)}={own.get(key, 'none')}")
     return told
+
+
+def _compared(key: str, own: Mapping[str, str], others: Sequence[Mapping[str, str]]) -> list[Mapping[str, str]]:
+    """The identities among which an option counts."""
+    label = own[NETWORK]
+    if key.startswith(LABELLED):
+        return [other for other in others if other[NETWORK] == label]
+    if key.startswith("model.conv."):  # a label without its attention is the block's and the backbone's: "ALD-RDN"
+        return [other for other in others if other[NETWORK].partition(" ")[0] == label.partition(" ")[0]]
+    return list(others)
 
 
 def reference_of(found: Sequence[Variant], against: str | None) -> Variant:
