@@ -1,6 +1,8 @@
 """Imports run one way: see the layers in CONTRIBUTING.md."""
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -20,7 +22,13 @@ MAY_IMPORT = {
 }
 FRAMEWORKS = {"hydra": {"study"}, "omegaconf": {"study"}, "lightning": {"training"}}
 EXCEPTION = PACKAGE / "data" / "datamodule.py"  # a LightningDataModule
-FILES = [path for layer in MAY_IMPORT for path in sorted((PACKAGE / layer).rglob("*.py"))]
+# A `__main__.py` is a command.
+FILES = [
+    path
+    for layer in MAY_IMPORT
+    for path in sorted((PACKAGE / layer).rglob("*.py"))
+    if path.name != "__main__.py"
+]
 
 
 def imported(path: Path) -> set[str]:
@@ -38,3 +46,20 @@ def test_a_layer_imports_only_what_lies_below_it(path: Path) -> None:
             assert rest.split(".")[0] in MAY_IMPORT[layer], f"{layer} imports {name}"
         if top in FRAMEWORKS and path != EXCEPTION:
             assert layer in FRAMEWORKS[top], f"{layer} imports {name}"
+
+
+def test_commands_that_do_not_train_start_without_what_training_needs() -> None:
+    """Lightning and torchmetrics take twice as long to import as torch."""
+    quick = "aldsr.compare, aldsr.doctor, aldsr.download, aldsr.export, aldsr.parameters, aldsr.upscale"
+    asked = f"import sys, {quick}; print({{'lightning', 'torchmetrics', 'wandb'}} & sys.modules.keys())"
+    assert subprocess.run([sys.executable, "-c", asked], check=True, capture_output=True, text=True).stdout == "set()\n"
+
+
+def test_wandb_is_imported_where_it_is_used() -> None:
+    """So that a run that logs to a file, and each of its ranks, starts without it."""
+    for path in PACKAGE.rglob("*.py"):
+        at_once = [node for node in ast.parse(path.read_text()).body if isinstance(node, ast.Import | ast.ImportFrom)]
+        names = [alias.name for node in at_once for alias in node.names] + [
+            node.module or "" for node in at_once if isinstance(node, ast.ImportFrom)
+        ]
+        assert "wandb" not in {name.partition(".")[0] for name in names}, path

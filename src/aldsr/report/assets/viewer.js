@@ -1,0 +1,141 @@
+// The pictures: a slider over two versions, all of them side by side, or their errors.
+
+const [HR, BICUBIC, FIRST] = [0, 1, 2]; // places of a picture's versions
+
+function viewer(pictures) {
+  const $ = (selector) => document.querySelector(`#pictures ${selector}`);
+  const panes = $(".panes");
+  const state = { picture: pictures[0], mode: "slider", left: BICUBIC, right: FIRST, at: 0.5 };
+  const zoom = new Zoom(place);
+  const version = (number) => state.picture.versions[number];
+
+  function strip() {
+    const choices = pictures.map((picture) => {
+      const change = () => {
+        zoom.reset();
+        show({ picture });
+      };
+      const radio = make("input", { type: "radio", name: "picture", checked: picture === state.picture, change });
+      const words = [picture.name, picture.set].map((each) => make("span", {}, each));
+      return make("label", {}, radio, make("img", { src: picture.versions[HR].src, alt: "" }), ...words);
+    });
+    $(".strip").append(...choices);
+  }
+
+  function show(changes = {}) {
+    Object.assign(state, changes);
+    $(".viewer").dataset.mode = state.mode;
+    $(".gain").hidden = state.mode !== "error";
+    const numbers = state.picture.versions.map((_, number) => number);
+    const made = {
+      slider: () => [slider()],
+      side: () => numbers.map((number) => pane(number, image(number))),
+      error: () => numbers.filter((number) => number !== HR).map((number) => pane(number, error(number))),
+    }[state.mode];
+    panes.replaceChildren(...made());
+    table();
+    fit();
+  }
+
+  const layer = (content, side = "") => make("div", { class: `layer ${side}` }, content);
+  const image = (number) => make("img", { src: version(number).src, alt: version(number).name, draggable: "false" });
+  const error = (number) => errorMap(state.picture, number, Number($(".gain select").value));
+
+  function pane(number, content) {
+    const { name, psnr } = version(number);
+    const caption = make("figcaption", {}, make("b", {}, name), psnr ? ` ${psnr} dB` : "");
+    return make("figure", { class: "pane" }, make("div", { class: "stage" }, layer(content)), caption);
+  }
+
+  function slider() {
+    const [left, right] = [state.left, state.right];
+    const names = [left, right].map((number, side) => {
+      return make("span", { class: `tag on-${side ? "right" : "left"}` }, version(number).name);
+    });
+    const bounds = { "aria-valuemin": 0, "aria-valuemax": 100, "aria-orientation": "horizontal" };
+    const label = `${version(left).name} against ${version(right).name}`;
+    const divider = { class: "divider", role: "slider", tabindex: 0, "aria-label": label, ...bounds, keydown: steer };
+    return make(
+      "div",
+      { class: "stage" },
+      layer(image(right)),
+      layer(image(left), "left"),
+      ...names,
+      make("div", divider),
+    );
+  }
+
+  function table() {
+    const choice = (side, number) => {
+      const change = () => {
+        show({ [side]: number });
+        $(`input[name=${side}]:checked`).focus();
+      };
+      const label = `${side}: ${version(number).name}`;
+      const radio = { type: "radio", name: side, "aria-label": label, checked: state[side] === number, change };
+      return make("td", { class: "choose" }, make("input", radio));
+    };
+    const figure = (...lines) => make("td", { class: "number" }, ...lines.map((each) => make("span", {}, each)));
+    const rows = state.picture.versions.map(({ name, psnr, ssim, gain }, number) => {
+      const named = make("th", { scope: "row" }, ...(number < FIRST ? [] : [icon(number - FIRST)]), name);
+      const figures = [figure(psnr ?? "–", ...(gain ? [gain] : [])), figure(ssim ?? "–")];
+      return make("tr", {}, choice("left", number), choice("right", number), named, ...figures);
+    });
+    $(".versions caption").textContent = state.picture.about;
+    $(".versions tbody").replaceChildren(...rows);
+  }
+
+  /** Frames of whole device pixels per pixel of the picture, where there is room for it: nothing is blurred then. */
+  function fit() {
+    const { width, height } = state.picture;
+    const most = Math.max(2, Math.floor(panes.clientWidth / 270)); // side by side, in rows of equal length
+    const rows = Math.ceil(panes.children.length / most);
+    panes.style.setProperty("--columns", Math.ceil(panes.children.length / rows));
+    for (const stage of panes.querySelectorAll(".stage")) {
+      const room = Math.min(stage.parentElement.clientWidth, (innerHeight * 0.85 * width) / height);
+      const whole = Math.min(Math.floor((room * devicePixelRatio) / width), 3 * Math.ceil(devicePixelRatio));
+      const exact = state.mode === "slider" && room > 480 && whole > 0;
+      stage.style.width = `${exact ? (whole * width) / devicePixelRatio : room}px`;
+      stage.style.aspectRatio = `${width} / ${height}`;
+    }
+    zoom.to(zoom.x, zoom.y);
+  }
+
+  function place() {
+    const { name, width, height } = state.picture;
+    const sizes = [...panes.querySelectorAll(".layer > *")].map((content) => zoom.place(content, width, height));
+    panes.classList.toggle("zoomed", zoom.factor > 1);
+    panes.style.setProperty("--at", `${100 * state.at}%`);
+    $(".zoom output").textContent = `${Math.round(100 * sizes[0])} %`;
+    const [left, right] = [version(state.left).name, version(state.right).name];
+    const said = { slider: `${left} left, ${right} right`, side: "all versions", error: "errors" }[state.mode];
+    panes.setAttribute("aria-label", `${name}: ${said}`);
+    const share = Math.round(100 * state.at);
+    panes.querySelector(".divider")?.setAttribute("aria-valuenow", share);
+    panes.querySelector(".divider")?.setAttribute("aria-valuetext", `${share} % ${left}, ${100 - share} % ${right}`);
+  }
+
+  function divide(share) {
+    state.at = clamp(share, 0, 1);
+    place();
+  }
+
+  function steer(event) {
+    const step = event.shiftKey ? 0.1 : 0.02;
+    const [less, more] = [state.at - step, state.at + step];
+    const to = { ArrowLeft: less, ArrowDown: less, ArrowRight: more, ArrowUp: more, Home: 0, End: 1 }[event.key];
+    if (to === undefined) return;
+    event.preventDefault();
+    event.stopPropagation(); // the arrow keys of the picture move it
+    divide(to);
+  }
+
+  panes.closest("section").hidden = false;
+  strip();
+  show();
+  gestures(panes, zoom, { slides: () => state.mode === "slider" && zoom.factor === 1, divide });
+  listen(window, { resize: fit });
+  listen($(".zoom"), { click: ({ target }) => zoom.by({ in: 1.5, out: 1 / 1.5, fit: 0 }[target.value] ?? 1) });
+  listen($(".segments"), { change: ({ target }) => show({ mode: target.value }) });
+  listen($(".gain select"), { change: () => show() });
+}
