@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types format build clean
+.PHONY: help demo test lint types format build weights web clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -27,6 +27,15 @@ format: $(VENV)/ready ## Rewrite the code in the house format
 
 build: $(VENV)/ready ## Build the wheel into dist/
 	$(BIN)/python -m build --wheel
+
+weights: $(VENV)/ready ## Train, measure and package the weights again (see experiments/weights; half an hour)
+	$(BIN)/python experiments/weights/release.py
+
+web: $(VENV)/ready ## Build the page that upscales pictures in a browser into dist/web (needs npm)
+	mkdir -p build/web
+	cp src/aldsr/web/package.json src/aldsr/web/package-lock.json build/web
+	npm ci --prefix build/web --ignore-scripts --no-audit --no-fund
+	$(BIN)/python -m aldsr.web -o dist/web $(ARGS)
 
 clean: ## Remove the environment and everything built (never runs/ or datasets/)
 	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .coverage*

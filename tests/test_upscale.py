@@ -17,7 +17,7 @@ from torch import nn
 from aldsr import upscale as command
 from aldsr.__main__ import COMMANDS
 from aldsr.imaging import quantise, self_ensemble
-from aldsr.nn import deployed
+from aldsr.nn import deployed, pretrained
 from aldsr.nn.deployment import described
 from aldsr.nn.description import build
 from aldsr.nn.weights import load_network, packed
@@ -283,13 +283,13 @@ def test_a_mistake_is_one_sentence(
 def test_without_weights_it_is_said_where_they_are(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(command, "__file__", str(tmp_path / "upscale.py"))
+    monkeypatch.setattr(pretrained, "PACKAGE", tmp_path)
     assert left_with("a.png", "-o", tmp_path) == 2
     said = "error: no weights named: give --weights FILE; a run leaves RUN/weights.safetensors\n"
     assert capsys.readouterr().err == said
     (tmp_path / "weights").mkdir()
     (tmp_path / "weights" / "small.safetensors").touch()
-    assert command.default_weights() == tmp_path / "weights" / "small.safetensors"
+    assert pretrained.default_weights() == tmp_path / "weights" / "small.safetensors"
 
 
 def test_a_full_disk_is_one_line(

@@ -7,26 +7,16 @@ Exit status: 0 done, 1 the file did not agree and was not kept, 2 wrong usage.
 """
 
 import argparse
-import random
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
-from torch import Tensor, nn
-
-from aldsr.formats import FORMATS, Format, FormatError, Upscaler
+from aldsr.checking import CheckError, checked, pictures, plain_description
+from aldsr.formats import FORMATS, Format, FormatError
 from aldsr.nn import fold
-from aldsr.nn.deployment import described
-from aldsr.nn.description import TRUSTED, Description, NetworkError, label, scale_of
+from aldsr.nn.description import TRUSTED, NetworkError, label, scale_of
 from aldsr.nn.weights import load_network
 from aldsr.paths import whole
-
-TOLERANCE = 1e-4  # of outputs in [0, 1]: a fortieth of a step of an 8-bit picture
-
-
-class CheckError(Exception):
-    """A file that does not do what the network does, with a sentence for the user."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -91,58 +81,6 @@ def format_of(output: Path, name: str | None) -> Format:
     if output.suffix != kind.suffix and (output.suffix in suffixes or kind is FORMATS["safetensors"]):
         raise FormatError(f"{output}: a file of --format {name} ends in {kind.suffix}")
     return kind
-
-
-def plain_description(network: nn.Module, description: Description, weights: Path) -> Description:
-    """The description of the folded network.
-
-    Raises:
-        NetworkError: if it is no network that upscales.
-    """
-    try:
-        plain = described(description, network)
-        scale_of(plain)
-    except KeyError as error:
-        raise NetworkError(f"{weights}: its description has no {error}, so it is no network that upscales") from error
-    return plain
-
-
-def checked(network: nn.Module, kind: Format, file: Path, output: Path, trusted: Sequence[str]) -> float:
-    """The largest difference between a network and a file that was made of it.
-
-    Raises:
-        CheckError: if it is larger than `TOLERANCE`, or the file cannot be read back.
-    """
-    try:
-        apart = difference(network, kind.read(file, trusted))
-    except Exception as error:  # whatever a runtime may raise, the file is of no use
-        reason = " ".join(str(error).split())
-        raise CheckError(f"{output}: not written, because what {kind.said} made does not run: {reason}") from error
-    if not apart <= TOLERANCE:  # also if it is NaN
-        raise CheckError(
-            f"{output}: not written, because what {kind.said} made differs from the network by {apart:.1e}, "
-            f"more than {TOLERANCE:.0e}"
-        )
-    return apart
-
-
-def pictures() -> list[Tensor]:
-    """Noise that files are compared on: a single pixel, a single row, two pictures, and three of random sizes."""
-    sizes, noise = random.Random(0), torch.Generator().manual_seed(0)  # a check that fails, fails again
-    shapes = [(1, 1, 1), (1, 1, 7), (2, 5, 4), *((1, sizes.randint(2, 32), sizes.randint(2, 32)) for _ in range(3))]
-    return [torch.rand(batch, 3, height, width, generator=noise) for batch, height, width in shapes]
-
-
-@torch.no_grad()
-def difference(ours: Upscaler, theirs: Upscaler) -> float:
-    """The largest difference of two networks' outputs on `pictures`; infinite if their sizes differ, else maybe NaN."""
-    largest = []
-    for lr in pictures():
-        wanted, made = ours(lr), theirs(lr)
-        if made.shape != wanted.shape:
-            return float("inf")
-        largest.append((made - wanted).abs().max())
-    return torch.stack(largest).max().item()  # torch's maximum, unlike Python's, is NaN where one is
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -23,6 +23,7 @@ from aldsr.data import DataError
 from aldsr.measure import PRECISIONS, Inference
 from aldsr.nn import fold
 from aldsr.nn.description import TRUSTED, NetworkError
+from aldsr.nn.pretrained import default_weights
 from aldsr.nn.weights import load_network
 from aldsr.pictures import (
     FORMATS,
@@ -90,18 +91,6 @@ def tile(text: str) -> int | None:
     if text != "auto" and not text.isdecimal():
         raise argparse.ArgumentTypeError(f"'{text}': expected auto, a number of LR pixels, or 0 for no tiles")
     return TILE if text == "auto" else int(text) or None
-
-
-def default_weights() -> Path:
-    """The weights that come with the package.
-
-    Raises:
-        NetworkError: if none do.
-    """
-    files = sorted((Path(__file__).parent / "weights").glob("*.safetensors"))
-    if not files:
-        raise NetworkError("no weights named: give --weights FILE; a run leaves RUN/weights.safetensors")
-    return files[0]
 
 
 def device_of(name: str) -> torch.device:

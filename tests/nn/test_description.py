@@ -5,11 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from tests.nn.conftest import description
 from torch import nn
 
-from aldsr.nn import RDN, ALDBlock, BicubicUpscale, LDWBlock, maximum
+from aldsr.nn import RDN, ALDBlock, BicubicUpscale, LDWBlock, determinant, maximum, standardised
 from aldsr.nn.description import NetworkError, build, flat, label
+from aldsr.nn.weights import load_network, packed
 
 # build
 
@@ -34,6 +36,31 @@ def test_build_binds_a_partial_inside_a_partial() -> None:
     assert isinstance(attention.descriptor, functools.partial)
     assert attention.descriptor.func is maximum
     assert attention.squeeze.out_features == 2
+
+
+def with_descriptor(descriptor: dict[str, Any]) -> dict[str, Any]:
+    conv = {"_target_": "aldsr.nn.ALDBlock", "_partial_": True, "live": True, "descriptor": descriptor}
+    return description(conv=conv)
+
+
+def test_build_binds_a_descriptor_that_is_made_of_another(tmp_path: Path) -> None:
+    of = {"_target_": "aldsr.nn.descriptors.determinant", "_partial_": True}
+    described = with_descriptor({"_target_": "aldsr.nn.descriptors.standardised", "_partial_": True, "of": of})
+    network = build(described)
+    descriptor = network.RDBs[0].layers[0].attention.descriptor
+    assert (descriptor.func, descriptor.keywords["of"].func) == (standardised, determinant)
+    (tmp_path / "w.safetensors").write_bytes(packed(network, described))
+    again, read = load_network(tmp_path / "w.safetensors")
+    lr = torch.rand(1, 3, 6, 6)
+    assert read == described
+    assert torch.equal(again(lr), network(lr))
+
+
+@pytest.mark.parametrize("target", ["os.system", "aldsr.nn.description.lookup", "aldsr.nn.descriptors.F.layer_norm"])
+def test_a_descriptor_cannot_be_made_of_what_is_not_trusted(target: str) -> None:
+    of = {"_target_": target, "_partial_": True}
+    with pytest.raises(NetworkError, match=f"'{target}'"):
+        build(with_descriptor({"_target_": "aldsr.nn.standardised", "_partial_": True, "of": of}))
 
 
 def test_build_of_a_partial_gives_a_factory_of_new_blocks() -> None:
@@ -85,6 +112,7 @@ def test_build_says_which_target_refused_its_options(options: dict[str, Any]) ->
         "aldsr.nn.blocks.Tensor",
         "aldsr.nn.description.TRUSTED",
         "aldsr.nn.weights.packed",
+        "aldsr.nn.pretrained.from_pretrained",
         "aldsr.nnx.Foo",
         "aldsr.nn.NoSuchBlock",
         "aldsr.nn",

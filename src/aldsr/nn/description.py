@@ -17,7 +17,7 @@ from typing import Any
 
 Description = Mapping[str, Any]
 TRUSTED = ("aldsr.nn",)
-FORBIDDEN = ("aldsr.nn.depthwise.", "aldsr.nn.description.", "aldsr.nn.weights.")
+FORBIDDEN = ("aldsr.nn.depthwise.", "aldsr.nn.description.", "aldsr.nn.pretrained.", "aldsr.nn.weights.")
 
 
 class NetworkError(ValueError):

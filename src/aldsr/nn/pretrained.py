@@ -10,6 +10,7 @@ from torch import nn
 from aldsr.nn.description import TRUSTED, NetworkError
 from aldsr.nn.weights import load_network
 
+PACKAGE = Path(__file__).parents[1]
 WEIGHTS = "weights.safetensors"  # in a run's folder, and in a repository of the hub
 
 
@@ -66,3 +67,15 @@ def downloaded(repo: str, revision: str | None = None) -> Path:
     except (OSError, ValueError) as error:  # its own errors are of these kinds, its transport's too
         reason = " ".join(str(error).split())
         raise NetworkError(f"{repo}: no such path, and the Hugging Face hub gave no {WEIGHTS}: {reason}") from error
+
+
+def default_weights() -> Path:
+    """The weights that come with the package.
+
+    Raises:
+        NetworkError: if none do.
+    """
+    files = sorted((PACKAGE / "weights").glob("*.safetensors"))
+    if not files:
+        raise NetworkError("no weights named: give --weights FILE; a run leaves RUN/weights.safetensors")
+    return files[0]
