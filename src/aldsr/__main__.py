@@ -14,11 +14,15 @@ COMMANDS = {
     "export": "a trained network, for other programs",
     "compare": "measurements, side by side",
     "study": "where a study's runs stand",
+    "report": "runs or a study, as one HTML page with their pictures",
+    "figure": "networks side by side on a crop of one image, for a paper",
+    "attention": "what the attention of trained ALD networks has learnt",
     "doctor": "what is wrong with a data set",
     "download": "DIV2K, to train on",
     "benchmark": "speed, memory and loading on this machine",
     "parameters": "of the paper's networks, counted",
     "dashboard": "a study in W&B",
+    "web": "a page that upscales pictures in the browser",
 }
 
 

@@ -1,184 +1,160 @@
 """`python -m aldsr.benchmark`: how fast this machine trains, upscales, loads patches and resizes, side by side.
 
 training, upscaling: DW-, LDW- and ALD-RDN beside dense RDN, each at its measured best, and beside the paper's
-equations typed in literally. checkpointing: peak memory of a step with and without. loading: patches on one core,
-beside decoding files for every patch. resize: LR images, beside a loop over rows.
+equations typed in literally. growth: a training step of RDN and ALD-RDN with more patches, larger ones, more RDBs.
+checkpointing: peak memory of a step with and without. loading: patches on one core, beside decoding files for every
+patch. resize: LR images, beside a loop over rows.
+
+--json keeps the figures; --from shows those of such a file again, without measuring.
 """
 
 import argparse
 import json
-from collections.abc import Sequence
-from contextlib import suppress
+import sys
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from statistics import median
+from typing import TYPE_CHECKING, Any
 
 import torch
-from rich.box import SIMPLE_HEAD
-from rich.console import Console, Group
+from rich.console import Console, RenderableType
 from rich.progress import Progress
-from rich.table import Table
-from rich.text import Text
 
-from aldsr.data import SuperResolutionData
-from aldsr.measure import device_name, keep_memory
-from aldsr.measure.loading import decoding_rate, loading_rate
+from aldsr.data import DataError
+from aldsr.measure import ResultsError, device_name
 from aldsr.measure.resizing import resize_times
-from aldsr.measure.speed import BLOCKS, Measured, OutOfMemoryError, Task, Way, as_data, in_a_process, side_by_side
-from aldsr.training import precisions, tune
+from aldsr.measure.speed import OutOfMemoryError, Task, read_figures
+from aldsr.paths import whole
+from aldsr.report.canvas import FigureError, drawn_files, write
+from aldsr.report.speed_chart import growth_chart, speed_chart
+from aldsr.report.speed_growth import growth_table
+from aldsr.report.speed_table import Figures, loading_table, resize_table, speed_table
+from aldsr.timing import growth, loading, speed
 
-STAGES = {
-    "cut": "cut from the cache and collated (uint8)",
-    "augmented": "… flipped and turned (uint8)",
-    "float": "… and made float32",
-}
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 SIZES = {"paper": {"D": 16, "C": 8, "G": 64, "G0": 64}, "small": {"D": 4, "C": 4, "G": 32, "G0": 32}}
-LITERAL = Way("literal", "32-true", "contiguous")
-NOTES = (
-    "seconds: median of all runs; peak: beyond the weights; of roofline: the share of the time that all multi-adds "
-    "would take at the rate of a large matrix product of the same precision"
-)
-Results = dict[tuple[Way, bool], list[Measured]]  # bool: whether freed memory was kept
+SPEEDS = ("training", "upscaling", "checkpointing")
+TABLES: dict[str, Callable[[Figures], RenderableType]] = {
+    **{what: partial(speed_table, what) for what in SPEEDS},
+    "growth": growth_table,
+    "loading": loading_table,
+    "resize": resize_table,
+}
+CHARTS: dict[str, Callable[[Figures], "Figure"]] = {
+    **{what: partial(speed_chart, what) for what in SPEEDS},
+    "growth": growth_chart,
+}
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Measure what is asked for and print a table of it."""
+    """Measure what is asked for, or read it, and show it."""
+    options = parsed(argv)
+    try:
+        show(options)
+    except (DataError, FigureError, OutOfMemoryError, ResultsError) as error:
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        sys.exit(2)
+
+
+def parsed(argv: Sequence[str] | None) -> argparse.Namespace:
+    """The command line."""
     parser = argparse.ArgumentParser(
         prog="python -m aldsr.benchmark", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    kinds = ("training", "upscaling", "checkpointing", "loading", "resize")
-    parser.add_argument("what", nargs="*", help=f"of {', '.join(kinds)} (default: loading resize)")
+    parser.add_argument("what", nargs="*", help=f"of {', '.join(TABLES)} (default: loading resize)")
     parser.add_argument("--size", choices=SIZES, default="paper", help="of the networks")
-    parser.add_argument("--batch", type=int, default=16, help="patches of a training step")
-    parser.add_argument("--patch-size", type=int, default=48, help="LR pixels (default: the paper's 48)")
+    parser.add_argument("--batch", type=positive, default=16, help="patches of a training step")
+    parser.add_argument("--patch-size", type=positive, default=48, help="LR pixels (default: the paper's 48)")
     parser.add_argument("--scale", type=int, default=4, choices=(2, 3, 4), help="of loading and resizing")
-    parser.add_argument("--rounds", type=int, default=2, help="times that every process is run")
+    parser.add_argument("--rounds", type=positive, default=2, help="times that every process is run")
     parser.add_argument("--train-dir", action="append", help="images to cut from (default: the procedural pictures)")
-    parser.add_argument("--json", type=Path, help="file for the figures")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="keep the figures")
+    parser.add_argument("--from", dest="source", type=Path, metavar="FILE", help="show the figures of a --json file")
+    parser.add_argument(
+        "--chart", type=Path, metavar="FILE", help="draw FILE.png and FILE.svg; of several benchmarks, FILE-WHAT.png …"
+    )
     options = parser.parse_args(argv)
-    if unknown := sorted(set(options.what) - set(kinds)):
-        parser.error(f"{unknown[0]}: expected {', '.join(kinds)}")
-    console, figures = Console(), dict[str, object]()
-    for what in options.what or ["loading", "resize"]:
-        if what == "loading":
-            console.print(loading(options.train_dir, options.scale, options.patch_size))
-        elif what == "resize":
-            console.print(resizing(options.scale))
-        else:
-            results = measured(what, options, console)
-            console.print(speed_table(what, results, options))
-            figures[what] = as_data(results)
+    if unknown := sorted(set(options.what) - set(TABLES)):
+        parser.error(f"{unknown[0]}: expected {', '.join(TABLES)}")
+    if options.source and options.json:
+        parser.error("--json: keeps what is measured, and --from measures nothing; leave one of them out")
+    return options
+
+
+def positive(text: str) -> int:
+    """A number from 1 up."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"'{text}': expected a whole number from 1 up")
+    return int(text)
+
+
+def show(options: argparse.Namespace) -> None:
+    """From the command line to tables, charts and the file of figures.
+
+    Raises:
+        DataError, FigureError, OutOfMemoryError, ResultsError: for what cannot be measured, read, drawn or written.
+    """
+    console, figures = Console(), read_figures(options.source) if options.source else conditions(options)
+    recorded = [what for what in TABLES if what in figures]
+    wanted = options.what or recorded or ["loading", "resize"]
+    if lacking := [what for what in wanted if options.source and what not in recorded]:
+        raise ResultsError(f"{options.source}: has no figures of {lacking[0]}; it has {', '.join(recorded) or 'none'}")
+    charts = chart_files(options.chart, wanted)  # before anything is measured: it may take long
+    if options.json and not options.json.parent.is_dir():
+        raise ResultsError(f"--json {options.json}: no such folder; make it, or choose another place")
+    for what in wanted:
+        if not options.source:
+            figures[what] = measured(what, options, console)
+        console.print(TABLES[what](figures))
     if options.json:
-        machine = {"device": device_name(torch.device("cpu")), "threads": torch.get_num_threads()}
-        options.json.write_text(json.dumps(machine | figures, indent=1) + "\n")
-        console.print(f"figures   {options.json}")
+        with whole(options.json) as passing:
+            passing.write_text(json.dumps(figures, indent=1) + "\n")
+        console.print(f"figures   {options.json}", markup=False, highlight=False, soft_wrap=True)
+    for what, files in charts.items():
+        write(CHARTS[what](figures), files)
+        console.print(f"chart     {', '.join(map(str, files))}", markup=False, highlight=False, soft_wrap=True)
 
 
-def measured(what: str, options: argparse.Namespace, console: Console) -> Results:
-    """Every way, in as many rounds of processes as asked for."""
+def conditions(options: argparse.Namespace) -> dict[str, Any]:
+    """Where and at what settings is measured."""
+    settings = {key: getattr(options, key) for key in ("size", "batch", "patch_size", "scale")}
+    place = {"device": device_name(torch.device("cpu")), "threads": torch.get_num_threads()}
+    return {**place, "settings": settings}
+
+
+def chart_files(output: Path | None, wanted: Sequence[str]) -> dict[str, list[Path]]:
+    """Which files each benchmark's chart goes into.
+
+    Raises:
+        FigureError: if it cannot be drawn or written there.
+    """
+    if output is None:
+        return {}
+    drawn = [what for what in wanted if what in CHARTS]
+    if not drawn:
+        raise FigureError(f"--chart: {' and '.join(wanted)} have none; there are charts of {', '.join(CHARTS)}")
+    (one, *_) = drawn_files(output, ("png", "svg"))
+    names = {what: one if len(drawn) == 1 else one.with_stem(f"{one.stem}-{what}") for what in drawn}
+    return {what: drawn_files(name, ("png", "svg")) for what, name in names.items()}
+
+
+def measured(what: str, options: argparse.Namespace, console: Console) -> Any:
+    """The figures of one benchmark as plain data.
+
+    Raises:
+        DataError, OutOfMemoryError: if there are no images, or not enough memory.
+    """
+    if what == "loading":
+        return loading(options.train_dir, scale=options.scale, patch_size=options.patch_size)
+    if what == "resize":
+        return resize_times(scale=options.scale)
     task = Task(SIZES[options.size], 0 if what == "upscaling" else options.batch, options.patch_size)
     with Progress(console=console, transient=True) as progress:
-        bar = progress.add_task("Choosing each network's best settings", total=None)
-        groups = processes(what, task)
-        progress.update(bar, description=f"Measuring {what}", total=options.rounds * len(groups))
-        results: Results = {}
-        for _ in range(options.rounds):
-            for ways, keep in groups:
-                for way in ways:
-                    results.setdefault((way, keep), [])
-                with suppress(OutOfMemoryError):
-                    for way, found in zip(ways, side_by_side(ways, task, keep=keep), strict=True):
-                        results[way, keep].append(found)
-                progress.advance(bar)
-    return results
-
-
-def processes(what: str, task: Task) -> list[tuple[list[Way], bool]]:
-    """What is measured together in one process, and whether that keeps freed memory."""
-    if what == "upscaling":
-        precision = precisions("cpu")[-1]
-        return [([LITERAL], False), ([LITERAL], True), ([Way(name, precision) for name in BLOCKS], True)]
-    best = [in_a_process(tuned, name, task) for name in BLOCKS]
-    if what == "checkpointing":
-        return [([each], True) for way in best for each in (way, Way(**{**vars(way), "checkpoint": True}))]
-    return [([LITERAL], False), ([LITERAL], True), (best, True)]
-
-
-def tuned(name: str, task: Task) -> Way:
-    """A network at its best settings for training, measured."""
-    keep_memory()
-    network = Way(name).build(task.size)
-    pace = tune(network, batch_size=task.batch, patch_size=task.patch, precisions=precisions("cpu"))[-1]
-    return Way(name, pace.precision, pace.layout, pace.micro_batches)
-
-
-def speed_table(what: str, results: Results, options: argparse.Namespace) -> Group:
-    """One row per way: seconds, how many times as fast as the literal form and as dense RDN, memory, roofline."""
-    step = f"one step of {options.batch} patches, LR {options.patch_size}x{options.patch_size}"
-    place = f"{device_name(torch.device('cpu'))}, {torch.get_num_threads()} threads"
-    title = f"{what}, {options.size} size, {'LR 320x180' if what == 'upscaling' else step}: {place}"
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
-    for number, column in enumerate(("", "seconds", "range", "× literal", "× RDN", "peak MiB", "of roofline")):
-        table.add_column(column, justify="right" if number else "left", no_wrap=True)
-    times = {key: sorted(s for each in found for s in each.seconds) for key, found in results.items()}
-    middle = {key: median(seconds) for key, seconds in times.items() if seconds}
-    literal = middle.get((LITERAL, False))
-    dense = next((value for (way, _), value in middle.items() if way.network == "RDN"), None)
-    for number, (key, found) in enumerate(results.items(), 1):
-        if not found:
-            table.add_row(f"{number} {key[0].network}", "killed: out of memory?")
-            continue
-        seconds, value = times[key], middle[key]
-        peaks = [each.peak_memory for each in found if each.peak_memory is not None]
-        table.add_row(
-            f"{number} {key[0].network}",
-            f"{value:.3f}",
-            f"{seconds[0]:.3f}-{seconds[-1]:.3f}",
-            f"{literal / value:.1f}" if literal else "-",
-            f"{dense / value:.2f}" if dense else "-",
-            f"{max(peaks) / 2**20:,.0f}" if peaks else "not measured",
-            f"{median(each.floor for each in found) / value:.0%}",
-        )
-    return Group(table, Text("\n".join(f"{n} {described(*key)}" for n, key in enumerate(results, 1)) + f"\n{NOTES}"))
-
-
-def described(way: Way, keep: bool) -> str:
-    """What a row stands for."""
-    parts = [way.precision, way.layout]
-    parts += [f"{way.micro_batches} micro-batches"] if way.micro_batches > 1 else []
-    parts += ["checkpointing"] if way.checkpoint else []
-    parts += ["freed memory kept" if keep else "the system's allocator"]
-    name = "ALD-RDN, the equations as typed in" if way.network == "literal" else way.network
-    return f"{name}: {', '.join(parts)}"
-
-
-def loading(train_dirs: Sequence[str] | None, scale: int, patch_size: int) -> Table:
-    """Pairs per second after each stage of loading, and with files decoded for every patch."""
-    data = SuperResolutionData(scale=scale, train_dirs=train_dirs, eval_dirs=[], patch_size=patch_size)
-    data.prepare_data()
-    rates = loading_rate(data.train_pairs, scale=scale, patch_size=patch_size)
-    decoding = decoding_rate(scale=scale, patch_size=patch_size)
-    patch = f"{patch_size}x{patch_size}, x{scale}"
-    table = Table(title=f"Patch loading, one core, LR {patch}, batches of 16", title_justify="left")
-    table.add_column("stage")
-    for column in ("pairs/s", "× decoding"):
-        table.add_column(column, justify="right")
-    table.add_row("PNG files of 1 megapixel decoded for every patch", f"{decoding:,.0f}", "1")
-    for stage, rate in rates.items():
-        table.add_row(STAGES[stage], f"{rate:,.0f}", f"{rate / decoding:.0f}")
-    return table
-
-
-def resizing(scale: int) -> Table:
-    """Seconds to make LR of an image of DIV2K's size, and the ratio to a loop over rows."""
-    seconds = resize_times(scale=scale)
-    table = Table(title=f"MATLAB's bicubic, 2040x1356 to 1/{scale}, one core", title_justify="left")
-    table.add_column("")
-    for column in ("seconds", "ratio"):
-        table.add_column(column, justify="right")
-    table.add_row("literal port, a loop over rows, float", f"{seconds['rows']:.4f}", "1.0")
-    ratio = seconds["rows"] / seconds["imresize"]
-    table.add_row("aldsr.imaging.imresize, uint8, rounded twice", f"{seconds['imresize']:.4f}", f"{ratio:.1f}")
-    return table
+        if what == "growth":
+            return growth(task, rounds=options.rounds, progress=progress)
+        return speed(what, task, rounds=options.rounds, progress=progress)
 
 
 if __name__ == "__main__":

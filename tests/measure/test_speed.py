@@ -1,11 +1,13 @@
 """The side-by-side measurement, on tiny networks."""
 
 import json
+from pathlib import Path
 
 import pytest
 import torch
 
-from aldsr.measure.speed import BLOCKS, Measured, Task, Way, as_data, matmul_rate, side_by_side
+from aldsr.measure import ResultsError
+from aldsr.measure.speed import BLOCKS, Measured, Task, Way, as_data, matmul_rate, read_figures, side_by_side
 
 TINY = {"D": 1, "C": 1, "G": 4, "G0": 4}
 
@@ -13,12 +15,26 @@ TINY = {"D": 1, "C": 1, "G": 4, "G0": 4}
 @pytest.mark.slow
 def test_networks_of_one_process_are_measured_in_turns() -> None:
     ways = [Way("ALD-RDN", "bf16-mixed", "channels-last", 2), Way("literal", "32-true", "contiguous")]
-    found = side_by_side(ways, Task(TINY, batch=2, patch=4, runs=2), keep=True, threads=1)
+    jobs = [(ways[0], Task(TINY, batch=2, patch=4)), (ways[1], Task(TINY, batch=1, patch=8))]
+    found = side_by_side(jobs, keep=True, runs=2, threads=1)
     assert [len(each.seconds) for each in found] == [2, 2]
     assert all(each.floor > 0 and min(each.seconds) > 0 for each in found)
-    assert (
-        len(json.loads(json.dumps(as_data({(way, True): [each] for way, each in zip(ways, found, strict=True)})))) == 2
-    )
+
+
+def test_what_was_measured_is_plain_data() -> None:
+    way, found = Way("RDN"), Measured([2.0, 1.0], None, 0.5)
+    (record,) = json.loads(json.dumps(as_data({(way, False): [found, found]})))
+    assert record["network"] == "RDN"
+    assert record["keep_memory"] is False
+    assert record["processes"] == [{"seconds": [2.0, 1.0], "peak_memory": None, "floor": 0.5}] * 2
+
+
+@pytest.mark.parametrize("content", [None, "{", "[]", '{"sets": {}}'])
+def test_a_file_without_figures_is_named(content: str | None, tmp_path: Path) -> None:
+    if content is not None:
+        (tmp_path / "figures.json").write_text(content)
+    with pytest.raises(ResultsError, match=r"figures\.json: (cannot be read as|holds no) figures of aldsr\.benchmark"):
+        read_figures(tmp_path / "figures.json")
 
 
 @pytest.mark.parametrize("network", [*BLOCKS, "literal"])

@@ -22,11 +22,13 @@ from aldsr.measure.tables import (
     protocol_line,
     scores_table,
 )
+from aldsr.measure.views import View, network_of, views
 
 __all__ = [
     "PRECISIONS",
     "Inference",
     "ResultsError",
+    "View",
     "check_comparable",
     "code_version",
     "comparison_table",
@@ -42,6 +44,7 @@ __all__ = [
     "markdown",
     "measured_cost",
     "multi_adds",
+    "network_of",
     "peak_memory",
     "protocol_line",
     "read_prediction",
@@ -49,5 +52,6 @@ __all__ = [
     "scores_table",
     "summarise",
     "table_iv",
+    "views",
     "write_results",
 ]

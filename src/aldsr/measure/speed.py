@@ -5,12 +5,14 @@ process; only what must not share a process, such as the system's own allocator,
 process says at which rate it multiplies large matrices, and each row how near it comes to that.
 """
 
+import json
 import multiprocessing
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
 from typing import Any, TypeVar
 
@@ -22,6 +24,7 @@ from aldsr.measure.cost import input_size, multi_adds
 from aldsr.measure.inference import PRECISIONS
 from aldsr.measure.literal import literal_rdn
 from aldsr.measure.memory import keep_memory, peak_memory
+from aldsr.measure.results import ResultsError
 from aldsr.nn import RDN, ALDBlock, DWBlock, LDWBlock, StandardBlock, fold
 
 BLOCKS = {"RDN": StandardBlock, "DW-RDN": DWBlock, "LDW-RDN": LDWBlock, "ALD-RDN": ALDBlock}
@@ -59,7 +62,6 @@ class Task:
     size: dict[str, int]
     batch: int = 16
     patch: int = 48
-    runs: int = 3  # timed, after one that warms up
 
     def pixels(self) -> int:
         height, width = input_size(SCALE)
@@ -101,6 +103,9 @@ class Task:
         return upscale
 
 
+Job = tuple[Way, Task]
+
+
 @dataclass(frozen=True)
 class Measured:
     """Of one way in one process."""
@@ -114,19 +119,19 @@ class Measured:
         return median(self.seconds)
 
 
-def side_by_side(ways: Sequence[Way], task: Task, *, keep: bool, threads: int | None = None) -> list[Measured]:
-    """Measure some ways in a process of their own, taking turns.
+def side_by_side(jobs: Sequence[Job], *, keep: bool, runs: int = 3, threads: int | None = None) -> list[Measured]:
+    """Measure some networks at their tasks in a process of their own, taking turns.
 
     Args:
-        ways: of networks.
-        task: what is timed.
+        jobs: what is timed, each a way and its task.
         keep: whether the process keeps freed memory (`keep_memory`).
+        runs: of each that are timed, after one that warms up.
         threads: of torch; None: as many as here.
 
     Raises:
         OutOfMemoryError: if the process was killed.
     """
-    return in_a_process(_measure, list(ways), task, keep, threads or torch.get_num_threads())
+    return in_a_process(_measure, list(jobs), keep, runs, threads or torch.get_num_threads())
 
 
 def in_a_process(work: Callable[..., T], *arguments: Any) -> T:
@@ -142,19 +147,20 @@ def in_a_process(work: Callable[..., T], *arguments: Any) -> T:
             raise OutOfMemoryError("the process was killed, most likely because memory ran out") from error
 
 
-def _measure(ways: list[Way], task: Task, keep: bool, threads: int) -> list[Measured]:
+def _measure(jobs: list[Job], keep: bool, runs: int, threads: int) -> list[Measured]:
     torch.set_num_threads(threads)
     if keep:
         keep_memory()
-    work = [task.work(way) for way in ways]
+    work = [task.work(way) for way, task in jobs]
     memory = [peak_memory(each, torch.device("cpu")) for each in work]
-    seconds: list[list[float]] = [[] for _ in ways]
-    for _ in range(task.runs):
+    seconds: list[list[float]] = [[] for _ in jobs]
+    for _ in range(runs):
         for times, each in zip(seconds, work, strict=True):
             started = time.perf_counter()
             each()
             times.append(time.perf_counter() - started)
-    floors = [task.flops(way.build(task.size)) / matmul_rate(way.precision) for way in ways]
+    rates = {precision: matmul_rate(precision) for precision in {way.precision for way, _ in jobs}}
+    floors = [task.flops(way.build(task.size)) / rates[way.precision] for way, task in jobs]
     return [Measured(*each) for each in zip(seconds, memory, floors, strict=True)]
 
 
@@ -175,3 +181,19 @@ def as_data(found: Mapping[tuple[Way, bool], Sequence[Measured]]) -> list[dict[s
         {**vars(way), "keep_memory": keep, "processes": [vars(each) for each in measured]}
         for (way, keep), measured in found.items()
     ]
+
+
+def read_figures(path: Path) -> dict[str, Any]:
+    """Figures that `aldsr.benchmark` has recorded: `device`, `threads`, `settings`, and the data of each benchmark.
+
+    Raises:
+        ResultsError: if there are none.
+    """
+    try:
+        figures = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ResultsError(f"{path}: cannot be read as figures of aldsr.benchmark ({reason})") from error
+    if not isinstance(figures, dict) or not {"device", "threads"} <= figures.keys():
+        raise ResultsError(f"{path}: holds no figures of aldsr.benchmark; expected a file written by its --json")
+    return figures
