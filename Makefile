@@ -12,7 +12,7 @@ demo: $(VENV)/ready ## Train a small ALD-RDN in three minutes on two CPU cores a
 	$(BIN)/python -m aldsr.train model=ald_rdn descriptor=det
 
 test: $(VENV)/ready ## Run the test suite (offline, CPU) with line coverage
-	$(BIN)/python -m pytest --cov --cov-report=term $(ARGS)
+	$(BIN)/python -m pytest -n auto --maxprocesses=8 --dist worksteal --cov --cov-report=term $(ARGS)
 
 lint: $(VENV)/ready ## Check style and formatting with ruff
 	$(BIN)/ruff check .

@@ -1,9 +1,11 @@
-"""Running aldsr's commands inside the test process, which saves their start-up."""
+"""Running aldsr's commands inside the test process, which saves their start-up; how long to wait for those outside."""
 
 import sys
 from collections.abc import Callable
 
 import pytest
+
+PATIENCE = 600  # seconds for what takes ten on an idle machine: no test shall fail because a machine is busy
 
 
 def run_command(main: Callable[[], None], *arguments: str) -> int:

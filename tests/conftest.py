@@ -12,12 +12,18 @@ from PIL import Image
 torch.set_num_threads(1)  # on tiny tensors a second thread only waits for the first
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The slow ones first, so that none of them is what the others wait for in the end."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _surroundings(tmp_path_factory: pytest.TempPathFactory) -> None:
     """No test touches the user's cache, W&B account or settings."""
     os.environ["ALDSR_CACHE"] = str(tmp_path_factory.mktemp("cache"))
     os.environ["WANDB_MODE"] = "offline"
     os.environ["WANDB_CONFIG_DIR"] = os.environ["WANDB_CACHE_DIR"] = str(tmp_path_factory.mktemp("wandb"))
+    os.environ["OMP_NUM_THREADS"] = "1"  # of the processes that tests start: the same sums in the same order as here
 
 
 @pytest.fixture(scope="session")

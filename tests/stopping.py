@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 import torch
 
-PATIENCE = 120  # seconds for what takes ten on an idle machine
+from tests.command import PATIENCE
+
 MET_AT = 3  # the step at which the optimizer below waits for a signal
 WAITING = ["optimizer._target_=waiting.Adam"]
 SOURCE = f'''
@@ -46,7 +47,6 @@ def waiting(small: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     (tmp_path / "waiting.py").write_text(SOURCE)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # as in this process: the same sums in the same order
     return [*small, *WAITING, "trainer.max_steps=7", "checkpoint_every=100"]
 
 

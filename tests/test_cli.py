@@ -30,7 +30,7 @@ def complaint(capfd: pytest.CaptureFixture[str], *arguments: str) -> str:
         ("modle=rdn", "unknown option 'modle': did you mean 'model'?"),
         ("trainer.max_step=3", "did you mean 'trainer.max_steps'?"),
         ("model=edsr", "model=edsr: no such choice; there are: ald_rdn, bicubic, dw_rdn, ldw_rdn, rdn"),
-        ("descriptor=trace", "descriptor=trace: no such choice; there are: avg, det, max, none"),
+        ("descriptor=trace", "descriptor=trace: no such choice; there are: avg, det, det_free, det_std, max, none"),
         ("scale=5", "scale must be 2, 3 or 4, got 5"),
         ("seed=x", "seed=x: expected a whole number"),
         ("optimizer.lr=fast", "optimizer or schedule:"),

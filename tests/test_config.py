@@ -60,7 +60,13 @@ VARIANTS = {
     "ald_max": ("ALDBlock", "maximum"),
     "ald_det": ("ALDBlock", "determinant"),
     "ald_none": ("ALDBlock", "zero"),
+    "ald_det_std": ("ALDBlock", "standardised"),
+    "ald_det_free": ("ALDBlock", "scale_free"),
+    "ald_det_live": ("ALDBlock", "determinant"),
+    "ald_det_r8": ("ALDBlock", "determinant"),
+    "ald_det_all": ("ALDBlock", "standardised"),
 }
+BEYOND = {"ald_det_std": (32, False), "ald_det_live": (32, True), "ald_det_r8": (8, False), "ald_det_all": (8, True)}
 
 
 def test_there_is_a_word_for_every_variant() -> None:
@@ -75,9 +81,22 @@ def test_a_variant_is_the_block_and_the_descriptor_that_it_names(variant: str) -
     assert (conv._target_.rpartition(".")[2], named) == VARIANTS[variant]
 
 
+@pytest.mark.parametrize("variant", BEYOND)
+def test_a_variant_beyond_the_paper_changes_what_it_names(variant: str) -> None:
+    conv = composed(f"variant={variant}", name="budgets").model.conv
+    assert (conv.reduction, conv.get("live", False)) == BEYOND[variant]
+
+
+def test_the_papers_attention_has_none_of_the_options_beyond_the_paper() -> None:
+    conv: Any = OmegaConf.to_container(composed().model.conv, resolve=True)
+    determinant = {"_target_": "aldsr.nn.descriptors.determinant", "_partial_": True}
+    expected = {"_target_": "aldsr.nn.ALDBlock", "_partial_": True, "reduction": 32, "descriptor": determinant}
+    assert conv == expected
+
+
 EXPERIMENTS = config_dir().parent / "experiments"
 BUDGETS = {"smoke": 1, "small": 3, "paper": 3}  # seeds
-JOBS = {"benchmarks": 3, "descriptors": 4, "linearity": 2, "parameters": 4, "reduction": 4}
+JOBS = {"attention": 7, "benchmarks": 3, "descriptors": 4, "linearity": 2, "parameters": 4, "reduction": 4, "small": 7}
 STUDIES = sorted(path.parent.name for path in EXPERIMENTS.glob("*/study.yaml"))
 
 
@@ -103,14 +122,15 @@ def test_every_study_is_known_here() -> None:
 @pytest.mark.parametrize(
     "study", STUDIES or [pytest.param("", marks=pytest.mark.skip(reason="experiments/ is not part of a wheel"))]
 )
-def test_every_job_of_every_study_composes_at_every_budget(study: str, budget: str) -> None:
+def test_every_variant_of_every_study_composes_at_every_budget(study: str, budget: str) -> None:
     chosen = [f"study.budget={budget}"]
     whole = of_study(study, chosen, hydra=True)
     assert (whole.study.name, whole.hydra.sweep.dir) == (study, f"runs/{study}")
     jobs = planned(chosen, dict(whole.hydra.sweeper.params)).jobs
     assert len(jobs) == JOBS[study] * BUDGETS[budget]
     described = set()
-    for name, overrides in jobs.items():
+    one_seed_each = {name.rpartition("-seed")[0]: (name, overrides) for name, overrides in jobs.items()}
+    for name, overrides in one_seed_each.values():
         config = of_study(study, overrides)
         content: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
         amounts = content["budgets"][budget]

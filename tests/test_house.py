@@ -23,12 +23,7 @@ MAY_IMPORT = {
 FRAMEWORKS = {"hydra": {"study"}, "omegaconf": {"study"}, "lightning": {"training"}}
 EXCEPTION = PACKAGE / "data" / "datamodule.py"  # a LightningDataModule
 # A `__main__.py` is a command.
-FILES = [
-    path
-    for layer in MAY_IMPORT
-    for path in sorted((PACKAGE / layer).rglob("*.py"))
-    if path.name != "__main__.py"
-]
+FILES = [path for layer in MAY_IMPORT for path in sorted((PACKAGE / layer).rglob("*.py")) if path.name != "__main__.py"]
 
 
 def imported(path: Path) -> set[str]:
@@ -50,7 +45,7 @@ def test_a_layer_imports_only_what_lies_below_it(path: Path) -> None:
 
 def test_commands_that_do_not_train_start_without_what_training_needs() -> None:
     """Lightning and torchmetrics take twice as long to import as torch."""
-    quick = "aldsr.doctor, aldsr.download, aldsr.export, aldsr.figure, aldsr.web.__main__"
+    quick = "aldsr.compare, aldsr.doctor, aldsr.export, aldsr.figure, aldsr.upscale, aldsr.web.__main__"
     asked = f"import sys, {quick}; print({{'lightning', 'torchmetrics', 'wandb'}} & sys.modules.keys())"
     assert subprocess.run([sys.executable, "-c", asked], check=True, capture_output=True, text=True).stdout == "set()\n"
 

@@ -1,6 +1,7 @@
 """One training in several processes."""
 
 import csv
+import json
 import signal
 from pathlib import Path
 
@@ -21,8 +22,8 @@ def losses(run: str) -> list[float]:
         return [float(row["loss"]) for row in csv.DictReader(file) if row["loss"]]
 
 
-def test_two_ranks_and_one_rank_go_down_the_same_curve(small: list[str]) -> None:
-    """The same batches in all, in fp32; without the residual, so that the loss is all the network's."""
+def test_two_ranks_and_one_rank_go_down_the_same_curve_to_the_same_figures(small: list[str]) -> None:
+    """The same batches in all, in fp32; without the residual, so that loss and figures are all the network's."""
     steps = ["trainer.max_steps=50", "data.steps_per_epoch=25", "model.residual=none"]
     options = [each for each in small if each != "trainer=cpu"] + steps
     assert run_command(train, *options, "trainer=cpu", "run_dir=one") == 0
@@ -31,6 +32,11 @@ def test_two_ranks_and_one_rank_go_down_the_same_curve(small: list[str]) -> None
     assert len(one) == 50
     assert one[-1] < 0.7 * one[0]
     assert two == pytest.approx(one, rel=1e-4)
+    found, others = (json.loads(Path(run, "results.json").read_text()) for run in ("one", "two"))
+    assert (found["training"]["ranks"], others["training"]["ranks"]) == (1, 2)
+    for name, image in found["sets"]["bench"]["images"].items():
+        assert others["sets"]["bench"]["images"][name]["psnr"] == pytest.approx(image["psnr"], abs=1e-3)
+    assert others["bicubic"] == found["bicubic"]  # no training involved: the same to the last bit
 
 
 def test_two_ranks_told_to_stop_leave_together_and_go_on_to_the_same_weights(waiting: list[str]) -> None:

@@ -162,20 +162,6 @@ def test_resuming_is_exact_to_the_last_bit(
 
 
 @pytest.mark.slow
-def test_two_ranks_and_one_rank_give_the_same_figures(small: list[str]) -> None:
-    """Without the residual, so that the figures are all the network's: 20 dB away from where it started."""
-    ranks = ["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2"]
-    small += ["model.residual=none", "trainer.max_steps=20"]
-    assert run_command(train, *small, "run_dir=one") == 0
-    assert run_command(train, *small, "run_dir=two", *ranks) == 0
-    one, two = (json.loads(Path(run, "results.json").read_text()) for run in ("one", "two"))
-    assert two["training"]["ranks"] == 2
-    for name, image in one["sets"]["bench"]["images"].items():
-        assert two["sets"]["bench"]["images"][name]["psnr"] == pytest.approx(image["psnr"], abs=1e-3)
-    assert two["bicubic"] == one["bicubic"]  # no training involved: the same to the last bit
-
-
-@pytest.mark.slow
 def test_a_rank_that_fails_ends_the_run_with_its_own_words(small: list[str], capfd: pytest.CaptureFixture[str]) -> None:
     options = ["trainer=ddp", "trainer.devices=2", "optimizer.lr=1e30", "trainer.max_steps=20"]
     assert run_command(train, *small, *options) == 2
@@ -185,22 +171,20 @@ def test_a_rank_that_fails_ends_the_run_with_its_own_words(small: list[str], cap
 def test_a_multirun_gives_each_job_its_folder_and_one_failure_stops_no_other(
     small: list[str], capfd: pytest.CaptureFixture[str]
 ) -> None:
-    swept = ["model=ldw_rdn,ald_rdn", "data.batch_size=4,5", "trainer.accumulate_grad_batches=2"]
+    swept = ["model=ldw_rdn", "data.batch_size=5,4", "trainer.accumulate_grad_batches=2"]
     assert run_command(train, "-m", *small, *swept, "study.name=blocks", "trainer.max_steps=1") == 1
     assert sorted(path.name for path in Path("runs/blocks").iterdir()) == [
         ".study.json.lock",
-        "ald_rdn-batch_size4",
-        "ald_rdn-batch_size5",
-        "ldw_rdn-batch_size4",
-        "ldw_rdn-batch_size5",
+        "batch_size4",
+        "batch_size5",
         "multirun.yaml",
         "study.json",
     ]
-    assert len(list(Path("runs/blocks").glob("*/results.json"))) == 2
-    assert "data.batch_size=5 cannot be divided" in Path("runs/blocks/ldw_rdn-batch_size5/failure.txt").read_text()
+    assert [path.parent.name for path in Path("runs/blocks").glob("*/results.json")] == ["batch_size4"]
+    assert "data.batch_size=5 cannot be divided" in Path("runs/blocks/batch_size5/failure.txt").read_text()
     said = capfd.readouterr()
     assert "data.batch_size=5 cannot be divided" in said.err
-    assert "2 done, 2 failed" in said.out
+    assert "1 done, 1 failed" in said.out
 
 
 def test_a_run_is_moved_aside_not_overwritten(small: list[str]) -> None:

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from tests.command import PATIENCE
 from torch import Tensor
 
 import aldsr.data.cache as cache_module
@@ -366,7 +367,7 @@ def test_two_processes_may_build_at_once(tmp_path: Path, folder: Path, make_imag
             time.sleep(0.01)
         go.touch()
         mine = cache_pairs(pairs, scale=4, folder=folder)
-        _, complaint = other.communicate(timeout=60)
+        _, complaint = other.communicate(timeout=PATIENCE)
     assert other.returncode == 0, complaint.decode()
     assert equal(mine, expected)
     assert {path.name: path.read_bytes() for path in folder.glob("*.npy")} == {

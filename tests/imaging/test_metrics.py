@@ -280,7 +280,7 @@ def ranks(tmp_path_factory: pytest.TempPathFactory) -> list[dict[Any, Any]]:
     """What each of two gloo ranks found."""
     folder: Path = tmp_path_factory.mktemp("ranks")
     # A fork server imports once for both ranks, in half the time of two interpreters started anew.
-    torch.multiprocessing.set_forkserver_preload(["aldsr.imaging"])
+    torch.multiprocessing.set_forkserver_preload(["aldsr.imaging.metrics"])
     torch.multiprocessing.start_processes(one_rank, args=(str(folder),), nprocs=2, start_method="forkserver")
     return [torch.load(folder / f"rank{rank}.pt") for rank in range(2)]
 

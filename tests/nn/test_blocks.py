@@ -20,10 +20,13 @@ from aldsr.nn import (
     average,
     determinant,
     maximum,
+    scale_free,
+    standardised,
     zero,
 )
 
 DESCRIPTORS = [average, determinant, maximum, zero]
+BEYOND = [functools.partial(standardised, of=determinant), functools.partial(scale_free, of=determinant)]
 BLOCKS = [StandardBlock, DWBlock, LDWBlock, ALDBlock]
 
 
@@ -56,7 +59,7 @@ def literal_ald(x: Tensor, block: ALDBlock) -> Tensor:
 
 
 @pytest.mark.parametrize("kernel_size", [1, 3, 5])
-@pytest.mark.parametrize("descriptor", DESCRIPTORS)
+@pytest.mark.parametrize("descriptor", DESCRIPTORS + BEYOND)
 def test_ald_output_is_that_of_the_literal_equations(descriptor: Descriptor, kernel_size: int) -> None:
     block, x = ald(kernel_size=kernel_size, descriptor=descriptor), picture()
     assert (block.attention(block.depthwise.weight).std() > 0.01).item()  # or the comparison would show little
@@ -64,7 +67,7 @@ def test_ald_output_is_that_of_the_literal_equations(descriptor: Descriptor, ker
 
 
 @pytest.mark.parametrize("kernel_size", [1, 3, 5])
-@pytest.mark.parametrize("descriptor", DESCRIPTORS)
+@pytest.mark.parametrize("descriptor", DESCRIPTORS + BEYOND)
 def test_ald_gradients_are_those_of_the_literal_equations(descriptor: Descriptor, kernel_size: int) -> None:
     block, x = ald(kernel_size=kernel_size, descriptor=descriptor), picture()
     names, parameters = zip(*block.named_parameters(), strict=True)
@@ -148,6 +151,34 @@ def test_attention_without_weights_is_one_half_so_features_are_scaled_by_three_h
     for own, theirs, factor in ((ldw[0], block.depthwise, 1.5), (ldw[1], block.pointwise, 1.0)):
         own.load_state_dict({key: value * factor for key, value in theirs.state_dict().items()})
     torch.testing.assert_close(block(x), ldw(x), rtol=1e-13, atol=1e-13)
+
+
+LIVE = [determinant, zero, BEYOND[0]]
+
+
+def hidden_units(block: ALDBlock) -> Tensor:
+    attention, filters = block.attention, block.depthwise.weight[:, 0]
+    return attention.squeeze.weight @ attention.descriptor(filters) + attention.squeeze.bias
+
+
+@pytest.mark.parametrize("descriptor", LIVE)
+def test_every_hidden_unit_starts_alive_if_that_is_asked_for(descriptor: Descriptor) -> None:
+    torch.manual_seed(0)
+    assert (hidden_units(ALDBlock(64, 4, reduction=2, descriptor=descriptor)) < 0).any()
+    torch.manual_seed(0)
+    assert (hidden_units(ALDBlock(64, 4, reduction=2, descriptor=descriptor, live=True)) > 1 - 1e-5).all()
+
+
+def test_a_live_start_draws_the_same_numbers_and_changes_one_bias_only() -> None:
+    states, after = [], []
+    for live in (False, True):
+        torch.manual_seed(0)
+        states.append(ALDBlock(64, 4, reduction=2, live=live).state_dict())
+        after.append(torch.rand(1).item())
+    assert after[0] == after[1]
+    assert states[0].keys() == states[1].keys()
+    changed = {key for key, value in states[0].items() if not torch.equal(value, states[1][key])}
+    assert changed == {"attention.squeeze.bias"}
 
 
 def test_attention_lies_between_zero_and_one() -> None:

@@ -1,10 +1,13 @@
 """Descriptors of depthwise filters, held against torch.linalg and plain loops."""
 
+from functools import partial
+
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
-from aldsr.nn import Descriptor, average, determinant, maximum, zero
+from aldsr.nn import Descriptor, average, determinant, maximum, scale_free, standardised, zero
 
 
 def filters(*, channels: int = 6, k: int = 3, seed: int = 0) -> Tensor:
@@ -87,7 +90,68 @@ def test_zero_sends_no_gradient_to_the_filters() -> None:
     assert w.grad is None or torch.equal(w.grad, torch.zeros_like(w))
 
 
-@pytest.mark.parametrize("descriptor", [average, determinant, maximum, zero])
+@pytest.mark.parametrize("descriptor", [average, determinant, maximum])
+def test_standardised_is_centred_and_divided_by_the_standard_deviation(descriptor: Descriptor) -> None:
+    w = filters(channels=32)
+    z = descriptor(w).detach().numpy()
+    expected = (z - z.mean()) / z.std()
+    ours = standardised(w, of=descriptor).detach().numpy()
+    np.testing.assert_allclose(ours, expected, rtol=1e-10, atol=1e-11)
+
+
+@pytest.mark.parametrize("scale", [0.1, 10])
+def test_standardised_determinants_of_small_filters_are_as_large_as_those_of_large_ones(scale: float) -> None:
+    w = filters(channels=32).float() * 0.2  # 0.2: about the size at initialisation
+    torch.testing.assert_close(
+        standardised(scale * w, of=determinant), standardised(w, of=determinant), rtol=1e-3, atol=1e-3
+    )
+
+
+def test_channels_that_agree_are_standardised_to_zero_with_finite_gradients() -> None:
+    w = filters(channels=1).repeat(5, 1, 1).detach().requires_grad_()
+    z = standardised(w, of=determinant)
+    assert z.abs().max().item() < 1e-6
+    (gradient,) = torch.autograd.grad((z * torch.arange(5)).sum(), w)
+    assert gradient.isfinite().all()
+    assert torch.equal(standardised(w, of=zero), torch.zeros(5, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("k", [1, 3, 5])
+def test_scale_free_determinant_is_the_determinant_over_the_norm_to_the_k(k: int) -> None:
+    w = filters(k=k).detach()
+    expected = [np.linalg.det(d) / (np.linalg.norm(d) / k) ** k for d in w.numpy()]
+    np.testing.assert_allclose(scale_free(w, of=determinant).numpy(), expected, rtol=1e-10)
+
+
+def test_scale_free_determinant_is_largest_for_orthogonal_filters_of_any_size() -> None:
+    q = torch.linalg.qr(filters(channels=1).detach()).Q
+    z = scale_free(torch.cat((q, 1e-3 * q, -50 * q)), of=determinant).abs()
+    torch.testing.assert_close(z, torch.full_like(z, 27**0.5), rtol=1e-5, atol=0)
+    assert (scale_free(filters(channels=100), of=determinant).abs() < 27**0.5).all()
+
+
+def test_scale_free_determinant_of_a_filter_of_zeros_is_zero_with_a_finite_gradient() -> None:
+    w = torch.zeros(2, 3, 3, requires_grad=True)
+    z = scale_free(w, of=determinant)
+    (gradient,) = torch.autograd.grad(z.sum(), w)
+    assert torch.equal(z, torch.zeros(2))
+    assert gradient.isfinite().all()
+
+
+MADE = [
+    partial(standardised, of=determinant),
+    partial(standardised, of=average),
+    partial(scale_free, of=determinant),
+    partial(standardised, of=partial(scale_free, of=determinant)),
+]
+
+
+@pytest.mark.parametrize("descriptor", MADE)
+def test_descriptors_made_of_others_pass_gradcheck(descriptor: Descriptor) -> None:
+    assert torch.autograd.gradcheck(descriptor, filters(channels=4))
+
+
+@pytest.mark.parametrize("descriptor", [average, determinant, maximum, zero, *MADE])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_every_descriptor_gives_one_number_per_filter_of_the_filters_type(
     descriptor: Descriptor, dtype: torch.dtype

@@ -25,10 +25,13 @@ from aldsr.nn import (
     determinant,
     fold,
     maximum,
+    scale_free,
+    standardised,
     zero,
 )
 
-DESCRIPTORS = [average, determinant, maximum, zero]
+BEYOND = [functools.partial(standardised, of=determinant), functools.partial(scale_free, of=determinant)]
+DESCRIPTORS = [average, determinant, maximum, zero, *BEYOND]
 SMALL: dict[str, Any] = {"scale": 2, "D": 2, "C": 2, "G": 4, "G0": 6}
 
 

@@ -13,6 +13,8 @@ import torch
 
 from aldsr.study import RankError, launch
 
+PATIENCE = 600  # seconds; not that of tests.command: the ranks import this file by itself
+
 
 def leave_a_note(config: dict[str, Any]) -> None:
     rank = os.environ.get("RANK", "alone")
@@ -74,4 +76,4 @@ def test_ranks_die_with_a_launching_process_that_is_killed() -> None:
         assert launcher.stdout is not None
         assert [launcher.stdout.readline() for _ in range(2)] == ["lives\n"] * 2
         launcher.kill()
-        assert launcher.communicate(timeout=60)[0] == ""
+        assert launcher.communicate(timeout=PATIENCE)[0] == ""

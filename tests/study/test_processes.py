@@ -6,13 +6,13 @@ import subprocess
 import sys
 
 import pytest
+from tests.command import PATIENCE
 
 from aldsr.study import processes
 from aldsr.study.processes import DIES_WITH, die_with_launcher
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux's kernel tells of a parent's end")
 
-PATIENCE = 60
 # The module alone, since a process that imports all of aldsr takes seconds.
 ALONE = f"""
 import importlib.util, os, signal, subprocess, sys, time

@@ -67,6 +67,27 @@ def test_whatever_else_differs_keeps_them_apart(options: dict[str, Any], names: 
     assert all(any(name.startswith(expected) for name in found) for expected in names)
 
 
+def test_what_is_made_of_a_descriptor_and_a_live_start_are_in_the_label(tmp_path: Path) -> None:
+    write_variant(tmp_path, "ALD-RDN", {"Set5": [[30.0], [31.0], [32.0], [33.0]]})
+    descriptor, of = ("model.conv.descriptor" + end for end in ("._target_", ".of._target_"))
+    changes: list[dict[str, Any]] = [
+        {},
+        {descriptor: "aldsr.nn.standardised", of: "aldsr.nn.determinant"},
+        {descriptor: "aldsr.nn.scale_free", of: "aldsr.nn.descriptors.average", "model.conv.live": True},
+        {"model.conv.live": True, "model.conv.reduction": 8},
+    ]
+    for seed, options in enumerate(changes, 1):
+        change(tmp_path / f"ald-rdn-determinant-seed{seed}", options)
+    names = {"det": 32, "avg, scale-free, live": 32, "det, live": 8, "det, standardised": 32}
+    assert list(read_variants(tmp_path)) == [f"ALD-RDN ({words}) reduction={r}" for words, r in names.items()]
+
+
+def test_a_reduction_that_all_share_is_not_told_whatever_their_descriptors(tmp_path: Path) -> None:
+    for descriptor in ("average", "determinant"):
+        write_variant(tmp_path, "ALD-RDN", TABLE, descriptor=descriptor)
+    assert list(read_variants(tmp_path)) == ["ALD-RDN (avg)", "ALD-RDN (det)"]
+
+
 def test_another_size_is_told_even_of_another_block(tmp_path: Path) -> None:
     for label in ("RDN", "LDW-RDN"):
         write_variant(tmp_path, label, TABLE)

@@ -222,14 +222,40 @@ def test_while_it_trains_a_signal_is_noted_and_nothing_else(small: list[str], mo
     assert [type(getattr(handler, "__self__", handler)) for handler in handlers] == [StopOnSignal, StopOnSignal]
 
 
-@pytest.mark.slow
-@pytest.mark.usefixtures("_signals")
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
-def test_a_training_told_to_stop_goes_on_to_the_same_weights(number: int, waiting: list[str]) -> None:
-    with Started(*waiting, "run_dir=run") as started:
+def stopped_in_this_process(number: int, *options: str) -> int:
+    """A training that sends itself a signal in its third step; its exit status."""
+    original = SuperResolution.training_step
+
+    def step(self: SuperResolution, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
+        if self.global_step == MET_AT - 1:
+            os.kill(os.getpid(), number)
+        return original(self, batch, batch_idx)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(SuperResolution, "training_step", step)
+        Path("pass").touch()  # the optimizer has nothing to wait for
+        return run_command(train, *options)
+
+
+def stopped_outside(number: int, *options: str) -> int:
+    """A command that is sent a signal by its user."""
+    with Started(*options) as started:
         started.meet()
         started.send(number)
-        assert started.status() == 128 + number, started.said()
+        status = started.status()
+    print(started.said())  # shown if a test fails
+    return status
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("_signals")
+@pytest.mark.parametrize(
+    ("number", "stopped"), [(signal.SIGTERM, stopped_in_this_process), (signal.SIGUSR1, stopped_outside)]
+)
+def test_a_training_told_to_stop_goes_on_to_the_same_weights(
+    number: int, stopped: Callable[..., int], waiting: list[str]
+) -> None:
+    assert stopped(number, *waiting, "run_dir=run") == 128 + number
     assert checkpoint("run")["global_step"] == MET_AT
     assert updates("run") == {MET_AT}
     assert not Path("run/results.json").exists()

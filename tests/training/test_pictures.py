@@ -4,17 +4,7 @@ import numpy as np
 import torch
 
 from aldsr.imaging import imresize
-from aldsr.training.pictures import BAR, busiest, comparison
-
-
-def test_the_crop_lies_where_the_detail_is() -> None:
-    image = torch.zeros(3, 100, 120, dtype=torch.uint8)
-    image[:, 60:80, 70:90] = torch.randint(0, 256, (3, 20, 20), dtype=torch.uint8)
-    rows, columns = busiest(image, 40)
-    assert rows.start <= 60
-    assert rows.stop >= 80
-    assert columns.start <= 70
-    assert columns.stop >= 90
+from aldsr.training.pictures import BAR, comparison
 
 
 def test_bicubic_sr_and_hr_stand_side_by_side() -> None:

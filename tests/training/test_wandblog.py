@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import wandb
 from PIL import Image
-from tests.command import run_command
+from tests.command import PATIENCE, run_command
 
 from aldsr.train import train
 from aldsr.training import CsvLog, SuperResolution, finish_wandb, wandb_log
@@ -97,7 +97,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 def killed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run that logged steps 0 to 9 and was killed before W&B wrote the last of them, in the middle of a record."""
     folder = tmp_path_factory.mktemp("killed")
-    done = subprocess.run([sys.executable, "-c", LOST, str(folder)], timeout=60, check=False)
+    done = subprocess.run([sys.executable, "-c", LOST, str(folder)], timeout=PATIENCE, check=False)
     assert done.returncode == -signal.SIGKILL
     (segment,) = recorded(folder).segments
     segment.write_bytes(segment.read_bytes()[:-5])

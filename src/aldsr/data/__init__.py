@@ -1,11 +1,12 @@
 """Where images come from: folders, aldsr's own pictures, a cache, stateless sampling, a LightningDataModule."""
 
+from typing import TYPE_CHECKING, Any
+
 from aldsr.data.augment import augment
 from aldsr.data.cache import CachedPair, cache_pairs
-from aldsr.data.datamodule import SuperResolutionData
 from aldsr.data.images import DataError, image_files, image_size, is_gray, read_image
 from aldsr.data.pairs import Pair, find_pairs, set_name
-from aldsr.data.patches import BenchmarkSet, ImagePair, PatchBatch, Patches, fingerprint
+from aldsr.data.patches import BenchmarkSet, ImagePair, PatchBatch, Patches, fingerprint, unit_float
 from aldsr.data.sampling import Draw, StepBatches, draw, micro_batch_size
 
 __all__ = [
@@ -30,4 +31,17 @@ __all__ = [
     "micro_batch_size",
     "read_image",
     "set_name",
+    "unit_float",
 ]
+
+if TYPE_CHECKING:
+    from aldsr.data.datamodule import SuperResolutionData
+else:
+
+    def __getattr__(name: str) -> Any:
+        """`SuperResolutionData`, imported when it is asked for: it brings Lightning, which takes seconds."""
+        if name == "SuperResolutionData":
+            from aldsr.data.datamodule import SuperResolutionData
+
+            return SuperResolutionData
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -8,14 +8,13 @@ from typing import Any
 
 import torch
 from lightning import LightningDataModule
-from torch import Tensor
 from torch.utils.data import DataLoader
 
 from aldsr.data.augment import augment
 from aldsr.data.cache import CachedPair, cache_pairs
 from aldsr.data.images import DataError, is_gray
 from aldsr.data.pairs import Pair, find_pairs, set_name
-from aldsr.data.patches import BenchmarkSet, ImagePair, PatchBatch, Patches
+from aldsr.data.patches import BenchmarkSet, ImagePair, PatchBatch, Patches, unit_float
 from aldsr.data.photographs import write_photographs
 from aldsr.data.sampling import StepBatches
 from aldsr.data.synthetic import VERSION, write_pictures
@@ -188,11 +187,6 @@ class SuperResolutionData(LightningDataModule):
         if self.num_workers is not None:
             return self.num_workers
         return min(4, os.cpu_count() or 1) if self._on_gpu() else 0
-
-
-def unit_float(images: Tensor) -> Tensor:
-    """uint8 0…255 → float32 0…1."""
-    return images.to(torch.float32).div_(255)
 
 
 def _as_it_is(batch: Any) -> Any:

@@ -1,7 +1,9 @@
 """The mathematics of the measuring protocol: pure functions on tensors, and thin metrics over them."""
 
+from typing import TYPE_CHECKING, Any
+
+from aldsr.imaging.detail import busiest
 from aldsr.imaging.luma import luma, luma_full_range
-from aldsr.imaging.metrics import PSNRY, SSIMY, ImageScores
 from aldsr.imaging.protocol import LITERATURE, PROTOCOLS, Protocol, select
 from aldsr.imaging.quality import psnr, psnr_y, quantise, ssim, ssim_y
 from aldsr.imaging.resize import imresize
@@ -15,6 +17,7 @@ __all__ = [
     "SSIMY",
     "ImageScores",
     "Protocol",
+    "busiest",
     "imresize",
     "luma",
     "luma_full_range",
@@ -27,3 +30,15 @@ __all__ = [
     "ssim_y",
     "tiled",
 ]
+
+if TYPE_CHECKING:
+    from aldsr.imaging.metrics import PSNRY, SSIMY, ImageScores
+else:
+
+    def __getattr__(name: str) -> Any:
+        """The metrics, imported when they are asked for: they bring torchmetrics, which takes seconds."""
+        if name in ("PSNRY", "SSIMY", "ImageScores"):
+            from aldsr.imaging import metrics
+
+            return getattr(metrics, name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

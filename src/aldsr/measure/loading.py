@@ -10,8 +10,7 @@ from statistics import median
 import torch
 from PIL import Image
 
-from aldsr.data import CachedPair, Patches, augment, read_image
-from aldsr.data.datamodule import unit_float
+from aldsr.data import CachedPair, Patches, augment, read_image, unit_float
 from aldsr.data.sampling import draw
 from aldsr.imaging import imresize
 

@@ -3,7 +3,7 @@
 from aldsr.nn.bicubic import BicubicUpscale
 from aldsr.nn.blocks import ALDBlock, ConvBlock, DWBlock, FilterAttention, LDWBlock, StandardBlock
 from aldsr.nn.deployment import Deployment, deploy, deployed
-from aldsr.nn.descriptors import Descriptor, average, determinant, maximum, zero
+from aldsr.nn.descriptors import Descriptor, average, determinant, maximum, scale_free, standardised, zero
 from aldsr.nn.folding import collapse, fold
 from aldsr.nn.layers import Dense, Layer, Separable
 from aldsr.nn.rdn import RDB, RDN, UPNet
@@ -31,5 +31,7 @@ __all__ = [
     "determinant",
     "fold",
     "maximum",
+    "scale_free",
+    "standardised",
     "zero",
 ]

@@ -115,8 +115,21 @@ class FilterAttention(nn.Module):
     def forward(self, filters: Tensor) -> Tensor:
         # A few hundred numbers: rounding them to bf16 would cost accuracy and save nothing.
         with torch.autocast(filters.device.type, enabled=False):
-            z = self.descriptor(filters.squeeze(1))
-            return self.excite(F.relu(self.squeeze(z))).sigmoid()
+            return self.gate(self.descriptor(filters.squeeze(1)))
+
+    def gate(self, z: Tensor) -> Tensor:
+        """r of a descriptor's values (eq. 3). `Tensor[C]` → `Tensor[C]`."""
+        return self.excite(F.relu(self.squeeze(z))).sigmoid()
+
+    @torch.no_grad()
+    def enliven(self, filters: Tensor) -> None:
+        """Raise b_D until every hidden unit is at 1 or more for these filters: `Tensor[C, 1, k, k]`.
+
+        r does not depend on the picture, so a unit that the ReLU stops is stopped for every picture and gets no
+        gradient by which it could come back. From just above 0 many units are stopped in the first steps.
+        """
+        hidden = self.squeeze(self.descriptor(filters.squeeze(1)))
+        self.squeeze.bias.add_(1 + F.relu(-hidden))
 
 
 class ALDBlock(nn.Module):
@@ -125,6 +138,13 @@ class ALDBlock(nn.Module):
     Eqs. 4–6 scale feature map c by (1 + r_c). Because r depends on the filters only, scaling filter
     and bias c by (1 + r_c) gives the same output and the same gradients, and no attention-scaled
     feature map is ever computed or kept for the backward pass.
+
+    Args:
+        in_channels, out_channels: of the block; there are `in_channels` depthwise filters.
+        kernel_size: k, odd.
+        reduction, descriptor: of the attention, see `FilterAttention`.
+        live: beyond the paper: whether every hidden unit starts alive (see `FilterAttention.enliven`). No random
+            number more or less is drawn.
     """
 
     def __init__(
@@ -135,10 +155,13 @@ class ALDBlock(nn.Module):
         kernel_size: int = 3,
         reduction: int = 32,
         descriptor: Descriptor = determinant,
+        live: bool = False,
     ) -> None:
         super().__init__()
         self.depthwise = depthwise(in_channels, kernel_size)
         self.attention = FilterAttention(in_channels, reduction=reduction, descriptor=descriptor)
+        if live:
+            self.attention.enliven(self.depthwise.weight)
         self.pointwise = nn.Conv2d(in_channels, out_channels, 1)
 
     def layer(self) -> Separable:

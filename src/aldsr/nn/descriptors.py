@@ -1,12 +1,14 @@
 """Filter descriptors: one number for each depthwise filter (ALDNet, §II-B and Table III).
 
-A descriptor is any function of the filters `Tensor[C, k, k]` with result `z`, `Tensor[C]`.
+A descriptor is any function of the filters `Tensor[C, k, k]` with result `z`, `Tensor[C]`. Two functions make a
+descriptor of another one, bound by `functools.partial(standardised, of=determinant)`; they are beyond the paper.
 """
 
 from collections.abc import Callable
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 Descriptor = Callable[[Tensor], Tensor]
 
@@ -40,3 +42,27 @@ def zero(filters: Tensor) -> Tensor:
     `Tensor[C, k, k]` → `Tensor[C]`.
     """
     return torch.zeros_like(filters[:, 0, 0])
+
+
+EPS = 1e-12  # of a variance or a mean square: small beside those of filters a tenth as large as at initialisation
+
+
+def standardised(filters: Tensor, *, of: Descriptor) -> Tensor:
+    """Another descriptor, centred and scaled over the channels of the layer: mean 0, standard deviation 1.
+
+    z' = (z - mean) / sqrt(variance + EPS). Determinants of 3×3 filters are about 0.02 at initialisation, too small
+    beside the biases to be heard; z' is of order one, however large or small the filters are. Where all channels
+    have the same z, z' = 0. Not in the paper. `Tensor[C, k, k]` → `Tensor[C]`.
+    """
+    z = of(filters)
+    return F.layer_norm(z, z.shape, eps=EPS)
+
+
+def scale_free(filters: Tensor, *, of: Descriptor) -> Tensor:
+    """Another descriptor of the filters' shapes alone: each filter is divided by the root mean square of its weights.
+
+    The determinant becomes det D / (‖D‖ / k)^k with ‖D‖ the Frobenius norm: of 3×3 filters between ±5.2, which the
+    multiples of orthogonal matrices reach. Filters of zeros stay zeros. Not in the paper.
+    `Tensor[C, k, k]` → `Tensor[C]`.
+    """
+    return of(F.rms_norm(filters, filters.shape[-2:], eps=EPS))

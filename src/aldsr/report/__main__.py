@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from aldsr.data import BenchmarkSet, DataError, SuperResolutionData, set_name
-from aldsr.imaging import PROTOCOLS, Protocol, select
+from aldsr.imaging import PROTOCOLS, Protocol, busiest, select
 from aldsr.imaging.protocol import GRAY
 from aldsr.measure import ResultsError, network_of, views
 from aldsr.nn.description import TRUSTED, NetworkError
@@ -29,7 +29,6 @@ from aldsr.report.page_pictures import picture, telling
 from aldsr.report.page_runs import read
 from aldsr.study.collected import Study
 from aldsr.study.variants import Variant
-from aldsr.training.pictures import busiest
 
 WHERE = "say where its images are with --sets DIR, or leave pictures out with --pictures 0"
 

@@ -17,9 +17,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Print the study's table."""
     parser = argparse.ArgumentParser(prog="python -m aldsr.study", description=__doc__)
     parser.add_argument("study", type=Path, help="a study's folder, such as runs/linearity")
-    parser.add_argument(
-        "--record", type=Path, metavar="TO", help="copy scores, settings and logs of what is done"
-    )
+    parser.add_argument("--record", type=Path, metavar="TO", help="copy scores, settings and logs of what is done")
     options = parser.parse_args(argv)
     folder: Path = options.study
     found = standings(folder)

@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 # from these or was written down by the run itself.
 FREE = {
     *("run_dir", "name", "study", "ckpt_path", "if_exists", "datasets", "logger", "pictures", "checkpoint_every"),
-    *("quick", "measured", "paces", "parameters", "version"),
+    *("quick", "measured", "paces", "parameters", "version", "budgets"),
     *("trainer.accelerator", "trainer.devices", "trainer.strategy", "trainer.num_nodes", "trainer.log_every_n_steps"),
     *("trainer.enable_progress_bar", "data.num_workers"),
 }

@@ -9,7 +9,7 @@ from lightning import Callback, LightningModule, Trainer
 from PIL import Image, ImageDraw
 from torch import Tensor
 
-from aldsr.imaging import imresize
+from aldsr.imaging import busiest, imresize
 from aldsr.paths import whole
 
 BAR = 20  # pixels of caption above each picture
@@ -34,18 +34,6 @@ def comparison(lr: Tensor, sr: Tensor, hr: Tensor, *, captions: tuple[str, str, 
         canvas.paste(Image.fromarray(np.ascontiguousarray(crop)), (place * width, BAR))
         draw.text((place * width + 4, 3), caption, fill="black", font_size=13)
     return canvas
-
-
-def busiest(image: Tensor, side: int) -> tuple[slice, slice]:
-    """The window of at most side×side pixels with most detail (sum of absolute differences)."""
-    gray = image.float().mean(0)
-    detail = torch.zeros_like(gray)
-    detail[1:] += gray.diff(dim=0).abs()
-    detail[:, 1:] += gray.diff(dim=1).abs()
-    height, width = (min(side, size) for size in gray.shape)
-    sums = torch.nn.functional.avg_pool2d(detail[None, None], (height, width), stride=8)[0, 0]
-    top, left = (8 * int(i) for i in np.unravel_index(int(sums.argmax()), sums.shape))
-    return slice(top, top + height), slice(left, left + width)
 
 
 class ComparisonPictures(Callback):

@@ -3,13 +3,13 @@
 import netrc
 import os
 import secrets
+import sys
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
-import wandb
 from lightning.pytorch.loggers import WandbLogger
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
@@ -107,6 +107,8 @@ def wandb_log(
     """
     if int(os.environ.get("RANK", 0)) != 0:
         return WandbLogger(project=project)  # which starts no W&B run on any rank but the first
+    import wandb  # see `begun_run`
+
     folder = Path(folder).resolve()  # W&B's service has a working directory of its own
     begun = (folder / ID_FILE).is_file()
     run_id = _run_id(folder / ID_FILE)
@@ -132,25 +134,31 @@ def wandb_log(
     # Without its files nobody can tell what a run has that was begun before: then nothing counts as lost.
     told = before.complete and (not begun or before.segments)
     lost = _missing(CsvLog(folder / "log.csv"), known) if told else {}
-    return OnceLogger(
-        project=project, experiment=run, known=known, lost=lost, first=_next_row(before) if run.offline else None
-    )
+    first = _next_row(before) if run.offline else None
+    return OnceLogger(project=project, experiment=run, known=known, lost=lost, first=first)
+
+
+def begun_run() -> Any:
+    """This process's W&B run, if it has begun one; looked up without W&B's import, which takes half a second."""
+    return getattr(sys.modules.get("wandb"), "run", None)
 
 
 def finish_wandb() -> None:
     """Complete this process's W&B run, if there is one: when this returns, an offline run's file is whole."""
-    run = wandb.run
+    run = begun_run()
     if run is None:
         return
     segment = Path(run.settings.sync_file) if run.offline else None
-    wandb.finish()
+    run.finish()
     # W&B says so some milliseconds before it has written the rest; whoever resumes or copies the run needs it.
     deadline = time.monotonic() + LAST_WRITE_SECONDS
     while segment and not finished(segment) and time.monotonic() < deadline:
         time.sleep(0.005)
 
 
-def _settings() -> wandb.Settings:
+def _settings() -> Any:
+    import wandb
+
     # aldsr's own last lines say where the run lies and how to upload it.
     settings = wandb.Settings(silent=True, console="off")
     option = "x_transaction_log_flush_interval"

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import wandb
+from aldsr.training.wandblog import begun_run
 
 TABLE = "predictions"
 COLUMNS = ["set", "image", "psnr", "ssim", "bicubic_psnr", "bicubic_ssim", "gain", "comparison"]
@@ -22,9 +22,11 @@ def report_results(results: Mapping[str, Any], *, pictures: str | Path, protocol
 
     All of it goes into the summary and nothing into the history: reported again, it takes the place of what was there.
     """
-    run = wandb.run
+    run = begun_run()
     if run is None or run.disabled:
         return
+    import wandb
+
     with _staged_in(Path(run.dir).parent):
         run.summary[TABLE] = wandb.Table(columns=[*COLUMNS], data=predictions(results, Path(pictures)))
     run.summary.update(figures(results) | {"protocol": protocol})
@@ -68,6 +70,8 @@ def figures(results: Mapping[str, Any]) -> dict[str, float | str]:
 
 def predictions(results: Mapping[str, Any], pictures: Path) -> list[list[Any]]:
     """One row per image, see COLUMNS, the lowest gain of each set first."""
+    import wandb
+
     rows = []
     for name, scores in results["sets"].items():
         reference = results["bicubic"][name]["images"]

@@ -1,0 +1,17 @@
+"""Where there is something to see."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+def busiest(image: Tensor, side: int) -> tuple[slice, slice]:
+    """The window of at most side×side pixels with most detail (sum of absolute differences)."""
+    gray = image.float().mean(0)
+    detail = torch.zeros_like(gray)
+    detail[1:] += gray.diff(dim=0).abs()
+    detail[:, 1:] += gray.diff(dim=1).abs()
+    height, width = (min(side, size) for size in gray.shape)
+    sums = torch.nn.functional.avg_pool2d(detail[None, None], (height, width), stride=8)[0, 0]
+    top, left = (8 * int(i) for i in np.unravel_index(int(sums.argmax()), sums.shape))
+    return slice(top, top + height), slice(left, left + width)

@@ -1,0 +1,112 @@
+"""`python -m aldsr.attention` as a user meets it."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from aldsr.attention import main
+from aldsr.nn import ALDBlock
+from aldsr.nn.description import build
+from aldsr.nn.weights import packed
+from tests.command import run_command
+
+DETERMINANT = {"_target_": "aldsr.nn.descriptors.determinant", "_partial_": True}
+STANDARDISED = {"_target_": "aldsr.nn.descriptors.standardised", "_partial_": True, "of": DETERMINANT}
+
+
+def write_run(place: str, block: str = "ALDBlock", *, seed: int = 0, scale: int = 2, **conv: Any) -> str:
+    """A run's folder with the weights of a small network that nobody trained."""
+    options = {"reduction": 4, "descriptor": DETERMINANT, **conv} if block == "ALDBlock" else {}
+    description = {"_target_": "aldsr.nn.RDN", "scale": scale, "D": 2, "C": 2, "G": 8, "G0": 8}
+    description["conv"] = {"_target_": f"aldsr.nn.{block}", "_partial_": True, **options}
+    torch.manual_seed(seed)
+    network = build(description)
+    for each in network.modules():
+        if isinstance(each, ALDBlock):
+            nn.init.normal_(each.depthwise.weight)
+    Path(place).mkdir()
+    (Path(place) / "weights.safetensors").write_bytes(packed(network, description))
+    return place
+
+
+@pytest.fixture
+def bench(tmp_path: Path, make_image: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> str:
+    """A set of two images, in the working directory."""
+    monkeypatch.chdir(tmp_path)
+    for number in range(2):
+        make_image(Path("bench/HR") / f"b{number}.png", width=36, height=32, seed=number)
+    return "bench"
+
+
+def test_runs_of_one_description_are_repeats_and_others_have_tables_of_their_own(
+    bench: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("matplotlib")
+    runs = [write_run("a0"), write_run("a1", seed=1), write_run("s0", descriptor=STANDARDISED, live=True)]
+    assert run_command(main, *runs, "--data", bench, "--shuffles", "2") == 0
+    said = capsys.readouterr().out
+    assert "ALD-RDN (det): r and z of every layer, mean ± sd over 2 runs" in said
+    assert "ALD-RDN (det, standardised, live): r and z of every layer, 1 run" in said
+    assert "no difference shown" in said
+    content = json.loads(Path("a0/attention/attention.json").read_text())
+    names = [each["name"] for each in content["networks"]]
+    assert names == ["ALD-RDN (det)", "ALD-RDN (det, standardised, live)"]
+    assert [run["run"] for run in content["networks"][0]["runs"]] == ["a0", "a1"]
+    assert content["networks"][1]["description"]["conv"]["descriptor"] == STANDARDISED
+    assert content["protocol"]["shave"] == 2
+    assert content["sets"]["bench"]["number"] == 2
+    files = {path.name for path in Path("a0/attention").iterdir()}
+    slugs = ["ald-rdn-det", "ald-rdn-det-standardised-live"]
+    assert files == {"ablation.png", "attention.json", *(f"{kind}-{slug}.png" for kind in "rz" for slug in slugs)}
+
+
+def test_another_reduction_is_told_and_the_folder_is_chosen(bench: str, capsys: pytest.CaptureFixture[str]) -> None:
+    runs = [write_run("a4"), write_run("a2", reduction=2)]
+    assert run_command(main, *runs, "--data", bench, "--shuffles", "1", "-o", "out/here") == 0
+    content = json.loads(Path("out/here/attention.json").read_text())
+    names = ["ALD-RDN (det) reduction=4", "ALD-RDN (det) reduction=2"]
+    assert [each["name"] for each in content["networks"]] == names
+    assert not Path("a4/attention").exists()
+
+
+def test_without_matplotlib_there_are_figures_but_no_plots(
+    bench: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aldsr.attention.find_spec", lambda name: None)
+    assert run_command(main, write_run("a0") + "/weights.safetensors", "--data", bench, "--shuffles", "1") == 0
+    assert "pip install 'aldsr[figures]'" in capsys.readouterr().out
+    assert [path.name for path in Path("a0/attention").iterdir()] == ["attention.json"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["ldw"], "ldw: LDW-RDN has no attention"),
+        (["a0", "x3"], "a0 is for x2 and x3 for x3; give networks of one scale"),
+        (["nowhere"], "nowhere: no such"),
+        (["a0", "--data", "nowhere"], "nowhere: expected a folder of images, found nothing there"),
+        (["a0", "--data", "bench", "bench/HR"], "--data: two sets are called 'bench'"),
+        (["a0", "-o", "a0/weights.safetensors"], "-o a0/weights.safetensors: cannot be made"),
+        (["stranger"], "--allow-code somebody"),
+        (["a0", "--shuffles", "0"], "'0': expected a whole number from 1 up"),
+    ],
+)
+def test_a_mistake_is_told_in_a_sentence(
+    arguments: list[str], said: str, bench: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_run("a0")
+    write_run("ldw", "LDWBlock")
+    write_run("x3", scale=3)
+    description = {"_target_": "somebody.Net", "scale": 2}
+    Path("stranger").mkdir()
+    (Path("stranger") / "weights.safetensors").write_bytes(packed(nn.Identity(), description))
+    assert run_command(main, *arguments, *([] if "--data" in arguments else ["--data", bench])) == 2
+    told = capsys.readouterr().err
+    assert said in told
+    assert "Traceback" not in told
+    assert not Path("a0/attention").exists()
