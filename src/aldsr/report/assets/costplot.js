@@ -36,18 +36,21 @@ function costPlot(box, { variants, bicubic, unit }, set, kind) {
     y: { range, label: `${unit} (dB)` },
     said: `${unit} on ${set} against ${COSTS[kind]}: ${told.join(", ")}`,
   });
-  drawBicubic(frame, level, near);
-  drawPoints(frame, points, kind);
+  drawPoints(frame, points, kind, drawBicubic(frame, level, near));
 }
 
+/** The level of bicubic, or where it lies; the place that its words take. */
 function drawBicubic({ plot, rule, left, right, bottom, y }, level, near) {
   if (near) plot.append(rule("reference", left, y(level), right, y(level)));
   const words = `${near ? "" : "↓ "}bicubic ${level.toFixed(2)} dB`;
-  plot.append(svg("text", { x: left + 4, y: (near ? y(level) : bottom) - 6 }, words));
+  const line = (near ? y(level) : bottom) - 10;
+  plot.append(svg("text", { x: left + 4, y: line + 4 }, words));
+  return { from: left + 4, to: left + 4 + 7 * words.length, line };
 }
 
-function drawPoints({ plot, rule, left, right, top, bottom, x, y }, points, kind) {
-  const taken = points.map((each) => ({ from: x(each.cost) - 8, to: x(each.cost) + 8, line: y(each.psnr) }));
+function drawPoints({ plot, rule, left, right, top, bottom, x, y }, points, kind, words) {
+  const marks = points.map((each) => ({ from: x(each.cost) - 8, to: x(each.cost) + 8, line: y(each.psnr) }));
+  const taken = [words, ...marks];
   for (const { name, place, cost: costs, psnr, sd } of points) {
     const [across, up] = [x(costs), y(psnr)];
     const before = across > (left + right) / 2;
@@ -60,9 +63,9 @@ function drawPoints({ plot, rule, left, right, top, bottom, x, y }, points, kind
     const bar = rule("sd", across, y(psnr - sd), across, y(psnr + sd));
     bar.setAttribute("stroke", colour(place));
     if (line !== up) plot.append(rule("grid", across, up, start, line));
-    const words = `${name}\n${psnr.toFixed(2)}${sd ? ` ± ${sd.toFixed(2)}` : ""} dB, ${cost(costs, kind)}`;
+    const said = `${name}\n${psnr.toFixed(2)}${sd ? ` ± ${sd.toFixed(2)}` : ""} dB, ${cost(costs, kind)}`;
     const label = { class: "name", x: start, y: line + 4, "text-anchor": before ? "end" : "start" };
-    plot.append(bar, svg("text", label, name), pointed(mark(place, across, up, 6), words));
+    plot.append(bar, svg("text", label, name), pointed(mark(place, across, up, 6), said));
   }
 }
 
