@@ -1,6 +1,5 @@
 """A run from outside: its folder, its first and last words."""
 
-import os
 import shutil
 import sys
 from collections.abc import Iterator
@@ -77,7 +76,8 @@ def introduce(run: dict[str, Any], data: SuperResolutionData) -> None:
     trainer, patch = run["trainer"], data.patch_size
     steps = trainer["max_steps"] if trainer["max_steps"] > 0 else trainer["max_epochs"] * data.steps_per_epoch
     device = "GPU" if trainer["accelerator"] in ("gpu", "cuda") else "CPU"
-    cores = f", {os.cpu_count()} cores" if device == "CPU" else f", {torch.cuda.get_device_name()}"
+    threads = torch.get_num_threads()
+    power = f", {threads} thread{'s' * (threads != 1)}" if device == "CPU" else f", {torch.cuda.get_device_name()}"
     ranks = f"{ranks_of(run)} × " if ranks_of(run) > 1 else ""
     images = f"{data.batch_size} LR patches, {patch}x{patch}, from {len(data.train_pairs)} images"
     sets = ", ".join(f"{benchmark.name} ({len(benchmark)})" for benchmark in data.benchmarks)
@@ -85,7 +85,7 @@ def introduce(run: dict[str, Any], data: SuperResolutionData) -> None:
         f"[bold]{label(run['model'])}[/bold] {run['name']}: {run['parameters']:,} parameters, x{run['scale']}",
         f"trains   {steps:,} steps of {images}",
         f"measures {sets}",
-        f"on       {ranks}{device}{cores}, {trainer['precision']}",
+        f"on       {ranks}{device}{power}, {trainer['precision']}",
         f"writes   {run['run_dir']}",
     ]
     if run["paces"]:
