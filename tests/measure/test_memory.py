@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from itertools import pairwise
 
 import pytest
 import torch
@@ -41,9 +42,10 @@ def test_memory_that_is_kept_is_not_returned_to_the_system() -> None:
     if not keep_memory():
         pytest.skip("the allocator is not glibc's")
     kept, others = mapped(keep=True), mapped(keep=False)
-    assert kept == kept[:1] * 6
-    assert others == others[:2] * 3
-    assert others[0] - others[1] >= 64 * MEBIBYTE
+    assert all(after >= before for before, after in pairwise(kept))
+    # A thread that begins to allocate adds to the address space at any moment, though hardly at two.
+    returned = sorted(held - left for held, left in zip(others[::2], others[1::2], strict=True))
+    assert returned[1] >= 64 * MEBIBYTE
 
 
 def test_peak_memory_of_work_on_a_cpu() -> None:
