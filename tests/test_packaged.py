@@ -35,6 +35,12 @@ def test_the_figures_are_those_that_were_recorded(text: Path) -> None:
     assert [line for line in text.read_text().splitlines() if line.count(" / ") == 2] == rows()
 
 
+def test_the_readme_has_them_too() -> None:
+    readme = (ROOT / "README.md").read_text()
+    for row in rows():
+        assert row in readme
+
+
 def test_the_weights_are_small_and_of_the_network_that_was_measured() -> None:
     network = aldsr.from_pretrained(default_weights())
     measured = json.loads((RECORD / "results.json").read_text())
