@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.progress import track
 from torch import nn
 
+from aldsr.arguments import in_words, positive
 from aldsr.data import BenchmarkSet, DataError, SuperResolutionData
 from aldsr.imaging import LITERATURE
 from aldsr.measure import code_version, keep_memory
@@ -29,6 +30,7 @@ from aldsr.nn.weights import load_network
 from aldsr.paths import whole
 from aldsr.report.attention_plots import ablation_figure, descriptor_figure, distribution_figure
 from aldsr.report.attention_tables import Attention, Run, ablations_sheet, as_json, attention_notes, layers_sheet
+from aldsr.report.canvas import write
 from aldsr.report.sheet import Sheet, terminal_tables
 from aldsr.study.variants import NETWORK, attention_words, distinctions
 
@@ -51,9 +53,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         benchmarks = sets_of(options.data, scale=scale)
         folder = made(options.output or default_folder(options.networks[0]))
     except (DataError, NetworkError) as error:
-        said = str(error).replace("data.eval_dirs", "--data")
-        said = re.sub(r"allow_code=\[(.+?)\]", r"--allow-code \1", said)  # an option in brackets of the Hydra commands
-        print(f"error: {' '.join(said.split())}", file=sys.stderr)
+        print(f"error: {in_words(error).replace('data.eval_dirs', '--data')}", file=sys.stderr)
         sys.exit(2)
     found = analysed(networks, benchmarks, shuffles=options.shuffles)
     console = Console()
@@ -81,13 +81,6 @@ def parsed(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--shuffles", type=positive, default=5, metavar="N", help="of z, whose scores are averaged (5)")
     parser.add_argument("--allow-code", action="append", default=[], metavar="PACKAGE", help="beside aldsr.nn")
     return parser.parse_args(argv)
-
-
-def positive(text: str) -> int:
-    """A whole number from 1 up."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"'{text}': expected a whole number from 1 up")
-    return int(text)
 
 
 def read(path: Path, allow_code: Sequence[str]) -> Trained:
@@ -199,8 +192,7 @@ def draw(folder: Path, found: Sequence[Attention]) -> list[str]:
         name = re.sub(r"[^a-z0-9]+", "-", each.name.lower()).strip("-")
         figures |= {f"r-{name}": distribution_figure(each), f"z-{name}": descriptor_figure(each)}
     for name, figure in figures.items():
-        with whole(folder / f"{name}.png") as passing:
-            figure.savefig(passing, format="png")
+        write(figure, [folder / f"{name}.png"])
     return [f"{name}.png" for name in figures]
 
 

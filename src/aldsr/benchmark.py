@@ -20,6 +20,7 @@ import torch
 from rich.console import Console, RenderableType
 from rich.progress import Progress
 
+from aldsr.arguments import in_words, positive
 from aldsr.data import DataError
 from aldsr.measure import ResultsError, device_name
 from aldsr.measure.resizing import resize_times
@@ -54,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     try:
         show(options)
     except (DataError, FigureError, OutOfMemoryError, ResultsError) as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"error: {in_words(error)}", file=sys.stderr)
         sys.exit(2)
 
 
@@ -81,13 +82,6 @@ def parsed(argv: Sequence[str] | None) -> argparse.Namespace:
     if options.source and options.json:
         parser.error("--json: keeps what is measured, and --from measures nothing; leave one of them out")
     return options
-
-
-def positive(text: str) -> int:
-    """A number from 1 up."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"'{text}': expected a whole number from 1 up")
-    return int(text)
 
 
 def show(options: argparse.Namespace) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from aldsr.arguments import in_words
 from aldsr.data import BenchmarkSet, DataError, Pair, cache_pairs, find_pairs, is_gray, set_name
 from aldsr.data.pairs import locate
 from aldsr.imaging import LITERATURE
@@ -35,9 +36,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     try:
         draw(options)
     except (DataError, NetworkError, ResultsError, FigureError) as error:
-        # Of the Hydra commands, allow_code is an option in brackets.
-        said = re.sub(r"allow_code=\[(.+?)\]", r"--allow-code \1", str(error))
-        print(f"error: {' '.join(said.split())}", file=sys.stderr)
+        print(f"error: {in_words(error)}", file=sys.stderr)
         sys.exit(2)
 
 

@@ -7,7 +7,6 @@ other EXIF is left out. Large pictures go through the network in tiles and into 
 """
 
 import argparse
-import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +18,7 @@ from rich.console import Console
 from rich.markup import escape
 from torch import Tensor
 
+from aldsr.arguments import in_words
 from aldsr.data import DataError
 from aldsr.measure import PRECISIONS, Inference
 from aldsr.nn import fold
@@ -49,9 +49,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         inference = inference_of(options.weights or default_weights(), options)
         jobs = jobs_of(options, inference.scale)
     except (DataError, NetworkError) as error:
-        # Of the Hydra commands, allow_code is an option in brackets.
-        said = re.sub(r"allow_code=\[(.+?)\]", r"--allow-code \1", str(error))
-        print(f"error: {' '.join(said.split())}", file=sys.stderr)
+        print(f"error: {in_words(error)}", file=sys.stderr)
         sys.exit(2)
     try:
         sys.exit(upscale_all(jobs, inference, options))

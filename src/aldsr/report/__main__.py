@@ -7,7 +7,6 @@ refused as by `aldsr.compare`.
 
 import argparse
 import os
-import re
 import sys
 from collections.abc import Mapping, Sequence
 from itertools import product
@@ -17,6 +16,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from aldsr.arguments import in_words
 from aldsr.data import BenchmarkSet, DataError, SuperResolutionData, set_name
 from aldsr.imaging import PROTOCOLS, Protocol, busiest, select
 from aldsr.imaging.protocol import GRAY
@@ -43,9 +43,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         with whole(output) as passing:
             passing.write_text(html, encoding="utf-8")
     except (ResultsError, DataError, NetworkError) as error:
-        # Of the Hydra commands, allow_code is an option in brackets.
-        said = re.sub(r"allow_code=\[(.+?)\]", r"--allow-code \1", " ".join(str(error).split()))
-        print(f"error: {said}", file=sys.stderr)
+        print(f"error: {in_words(error)}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         print("interrupted: nothing was written", file=sys.stderr)

@@ -13,19 +13,7 @@ from aldsr.study.budgets import flat, folder_names
 from aldsr.study.collected import StudyRun
 
 # What does not make another variant. `descriptor` is the choice that the model has taken over, if it takes one.
-NAMES = (
-    "seed",
-    "name",
-    "study",
-    "run_dir",
-    "if_exists",
-    "ckpt_path",
-    "datasets",
-    "logger",
-    "version",
-    "quick",
-    "budgets",
-)
+NAMES = ("seed", "name", "study", "budgets", "run_dir", "if_exists", "ckpt_path", "datasets", "logger", "version")
 MACHINE = ("quick", "layout", "paces", "parameters", "pictures", "checkpoint_every", "descriptor", "model.checkpoint")
 DATA = ("data.seed", "data.num_workers", "data.eval_dirs", "data.train_dirs")  # train_dirs by their names instead
 TRAINER = (
