@@ -65,8 +65,15 @@ VARIANTS = {
     "ald_det_live": ("ALDBlock", "determinant"),
     "ald_det_r8": ("ALDBlock", "determinant"),
     "ald_det_all": ("ALDBlock", "standardised"),
+    "ald_none_all": ("ALDBlock", "zero"),
 }
-BEYOND = {"ald_det_std": (32, False), "ald_det_live": (32, True), "ald_det_r8": (8, False), "ald_det_all": (8, True)}
+BEYOND = {  # reduction, live
+    "ald_det_std": (32, False),
+    "ald_det_live": (32, True),
+    "ald_det_r8": (8, False),
+    "ald_det_all": (8, True),
+    "ald_none_all": (8, True),
+}
 
 
 def test_there_is_a_word_for_every_variant() -> None:
@@ -96,7 +103,7 @@ def test_the_papers_attention_has_none_of_the_options_beyond_the_paper() -> None
 
 EXPERIMENTS = config_dir().parent / "experiments"
 BUDGETS = {"smoke": 1, "small": 3, "paper": 3}  # seeds
-JOBS = {"attention": 7, "benchmarks": 3, "descriptors": 4, "linearity": 2, "parameters": 4, "reduction": 4, "small": 7}
+JOBS = {"attention": 8, "benchmarks": 3, "descriptors": 4, "linearity": 2, "parameters": 4, "reduction": 4, "small": 7}
 STUDIES = sorted(path.parent.name for path in EXPERIMENTS.glob("*/study.yaml"))
 
 
