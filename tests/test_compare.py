@@ -153,6 +153,20 @@ def test_what_the_others_are_held_against_can_be_chosen(study: Path, capsys: pyt
     )
 
 
+def test_studies_and_runs_beside_them_become_one(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for label, psnr in (("RDN", 34.0), ("LDW-RDN", 32.0)):
+        write_variant(Path("others"), label, {"Set5": [[psnr] * 5] * 3}, study="linearity")
+    main([str(study), *map(str, Path("others").glob("rdn-*"))])
+    said = capsys.readouterr().out
+    assert "33.01 ± 0.01" in said
+    assert "34.00 ± 0.00" in said
+    assert "LDW-RDN" not in said.partition("paper:")[0]
+    main([str(study), "others", str(study)])  # what is named twice counts once
+    said = capsys.readouterr().out
+    assert said.startswith("benchmarks + linearity")
+    assert "with network and seed of another run" not in said
+
+
 def test_unequal_budgets_are_compared_only_with_a_warning(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
     change(study / "dw-rdn-determinant-seed2", {"data.patch_size": 48})
     said = refused([str(study)], capsys)
@@ -175,10 +189,11 @@ def test_a_study_of_several_protocols_is_refused(study: Path, capsys: pytest.Cap
         (["a", "--against", "RDN"], "--against: is for a study"),
         (["a", "--format", "csv"], "--format csv: is for a study"),
         (["a", "--allow-unequal-budgets"], "--allow-unequal-budgets: is for a study"),
-        (["a", "."], ".: holds no results.json; expected a run's folder, or a single study's folder"),
+        (["a", "empty"], "empty: holds no results.json; expected a run's folder, or a study's with its runs in it"),
     ],
 )
 def test_options_of_studies_are_not_ignored(
     arguments: list[str], said: str, runs: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    Path("empty").mkdir()
     assert said in refused(arguments, capsys)

@@ -1,8 +1,9 @@
-"""`python -m aldsr.compare RESULTS… | STUDY`: measurements side by side, if they were taken in the same way.
+"""`python -m aldsr.compare RESULTS… | STUDY…`: measurements side by side, if they were taken in the same way.
 
 Runs are laid into one table. A study, a folder of runs, is laid out as in the paper's tables: mean ± sd over
-seeds, paired differences with intervals, the published figures beside them. Results of different protocols, of
-different images under one set's name or, in a study, of unequal budgets are refused, naming the difference.
+seeds, paired differences with intervals, the published figures beside them; several studies, and runs named beside
+them, become one. Results of different protocols, of different images under one set's name or, in a study, of unequal
+budgets are refused, naming the difference.
 """
 
 import argparse
@@ -22,21 +23,20 @@ from aldsr.measure import (
     read_results,
 )
 from aldsr.report.notes import study_notes
+from aldsr.report.runs import read
 from aldsr.report.sheet import latex_sheet, latex_text, markdown_sheet, terminal_tables
 from aldsr.report.study_csv import study_csv
 from aldsr.report.study_tables import study_sheets
-from aldsr.study.budgets import check_budgets
-from aldsr.study.collected import RESULTS, is_study, read_study
+from aldsr.study.collected import RESULTS, is_study
 from aldsr.study.scores import compared
-from aldsr.study.variants import reference_of, variants
+from aldsr.study.variants import reference_of
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Print the results as a table: for the terminal, or in Markdown, LaTeX or CSV."""
     options = parsed(argv)
-    study = len(options.results) == 1 and is_study(options.results[0])
     try:
-        if study:
+        if any(map(is_study, options.results)):
             compare_study(options)
         else:
             compare_runs(options)
@@ -48,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 def parsed(argv: Sequence[str] | None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m aldsr.compare", description=__doc__)
-    parser.add_argument("results", nargs="+", type=Path, help="run folders, or their results.json; or a study's folder")
+    parser.add_argument("results", nargs="+", type=Path, help="run folders, or their results.json; studies' folders")
     parser.add_argument("--format", choices=("table", "markdown", "latex", "csv"), default="table")
     parser.add_argument("--against", metavar="NAME", help="of a study: what the others are held against")
     parser.add_argument(
@@ -67,16 +67,14 @@ def compare_runs(options: argparse.Namespace) -> None:
     """
     for path in options.results:
         if path.is_dir() and not (path / RESULTS).exists():
-            raise ResultsError(
-                f"{path}: holds no {RESULTS}; expected a run's folder, or a single study's folder with its runs in it"
-            )
+            raise ResultsError(f"{path}: holds no {RESULTS}; expected a run's folder, or a study's with its runs in it")
     only = {
         "--format csv": options.format == "csv",
         "--against": options.against is not None,
         "--allow-unequal-budgets": options.allow_unequal_budgets,
     }
     if given := [option for option, found in only.items() if found]:
-        raise ResultsError(f"{given[0]}: is for a study, one folder with runs in it; leave it out")
+        raise ResultsError(f"{given[0]}: is for a study, a folder with runs in it; leave it out")
     results = {str(path): read_results(path) for path in options.results}
     check_comparable(results)
     rows = labelled(results)
@@ -105,11 +103,7 @@ def compare_study(options: argparse.Namespace) -> None:
     Raises:
         ResultsError: if runs cannot be read or must not be compared.
     """
-    study = read_study(options.results[0])
-    check_comparable({str(run.folder): run.results for run in study.runs})
-    if not options.allow_unequal_budgets:
-        check_budgets(study.runs)
-    found = variants(study.runs)
+    study, found = read(options.results, allow_unequal_budgets=options.allow_unequal_budgets)
     reference = reference_of(found, options.against)
     differences = compared(found, reference)
     notes = study_notes(study, found, differences)

@@ -24,7 +24,7 @@ from aldsr.nn.description import TRUSTED, NetworkError
 from aldsr.paths import cache_dir
 from aldsr.report.canvas import FigureError, drawn_files, write
 from aldsr.report.figure import Crop, comparison_figure, telling_crop
-from aldsr.report.page_runs import read
+from aldsr.report.runs import read
 from aldsr.study.variants import Variant
 
 PAPER = "Urban100", ("img_076", "img076")  # the image of the paper's Fig. 4: its set, and what the file is called
@@ -43,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 def parsed(argv: Sequence[str] | None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m aldsr.figure", description=__doc__)
-    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="folders of runs, or one study's folder")
+    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="run folders, or studies' folders")
     parser.add_argument(
         *("-o", "--output"), type=Path, required=True, metavar="OUT", help="OUT.png and OUT.pdf are written"
     )

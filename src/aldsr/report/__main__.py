@@ -1,4 +1,4 @@
-"""`python -m aldsr.report RUN… | STUDY`: one HTML page to look with, which needs no network and no other file.
+"""`python -m aldsr.report RUN… | STUDY…`: one HTML page to look with, which needs no network and no other file.
 
 It shows scores and costs, the statistics of `aldsr.compare`, plots, and pictures: a slider over any two of HR, bicubic
 and the networks, all of them side by side under one zoom, and their errors. Results that must not share a table are
@@ -26,7 +26,7 @@ from aldsr.paths import whole
 from aldsr.report.page import page_html
 from aldsr.report.page_content import page_of
 from aldsr.report.page_pictures import picture, telling
-from aldsr.report.page_runs import read
+from aldsr.report.runs import read
 from aldsr.study.collected import Study
 from aldsr.study.variants import Variant
 
@@ -55,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 def parsed(argv: Sequence[str] | None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m aldsr.report", description=__doc__)
-    parser.add_argument("results", nargs="+", type=Path, metavar="RUN", help="run folders, or a single study's folder")
+    parser.add_argument("results", nargs="+", type=Path, metavar="RUN", help="run folders, or studies' folders")
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="(default report.html in the first folder)")
     parser.add_argument("--pictures", type=natural, default=4, metavar="N", help="of each set; 0: none (default 4)")
     parser.add_argument(

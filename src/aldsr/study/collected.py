@@ -1,6 +1,6 @@
 """The finished runs of a study's folder, each with its scores and its configuration."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -57,6 +57,33 @@ def read_study(folder: Path) -> Study:
     runs = [StudyRun(run, read_results(run), read_config(run / CONFIG)) for run in finished]
     names = {_study_name(run.config) for run in runs} - {None}
     return Study(str(names.pop()) if len(names) == 1 else folder.resolve().name, runs, unfinished)
+
+
+def read_studies(paths: Sequence[Path]) -> Study:
+    """Studies as one, with single runs beside them.
+
+    Args:
+        paths: studies' folders, of which there is at least one; run folders, or their results.json.
+
+    Raises:
+        ResultsError: as of `read_study` and `read_run`.
+    """
+    parts = [read_study(path) if is_study(path) else Study("", [read_run(path)], []) for path in paths]
+    runs = {run.folder.resolve(): run for part in parts for run in part.runs}
+    names = dict.fromkeys(part.name for part in parts if part.name)
+    return Study(" + ".join(names), list(runs.values()), [name for part in parts for name in part.unfinished])
+
+
+def read_run(path: Path) -> StudyRun:
+    """The run of a folder, or of the results.json in it.
+
+    Raises:
+        ResultsError: if there is none.
+    """
+    folder = (path.parent if path.name == RESULTS else path).resolve()
+    if path.is_dir() and not (path / RESULTS).exists():
+        raise ResultsError(f"{path}: holds no {RESULTS}; expected a run's folder, or a study's with its runs in it")
+    return StudyRun(folder, read_results(path), read_config(folder / CONFIG))
 
 
 def read_config(path: Path) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The runs of a page."""
+"""The runs of a table, a page or a figure."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import pytest
 from tests.study.pretended import change, configuration, measured, write_run, write_variant
 
 from aldsr.measure import ResultsError
-from aldsr.report.page_runs import read
+from aldsr.report.runs import read
 
 
 def test_a_study_has_variants_with_seeds(tmp_path: Path) -> None:
@@ -50,5 +50,6 @@ def test_what_must_not_share_a_table_is_refused(tmp_path: Path) -> None:
     write_run(tmp_path / "b", configuration("RDN", 1), other)
     with pytest.raises(ResultsError, match="cannot share a table: the protocol's shave is '4' in the one and '0'"):
         read([tmp_path / "a", tmp_path / "b"])
+    (tmp_path / "empty").mkdir()
     with pytest.raises(ResultsError, match=r"holds no results\.json; expected a run's folder"):
-        read([tmp_path / "a", tmp_path])
+        read([tmp_path / "a", tmp_path / "empty"])

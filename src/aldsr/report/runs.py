@@ -1,47 +1,33 @@
-"""The runs of a page: a study's, or those that are named one by one."""
+"""The runs of a table, a page or a figure: those of studies, or named one by one."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from aldsr.measure import ResultsError, check_comparable, read_results
+from aldsr.measure import check_comparable
 from aldsr.study.budgets import check_budgets
-from aldsr.study.collected import CONFIG, RESULTS, Study, StudyRun, few, is_study, read_config, read_study
+from aldsr.study.collected import Study, StudyRun, few, is_study, read_run, read_studies
 from aldsr.study.variants import Variant, label, variants
 
 
 def read(paths: Sequence[Path], *, allow_unequal_budgets: bool = False) -> tuple[Study, list[Variant]]:
-    """A study and its variants; runs that are named are a study of their own, in which each is a variant.
+    """A study and its variants; runs alone are a study of their own, in which each is a variant.
 
     Args:
-        paths: run folders or their results.json, or one study's folder.
-        allow_unequal_budgets: of a study. Runs that are named may differ: the notes say so.
+        paths: studies' folders, which become one; run folders, or their results.json.
+        allow_unequal_budgets: of a study. Runs alone may differ: the notes say so.
 
     Raises:
         ResultsError: if results cannot be read, or must not share a table.
     """
-    if len(paths) == 1 and is_study(paths[0]):
-        study = read_study(paths[0])
+    if any(map(is_study, paths)):
+        study = read_studies(paths)
         check_comparable({str(run.folder): run.results for run in study.runs})
         if not allow_unequal_budgets:
             check_budgets(study.runs)
         return study, variants(study.runs)
-    runs = [run_of(path) for path in paths]
+    runs = [read_run(path) for path in paths]
     check_comparable({str(run.folder): run.results for run in runs})
     return Study(few([run.folder.name for run in runs], limit=3), runs, []), by_themselves(runs)
-
-
-def run_of(path: Path) -> StudyRun:
-    """The run of a folder, or of the results.json in it.
-
-    Raises:
-        ResultsError: if there is none.
-    """
-    folder = (path.parent if path.name == RESULTS else path).resolve()
-    if path.is_dir() and not (path / RESULTS).exists():
-        raise ResultsError(
-            f"{path}: holds no {RESULTS}; expected a run's folder, or a single study's folder with its runs in it"
-        )
-    return StudyRun(folder, read_results(path), read_config(folder / CONFIG))
 
 
 def by_themselves(runs: Sequence[StudyRun]) -> list[Variant]:
