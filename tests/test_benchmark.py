@@ -11,6 +11,7 @@ from aldsr import benchmark
 from aldsr.benchmark import main
 from aldsr.measure.speed import Job, Measured
 from tests.report.recorded import record, training
+from tests.study.pretended import configuration, measured, write_run
 
 TINY = ["--size", "small", "--batch", "2", "--patch-size", "4", "--rounds", "1"]
 
@@ -37,7 +38,7 @@ def test_the_rate_of_every_stage_is_printed_and_kept(
 def test_an_unknown_benchmark_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
         main(["loadign"])
-    assert "loadign: expected training, upscaling, checkpointing, growth, loading, res" in capsys.readouterr().err
+    assert "loadign: expected training, upscaling, deployed, checkpointing, growth, load" in capsys.readouterr().err
 
 
 @pytest.mark.slow
@@ -75,6 +76,35 @@ def test_steps_that_grow_are_measured_together(
     assert (tmp_path / "grown.svg").read_text().startswith("<?xml")
 
 
+def test_networks_of_runs_are_measured_as_they_are_deployed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    networks = {"RDN": {"_target_": "aldsr.nn.RDN", "scale": 4}, "ALD-RDN": {"_target_": "aldsr.nn.RDN", "scale": 4}}
+    for label, description in networks.items():
+        results = measured(label, {"Set5": [30.0]})
+        results["network"]["description"] = description
+        for seed in (1, 2):
+            write_run(tmp_path / "study" / f"{label}-{seed}", configuration(label, seed), results)
+    calls: list[Sequence[Job]] = []
+
+    def pretended(jobs: Sequence[Job], **options: Any) -> list[Measured]:
+        calls.append(jobs)
+        return [Measured([float(1 + place)], None, 1.0) for place, _ in enumerate(jobs)]
+
+    monkeypatch.setattr("aldsr.timing.side_by_side", pretended)
+    file = tmp_path / "deployed.json"
+    main(["deployed", "--networks", str(tmp_path / "study"), "--rounds", "1", "--json", str(file)])
+    (jobs,) = calls
+    assert {(way.network, way.precision, task.batch) for way, task in jobs} == {
+        ("RDN", "32-true", 0),
+        ("ALD-RDN (det)", "32-true", 0),
+    }
+    assert [each["description"] for each in json.loads(file.read_text())["deployed"]] == list(networks.values())
+    said = capsys.readouterr().out
+    assert "deployed, output 1280x720" in said
+    assert "× literal" not in said
+
+
 def test_recorded_figures_are_shown_and_drawn_without_measuring(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -103,6 +133,9 @@ def test_charts_of_several_benchmarks_have_names_of_their_own(tmp_path: Path) ->
         (["resize", "--json", "nowhere/figures.json"], "--json nowhere/figures.json: no such folder"),
         (["loading", "--train-dir", "nowhere"], "nowhere: expected a folder of images"),
         (["growth", "--batch", "0"], "'0': expected a whole number from 1 up"),
+        (["deployed"], "deployed: measures the networks of --networks RUN"),
+        (["loading", "--networks", "runs"], "deployed: measures the networks of --networks RUN"),
+        (["deployed", "--networks", "nowhere"], "nowhere: no such file; expected a run's folder"),
         (["--from", "a.json", "--json", "b.json"], "--json: keeps what is measured, and --from measures nothing"),
     ],
 )

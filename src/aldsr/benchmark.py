@@ -1,7 +1,8 @@
 """`python -m aldsr.benchmark`: how fast this machine trains, upscales, loads patches and resizes, side by side.
 
 training, upscaling: DW-, LDW- and ALD-RDN beside dense RDN, each at its measured best, and beside the paper's
-equations typed in literally. growth: a training step of RDN and ALD-RDN with more patches, larger ones, more RDBs.
+equations typed in literally. deployed: the networks of --networks, upscaling to 1280x720, each folded, and collapsed
+where that is faster. growth: a training step of RDN and ALD-RDN with more patches, larger ones, more RDBs.
 checkpointing: peak memory of a step with and without. loading: patches on one core, beside decoding files for every
 patch. resize: LR images, beside a loop over rows.
 
@@ -23,20 +24,24 @@ from rich.progress import Progress
 from aldsr.arguments import in_words, positive
 from aldsr.data import DataError
 from aldsr.measure import ResultsError, device_name
+from aldsr.measure.inference import PRECISIONS
 from aldsr.measure.resizing import resize_times
-from aldsr.measure.speed import OutOfMemoryError, Task, read_figures
+from aldsr.measure.speed import OutOfMemoryError, read_figures
+from aldsr.measure.tasks import Described, Task
+from aldsr.nn.description import TRUSTED, NetworkError, build
 from aldsr.paths import whole
 from aldsr.report.canvas import FigureError, drawn_files, write
+from aldsr.report.runs import read
 from aldsr.report.speed_chart import growth_chart, speed_chart
 from aldsr.report.speed_growth import growth_table
 from aldsr.report.speed_table import Figures, loading_table, resize_table, speed_table
-from aldsr.timing import growth, loading, speed
+from aldsr.timing import deployed, growth, loading, speed
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SIZES = {"paper": {"D": 16, "C": 8, "G": 64, "G0": 64}, "small": {"D": 4, "C": 4, "G": 32, "G0": 32}}
-SPEEDS = ("training", "upscaling", "checkpointing")
+SPEEDS = ("training", "upscaling", "deployed", "checkpointing")
 TABLES: dict[str, Callable[[Figures], RenderableType]] = {
     **{what: partial(speed_table, what) for what in SPEEDS},
     "growth": growth_table,
@@ -54,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     options = parsed(argv)
     try:
         show(options)
-    except (DataError, FigureError, OutOfMemoryError, ResultsError) as error:
+    except (DataError, FigureError, NetworkError, OutOfMemoryError, ResultsError) as error:
         print(f"error: {in_words(error)}", file=sys.stderr)
         sys.exit(2)
 
@@ -66,6 +71,11 @@ def parsed(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("what", nargs="*", help=f"of {', '.join(TABLES)} (default: loading resize)")
     parser.add_argument("--size", choices=SIZES, default="paper", help="of the networks")
+    parser.add_argument(
+        "--networks", nargs="+", type=Path, metavar="RUN", help="of deployed: run folders, or studies' folders"
+    )
+    parser.add_argument("--precision", choices=PRECISIONS, default="32-true", help="of deployed")
+    parser.add_argument("--allow-code", action="append", default=[], metavar="PACKAGE", help="of blocks of your own")
     parser.add_argument("--batch", type=positive, default=16, help="patches of a training step")
     parser.add_argument("--patch-size", type=positive, default=48, help="LR pixels (default: the paper's 48)")
     parser.add_argument("--scale", type=int, default=4, choices=(2, 3, 4), help="of loading and resizing")
@@ -79,6 +89,8 @@ def parsed(argv: Sequence[str] | None) -> argparse.Namespace:
     options = parser.parse_args(argv)
     if unknown := sorted(set(options.what) - set(TABLES)):
         parser.error(f"{unknown[0]}: expected {', '.join(TABLES)}")
+    if options.source is None and ("deployed" in options.what) != bool(options.networks):
+        parser.error("deployed: measures the networks of --networks RUN…, which are of no other use; give both")
     if options.source and options.json:
         parser.error("--json: keeps what is measured, and --from measures nothing; leave one of them out")
     return options
@@ -88,7 +100,8 @@ def show(options: argparse.Namespace) -> None:
     """From the command line to tables, charts and the file of figures.
 
     Raises:
-        DataError, FigureError, OutOfMemoryError, ResultsError: for what cannot be measured, read, drawn or written.
+        DataError, FigureError, NetworkError, OutOfMemoryError, ResultsError: for what cannot be measured, read, drawn
+            or written.
     """
     console, figures = Console(), read_figures(options.source) if options.source else conditions(options)
     recorded = [what for what in TABLES if what in figures]
@@ -138,7 +151,7 @@ def measured(what: str, options: argparse.Namespace, console: Console) -> Any:
     """The figures of one benchmark as plain data.
 
     Raises:
-        DataError, OutOfMemoryError: if there are no images, or not enough memory.
+        DataError, NetworkError, OutOfMemoryError, ResultsError: if there are no images, networks, or not enough memory.
     """
     if what == "loading":
         return loading(options.train_dir, scale=options.scale, patch_size=options.patch_size)
@@ -148,7 +161,23 @@ def measured(what: str, options: argparse.Namespace, console: Console) -> Any:
     with Progress(console=console, transient=True) as progress:
         if what == "growth":
             return growth(task, rounds=options.rounds, progress=progress)
+        if what == "deployed":
+            return deployed(described(options), rounds=options.rounds, progress=progress)
         return speed(what, task, rounds=options.rounds, progress=progress)
+
+
+def described(options: argparse.Namespace) -> list[Described]:
+    """The networks of runs, one of each variant, by the names that `aldsr.compare` gives them.
+
+    Raises:
+        NetworkError, ResultsError: if they cannot be read or built.
+    """
+    _, found = read(options.networks, allow_unequal_budgets=True)
+    trusted = (*TRUSTED, *options.allow_code)
+    networks = [(each.name, each.first.results["network"]["description"]) for each in found]
+    for _, description in networks:
+        build(description, trusted)  # before any is measured
+    return [Described(name, options.precision, description=each, trusted=trusted) for name, each in networks]
 
 
 if __name__ == "__main__":

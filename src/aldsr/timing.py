@@ -10,7 +10,8 @@ from aldsr.data import SuperResolutionData
 from aldsr.measure import keep_memory
 from aldsr.measure.growth import NETWORKS, growing, growth_data
 from aldsr.measure.loading import decoding_rate, loading_rate
-from aldsr.measure.speed import BLOCKS, Measured, OutOfMemoryError, Task, Way, as_data, in_a_process, side_by_side
+from aldsr.measure.speed import Measured, OutOfMemoryError, as_data, in_a_process, side_by_side
+from aldsr.measure.tasks import BLOCKS, Described, Task, Way
 from aldsr.training import precisions, tune
 
 LITERAL = Way("literal", "32-true", "contiguous")
@@ -27,7 +28,26 @@ def speed(what: str, task: Task, *, rounds: int, progress: Progress) -> list[dic
     """
     bar = progress.add_task("Choosing each network's best settings", total=None)
     groups = processes(what, task)
-    progress.update(bar, description=f"Measuring {what}", total=rounds * len(groups))
+    progress.remove_task(bar)
+    return taken(what, groups, task, rounds=rounds, progress=progress)
+
+
+def deployed(ways: Sequence[Described], *, rounds: int, progress: Progress) -> list[dict[str, Any]]:
+    """Upscaling by networks of any description, deployed, all in turns in one process; see `as_data`.
+
+    Args:
+        ways: the networks.
+        rounds: times that the process is run.
+        progress: gets a bar.
+    """
+    return taken("upscaling", [(ways, True)], Task({}, batch=0), rounds=rounds, progress=progress)
+
+
+def taken(
+    what: str, groups: Sequence[tuple[Sequence[Way], bool]], task: Task, *, rounds: int, progress: Progress
+) -> list[dict[str, Any]]:
+    """The measurements of all ways: of each group, which shares a process, `rounds` of them."""
+    bar = progress.add_task(f"Measuring {what}", total=rounds * len(groups))
     results: dict[tuple[Way, bool], list[Measured]] = {}
     for _ in range(rounds):
         for ways, keep in groups:

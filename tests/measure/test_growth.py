@@ -3,7 +3,8 @@
 import json
 
 from aldsr.measure.growth import growing, growth_data
-from aldsr.measure.speed import Measured, Task, Way
+from aldsr.measure.speed import Measured
+from aldsr.measure.tasks import Task, Way
 
 PAPER = Task({"D": 16, "C": 8, "G": 64, "G0": 64}, batch=16, patch=48)
 

@@ -4,10 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
-import torch
 
 from aldsr.measure import ResultsError
-from aldsr.measure.speed import BLOCKS, Measured, Task, Way, as_data, matmul_rate, read_figures, side_by_side
+from aldsr.measure.speed import Measured, as_data, matmul_rate, read_figures, side_by_side
+from aldsr.measure.tasks import Task, Way
 
 TINY = {"D": 1, "C": 1, "G": 4, "G0": 4}
 
@@ -35,32 +35,6 @@ def test_a_file_without_figures_is_named(content: str | None, tmp_path: Path) ->
         (tmp_path / "figures.json").write_text(content)
     with pytest.raises(ResultsError, match=r"figures\.json: (cannot be read as|holds no) figures of aldsr\.benchmark"):
         read_figures(tmp_path / "figures.json")
-
-
-@pytest.mark.parametrize("network", [*BLOCKS, "literal"])
-@pytest.mark.parametrize("batch", [0, 2])
-def test_every_network_trains_and_upscales(network: str, batch: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("aldsr.measure.cost.OUTPUT", (32, 48))
-    task = Task(TINY, batch=batch, patch=4)
-    task.work(Way(network, "32-true"))()
-    assert task.flops(Way(network).build(TINY)) > 0
-
-
-def test_micro_batches_and_checkpointing_sum_to_the_gradient_of_the_batch() -> None:
-    weights = {}
-    for way in (Way("LDW-RDN", "32-true"), Way("LDW-RDN", "32-true", micro_batches=2, checkpoint=True)):
-        torch.manual_seed(1)
-        network = way.build(TINY)
-        torch.manual_seed(2)
-        Task(TINY, batch=4, patch=4)._training(network, way)()
-        weights[way] = torch.cat([parameter.grad.flatten() for parameter in network.parameters()])
-    whole, parts = weights.values()
-    torch.testing.assert_close(parts, whole, rtol=1e-5, atol=1e-6)
-
-
-def test_operations_are_counted_forward_and_backward() -> None:
-    network = Way("RDN").build(TINY)
-    assert Task(TINY, batch=2, patch=10).flops(network) == pytest.approx(3 * 200 / 57600 * Task(TINY, 0).flops(network))
 
 
 def test_the_median_of_the_runs_counts() -> None:

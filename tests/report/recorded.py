@@ -5,7 +5,7 @@ from typing import Any
 from rich.console import Console, RenderableType
 
 from aldsr.measure.growth import growing
-from aldsr.measure.speed import Task
+from aldsr.measure.tasks import Task
 
 WAY = {"precision": "32-true", "layout": "contiguous", "micro_batches": 1, "checkpoint": False, "keep_memory": True}
 WHOLE = Task({"D": 8, "C": 1, "G": 4, "G0": 4}, batch=8, patch=16)

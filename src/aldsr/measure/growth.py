@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from aldsr.measure.speed import Job, Measured, Task
+from aldsr.measure.speed import Job, Measured
+from aldsr.measure.tasks import Task
 
 NETWORKS = ("RDN", "ALD-RDN")
 

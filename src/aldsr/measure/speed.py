@@ -17,90 +17,17 @@ from statistics import median
 from typing import Any, TypeVar
 
 import torch
-from torch import nn
-from torch.nn import functional as F
 
-from aldsr.measure.cost import input_size, multi_adds
 from aldsr.measure.inference import PRECISIONS
-from aldsr.measure.literal import literal_rdn
 from aldsr.measure.memory import keep_memory, peak_memory
 from aldsr.measure.results import ResultsError
-from aldsr.nn import RDN, ALDBlock, DWBlock, LDWBlock, StandardBlock, fold
+from aldsr.measure.tasks import Task, Way
 
-BLOCKS = {"RDN": StandardBlock, "DW-RDN": DWBlock, "LDW-RDN": LDWBlock, "ALD-RDN": ALDBlock}
-FORMATS = {"contiguous": torch.contiguous_format, "channels-last": torch.channels_last}
-SCALE = 4
 T = TypeVar("T")
 
 
 class OutOfMemoryError(MemoryError):
     """A process was killed by the system."""
-
-
-@dataclass(frozen=True)
-class Way:
-    """A network and how it is used."""
-
-    network: str  # of BLOCKS, or "literal"
-    precision: str = "bf16-mixed"
-    layout: str = "channels-last"
-    micro_batches: int = 1  # of a training step
-    checkpoint: bool = False  # activations of each RDB are computed again
-
-    def build(self, size: Mapping[str, Any]) -> RDN:
-        torch.manual_seed(0)
-        if self.network == "literal":
-            return literal_rdn(**size, scale=SCALE)
-        return RDN(conv=BLOCKS[self.network], **size, scale=SCALE, checkpoint=self.checkpoint)
-
-
-@dataclass(frozen=True)
-class Task:
-    """What is timed: a training step of `batch` patches with an LR side of `patch`; or, batch 0, upscaling of
-    an LR picture of 320x180 by the folded network."""
-
-    size: dict[str, int]
-    batch: int = 16
-    patch: int = 48
-
-    def pixels(self) -> int:
-        height, width = input_size(SCALE)
-        return self.batch * self.patch**2 if self.batch else height * width
-
-    def flops(self, network: nn.Module) -> float:
-        """Operations: two for a multi-add; the backward pass takes twice those of the forward pass."""
-        counted, (height, width) = multi_adds(network, scale=SCALE) or 0, input_size(SCALE)
-        return 2 * counted / (height * width) * self.pixels() * (3 if self.batch else 1)
-
-    def work(self, way: Way) -> Callable[[], None]:
-        network = way.build(self.size).to(memory_format=FORMATS[way.layout])  # type: ignore[call-overload]
-        return self._training(network, way) if self.batch else self._upscaling(network, way)
-
-    def _training(self, network: nn.Module, way: Way) -> Callable[[], None]:
-        optimizer, dtype = torch.optim.Adam(network.parameters(), 1e-4), PRECISIONS[way.precision]
-        lr = torch.rand(self.batch, 3, self.patch, self.patch)
-        hr = torch.rand(self.batch, 3, SCALE * self.patch, SCALE * self.patch)
-        parts = list(zip(lr.chunk(way.micro_batches), hr.chunk(way.micro_batches), strict=True))
-
-        def step() -> None:
-            optimizer.zero_grad()
-            for part, target in parts:
-                with torch.autocast("cpu", dtype, enabled=dtype is not None):
-                    sr = network(part.contiguous(memory_format=FORMATS[way.layout]))
-                (F.l1_loss(sr.float(), target) / way.micro_batches).backward()
-            optimizer.step()
-
-        return step
-
-    def _upscaling(self, network: nn.Module, way: Way) -> Callable[[], None]:
-        network, dtype = network if way.network == "literal" else fold(network), PRECISIONS[way.precision]
-        lr = torch.rand(1, 3, *input_size(SCALE)).contiguous(memory_format=FORMATS[way.layout])
-
-        def upscale() -> None:
-            with torch.no_grad(), torch.autocast("cpu", dtype, enabled=dtype is not None):
-                network(lr)
-
-        return upscale
 
 
 Job = tuple[Way, Task]

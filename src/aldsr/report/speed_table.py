@@ -73,19 +73,20 @@ def title_of(what: str, figures: Figures) -> str:
         most = "up to " if what == "growth" else ""
         side = f"{settings['patch_size']}x{settings['patch_size']}"
         step = f"a step of {most}{settings['batch']} patches, LR {most}{side}"
-        parts += [f"{settings['size']} size", "LR 320x180" if what == "upscaling" else step]
+        sizes = {"upscaling": [f"{settings['size']} size", "LR 320x180"], "deployed": ["output 1280x720"]}
+        parts += sizes.get(what, [f"{settings['size']} size", step])
     return f"{', '.join(parts)}: {figures['device']}, {counted(figures['threads'], 'thread')}"
 
 
 def speed_table(what: str, figures: Figures) -> Group:
-    """One row per way: seconds, how many times as fast as the literal form and as dense RDN, memory, roofline."""
-    table = narrow_table(
-        title_of(what, figures), ("", "seconds", "range", "× literal", "× RDN", "peak MiB", "of roofline")
-    )
+    """One row per way: seconds, how many times as fast as the literal form and as RDN, if they are there, and so on."""
     rows = rows_of(figures[what])
-    measured = [row for row in rows if row.seconds]
-    literal = next((row.median for row in measured if row.literal), None)
-    dense = next((row.median for row in measured if row.record["network"] == "RDN"), None)
+    against = {
+        "× literal": ([row for row in rows if row.literal], 1),
+        "× RDN": ([row for row in rows if row.record["network"] == "RDN"], 2),
+    }
+    ratios = {head: (found[0], decimals) for head, (found, decimals) in against.items() if found}
+    table = narrow_table(title_of(what, figures), ("", "seconds", "range", *ratios, "peak MiB", "of roofline"))
     for number, row in enumerate(rows, 1):
         name = f"{number} {row.record['network']}"
         if not row.seconds:
@@ -95,8 +96,10 @@ def speed_table(what: str, figures: Figures) -> Group:
             name,
             f"{row.median:.3f}",
             f"{row.seconds[0]:.3f}-{row.seconds[-1]:.3f}",
-            f"{literal / row.median:.1f}" if literal else "-",
-            f"{dense / row.median:.2f}" if dense else "-",
+            *(
+                f"{base.median / row.median:.{decimals}f}" if base.seconds else "-"
+                for base, decimals in ratios.values()
+            ),
             "not measured" if row.peak is None else f"{row.peak / 2**20:,.0f}",
             f"{row.floor / row.median:.0%}",
         )
