@@ -143,6 +143,22 @@ def test_a_study_as_csv_is_nothing_but_rows(study: Path, capsys: pytest.CaptureF
     assert "left out: 1 run is unfinished: rdn-seed1" in said.err
 
 
+def test_quality_against_cost_is_drawn_beside_the_table(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main([str(study), "--format", "markdown", "--chart", "cost", "--chart-sets", "Set5"])
+    said = capsys.readouterr()
+    assert said.out.startswith("**benchmarks")
+    assert said.err == "chart     cost.png, cost.svg\n"
+    assert Path("cost.png").read_bytes().startswith(b"\x89PNG")
+    Path("seconds.json").write_text('{"device": "here", "threads": 1, "deployed": []}')
+    assert "seconds.json: has no seconds of DW-RDN" in refused(
+        [str(study), "--chart", "other", "--latency", "seconds.json"], capsys
+    )
+    assert not Path("other.png").exists()
+    with pytest.raises(SystemExit, match="2"):
+        main([str(study), "--latency", "seconds.json"])
+    assert "--latency and --chart-sets: are of a chart" in capsys.readouterr().err
+
+
 def test_what_the_others_are_held_against_can_be_chosen(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
     main([str(study), "--against", "ALD-RDN"])
     said = capsys.readouterr().out
@@ -189,6 +205,7 @@ def test_a_study_of_several_protocols_is_refused(study: Path, capsys: pytest.Cap
         (["a", "--against", "RDN"], "--against: is for a study"),
         (["a", "--format", "csv"], "--format csv: is for a study"),
         (["a", "--allow-unequal-budgets"], "--allow-unequal-budgets: is for a study"),
+        (["a", "--chart", "cost"], "--chart: is for a study"),
         (["a", "empty"], "empty: holds no results.json; expected a run's folder, or a study's with its runs in it"),
     ],
 )

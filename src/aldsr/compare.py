@@ -22,6 +22,9 @@ from aldsr.measure import (
     protocol_line,
     read_results,
 )
+from aldsr.measure.speed import read_figures
+from aldsr.report.canvas import FigureError, drawn_files, write
+from aldsr.report.cost_chart import chart_sets, check_latency, cost_chart
 from aldsr.report.notes import study_notes
 from aldsr.report.runs import read
 from aldsr.report.sheet import latex_sheet, latex_text, markdown_sheet, terminal_tables
@@ -29,7 +32,7 @@ from aldsr.report.study_csv import study_csv
 from aldsr.report.study_tables import study_sheets
 from aldsr.study.collected import RESULTS, is_study
 from aldsr.study.scores import compared
-from aldsr.study.variants import reference_of
+from aldsr.study.variants import Variant, reference_of
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -40,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             compare_study(options)
         else:
             compare_runs(options)
-    except ResultsError as error:
+    except (FigureError, ResultsError) as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
 
@@ -56,7 +59,15 @@ def parsed(argv: Sequence[str] | None) -> argparse.Namespace:
         action="store_true",
         help="of a study: compare runs that differ in steps, batch, patches, schedule or training images all the same",
     )
-    return parser.parse_args(argv)
+    parser.add_argument(
+        "--chart", type=Path, metavar="FILE", help="of a study: quality against cost, drawn into FILE.png and FILE.svg"
+    )
+    parser.add_argument("--chart-sets", nargs="+", metavar="NAME", help="data sets to draw (default: all)")
+    parser.add_argument("--latency", type=Path, metavar="FILE", help="of aldsr.benchmark deployed, to be drawn as well")
+    options = parser.parse_args(argv)
+    if not options.chart and (options.latency or options.chart_sets):
+        parser.error("--latency and --chart-sets: are of a chart; say where to draw it with --chart FILE")
+    return options
 
 
 def compare_runs(options: argparse.Namespace) -> None:
@@ -72,6 +83,7 @@ def compare_runs(options: argparse.Namespace) -> None:
         "--format csv": options.format == "csv",
         "--against": options.against is not None,
         "--allow-unequal-budgets": options.allow_unequal_budgets,
+        "--chart": options.chart is not None,
     }
     if given := [option for option, found in only.items() if found]:
         raise ResultsError(f"{given[0]}: is for a study, a folder with runs in it; leave it out")
@@ -101,11 +113,12 @@ def compare_study(options: argparse.Namespace) -> None:
     """A study's runs as variants with their seeds.
 
     Raises:
-        ResultsError: if runs cannot be read or must not be compared.
+        FigureError, ResultsError: if runs cannot be read, drawn or must not be compared.
     """
     study, found = read(options.results, allow_unequal_budgets=options.allow_unequal_budgets)
     reference = reference_of(found, options.against)
     differences = compared(found, reference)
+    charts = draw(found, options) if options.chart else []
     notes = study_notes(study, found, differences)
     sheets = study_sheets(study, found, reference, differences)
     if options.format == "csv":
@@ -123,6 +136,22 @@ def compare_study(options: argparse.Namespace) -> None:
                 console.print(table, "")
         for word, text in notes:
             console.print(f"{word:<10}{text}", markup=False, highlight=False, soft_wrap=True)
+    if charts:
+        print(f"chart     {', '.join(map(str, charts))}", file=sys.stderr)
+
+
+def draw(found: Sequence[Variant], options: argparse.Namespace) -> list[Path]:
+    """The chart of quality against cost; its files.
+
+    Raises:
+        FigureError, ResultsError: if it cannot be drawn or written, or seconds of a network are not known.
+    """
+    files, sets = drawn_files(options.chart, ("png", "svg")), chart_sets(found, options.chart_sets)
+    latency = read_figures(options.latency) if options.latency else None
+    if latency is not None:
+        check_latency(found, latency, options.latency)
+    write(cost_chart(found, sets=sets, latency=latency), files)
+    return files
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """`python -m aldsr.figure RUN… -o fig.png`: an image as HR, bicubic and networks have it (the paper's Fig. 4).
 
 Left the HR image with a crop marked, right that crop of every version, enlarged pixel by pixel, under each PSNR-Y and
-SSIM-Y of the whole image, the best in bold. RUN are folders of runs, or one study's folder: then one run of every
+SSIM-Y of the whole image, the best in bold. RUN are folders of runs, or studies' folders: then one run of every
 variant is shown, the one with the lowest seed. LR is the image's own if FILE lies in SET/HR beside SET/LR_bicubic, else
 it is made by MATLAB's bicubic. The crop that is chosen by itself, a sixth of the image's width and height, is where the
 networks' images differ most from HR.
