@@ -1,9 +1,12 @@
 """The side-by-side measurement, on tiny networks."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from tests.command import PATIENCE
 
 from aldsr.measure import ResultsError
 from aldsr.measure.speed import Measured, as_data, matmul_rate, read_figures, side_by_side
@@ -43,3 +46,26 @@ def test_the_median_of_the_runs_counts() -> None:
 
 def test_a_processor_multiplies_at_some_rate() -> None:
     assert matmul_rate("32-true", size=64) > 0
+
+
+STAYING = """
+import time
+from aldsr.measure.speed import in_a_process
+
+def stay():
+    print("measuring", flush=True)
+    time.sleep(3600)
+
+if __name__ == "__main__":
+    in_a_process(stay)
+"""
+
+
+@pytest.mark.slow
+def test_a_measurement_ends_with_the_command_that_was_killed(tmp_path: Path) -> None:
+    (tmp_path / "staying.py").write_text(STAYING)
+    command = subprocess.Popen([sys.executable, tmp_path / "staying.py"], stdout=subprocess.PIPE, text=True)
+    assert command.stdout
+    assert command.stdout.readline() == "measuring\n"
+    command.kill()
+    command.communicate(timeout=PATIENCE)  # its output ends with the last process that could write to it
