@@ -30,7 +30,7 @@ from aldsr.report.runs import read
 from aldsr.report.sheet import latex_sheet, latex_text, markdown_sheet, terminal_tables
 from aldsr.report.study_csv import study_csv
 from aldsr.report.study_tables import study_sheets
-from aldsr.study.collected import RESULTS, is_study
+from aldsr.study.collected import check_run, is_study
 from aldsr.study.scores import compared
 from aldsr.study.variants import Variant, reference_of
 
@@ -77,8 +77,7 @@ def compare_runs(options: argparse.Namespace) -> None:
         ResultsError: if they must not share a table, or an option is of studies only.
     """
     for path in options.results:
-        if path.is_dir() and not (path / RESULTS).exists():
-            raise ResultsError(f"{path}: holds no {RESULTS}; expected a run's folder, or a study's with its runs in it")
+        check_run(path)
     only = {
         "--format csv": options.format == "csv",
         "--against": options.against is not None,

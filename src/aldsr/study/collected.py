@@ -80,10 +80,19 @@ def read_run(path: Path) -> StudyRun:
     Raises:
         ResultsError: if there is none.
     """
+    check_run(path)
     folder = (path.parent if path.name == RESULTS else path).resolve()
+    return StudyRun(folder, read_results(path), read_config(folder / CONFIG))
+
+
+def check_run(path: Path) -> None:
+    """Whether a folder is that of a run that has finished; what is no folder is left to `read_results`.
+
+    Raises:
+        ResultsError: if it is not.
+    """
     if path.is_dir() and not (path / RESULTS).exists():
         raise ResultsError(f"{path}: holds no {RESULTS}; expected a run's folder, or a study's with its runs in it")
-    return StudyRun(folder, read_results(path), read_config(folder / CONFIG))
 
 
 def read_config(path: Path) -> dict[str, Any]:
