@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from aldsr import benchmark
+from aldsr.bench.speed import Job, Measured
 from aldsr.benchmark import main
-from aldsr.measure.speed import Job, Measured
-from tests.report.recorded import record, training
-from tests.study.pretended import configuration, measured, write_run
+from tests.reporting.recorded import record, training
+from tests.sweep.pretended import configuration, measured, write_run
 
 TINY = ["--size", "small", "--batch", "2", "--patch-size", "4", "--rounds", "1"]
 
@@ -46,7 +46,7 @@ def test_networks_are_measured_side_by_side(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     # Tuned in this process, which saves four that have to start.
-    monkeypatch.setattr("aldsr.timing.in_a_process", lambda work, *arguments: work(*arguments))
+    monkeypatch.setattr("aldsr.bench.timing.in_a_process", lambda work, *arguments: work(*arguments))
     main(["training", *TINY, "--json", str(tmp_path / "speed.json")])
     said = capsys.readouterr().out
     assert "ALD-RDN, the equations as typed in: 32-true, contiguous, the system's" in said
@@ -64,7 +64,7 @@ def test_steps_that_grow_are_measured_together(
         calls.append(jobs)
         return [Measured([float(task.batch * task.patch**2 * task.size["D"])], None, 1.0) for _, task in jobs]
 
-    monkeypatch.setattr("aldsr.timing.side_by_side", pretended)
+    monkeypatch.setattr("aldsr.bench.timing.side_by_side", pretended)
     main(["growth", *TINY, "--rounds", "2", "--json", str(tmp_path / "grown.json"), "--chart", str(tmp_path / "grown")])
     assert len(calls) == 2
     assert {(way.network, task.batch, task.patch, task.size["D"]) for way, task in calls[0]} == {
@@ -91,7 +91,7 @@ def test_networks_of_runs_are_measured_as_they_are_deployed(
         calls.append(jobs)
         return [Measured([float(1 + place)], None, 1.0) for place, _ in enumerate(jobs)]
 
-    monkeypatch.setattr("aldsr.timing.side_by_side", pretended)
+    monkeypatch.setattr("aldsr.bench.timing.side_by_side", pretended)
     file = tmp_path / "deployed.json"
     main(["deployed", "--networks", str(tmp_path / "study"), "--rounds", "1", "--json", str(file)])
     (jobs,) = calls

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from aldsr.compare import main
-from aldsr.measure import write_results
-from tests.measure.test_results import benchmark, results
-from tests.study.pretended import change, configuration, measured, write_run, write_variant
+from aldsr.reporting.tables.results import write_results
+from tests.evaluation.test_results import benchmark, results
+from tests.sweep.pretended import change, configuration, measured, write_run, write_variant
 
 
 @pytest.fixture

@@ -7,10 +7,10 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
-from aldsr.measure import count_parameters
+from aldsr.evaluation.cost import count_parameters
 from aldsr.nn.description import build
-from aldsr.paths import config_dir
-from aldsr.study.plan import planned
+from aldsr.run.configs import config_dir
+from aldsr.sweep.plan import planned
 
 GROUPS = ("model", "descriptor", "size", "schedule", "data", "trainer", "logger", "experiment", "variant")
 CHOICES = [(group, path.stem) for group in GROUPS for path in sorted((config_dir() / group).glob("*.yaml"))]

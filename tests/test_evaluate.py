@@ -117,7 +117,7 @@ def test_a_gray_image_counts_by_its_value_if_asked(small: list[str]) -> None:
 def test_costs_are_measured_if_asked(
     small: list[str], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("aldsr.measure.cost.OUTPUT", (64, 64))
+    monkeypatch.setattr("aldsr.evaluation.cost.OUTPUT", (64, 64))
     assert run_command(evaluate, *TINY, "cost=true", "run_dir=out") == 0
     cost = results("out")["cost"]
     assert cost["folded"]["parameters"] < cost["unfolded"]["parameters"] == results("out")["network"]["parameters"]

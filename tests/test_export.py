@@ -11,13 +11,12 @@ from torch import Tensor, nn
 
 import aldsr
 from aldsr import export as command
-from aldsr import formats
-from aldsr.checking import CheckError, difference
 from aldsr.export import export, main
-from aldsr.formats import FORMATS, FormatError, traced
-from aldsr.nn import fold
+from aldsr.nn import fold, formats
 from aldsr.nn.description import NetworkError, build
 from aldsr.nn.folding import foldable
+from aldsr.nn.formats import FORMATS, FormatError, traced
+from aldsr.nn.verification import CheckError, difference
 from aldsr.nn.weights import load_network, packed
 from tests.command import run_command
 from tests.nn.conftest import description, users_module  # noqa: F401, of that folder's tests
@@ -118,7 +117,7 @@ def test_no_file_names_this_machines_folders(exported: dict[str, Path]) -> None:
 
 def test_the_fast_form_for_a_cpu_is_not_traced(monkeypatch: pytest.MonkeyPatch) -> None:
     """It calls compiled kernels by address; its channels are such as they take."""
-    from aldsr.nn import buffered
+    from aldsr.nn.kernels import rdb as buffered
 
     network = fold(build(description(G=32, G0=32))).eval()
     monkeypatch.setattr(buffered, "rdb", lambda *_: pytest.fail("the fast form was called"))

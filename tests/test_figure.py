@@ -13,7 +13,7 @@ from aldsr.figure import main
 from aldsr.nn.description import build
 from aldsr.nn.weights import packed
 from tests.command import run_command
-from tests.study.pretended import change, configuration, measured, write_run
+from tests.sweep.pretended import change, configuration, measured, write_run
 
 Said = tuple[int, str, str]  # exit status, standard output, standard error
 

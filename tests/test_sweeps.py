@@ -14,9 +14,10 @@ from typing import Any
 import pytest
 from torch import Tensor
 
-from aldsr.paths import config_dir
-from aldsr.study import held, read_plan, standing
-from aldsr.study.folders import in_use
+from aldsr.run.configs import config_dir
+from aldsr.sweep.folders import held, in_use
+from aldsr.sweep.plan import read_plan
+from aldsr.sweep.states import standing
 from aldsr.train import train
 from aldsr.training import SuperResolution, devices
 from tests.command import run_command

@@ -10,8 +10,8 @@ import torch
 import yaml
 from torch import Tensor
 
-from aldsr import settling
 from aldsr.nn.weights import read_weights
+from aldsr.run import resolve as settling
 from aldsr.train import train
 from aldsr.training import Pace, SuperResolution
 from tests.command import run_command

@@ -18,9 +18,9 @@ from rich.progress import track
 from rich.table import Table
 from torch import Tensor
 
+from aldsr.core.version import code_version
 from aldsr.data import find_pairs, is_gray, read_image, set_name
 from aldsr.imaging import imresize, luma, psnr, ssim
-from aldsr.measure import code_version
 
 SCALE = 4
 Way = Callable[[Tensor, Callable[[Tensor], Tensor]], tuple[Tensor, Tensor]]

@@ -13,9 +13,9 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from aldsr.core.version import code_version
 from aldsr.data import SuperResolutionData
 from aldsr.imaging import psnr_y, quantise, tiled
-from aldsr.measure import code_version
 from aldsr.nn.description import label
 from aldsr.nn.weights import load_network
 

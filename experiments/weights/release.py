@@ -16,7 +16,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from aldsr.measure import protocol_line
+from aldsr.reporting.tables.results import protocol_line
 
 HERE = Path(__file__).parent
 PACKAGED = HERE.parents[1] / "src" / "aldsr" / "weights"

@@ -9,7 +9,6 @@ status: 0 done, 2 wrong usage.
 import argparse
 import json
 import re
-import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,20 +18,21 @@ from rich.console import Console
 from rich.progress import track
 from torch import nn
 
-from aldsr.arguments import in_words, positive
+from aldsr.analysis.variants import NETWORK, attention_words, distinctions
+from aldsr.core.command import plain_command, positive_int
+from aldsr.core.files import atomic_write
+from aldsr.core.memory import keep_memory
+from aldsr.core.run_files import WEIGHTS
+from aldsr.core.version import code_version
 from aldsr.data import BenchmarkSet, DataError, SuperResolutionData
+from aldsr.evaluation.attention import ablation_scores, ablations, attention_of
 from aldsr.imaging import LITERATURE
-from aldsr.measure import code_version, keep_memory
-from aldsr.measure.attention import ablation_scores, ablations, attention_of
 from aldsr.nn.description import TRUSTED, Description, NetworkError, flat, label, scale_of
-from aldsr.nn.pretrained import WEIGHTS
 from aldsr.nn.weights import load_network
-from aldsr.paths import whole
-from aldsr.report.attention_plots import ablation_figure, descriptor_figure, distribution_figure
-from aldsr.report.attention_tables import Attention, Run, ablations_sheet, as_json, attention_notes, layers_sheet
-from aldsr.report.canvas import write
-from aldsr.report.sheet import Sheet, terminal_tables
-from aldsr.study.variants import NETWORK, attention_words, distinctions
+from aldsr.reporting.charts.attention import ablation_figure, descriptor_figure, distribution_figure
+from aldsr.reporting.charts.canvas import write
+from aldsr.reporting.tables.attention import Attention, Run, ablations_sheet, as_json, attention_notes, layers_sheet
+from aldsr.reporting.tables.sheet import Sheet, terminal_tables
 
 
 class Trained(NamedTuple):
@@ -43,18 +43,15 @@ class Trained(NamedTuple):
     description: Description
 
 
+@plain_command()
 def main(argv: Sequence[str] | None = None) -> None:
     """Read the networks, then measure, print and draw."""
     options = parsed(argv)
     keep_memory()
-    try:
-        networks = [read(path, options.allow_code) for path in dict.fromkeys(options.networks)]
-        scale = common_scale(networks)
-        benchmarks = sets_of(options.data, scale=scale)
-        folder = made(options.output or default_folder(options.networks[0]))
-    except (DataError, NetworkError) as error:
-        print(f"error: {in_words(error).replace('data.eval_dirs', '--data')}", file=sys.stderr)
-        sys.exit(2)
+    networks = [read(path, options.allow_code) for path in dict.fromkeys(options.networks)]
+    scale = common_scale(networks)
+    benchmarks = sets_of(options.data, scale=scale)
+    folder = made(options.output or default_folder(options.networks[0]))
     found = analysed(networks, benchmarks, shuffles=options.shuffles)
     console = Console()
     for each in found:
@@ -78,7 +75,9 @@ def parsed(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "-o", "--output", type=Path, metavar="DIR", help="(default: attention/ in the first run's folder)"
     )
-    parser.add_argument("--shuffles", type=positive, default=5, metavar="N", help="of z, whose scores are averaged (5)")
+    parser.add_argument(
+        "--shuffles", type=positive_int, default=5, metavar="N", help="of z, whose scores are averaged (5)"
+    )
     parser.add_argument("--allow-code", action="append", default=[], metavar="PACKAGE", help="beside aldsr.nn")
     return parser.parse_args(argv)
 
@@ -180,8 +179,8 @@ def write_json(folder: Path, found: Sequence[Attention], benchmarks: Sequence[Be
         "sets": {each.name: each.identity() for each in benchmarks},
         "version": code_version(),
     }
-    with whole(folder / "attention.json") as passing:
-        passing.write_text(json.dumps(content, indent=1) + "\n")
+    with atomic_write(folder / "attention.json") as temporary:
+        temporary.write_text(json.dumps(content, indent=1) + "\n")
     return "attention.json"
 
 

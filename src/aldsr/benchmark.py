@@ -11,7 +11,6 @@ patch. resize: LR images, beside a loop over rows.
 
 import argparse
 import json
-import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -21,21 +20,21 @@ import torch
 from rich.console import Console, RenderableType
 from rich.progress import Progress
 
-from aldsr.arguments import in_words, positive
-from aldsr.data import DataError
-from aldsr.measure import ResultsError, device_name
-from aldsr.measure.inference import PRECISIONS
-from aldsr.measure.resizing import resize_times
-from aldsr.measure.speed import OutOfMemoryError, read_figures
-from aldsr.measure.tasks import Described, Task
-from aldsr.nn.description import TRUSTED, NetworkError, build
-from aldsr.paths import whole
-from aldsr.report.canvas import FigureError, drawn_files, write
-from aldsr.report.runs import read
-from aldsr.report.speed_chart import growth_chart, speed_chart
-from aldsr.report.speed_growth import growth_table
-from aldsr.report.speed_table import Figures, loading_table, resize_table, speed_table
-from aldsr.timing import deployed, growth, loading, speed
+from aldsr.analysis.runs import read
+from aldsr.bench.resizing import resize_times
+from aldsr.bench.speed import read_figures
+from aldsr.bench.tasks import Described, Task
+from aldsr.bench.timing import deployed, growth, loading, speed
+from aldsr.core.command import plain_command, positive_int
+from aldsr.core.device import device_name
+from aldsr.core.files import atomic_write
+from aldsr.evaluation.inference import PRECISIONS
+from aldsr.evaluation.results import ResultsError
+from aldsr.nn.description import TRUSTED, build
+from aldsr.reporting.charts.canvas import FigureError, drawn_files, write
+from aldsr.reporting.charts.speed import growth_chart, speed_chart
+from aldsr.reporting.tables.growth import growth_table
+from aldsr.reporting.tables.speed import Figures, loading_table, resize_table, speed_table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -54,14 +53,10 @@ CHARTS: dict[str, Callable[[Figures], "Figure"]] = {
 }
 
 
+@plain_command()
 def main(argv: Sequence[str] | None = None) -> None:
     """Measure what is asked for, or read it, and show it."""
-    options = parsed(argv)
-    try:
-        show(options)
-    except (DataError, FigureError, NetworkError, OutOfMemoryError, ResultsError) as error:
-        print(f"error: {in_words(error)}", file=sys.stderr)
-        sys.exit(2)
+    show(parsed(argv))
 
 
 def parsed(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -76,10 +71,10 @@ def parsed(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--precision", choices=PRECISIONS, default="32-true", help="of deployed")
     parser.add_argument("--allow-code", action="append", default=[], metavar="PACKAGE", help="of blocks of your own")
-    parser.add_argument("--batch", type=positive, default=16, help="patches of a training step")
-    parser.add_argument("--patch-size", type=positive, default=48, help="LR pixels (default: the paper's 48)")
+    parser.add_argument("--batch", type=positive_int, default=16, help="patches of a training step")
+    parser.add_argument("--patch-size", type=positive_int, default=48, help="LR pixels (default: the paper's 48)")
     parser.add_argument("--scale", type=int, default=4, choices=(2, 3, 4), help="of loading and resizing")
-    parser.add_argument("--rounds", type=positive, default=2, help="times that every process is run")
+    parser.add_argument("--rounds", type=positive_int, default=2, help="times that every process is run")
     parser.add_argument("--train-dir", action="append", help="images to cut from (default: the procedural pictures)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="keep the figures")
     parser.add_argument("--from", dest="source", type=Path, metavar="FILE", help="show the figures of a --json file")
@@ -116,8 +111,8 @@ def show(options: argparse.Namespace) -> None:
             figures[what] = measured(what, options, console)
         console.print(TABLES[what](figures))
     if options.json:
-        with whole(options.json) as passing:
-            passing.write_text(json.dumps(figures, indent=1) + "\n")
+        with atomic_write(options.json) as temporary:
+            temporary.write_text(json.dumps(figures, indent=1) + "\n")
         console.print(f"figures   {options.json}", markup=False, highlight=False, soft_wrap=True)
     for what, files in charts.items():
         write(CHARTS[what](figures), files)

@@ -13,39 +13,30 @@ from pathlib import Path
 
 from rich.console import Console
 
-from aldsr.measure import (
-    ResultsError,
-    check_comparable,
-    comparison_table,
-    latex,
-    markdown,
-    protocol_line,
-    read_results,
-)
-from aldsr.measure.speed import read_figures
-from aldsr.report.canvas import FigureError, drawn_files, write
-from aldsr.report.cost_chart import chart_sets, check_latency, cost_chart
-from aldsr.report.notes import study_notes
-from aldsr.report.runs import read
-from aldsr.report.sheet import latex_sheet, latex_text, markdown_sheet, terminal_tables
-from aldsr.report.study_csv import study_csv
-from aldsr.report.study_tables import study_sheets
-from aldsr.study.collected import check_run, is_study
-from aldsr.study.scores import compared
-from aldsr.study.variants import Variant, reference_of
+from aldsr.analysis.collected import check_run, is_study
+from aldsr.analysis.runs import read
+from aldsr.analysis.scores import compared
+from aldsr.analysis.variants import Variant, reference_of
+from aldsr.bench.speed import read_figures
+from aldsr.core.command import plain_command
+from aldsr.evaluation.results import ResultsError, check_comparable, read_results
+from aldsr.reporting.charts.canvas import drawn_files, write
+from aldsr.reporting.charts.cost import chart_sets, check_latency, cost_chart
+from aldsr.reporting.tables.notes import study_notes
+from aldsr.reporting.tables.results import comparison_table, latex, markdown, protocol_line
+from aldsr.reporting.tables.sheet import latex_sheet, latex_text, markdown_sheet, terminal_tables
+from aldsr.reporting.tables.study import study_sheets
+from aldsr.reporting.tables.study_csv import study_csv
 
 
+@plain_command()
 def main(argv: Sequence[str] | None = None) -> None:
     """Print the results as a table: for the terminal, or in Markdown, LaTeX or CSV."""
     options = parsed(argv)
-    try:
-        if any(map(is_study, options.results)):
-            compare_study(options)
-        else:
-            compare_runs(options)
-    except (FigureError, ResultsError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+    if any(map(is_study, options.results)):
+        compare_study(options)
+    else:
+        compare_runs(options)
 
 
 def parsed(argv: Sequence[str] | None) -> argparse.Namespace:

@@ -6,15 +6,16 @@ updated. Else their definition is written to FILE only. Exit status: 0 done, 2 f
 
 import argparse
 import json
-import sys
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from aldsr.paths import whole
-from aldsr.training.wandblog import STEP, wandb_mode
-from aldsr.training.wandbresults import TABLE
+from aldsr.core.command import plain_command
+from aldsr.core.errors import UserError
+from aldsr.core.files import atomic_write
+from aldsr.training.wandb.logger import STEP, wandb_mode
+from aldsr.training.wandb.results import TABLE
 
 if TYPE_CHECKING:  # an extra, imported where it is needed
     from wandb_workspaces.workspaces import Section, Workspace
@@ -40,22 +41,19 @@ VIEWS = {
 }
 
 
-class DashboardError(Exception):
-    """The views cannot be built or saved, with a sentence for the user."""
+class DashboardError(UserError):
+    """Views that cannot be built or saved."""
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; its exit status."""
+@plain_command()
+def main(argv: Sequence[str] | None = None) -> None:
+    """Build the views, and save them in W&B or in a file."""
     options = _parser().parse_args(argv)
-    try:
-        views = build(options.entity or "", options.project, sets=options.sets, only=options.only)
-        online = wandb_mode() == "online"
-        if online:
-            save(views, options.output, entity=options.entity)
-        write(options.output, views)
-    except DashboardError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    views = build(options.entity or "", options.project, sets=options.sets, only=options.only)
+    online = wandb_mode() == "online"
+    if online:
+        save(views, options.output, entity=options.entity)
+    write(options.output, views)
     if online:
         for view in views:
             print(f"{view.name}: {view.url}")
@@ -66,7 +64,6 @@ def main(argv: Sequence[str] | None = None) -> int:
             f"W&B is offline, so the views ({names}) were only written to {options.output}. "
             "Next: wandb login, upload your runs with wandb sync, then the same command again saves them in W&B."
         )
-    return 0
 
 
 def build(entity: str, project: str, *, sets: Sequence[str], only: Sequence[str] = ()) -> "list[Workspace]":
@@ -177,8 +174,8 @@ def write(file: Path, views: "Sequence[Workspace]") -> None:
     """
     content = [_definition(view) for view in views]
     try:
-        with whole(file) as passing:
-            passing.write_text(json.dumps(content, indent=2) + "\n")
+        with atomic_write(file) as temporary:
+            temporary.write_text(json.dumps(content, indent=2) + "\n")
     except OSError as error:
         raise DashboardError(
             f"{file}: cannot be written ({error.strerror or error}); choose another with -o"
@@ -222,4 +219,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

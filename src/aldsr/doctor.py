@@ -15,11 +15,13 @@ from rich.markup import escape
 from rich.progress import track
 from rich.table import Table
 
-from aldsr.data.doctor import Examined, Finding, examine, shared
+from aldsr.core.command import plain_command
+from aldsr.data.audit.checks import Examined, Finding, examine, shared
 
 SHOWN = {"Fault": 5, "Remark": 2}  # findings of one kind that are spelt out, unless all are asked for
 
 
+@plain_command()
 def main(argv: Sequence[str] | None = None) -> None:
     """Examine, compare, report."""
     parser = argparse.ArgumentParser(prog="python -m aldsr.doctor", description=__doc__)

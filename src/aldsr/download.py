@@ -3,7 +3,6 @@
 import argparse
 import re
 import shlex
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -13,37 +12,25 @@ from urllib.parse import urlsplit
 from rich import progress as bars
 from rich.console import Console
 
-from aldsr.data.download import DIV2K, Archive, DownloadError, Progress, fetch, human_size
+from aldsr.core.command import plain_command
+from aldsr.data.download import DIV2K, Archive, Progress, fetch, human_size
 from aldsr.data.unpack import extract, is_extracted
 
 DEFAULT_FOLDER = Path("datasets/DIV2K")
 SCALES = (2, 3, 4)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; its exit status: 0 done, 2 for what the user can mend, 130 after Ctrl-C."""
+@plain_command(interrupted="what has arrived is kept; the same command goes on from there")
+def main(argv: Sequence[str] | None = None) -> None:
+    """Download and unpack what is missing."""
     options = _parser().parse_args(argv)
     folder: Path = options.to.expanduser()
     archives = select(options.scale or [4], options.base_url)
-    try:
-        total = human_size(sum(archive.size for archive in archives))
-        print(
-            f"DIV2K: {len(archives)} archives, {total}, into {folder} (for academic research only)",
-            flush=True,
-        )
-        for archive in archives:
-            obtain(archive, folder, keep=options.keep_archives)
-    except DownloadError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print(
-            f"interrupted: what has arrived is kept in {folder}; run the command again to go on",
-            file=sys.stderr,
-        )
-        return 130
+    total = human_size(sum(archive.size for archive in archives))
+    print(f"DIV2K: {len(archives)} archives, {total}, into {folder} (for academic research only)", flush=True)
+    for archive in archives:
+        obtain(archive, folder, keep=options.keep_archives)
     print(f"DIV2K lies in {folder}; next: {next_command(folder)}")
-    return 0
 
 
 def select(scales: Sequence[int], base_url: str | None = None) -> list[Archive]:
@@ -176,4 +163,4 @@ def _scale_sizes() -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -12,29 +12,25 @@ from lightning import Callback, seed_everything
 from omegaconf import DictConfig, OmegaConf, open_dict
 from torch import nn
 
-from aldsr.cli import OptionError, begin, command
+from aldsr.bench.cost import measured_cost
+from aldsr.core.device import device_name
+from aldsr.core.errors import OptionError
+from aldsr.core.files import atomic_write
+from aldsr.evaluation.cost import input_size
+from aldsr.evaluation.inference import PRECISIONS, Inference
+from aldsr.evaluation.predictions import find_predictions, read_prediction
+from aldsr.evaluation.results import described, summarise
 from aldsr.imaging import select
-from aldsr.measure import (
-    PRECISIONS,
-    Inference,
-    described,
-    device_name,
-    find_predictions,
-    input_size,
-    measured_cost,
-    read_prediction,
-    summarise,
-    write_results,
-)
 from aldsr.nn import BicubicUpscale, deploy, deployed
 from aldsr.nn.deployment import described as deployed_description
 from aldsr.nn.description import TRUSTED, build, label, scale_of
 from aldsr.nn.folding import collapsible, foldable
 from aldsr.nn.weights import load_network, packed
-from aldsr.paths import whole
-from aldsr.runs import conclude, open_run
-from aldsr.settling import on_cpu, settle_trainer
-from aldsr.study import launch
+from aldsr.reporting.tables.results import write_results
+from aldsr.run.cli import hydra_command, prepare_process
+from aldsr.run.messages import conclude, open_run
+from aldsr.run.resolve import on_cpu, settle_trainer
+from aldsr.sweep.launch import launch
 from aldsr.training import (
     ComparisonPictures,
     Measuring,
@@ -48,7 +44,7 @@ from aldsr.training import (
 HOW = ("tile", "overlap", "self_ensemble", "precision")  # how a network is used
 
 
-@command("evaluate")
+@hydra_command("evaluate")
 def evaluate(config: DictConfig) -> None:
     """Settle what is open, check what can be wrong, then measure: here, or in one process per device."""
     run = settled(config)
@@ -141,7 +137,7 @@ def choose_form(run: dict[str, Any]) -> None:
 
 def measure(run: dict[str, Any]) -> None:
     """What every rank does: score what is to be measured, and bicubic; the first leaves the results."""
-    begin()
+    prepare_process()
     data, protocols = instantiate(run["data"]), select(run["protocol"], gray=run["gray"], shave=run["shave"])
     data.setup("validate")
     network = None if run["predictions"] else network_of(run)
@@ -177,9 +173,9 @@ def measure(run: dict[str, Any]) -> None:
     write_results(Path(run["run_dir"]), results)
     if network is not None and run["deployment"] and run["ckpt_path"]:
         form = deployed(network=network.cpu(), collapsed=run["collapsed"])
-        with whole(Path(run["run_dir"]) / "deployed.safetensors") as passing:
+        with atomic_write(Path(run["run_dir"]) / "deployed.safetensors") as temporary:
             description = deployed_description(run["model"], network, run["collapsed"])
-            passing.write_bytes(packed(form, description, run["deployment"]))
+            temporary.write_bytes(packed(form, description, run["deployment"]))
 
 
 def device_of(run: Mapping[str, Any]) -> torch.device:

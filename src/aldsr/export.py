@@ -7,30 +7,23 @@ Exit status: 0 done, 1 the file did not agree and was not kept, 2 wrong usage.
 """
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from aldsr.checking import CheckError, checked, pictures, plain_description
-from aldsr.formats import FORMATS, Format, FormatError
+from aldsr.core.command import plain_command
+from aldsr.core.files import atomic_write
 from aldsr.nn import fold
-from aldsr.nn.description import TRUSTED, NetworkError, label, scale_of
+from aldsr.nn.description import TRUSTED, label, scale_of
+from aldsr.nn.formats import FORMATS, Format, FormatError
+from aldsr.nn.verification import checked, pictures, plain_description
 from aldsr.nn.weights import load_network
-from aldsr.paths import whole
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; its exit status."""
+@plain_command()
+def main(argv: Sequence[str] | None = None) -> None:
+    """Write the network, and say where and how exact."""
     options = _parser().parse_args(argv)
-    try:
-        print(export(options.weights, options.output, options.format, allow_code=options.allow_code))
-    except (NetworkError, FormatError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except CheckError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return 0
+    print(export(options.weights, options.output, options.format, allow_code=options.allow_code))
 
 
 def export(weights: Path, output: Path, name: str | None = None, *, allow_code: Sequence[str] = ()) -> str:
@@ -55,9 +48,9 @@ def export(weights: Path, output: Path, name: str | None = None, *, allow_code: 
     network, description = load_network(weights, trusted)
     plain = plain_description(network.eval(), description, weights)
     try:
-        with whole(output) as passing:
-            kind.write(passing, fold(network), plain)
-            apart = checked(network, kind, passing, output, trusted)
+        with atomic_write(output) as temporary:
+            kind.write(temporary, fold(network), plain)
+            apart = checked(network, kind, temporary, output, trusted)
     except OSError as error:
         raise FormatError(f"{output}: cannot be written ({error.strerror or error}); choose another with -o") from error
     size = f"{output.stat().st_size / 2**20:.2f} MiB"
@@ -101,4 +94,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -9,35 +9,31 @@ networks' images differ most from HR.
 
 import argparse
 import re
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
 
-from aldsr.arguments import in_words
-from aldsr.data import BenchmarkSet, DataError, Pair, cache_pairs, find_pairs, is_gray, set_name
+from aldsr.analysis.runs import read
+from aldsr.analysis.variants import Variant
+from aldsr.core.command import plain_command
+from aldsr.data import BenchmarkSet, Pair, cache_pairs, find_pairs, is_gray, set_name
+from aldsr.data.cache import cache_dir
 from aldsr.data.pairs import locate
+from aldsr.evaluation.results import ResultsError
+from aldsr.evaluation.views import network_of, views
 from aldsr.imaging import LITERATURE
-from aldsr.measure import ResultsError, network_of, views
-from aldsr.nn.description import TRUSTED, NetworkError
-from aldsr.paths import cache_dir
-from aldsr.report.canvas import FigureError, drawn_files, write
-from aldsr.report.figure import Crop, comparison_figure, telling_crop
-from aldsr.report.runs import read
-from aldsr.study.variants import Variant
+from aldsr.nn.description import TRUSTED
+from aldsr.reporting.charts.canvas import FigureError, drawn_files, write
+from aldsr.reporting.charts.figure import Crop, comparison_figure, telling_crop
 
 PAPER = "Urban100", ("img_076", "img076")  # the image of the paper's Fig. 4: its set, and what the file is called
 
 
+@plain_command()
 def main(argv: Sequence[str] | None = None) -> None:
     """Draw the figure, and say what it shows and where it is."""
-    options = parsed(argv)
-    try:
-        draw(options)
-    except (DataError, NetworkError, ResultsError, FigureError) as error:
-        print(f"error: {in_words(error)}", file=sys.stderr)
-        sys.exit(2)
+    draw(parsed(argv))
 
 
 def parsed(argv: Sequence[str] | None) -> argparse.Namespace:

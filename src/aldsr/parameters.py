@@ -1,18 +1,22 @@
 """`python -m aldsr.parameters`: the parameters of the paper's blocks and networks, counted."""
 
+from collections.abc import Sequence
+
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 from rich.console import Console
 from rich.table import Table
 
-from aldsr.measure import count_parameters, table_iv
+from aldsr.core.command import plain_command
+from aldsr.evaluation.cost import count_parameters, table_iv
 from aldsr.nn.description import build, label
-from aldsr.paths import config_dir
+from aldsr.run.configs import config_dir
 
 PAPER = {"rdn": 1_363_968, "dw_rdn": 205_056, "ldw_rdn": 205_056, "ald_rdn": 257_280}  # ALDNet, Table IV
 
 
-def main() -> None:
+@plain_command()
+def main(argv: Sequence[str] | None = None) -> None:
     """Print Table IV beside our count, and every whole network at each scale."""
     table = Table(title="Parameters, paper size", title_justify="left")
     for column in ("", "RDB, Table IV", "RDB, counted", "network x2", "network x3", "network x4"):

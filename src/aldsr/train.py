@@ -11,25 +11,24 @@ from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
-from aldsr.cli import OptionError, begin, command
+from aldsr.core.device import device_name
+from aldsr.core.errors import OptionError
+from aldsr.core.files import atomic_write
+from aldsr.core.run_files import PROGRESS
+from aldsr.core.version import code_version
 from aldsr.data import SuperResolutionData, fingerprint, micro_batch_size
-from aldsr.measure import (
-    code_version,
-    count_parameters,
-    described,
-    device_name,
-    protocol_line,
-    summarise,
-    write_results,
-)
+from aldsr.evaluation.cost import count_parameters
+from aldsr.evaluation.results import described, summarise
 from aldsr.nn import BicubicUpscale
 from aldsr.nn.description import build, label
 from aldsr.nn.weights import check_network, check_resumable, packed
-from aldsr.paths import whole
-from aldsr.runs import conclude, conclude_job, find_earlier, goes_on, introduce, open_run
-from aldsr.settling import PLAIN, cluster_of, on_cpu, ranks_of, settle_pace, settled
-from aldsr.study import Nodes, launch, recorded
-from aldsr.study.states import PROGRESS
+from aldsr.reporting.tables.results import protocol_line, write_results
+from aldsr.run.cli import hydra_command, prepare_process
+from aldsr.run.messages import conclude, conclude_job, find_earlier, goes_on, introduce, open_run
+from aldsr.run.resolve import PLAIN, cluster_of, on_cpu, ranks_of, settle_pace, settled
+from aldsr.sweep.cluster import Nodes
+from aldsr.sweep.launch import launch
+from aldsr.sweep.states import recorded
 from aldsr.training import (
     LAYOUTS,
     TRAINER_OPTIONS,
@@ -48,7 +47,7 @@ from aldsr.training import (
 )
 
 
-@command("train")
+@hydra_command("train")
 def train(config: DictConfig) -> None:
     """Settle what is open, check what can be wrong, then fit: here, or in one process per device."""
     run = settled(config)
@@ -106,7 +105,7 @@ def check_options(run: dict[str, Any], network: nn.Module) -> None:
 
 def fit(run: dict[str, Any]) -> None:
     """What every rank does: train, measure, and leave results.json."""
-    begin()
+    prepare_process()
     seed_everything(run["seed"], verbose=False)
     data = instantiate(run["data"])
     network = build(run["model"], trusted=None)
@@ -138,8 +137,8 @@ def fit(run: dict[str, Any]) -> None:
     finally:
         finish_wandb()  # which writes what is left
     if trainer.is_global_zero:
-        with whole(folder / "weights.safetensors") as passing:
-            passing.write_bytes(packed(module.network, run["model"]))
+        with atomic_write(folder / "weights.safetensors") as temporary:
+            temporary.write_bytes(packed(module.network, run["model"]))
         write_results(folder, results)  # the last: a run that has its results is done
 
 

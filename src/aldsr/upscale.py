@@ -18,11 +18,11 @@ from rich.console import Console
 from rich.markup import escape
 from torch import Tensor
 
-from aldsr.arguments import in_words
+from aldsr.core.command import plain_command
 from aldsr.data import DataError
-from aldsr.measure import PRECISIONS, Inference
+from aldsr.evaluation.inference import PRECISIONS, Inference
 from aldsr.nn import fold
-from aldsr.nn.description import TRUSTED, NetworkError
+from aldsr.nn.description import TRUSTED
 from aldsr.nn.pretrained import default_weights
 from aldsr.nn.weights import load_network
 from aldsr.pictures import (
@@ -41,21 +41,14 @@ from aldsr.pictures import (
 TILE = 256  # LR pixels a side; what "auto" means
 
 
+@plain_command(interrupted="the pictures that were finished are kept; run the command again to go on")
 def main(argv: Sequence[str] | None = None) -> None:
     """Settle what is to be done, then do it picture by picture."""
     options = parser().parse_args(argv)
-    try:
-        options.device = device_of(options.device)
-        inference = inference_of(options.weights or default_weights(), options)
-        jobs = jobs_of(options, inference.scale)
-    except (DataError, NetworkError) as error:
-        print(f"error: {in_words(error)}", file=sys.stderr)
-        sys.exit(2)
-    try:
-        sys.exit(upscale_all(jobs, inference, options))
-    except KeyboardInterrupt:
-        print("interrupted: the pictures that were finished are kept; run the command again to go on", file=sys.stderr)
-        sys.exit(130)
+    options.device = device_of(options.device)
+    inference = inference_of(options.weights or default_weights(), options)
+    jobs = jobs_of(options, inference.scale)
+    sys.exit(upscale_all(jobs, inference, options))
 
 
 def parser() -> argparse.ArgumentParser:

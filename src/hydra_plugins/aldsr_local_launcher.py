@@ -29,8 +29,8 @@ class LocalLauncher(Launcher):
         self.config = config
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-        from aldsr.study.local import Job, run_jobs  # not above: Hydra imports plugins at every start of every command
-        from aldsr.study.plan import read_plan
+        from aldsr.sweep.local import Job, run_jobs  # not above: Hydra imports plugins at every start of every command
+        from aldsr.sweep.plan import read_plan
 
         folder = Path(self.config.hydra.sweep.dir)
         plan = read_plan(folder)
@@ -49,7 +49,7 @@ class LocalLauncher(Launcher):
 
     def _places(self) -> list[Mapping[str, str]]:
         """Where jobs run side by side."""
-        from aldsr.study.local import on_cores, on_gpus, usable_cores
+        from aldsr.sweep.local import on_cores, on_gpus, usable_cores
         from aldsr.training.devices import visible_gpus
 
         if self.gpus_per_job is not None:

@@ -15,7 +15,6 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from tests.command import PATIENCE
 from torch import Tensor
 
 import aldsr.data.cache as cache_module
@@ -23,6 +22,7 @@ from aldsr.data.cache import CachedPair, cache_pairs
 from aldsr.data.images import DataError, read_image
 from aldsr.data.pairs import Pair, find_pairs
 from aldsr.imaging import imresize
+from tests.command import PATIENCE
 
 MakeImage = Callable[..., Path]
 

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 import torch
-from tests.nn.conftest import description
 from torch import Tensor, nn
 
 from aldsr.nn import ALDBlock, Deployment, DWBlock, LDWBlock, StandardBlock, deploy, deployed
 from aldsr.nn.deployment import described
 from aldsr.nn.description import NetworkError, build, label, scale_of
 from aldsr.nn.weights import load_network, packed
+from tests.nn.conftest import description
 
 FIRST, SECOND = "RDBs.0.layers.0", "RDBs.0.layers.1"  # of the kinds 4→4 and 8→4
 MODULE = importlib.import_module("aldsr.nn.deployment")  # as an attribute of the package, the function hides it

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 import torch
-from tests.nn.conftest import description
 from torch import nn
 
 from aldsr.nn import RDN, ALDBlock, BicubicUpscale, LDWBlock, determinant, maximum, standardised
 from aldsr.nn.description import NetworkError, build, flat, label
 from aldsr.nn.weights import load_network, packed
+from tests.nn.conftest import description
 
 # build
 

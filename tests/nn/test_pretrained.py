@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 import torch
-from tests.nn.conftest import description
 from torch import nn
 
 import aldsr
 from aldsr.nn.description import NetworkError, build
 from aldsr.nn.weights import packed
+from tests.nn.conftest import description
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 import torch
-from tests.nn.conftest import description
 from torch import Tensor, nn
 
 from aldsr.nn import RDN, BicubicUpscale, StandardBlock
@@ -20,6 +19,7 @@ from aldsr.nn.weights import (
     packed,
     read_weights,
 )
+from tests.nn.conftest import description
 
 
 def save(path: Path, network: nn.Module, described: Any, state: Any = None) -> Path:

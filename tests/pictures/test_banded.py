@@ -5,7 +5,6 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
-from tests.data.test_images import deep_noise, noise
 from torch import Tensor
 
 from aldsr.imaging import imresize, quantise
@@ -13,6 +12,7 @@ from aldsr.nn import RDN, ALDBlock, fold
 from aldsr.pictures import Picture, tiles_of, upscaled
 from aldsr.pictures.banded import tile_size
 from aldsr.pictures.picture import Samples
+from tests.data.test_images import deep_noise, noise
 
 bicubic = partial(imresize, scale=4)  # sees two pixels
 

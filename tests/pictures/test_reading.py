@@ -11,10 +11,10 @@ import pytest
 import tifffile
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
-from tests.data.test_images import UPRIGHT, deep_noise, deep_png, noise, orientation
 
 from aldsr.data import DataError
 from aldsr.pictures import read_picture
+from tests.data.test_images import UPRIGHT, deep_noise, deep_png, noise, orientation
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 

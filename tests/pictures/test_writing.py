@@ -10,13 +10,13 @@ import pytest
 import skimage.data
 import tifffile
 from PIL import Image
-from tests.data.test_images import deep_noise, noise
-from tests.pictures.test_reading import SRGB
 
 from aldsr.data import DataError
 from aldsr.pictures import Form, read_picture, write_picture
 from aldsr.pictures.picture import Samples
 from aldsr.pictures.writing import format_of
+from tests.data.test_images import deep_noise, noise
+from tests.pictures.test_reading import SRGB
 
 
 def bands(pixels: Samples, *heights: int) -> Iterator[Samples]:

@@ -12,12 +12,12 @@ from unittest.mock import MagicMock
 
 import pytest
 import torch
-from tests.command import run_command
-from tests.stopping import MET_AT, Started, check_same_weights, checkpoint, updates, waiting
 from torch import Tensor
 
 from aldsr.train import train
 from aldsr.training import CheckpointError, StopOnSignal, SuperResolution, WholeCheckpoints, checkpoints
+from tests.command import run_command
+from tests.stopping import MET_AT, Started, check_same_weights, checkpoint, updates, waiting
 
 __all__ = ["waiting"]
 
@@ -85,9 +85,9 @@ def test_while_a_checkpoint_is_written_the_previous_one_is_in_its_place(
     path, original, seen = tmp_path / "last.ckpt", torch.save, []
     WholeCheckpoints().save_checkpoint({"global_step": 1}, path)
 
-    def save(content: Any, passing: Path) -> None:
-        original(content, passing)
-        seen.append((Path(passing).parent, WholeCheckpoints().load_checkpoint(path)["global_step"]))
+    def save(content: Any, temporary: Path) -> None:
+        original(content, temporary)
+        seen.append((Path(temporary).parent, WholeCheckpoints().load_checkpoint(path)["global_step"]))
 
     monkeypatch.setattr(torch, "save", save)
     WholeCheckpoints().save_checkpoint({"global_step": 2}, path)
@@ -109,11 +109,11 @@ def test_a_training_whose_disk_fills_up_ends_with_a_sentence_and_goes_on_later(
 
     @contextmanager
     def third_is_torn(path: Path) -> Iterator[Path]:
-        with original(path) as passing:
-            yield passing
+        with original(path) as temporary:
+            yield temporary
             written.append(path)
             if len(written) == 3:
-                passing.write_bytes(passing.read_bytes()[:1000])
+                temporary.write_bytes(temporary.read_bytes()[:1000])
                 raise FULL
 
     with monkeypatch.context() as patch:

@@ -23,14 +23,21 @@ import torch
 from rich.progress import track
 from torch import Tensor
 
+from aldsr.core.files import atomic_write
 from aldsr.data.images import DataError, read_image
 from aldsr.data.pairs import Pair
 from aldsr.imaging import imresize
-from aldsr.paths import whole
 
 T = TypeVar("T")
 R = TypeVar("R")
 FORMAT = "v2"  # raise it when the same file would be decoded or resized to other values
+
+
+def cache_dir() -> Path:
+    """The folder of decoded images: `$ALDSR_CACHE`, else `$XDG_CACHE_HOME/aldsr`, else `~/.cache/aldsr`."""
+    if own := os.environ.get("ALDSR_CACHE"):
+        return Path(own).expanduser()
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "aldsr"
 
 
 @dataclass(frozen=True)
@@ -106,10 +113,10 @@ class _Entry:
 
 def _sweep(folder: Path) -> None:
     """Remove what killed processes left half-written: nobody writes one image for an hour."""
-    for passing in folder.glob("*.part"):
+    for temporary in folder.glob("*.part"):
         with suppress(FileNotFoundError):
-            if time.time() - passing.stat().st_mtime > 3600:
-                passing.unlink()
+            if time.time() - temporary.stat().st_mtime > 3600:
+                temporary.unlink()
 
 
 def cropped(hr: Tensor, scale: int, source: Path) -> Tensor:
@@ -126,7 +133,7 @@ def _decode(path: Path) -> np.ndarray:
 
 def save(path: Path, pixels: np.ndarray) -> None:
     """Write an array, whole or not at all."""
-    with whole(path) as passing, passing.open("wb") as file:
+    with atomic_write(path) as temporary, temporary.open("wb") as file:
         np.save(file, pixels)
 
 
@@ -162,8 +169,8 @@ def content_digests(files: Iterable[Path], folder: Path) -> dict[Path, str]:
     for file, digest in _in_parallel(lambda f: (f, _file_digest(f)), stale, "Looking at files"):
         index[places[file]] = [*stamps[file], digest]
     if stale:
-        with whole(index_file) as passing:
-            passing.write_text(json.dumps(index))
+        with atomic_write(index_file) as temporary:
+            temporary.write_text(json.dumps(index))
     return {file: index[place][2] for file, place in places.items()}
 
 

@@ -11,14 +11,13 @@ from lightning import LightningDataModule
 from torch.utils.data import DataLoader
 
 from aldsr.data.augment import augment
-from aldsr.data.cache import CachedPair, cache_pairs
+from aldsr.data.cache import CachedPair, cache_dir, cache_pairs
 from aldsr.data.images import DataError, is_gray
 from aldsr.data.pairs import Pair, find_pairs, set_name
 from aldsr.data.patches import BenchmarkSet, ImagePair, PatchBatch, Patches, unit_float
 from aldsr.data.photographs import write_photographs
 from aldsr.data.sampling import StepBatches
 from aldsr.data.synthetic import VERSION, write_pictures
-from aldsr.paths import cache_dir
 
 
 class SuperResolutionData(LightningDataModule):

@@ -13,6 +13,8 @@ from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
+from aldsr.core.errors import UserError
+
 Progress = Callable[[int, int], None]
 """Called with the bytes that have arrived and the bytes of the whole archive."""
 
@@ -23,8 +25,8 @@ CHUNK = 1 << 20
 RETRIED = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}  # and every 5xx
 
 
-class DownloadError(Exception):
-    """A download that cannot go on; its text is one sentence for the user."""
+class DownloadError(UserError):
+    """A download that cannot go on."""
 
 
 class _DroppedError(Exception):

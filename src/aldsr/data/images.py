@@ -10,13 +10,15 @@ import tifffile
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from aldsr.core.errors import UserError
+
 Pixels = NDArray[np.uint8]
 ORIENTATION = 0x0112  # EXIF
 BITS_PER_SAMPLE = 258  # TIFF
 
 
-class DataError(ValueError):
-    """Images that cannot be used, with a sentence for the user: what, where, what to do."""
+class DataError(UserError, ValueError):
+    """Images that cannot be used."""
 
 
 def image_files(folder: str | Path) -> list[Path]:

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
+from aldsr.core.files import atomic_write
 from aldsr.data.download import DownloadError, disk_errors, file_size, human_size, sha256_of
-from aldsr.paths import whole
 
 MAX_UNPACKED = 32 * 10**9  # bytes; the largest archive unpacks to about 3.5 GB
 MAX_RATIO = 20  # unpacked to packed; PNG files hardly shrink
@@ -90,8 +90,8 @@ def _manifest(name: str, folder: Path) -> Path:
 
 
 def _write_manifest(path: Path, sha256: str, files: dict[str, int]) -> None:
-    with whole(path) as passing:
-        passing.write_text(json.dumps({"sha256": sha256, "files": files}), encoding="utf-8")
+    with atomic_write(path) as temporary:
+        temporary.write_text(json.dumps({"sha256": sha256, "files": files}), encoding="utf-8")
 
 
 @contextmanager

@@ -15,13 +15,15 @@ import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from aldsr.core.errors import UserError
+
 Description = Mapping[str, Any]
 TRUSTED = ("aldsr.nn",)
-FORBIDDEN = ("aldsr.nn.depthwise.", "aldsr.nn.description.", "aldsr.nn.pretrained.", "aldsr.nn.weights.")
+FORBIDDEN = ("aldsr.nn.kernels.cpu.", "aldsr.nn.description.", "aldsr.nn.pretrained.", "aldsr.nn.weights.")
 
 
-class NetworkError(ValueError):
-    """A network that cannot be built or weights that do not fit, with a sentence for the user."""
+class NetworkError(UserError, ValueError):
+    """A network that cannot be built, or weights that do not fit."""
 
 
 def lookup(target: str, trusted: Sequence[str] | None = TRUSTED) -> Any:

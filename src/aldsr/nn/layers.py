@@ -9,7 +9,7 @@ from typing import NamedTuple
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from aldsr.nn import depthwise
+from aldsr.nn.kernels import cpu as depthwise
 
 
 class Dense(NamedTuple):

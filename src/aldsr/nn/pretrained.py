@@ -7,11 +7,11 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from aldsr.core.run_files import WEIGHTS
 from aldsr.nn.description import TRUSTED, NetworkError
 from aldsr.nn.weights import load_network
 
 PACKAGE = Path(__file__).parents[1]
-WEIGHTS = "weights.safetensors"  # in a run's folder, and in a repository of the hub
 
 
 def from_pretrained(

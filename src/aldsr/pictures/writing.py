@@ -8,8 +8,8 @@ import numpy as np
 import tifffile
 from PIL import Image
 
+from aldsr.core.files import atomic_write
 from aldsr.data import DataError
-from aldsr.paths import whole
 from aldsr.pictures.picture import Form, Samples
 from aldsr.pictures.png import write_png
 
@@ -58,13 +58,13 @@ def write_picture(path: Path, format: str, form: Form, bands: Iterable[Samples])
         OSError: if the file cannot be written.
     """
     check_form(path, format, form)
-    with whole(path) as passing:
+    with atomic_write(path) as temporary:
         if format == "png":
-            write_png(passing, form, bands)
+            write_png(temporary, form, bands)
         elif format == "tiff":
-            _write_tiff(passing, form, bands)
+            _write_tiff(temporary, form, bands)
         else:
-            _write_by_pillow(passing, format, form, bands)
+            _write_by_pillow(temporary, format, form, bands)
 
 
 def _write_tiff(path: Path, form: Form, bands: Iterable[Samples]) -> None:

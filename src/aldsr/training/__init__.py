@@ -10,8 +10,8 @@ from aldsr.training.progress import LongRunNotice, ProgressFile, TrainingProgres
 from aldsr.training.schedules import cosine, halved
 from aldsr.training.scoring import TRAINER_OPTIONS, score
 from aldsr.training.tuning import LAYOUTS, Pace, tune
-from aldsr.training.wandblog import finish_wandb, wandb_log
-from aldsr.training.wandbresults import report_results
+from aldsr.training.wandb.logger import finish_wandb, wandb_log
+from aldsr.training.wandb.results import report_results
 
 __all__ = [
     "LAYOUTS",

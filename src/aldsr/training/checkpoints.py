@@ -11,13 +11,14 @@ import torch
 from lightning import Callback, LightningModule, Trainer
 from lightning.fabric.plugins import TorchCheckpointIO
 
-from aldsr.paths import whole
+from aldsr.core.errors import UserError
+from aldsr.core.files import atomic_write
 
 SIGNALS = (signal.SIGTERM, signal.SIGUSR1)  # of schedulers that are about to take the machine away
 
 
-class CheckpointError(OSError):
-    """A checkpoint that cannot be written, with a sentence for the user."""
+class CheckpointError(UserError):
+    """A checkpoint that cannot be written."""
 
 
 class WholeCheckpoints(TorchCheckpointIO):
@@ -38,7 +39,7 @@ class WholeCheckpoints(TorchCheckpointIO):
         with ExitStack() as stack:
             stack.enter_context(_told(path))
             path.parent.mkdir(parents=True, exist_ok=True)
-            torch.save(checkpoint, stack.enter_context(whole(path)))
+            torch.save(checkpoint, stack.enter_context(atomic_write(path)))
             if self.waits:
                 self.waiting = stack.pop_all()
 

@@ -8,7 +8,7 @@ from typing import Any
 from lightning.pytorch.loggers.logger import Logger, rank_zero_experiment
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
-from aldsr.paths import whole
+from aldsr.core.files import atomic_write
 
 
 class CsvLog(Logger):
@@ -53,7 +53,7 @@ class CsvLog(Logger):
     @rank_zero_only
     def save(self) -> None:
         columns = dict.fromkeys(column for row in self.rows.values() for column in row)
-        with whole(self.path) as passing, passing.open("w", newline="") as file:
+        with atomic_write(self.path) as temporary, temporary.open("w", newline="") as file:
             writer = csv.DictWriter(file, list(columns))
             writer.writeheader()
             writer.writerows(row for _, row in sorted(self.rows.items()))

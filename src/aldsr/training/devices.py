@@ -5,9 +5,11 @@ from dataclasses import dataclass
 
 import torch
 
+from aldsr.core.errors import UserError
 
-class DeviceError(ValueError):
-    """Devices that this machine does not have, with a sentence for the user."""
+
+class DeviceError(UserError, ValueError):
+    """Devices that this machine does not have."""
 
 
 @dataclass(frozen=True)

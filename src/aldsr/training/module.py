@@ -9,14 +9,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim import Optimizer
 
+from aldsr.core.errors import UserError
 from aldsr.imaging import Protocol, quantise
 from aldsr.training.measuring import Measuring
 from aldsr.training.schedules import Schedule
 from aldsr.training.tuning import LAYOUTS
 
 
-class NonFiniteError(ArithmeticError):
-    """The loss or the weights became NaN or infinite; what to do about it is in the message."""
+class NonFiniteError(UserError, ArithmeticError):
+    """The loss or the weights became NaN or infinite."""
 
 
 class SuperResolution(Measuring):

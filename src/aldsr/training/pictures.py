@@ -9,8 +9,8 @@ from lightning import Callback, LightningModule, Trainer
 from PIL import Image, ImageDraw
 from torch import Tensor
 
+from aldsr.core.files import atomic_write
 from aldsr.imaging import busiest, imresize
-from aldsr.paths import whole
 
 BAR = 20  # pixels of caption above each picture
 
@@ -114,8 +114,8 @@ class SaveImages(Callback):
         name = f"{benchmark.image_names[batch.number]}_x{pl_module.scale}_SR.png"
         path = self.folder / benchmark.name / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        with whole(path) as passing:
-            Image.fromarray(outputs[0].permute(1, 2, 0).cpu().numpy()).save(passing, format="PNG")
+        with atomic_write(path) as temporary:
+            Image.fromarray(outputs[0].permute(1, 2, 0).cpu().numpy()).save(temporary, format="PNG")
 
 
 def _log(trainer: Trainer, pictures: dict[str, Image.Image]) -> None:

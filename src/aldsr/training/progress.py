@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import TimeRemainingColumn as EtaColumn
 
-from aldsr.paths import whole
+from aldsr.core.files import atomic_write
 
 
 class TrainingProgress(Callback):
@@ -189,8 +189,8 @@ class ProgressFile(Callback):
         made, took = step - self.began[0], self.written - self.began[1]
         seconds = round(total * took / made, 1) if made else None
         known = {"step": step, "total": total, "psnr": self.best, "seconds": seconds}
-        with whole(self.path) as passing:
-            passing.write_text(json.dumps(known) + "\n")
+        with atomic_write(self.path) as temporary:
+            temporary.write_text(json.dumps(known) + "\n")
 
 
 def _say_long(trainer: Trainer, pace: float, remaining: float, advice: str) -> None:

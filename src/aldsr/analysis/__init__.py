@@ -1,0 +1,1 @@
+"""Recorded runs: variants, scores, statistics."""

@@ -1,0 +1,138 @@
+"""The finished runs of a study's folder, each with its scores and its configuration."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+from aldsr.core.run_files import ARCHIVED, CONFIG, RESULTS
+from aldsr.evaluation.results import ResultsError, read_results
+
+
+class StudyRun(NamedTuple):
+    """A finished run: its folder, the content of its results.json and of its config.yaml."""
+
+    folder: Path
+    results: dict[str, Any]
+    config: dict[str, Any]
+
+    @property
+    def seed(self) -> int:
+        """Of its patches and first weights."""
+        return int(self.config["seed"])
+
+
+class Study(NamedTuple):
+    """Finished runs in the order of their folders' names, and the names of those that have not finished."""
+
+    name: str
+    runs: list[StudyRun]
+    unfinished: list[str]
+
+
+def is_study(path: Path) -> bool:
+    """Whether this is a folder of runs, and not itself one."""
+    return path.is_dir() and not (path / RESULTS).exists() and bool(_run_folders(path))
+
+
+def read_study(folder: Path) -> Study:
+    """A study's finished runs; what was archived is no part of it.
+
+    Raises:
+        ResultsError: if none has finished, or a file is missing or cannot be read.
+    """
+    folders = _run_folders(folder)
+    finished = [run for run in folders if (run / RESULTS).exists()]
+    unfinished = [run.name for run in folders if run not in finished]
+    if not finished:
+        raise ResultsError(
+            f"{folder}: none of its {len(unfinished)} runs has finished ({few(unfinished)}); expected at least one "
+            f"with a {RESULTS}; let them finish, then compare"
+        )
+    runs = [StudyRun(run, read_results(run), read_config(run / CONFIG)) for run in finished]
+    names = {_study_name(run.config) for run in runs} - {None}
+    return Study(str(names.pop()) if len(names) == 1 else folder.resolve().name, runs, unfinished)
+
+
+def read_studies(paths: Sequence[Path]) -> Study:
+    """Studies as one, with single runs beside them.
+
+    Args:
+        paths: studies' folders, of which there is at least one; run folders, or their results.json.
+
+    Raises:
+        ResultsError: as of `read_study` and `read_run`.
+    """
+    parts = [read_study(path) if is_study(path) else Study("", [read_run(path)], []) for path in paths]
+    runs = {run.folder.resolve(): run for part in parts for run in part.runs}
+    names = dict.fromkeys(part.name for part in parts if part.name)
+    return Study(" + ".join(names), list(runs.values()), [name for part in parts for name in part.unfinished])
+
+
+def read_run(path: Path) -> StudyRun:
+    """The run of a folder, or of the results.json in it.
+
+    Raises:
+        ResultsError: if there is none.
+    """
+    check_run(path)
+    folder = (path.parent if path.name == RESULTS else path).resolve()
+    return StudyRun(folder, read_results(path), read_config(folder / CONFIG))
+
+
+def check_run(path: Path) -> None:
+    """Whether a folder is that of a run that has finished; what is no folder is left to `read_results`.
+
+    Raises:
+        ResultsError: if it is not.
+    """
+    if path.is_dir() and not (path / RESULTS).exists():
+        raise ResultsError(f"{path}: holds no {RESULTS}; expected a run's folder, or a study's with its runs in it")
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """A training run's config.yaml as plain data.
+
+    Raises:
+        ResultsError: if there is none, or it is not a training run's.
+    """
+    try:
+        config: Any = yaml.safe_load(path.read_text())
+    except FileNotFoundError as error:
+        raise ResultsError(
+            f"{path}: no such file; expected the configuration beside a run's {RESULTS}; move that folder out of the "
+            "study, or name the runs to be compared one by one"
+        ) from error
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        reason = " ".join(str(error).split())
+        raise ResultsError(f"{path}: cannot be read as a configuration ({reason})") from error
+    sections = ("model", "data", "trainer")
+    if not isinstance(config, Mapping) or not isinstance(config.get("seed"), int):
+        raise ResultsError(f"{path}: has no whole number as seed; expected the config.yaml of a training run")
+    if missing := [key for key in sections if not isinstance(config.get(key), Mapping)]:
+        raise ResultsError(f"{path}: has no section {missing[0]}; expected the config.yaml of a training run")
+    return dict(config)
+
+
+def few(names: list[str], limit: int = 5) -> str:
+    """The first names, and how many there are beyond: "a, b and 3 more"."""
+    beyond = f" and {len(names) - limit} more" if len(names) > limit else ""
+    return ", ".join(names[:limit]) + beyond
+
+
+def _run_folders(folder: Path) -> list[Path]:
+    """Sub-folders of runs that have begun or finished, by name."""
+    return [
+        path
+        for path in sorted(folder.iterdir())
+        if path.is_dir()
+        and not path.name.startswith(".")
+        and ARCHIVED not in path.name
+        and ((path / RESULTS).exists() or (path / CONFIG).exists())
+    ]
+
+
+def _study_name(config: Mapping[str, Any]) -> str | None:
+    study = config.get("study")
+    return study.get("name") if isinstance(study, Mapping) else study

@@ -1,0 +1,37 @@
+"""What is worth keeping of a study, small enough for a repository: every run's scores, configuration and log."""
+
+import json
+import shutil
+from pathlib import Path
+
+from aldsr.analysis.collected import read_study
+from aldsr.core.files import atomic_write
+from aldsr.core.run_files import CONFIG, LOG, RESULTS
+
+
+def record(study: Path, to: Path) -> list[str]:
+    """Copy the finished runs' `results.json`, `config.yaml` and `log.csv` to folders of the same names.
+
+    `aldsr.compare` and `aldsr.report` read the copy as they read the study. A run recorded earlier is replaced.
+
+    Args:
+        study: a study's folder.
+        to: gets one folder per run.
+
+    Returns:
+        The names of the runs.
+
+    Raises:
+        ResultsError: if no run has finished, or a file cannot be read.
+        OSError: if nothing can be written there.
+    """
+    runs = read_study(study).runs
+    for run in runs:
+        folder = to / run.folder.name
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in (CONFIG, LOG):
+            if (run.folder / name).exists():
+                shutil.copyfile(run.folder / name, folder / name)
+        with atomic_write(folder / RESULTS) as temporary:
+            temporary.write_text(json.dumps(run.results, separators=(",", ":")) + "\n")
+    return [run.folder.name for run in runs]

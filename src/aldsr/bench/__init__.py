@@ -1,0 +1,1 @@
+"""Seconds and memory of networks on this machine."""

@@ -1,0 +1,63 @@
+"""Seconds and memory of one network on this device."""
+
+from functools import partial
+from statistics import median
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.benchmark import Timer
+
+from aldsr.core.device import device_name
+from aldsr.core.memory import peak_memory
+from aldsr.evaluation.cost import count_parameters, device_of, input_size
+from aldsr.evaluation.inference import PRECISIONS
+from aldsr.nn import fold
+from aldsr.nn.folding import foldable
+
+
+def measured_cost(network: nn.Module, *, scale: int, precision: str = "32-true") -> dict[str, Any]:
+    """What one image of 1280x720 pixels of output costs on the network's device, folded and unfolded.
+
+    Args:
+        network: on its device.
+        scale: HR pixels per LR pixel.
+        precision: "32-true", "bf16-mixed" or "16-mixed".
+
+    Returns:
+        `lr` ("320x180"), `device`, `threads`, and for "unfolded" and, where there is something to fold,
+        "folded": `parameters`, `latency_s` (median after warm-up, with `runs`), `peak_memory_bytes` beyond
+        the weights (None where this system does not tell).
+    """
+    height, width = input_size(scale)
+    dtype = PRECISIONS[precision]
+    device = device_of(network)
+    lr = torch.rand(1, 3, height, width, device=device).contiguous(memory_format=torch.channels_last)
+    found: dict[str, Any] = {
+        "lr": f"{width}x{height}",
+        "device": device_name(device),
+        "threads": torch.get_num_threads(),
+    }
+    forms = {"unfolded": network}
+    if foldable(network):
+        forms["folded"] = fold(network)
+    for kind, form in forms.items():
+        form = form.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        with torch.no_grad(), torch.autocast(device.type, dtype, enabled=dtype is not None):
+            memory = peak_memory(partial(form, lr), device)
+            seconds = latency(form, lr)
+        found[kind] = {
+            "parameters": count_parameters(form),
+            "latency_s": median(seconds),
+            "runs": len(seconds),
+            "peak_memory_bytes": memory,
+        }
+    return found
+
+
+def latency(network: nn.Module, lr: Tensor, *, budget: float = 5.0) -> list[float]:
+    """Seconds of single runs after two that warm up: at least 3 and at most 50, about `budget` seconds in all."""
+    timer = Timer("network(lr)", globals={"network": network, "lr": lr}, num_threads=torch.get_num_threads())
+    warm = min(timer.timeit(1).median for _ in range(2))
+    runs = min(50, max(3, int(budget / warm)))
+    return [timer.timeit(1).median for _ in range(runs)]

@@ -1,0 +1,1 @@
+"""What every layer may use: files, errors, arguments, memory, devices. Nothing here imports another layer."""

@@ -1,0 +1,78 @@
+"""What all commands share: how a mistake, Ctrl-C or a closed pipe ends them, and options that are numbers.
+
+Exit status: 0 done; 1 a bug, with its traceback; 2 the user's mistake, in one sentence on standard error; 130 Ctrl-C;
+141 nobody reads the output any more.
+"""
+
+import argparse
+import errno
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import wraps
+
+from aldsr.core.errors import UserError
+
+UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+
+
+def user_message(error: BaseException) -> str | None:
+    """The sentence for the user if the error is one that the user can mend, else None."""
+    if isinstance(error, UserError):
+        return " ".join(str(error).split())
+    if isinstance(error, OSError) and error.errno in UNWRITABLE:
+        place = error.filename or "a file"
+        return f"{place}: cannot be written ({error.strerror}); files that were written before are complete"
+    return None
+
+
+@contextmanager
+def exit_status(*, interrupted: str = "") -> Iterator[None]:
+    """Turn what ends a command into its exit status and, for a user's mistake, into one sentence.
+
+    Args:
+        interrupted: what Ctrl-C leaves behind, for the message.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        print(": ".join(filter(None, ("interrupted", interrupted))), file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:  # the reader, such as `head`, has left
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
+    except Exception as error:
+        if (message := user_message(error)) is None:
+            raise
+        print(f"error: {message}", file=sys.stderr)
+        sys.exit(2)
+
+
+def plain_command(*, interrupted: str = "") -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Make a function of a command line, `main(argv)`, into a command with plain options (`--allow-code PACKAGE`).
+
+    Args:
+        interrupted: what Ctrl-C leaves behind, for the message.
+    """
+
+    def decorate(main: Callable[..., None]) -> Callable[..., None]:
+        @wraps(main)
+        def command(argv: Sequence[str] | None = None) -> None:
+            with exit_status(interrupted=interrupted):
+                try:
+                    main(argv)
+                except UserError as error:  # layers below name the option as the Hydra commands have it
+                    raise UserError(re.sub(r"allow_code=\[(.+?)\]", r"--allow-code \1", str(error))) from error
+
+        return command
+
+    return decorate
+
+
+def positive_int(text: str) -> int:
+    """The type of an option that is a whole number from 1 up."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"'{text}': expected a whole number from 1 up")
+    return int(text)

@@ -1,0 +1,17 @@
+"""The device that a network runs on."""
+
+import platform
+from contextlib import suppress
+from pathlib import Path
+
+import torch
+
+
+def device_name(device: torch.device) -> str:
+    """The device's name: "NVIDIA H200", "AMD EPYC 9R14"."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    with suppress(OSError, StopIteration):
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return platform.processor() or platform.machine()

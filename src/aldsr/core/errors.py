@@ -1,0 +1,12 @@
+"""The one kind of error that a user can mend."""
+
+
+class UserError(Exception):
+    """A mistake that the user can mend; its text is one sentence that says what was found and what to do.
+
+    Commands print the sentence and end with status 2; every other exception is a bug and shows its traceback.
+    """
+
+
+class OptionError(UserError, ValueError):
+    """Options that are invalid or make no sense together."""

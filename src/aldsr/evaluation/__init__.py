@@ -1,0 +1,1 @@
+"""A network, or anyone's images → results with their protocol."""

@@ -1,0 +1,1 @@
+"""Fast paths of the networks, behind one small interface."""

@@ -1,0 +1,159 @@
+"""The Hydra commands: Hydra around a function, with the exit status of all commands (see `core.command`)."""
+
+import difflib
+import logging
+import os
+import re
+import sys
+import traceback
+import warnings
+from collections.abc import Callable, Iterator
+from functools import wraps
+from typing import Any
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException, InstantiationException
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from aldsr.core.command import exit_status, user_message
+from aldsr.core.errors import OptionError, UserError
+from aldsr.core.memory import keep_memory
+from aldsr.run.configs import config_dir
+from aldsr.sweep.launch import RankError
+from aldsr.sweep.plan import WritePlan
+from aldsr.sweep.processes import die_with_launcher
+from aldsr.sweep.table import conclude_sweep
+
+
+def hydra_command(name: str) -> Callable[[Callable[[DictConfig], None]], Callable[[], None]]:
+    """Make a function of a config into a command with the Hydra config `conf/NAME.yaml`."""
+
+    def decorate(task: Callable[[DictConfig], None]) -> Callable[[], None]:
+        @wraps(task)
+        def main() -> None:
+            prepare_process()
+            # Hydra shall hand its errors over instead of printing them and leaving with status 1.
+            os.environ.setdefault("HYDRA_FULL_ERROR", "1")
+            OmegaConf.register_new_resolver("study_dir", _study_dir, replace=True)
+            multirun = not {"-m", "--multirun"}.isdisjoint(sys.argv)
+            failed: list[Exception] = []
+
+            @wraps(task)
+            def job(config: DictConfig) -> None:
+                # Kept from Hydra, which would print it twice, and in a multirun forget all but the first.
+                try:
+                    task(config)
+                except Exception as error:
+                    failed.append(error)
+                    if multirun:
+                        _print_failure(error, name)
+
+            with exit_status():
+                try:
+                    hydra.main(version_base="1.3", config_path=str(config_dir()), config_name=name)(job)()
+                except Exception as error:  # the job's own are in `failed`: this is what Hydra makes of the options
+                    raise OptionError(_explain(str(error), name)) from error
+                if multirun:
+                    _finish_sweep(len(failed))
+                elif failed:
+                    raise _as_user_error(failed[0], name)
+
+        return main
+
+    return decorate
+
+
+def _finish_sweep(failed: int) -> None:
+    if WritePlan.begun and conclude_sweep(WritePlan.begun, WritePlan.jobs):
+        sys.exit(1)
+    if failed:
+        print(f"{failed} of the multirun's jobs failed, see above.", file=sys.stderr)
+        sys.exit(1)
+
+
+def _print_failure(error: Exception, name: str) -> None:
+    print(f"failed: {' '.join(HydraConfig.get().overrides.task)}", file=sys.stderr)
+    if (message := user_message(_as_user_error(error, name))) is None:
+        traceback.print_exception(error)
+    else:
+        print(f"error: {message}", file=sys.stderr)
+
+
+def _as_user_error(error: BaseException, name: str) -> BaseException:
+    """The error, or the UserError that it stands for: what other libraries say of a user's options."""
+    option = ""
+    while isinstance(error, InstantiationException) and error.__cause__:
+        option, error = str(error).split("'")[1].rpartition(".")[2], error.__cause__
+    if isinstance(error, RankError) and error.signal:
+        return SystemExit(128 + error.signal)  # as a shell says that a process was killed
+    if isinstance(error, UserError) and not option:
+        return error
+    wrong_value = isinstance(error, TypeError | ValueError) and option
+    if isinstance(error, UserError | MisconfigurationException) or wrong_value:
+        return OptionError(f"{option}: {error}".removeprefix(": "))
+    if isinstance(error, HydraException | OmegaConfBaseException):
+        return OptionError(_explain(str(error), name))
+    return error
+
+
+def _study_dir(run_dir: str | None, study: str | None) -> str:
+    return run_dir or f"runs/{study or 'multirun'}"
+
+
+def prepare_process() -> None:
+    """What every process of a run does first."""
+    die_with_launcher()
+    _silence_libraries()
+    keep_memory()
+
+
+def _silence_libraries() -> None:
+    """Leave the terminal to what a user can act on."""
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    # A rank's traceback comes with the error that its failure raises; torchelastic would print it as well.
+    logging.getLogger("torch.distributed.elastic.multiprocessing.api").setLevel(logging.CRITICAL)
+    # On a CPU the loader runs in the training process on purpose: it takes a hundredth of a step.
+    warnings.filterwarnings("ignore", ".*does not have many workers.*")
+    # Lightning 2.6 uses a pytree class that torch 2.13 has deprecated; nothing a user can do about it.
+    warnings.filterwarnings("ignore", ".*LeafSpec.*")
+    # Checkpoints go into the run's own folder on purpose, and the sampler resumes by itself.
+    warnings.filterwarnings("ignore", "Checkpoint directory .* exists and is not empty.*")
+    warnings.filterwarnings("ignore", ".*dataloader is not resumable.*")
+    # A run may start from another one's checkpoint, or its folder may have been moved.
+    warnings.filterwarnings("ignore", "The dirpath has changed from .*")
+    warnings.formatwarning = lambda message, *_args, **_options: f"warning: {message}\n"
+
+
+def _explain(message: str, name: str) -> str:
+    """Hydra's and OmegaConf's complaints, shortened and with the nearest option that exists."""
+    hint = f"see python -m aldsr.{name} --help"
+    if unknown := re.search(r"Could not (?:override|append to|delete from config\.?) '?([\w.@/]+)", message):
+        near = difflib.get_close_matches(unknown[1], list(_options(name)), n=1, cutoff=0.7)
+        meant = f"did you mean '{near[0]}'? Or " if near else ""
+        return f"unknown option '{unknown[1]}': {meant}{hint}"
+    if missing := re.search(r"Missing mandatory value: .*?full_key: ([\w.]+)", message, re.S):
+        return f"{missing[1]} is not set: give it on the command line, such as '{missing[1]}=[DIR]'; {hint}"
+    if budget := re.search(r"Interpolation key 'budgets\.(.+?)\.\w+' not found", message):
+        return f"study.budget={budget[1]}: no such budget; conf/budgets.yaml has smoke, small and paper"
+    if choice := re.search(
+        r"Could not find '([\w/]+)/([\w.-]+)'.*?Available options in [^:]+:((?:\n\t[^\n]*)+)", message, re.S
+    ):
+        return f"{choice[1]}={choice[2]}: no such choice; there are: {', '.join(choice[3].split())}"
+    return f"{' '.join(message.split())}; {hint}"
+
+
+def _options(name: str) -> Iterator[str]:
+    """All options and groups of a command, with dots."""
+    yield from (folder.name for folder in config_dir().iterdir() if folder.is_dir())
+    with hydra.initialize_config_dir(str(config_dir()), version_base="1.3"):
+        yield from _keys(OmegaConf.to_container(hydra.compose(name), resolve=False))
+
+
+def _keys(node: Any, prefix: str = "") -> Iterator[str]:
+    for key, value in node.items() if isinstance(node, dict) else ():
+        yield f"{prefix}{key}"
+        yield from _keys(value, f"{prefix}{key}.")

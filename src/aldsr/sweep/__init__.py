@@ -1,0 +1,1 @@
+"""Many jobs: names, folders, launching, states, continuing."""

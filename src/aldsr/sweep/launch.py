@@ -1,0 +1,128 @@
+"""One job in one process, or in one process per device, on one machine or several.
+
+Lightning's own launcher starts the other ranks by running the command line again, so that under a Hydra
+multirun every child rank would run the whole sweep again. Here torchelastic starts them, as `torchrun`
+does: ranks get the finished configuration and never see Hydra; when one fails, the others are
+stopped and the job alone fails.
+"""
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import torch
+from torch.distributed.elastic.multiprocessing.api import SignalException
+from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, ProcessFailure
+from torch.distributed.launcher.api import LaunchConfig, elastic_launch
+
+from aldsr.core.command import user_message
+from aldsr.core.errors import UserError
+from aldsr.core.files import atomic_write
+from aldsr.sweep.cluster import Nodes, nodes
+from aldsr.sweep.processes import die_with
+
+
+class RankError(RuntimeError):
+    """A rank failed by a bug or was killed.
+
+    Attributes:
+        signal: that killed it, or 0.
+    """
+
+    def __init__(self, rank: int, failure: ProcessFailure) -> None:
+        found: Any = failure.message  # torchelastic's dict of the rank's exception, or a text if it was killed
+        summary = str(found["message"] if isinstance(found, dict) else found)
+        trace = found["extraInfo"]["py_callstack"] if isinstance(found, dict) else ""
+        self.signal = max(0, -failure.exitcode) if not trace else 0
+        super().__init__(f"rank {rank} failed: {summary}\n{trace}")
+
+
+def launch(
+    work: Callable[[dict[str, Any]], None],
+    config: dict[str, Any],
+    *,
+    ranks: int,
+    share_cpu: bool,
+    among: Nodes | None = None,
+) -> None:
+    """Run `work(config)`, in this process if there is one rank, else in `ranks` processes of this machine.
+
+    Args:
+        work: a function at the top level of a module.
+        config: plain data.
+        ranks: number of processes.
+        share_cpu: divide the cores among the ranks, for training on a CPU.
+        among: the machines, each of which calls this; None: this one.
+
+    Raises:
+        UserError: if a rank met a mistake of the user.
+        RankError: if a rank failed otherwise. With one rank, whatever `work` raises.
+    """
+    among = among or nodes(1)
+    if ranks * among.number == 1:
+        work(config)
+        return
+    threads = max(1, (os.cpu_count() or 1) // ranks) if share_cpu else 0
+    settings = LaunchConfig(
+        min_nodes=among.number,
+        max_nodes=among.number,
+        nproc_per_node=ranks,
+        rdzv_backend="c10d",
+        rdzv_endpoint=among.endpoint,
+        rdzv_configs={"is_host": among.rank == 0},
+        start_method="spawn",
+        max_restarts=0,
+        monitor_interval=0.5,
+        run_id=among.job,
+    )
+    with TemporaryDirectory() as folder:
+        mistake = Path(folder) / "mistake.txt"
+        try:
+            with _signals():
+                elastic_launch(settings, _rank)(work, config, threads, os.getpid(), mistake)
+        except SignalException as error:
+            raise SystemExit(128 + error.sigval) from None
+        except ChildFailedError as error:
+            if mistake.is_file():
+                raise UserError(mistake.read_text()) from None
+            raise RankError(*error.get_first_failure()) from None
+
+
+@contextmanager
+def _signals() -> Iterator[None]:
+    """torchelastic's agent passes SIGTERM on to the ranks, which then write a checkpoint; SIGUSR1 shall do the same.
+
+    The agent leaves its handlers behind; here they are put back.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1)
+    before = {number: signal.getsignal(number) for number in numbers}
+    signal.signal(signal.SIGUSR1, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _rank(
+    work: Callable[[dict[str, Any]], None], config: dict[str, Any], threads: int, parent: int, mistake: Path
+) -> None:
+    """Run the work; a mistake of the user is left as a sentence in the file `mistake`."""
+    die_with(parent, signal.SIGKILL)
+    if threads:
+        torch.set_num_threads(threads)
+    try:
+        work(config)
+    except Exception as error:
+        if message := user_message(error):
+            with atomic_write(mistake) as temporary:
+                temporary.write_text(message)
+        raise

@@ -1,0 +1,1 @@
+"""The browser page: its sources, and how they are composed."""

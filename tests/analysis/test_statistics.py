@@ -1,0 +1,135 @@
+"""Means, spreads and intervals, against closed forms, scipy, and simulated studies whose truth is known."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from aldsr.analysis.statistics import Difference, mean_sd, paired_difference, percentile_interval, t_margin
+
+
+def simulated(
+    random: np.random.Generator, *, seeds: int, images: int, mean: float, spreads: tuple[float, float] = (0.1, 0.1)
+) -> np.ndarray:
+    """Differences as a crossed study has them: every seed and every image with an effect of its own."""
+    by_seed, by_image = random.normal(0, spreads[0], (seeds, 1)), random.normal(0, spreads[1], (1, images))
+    return mean + by_seed + by_image + random.normal(0, 0.1, (seeds, images))
+
+
+def test_mean_and_standard_deviation_over_seeds() -> None:
+    assert mean_sd([30.0, 31.0, 33.0]) == pytest.approx((31.3333333, math.sqrt(7 / 3), 3))
+    assert mean_sd([30.0]) == (30.0, None, 1)
+
+
+def test_with_one_seed_the_margin_is_that_of_the_paired_t_test() -> None:
+    ours, reference = np.random.default_rng(0).normal(30, 2, (2, 1, 9))
+    expected = stats.ttest_rel(ours[0], reference[0]).confidence_interval(0.95)
+    mean, margin = (ours - reference).mean(), t_margin(ours - reference)
+    assert (mean - margin, mean + margin) == pytest.approx((expected.low, expected.high))
+    assert t_margin((ours - reference).T) == pytest.approx(margin)  # one image, nine seeds
+
+
+def test_the_margin_of_both_sides_by_hand() -> None:
+    table = np.array([[1.0, 3.0, 5.0], [2.0, 6.0, 7.0]])  # means of seeds 3 and 5, of images 1.5, 4.5 and 6
+    over_seeds, over_images = 12.7062 * math.sqrt(2 / 2), 4.30265 * math.sqrt(5.25 / 3)
+    assert t_margin(table) == pytest.approx(math.sqrt(over_seeds**2 + over_images**2), rel=1e-5)
+
+
+@pytest.mark.parametrize("turn", [False, True], ids=["one seed", "one image"])
+def test_the_percentile_interval_along_one_side_is_scipys(turn: bool) -> None:
+    values = np.random.default_rng(3).gamma(2.0, 0.1, 14)
+    table = values[:, None] if turn else values[None]
+    random = np.random.default_rng(1)
+    expected = stats.bootstrap((values,), np.mean, n_resamples=40_000, method="percentile", rng=random)
+    interval = percentile_interval(table, resamples=40_000)
+    assert interval == pytest.approx(tuple(expected.confidence_interval), abs=0.003)
+
+
+def test_the_bootstrap_varies_as_rows_and_columns_drawn_by_hand() -> None:
+    table = np.random.default_rng(5).normal(0, 1, (3, 4)).round(1)
+    random = np.random.default_rng(6)
+    drawn = [table[np.ix_(random.integers(0, 3, 3), random.integers(0, 4, 4))].mean() for _ in range(20_000)]
+    assert percentile_interval(table) == pytest.approx(tuple(np.quantile(drawn, [0.025, 0.975])), abs=0.1)
+
+
+def test_the_interval_is_the_wider_one_at_each_end() -> None:
+    skewed = np.random.default_rng(0).gamma(0.2, 1.0, (1, 60))
+    found = paired_difference(skewed, np.zeros((1, 60)))
+    low, high = percentile_interval(skewed)
+    margin = t_margin(skewed)
+    assert high > skewed.mean() + margin  # else the test says nothing
+    assert low > skewed.mean() - margin
+    assert (found.low, found.high) == (skewed.mean() - margin, high)
+
+
+@pytest.mark.parametrize(("seeds", "images"), [(2, 5), (2, 14), (2, 100), (3, 5), (3, 14), (5, 100)])
+@pytest.mark.parametrize("spreads", [(0.1, 0.1), (0.1, 0.02), (0.02, 0.1)], ids=["both", "seeds", "images"])
+def test_nineteen_of_twenty_intervals_hold_the_truth(seeds: int, images: int, spreads: tuple[float, float]) -> None:
+    random = np.random.default_rng(seeds * 1000 + images)
+    zeros, held = np.zeros((seeds, images)), 0
+    for _ in range(400):
+        table = simulated(random, seeds=seeds, images=images, mean=0.3, spreads=spreads)
+        found = paired_difference(table, zeros, resamples=100)
+        held += found.low <= 0.3 <= found.high
+    assert held / 400 >= 0.925  # 95 % less what 400 studies leave open
+
+
+def test_a_plain_percentile_interval_would_not_hold_it_as_often() -> None:
+    random, held = np.random.default_rng(0), 0
+    for _ in range(400):
+        low, high = percentile_interval(simulated(random, seeds=3, images=5, mean=0.3), resamples=500)
+        held += low <= 0.3 <= high
+    assert held / 400 < 0.9
+
+
+def test_a_clear_difference_is_shown() -> None:
+    table = simulated(np.random.default_rng(2), seeds=3, images=14, mean=1.0)
+    assert paired_difference(table, np.zeros_like(table)).shown
+    assert paired_difference(np.zeros_like(table), table).shown
+
+
+def test_seeds_that_disagree_show_nothing_however_many_images_there_are() -> None:
+    table = np.random.default_rng(4).normal(0, 0.01, (2, 100)) + np.array([[0.01], [0.21]])
+    assert not paired_difference(table, np.zeros_like(table)).shown
+    assert paired_difference(table[1:], np.zeros((1, 100))).shown  # one of them alone would
+
+
+def test_pairs_take_the_difficulty_of_images_out() -> None:
+    hard = np.random.default_rng(4).normal(30, 5, (1, 14))
+    gain = 0.2 + np.random.default_rng(5).normal(0, 0.05, (3, 14))
+    assert paired_difference(hard + gain, np.repeat(hard, 3, 0)).shown
+
+
+def test_the_same_tables_give_the_same_interval() -> None:
+    table = np.random.default_rng(0).normal(0, 1, (3, 5))
+    assert paired_difference(table, table / 2) == paired_difference(table, table / 2)
+
+
+def test_one_number_has_no_interval_and_equal_scores_no_difference() -> None:
+    found = paired_difference(np.array([[31.0]]), np.array([[30.0]]))
+    assert found == (1.0, -math.inf, math.inf, 1, 1)
+    assert not found.shown
+    assert paired_difference(np.ones((2, 3)), np.ones((2, 3))) == (0, 0, 0, 2, 3)
+    assert not paired_difference(np.ones((2, 3)), np.ones((2, 3))).shown
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "printed", "shown"),
+    [
+        (0.0004, 0.2011, (0.0, 0.202), False),  # to three decimals it touches 0
+        (0.0014, 0.2, (0.001, 0.2), True),
+        (-0.2011, -0.0004, (-0.202, 0.0), False),
+        (-0.3, -0.1, (-0.3, -0.1), True),
+        (-math.inf, math.inf, (-math.inf, math.inf), False),
+    ],
+)
+def test_intervals_are_rounded_outwards(low: float, high: float, printed: tuple[float, float], shown: bool) -> None:
+    found = Difference(0.1, low, high, 3, 5).rounded(3)
+    assert (found.low, found.high) == printed
+    assert found.shown is shown
+
+
+def test_no_minus_before_a_zero() -> None:
+    found = Difference(-0.0001, -0.3, -0.0001, 3, 5).rounded(3)
+    assert f"{found.mean:+.3f} {found.high:+.3f}" == "+0.000 +0.000"

@@ -1,0 +1,48 @@
+"""What ends a command: a sentence and a status, or a traceback."""
+
+import argparse
+from collections.abc import Sequence
+
+import pytest
+
+from aldsr.core.command import plain_command, positive_int
+from aldsr.core.errors import UserError
+
+
+def ending(error: BaseException, capsys: pytest.CaptureFixture[str]) -> tuple[object, str]:
+    @plain_command(interrupted="files are kept")
+    def main(argv: Sequence[str] | None = None) -> None:
+        raise error
+
+    with pytest.raises(SystemExit) as end:
+        main([])
+    return end.value.code, capsys.readouterr().err
+
+
+def test_a_users_mistake_is_one_sentence_and_status_2(capsys: pytest.CaptureFixture[str]) -> None:
+    assert ending(UserError("FILE: found\n  this"), capsys) == (2, "error: FILE: found this\n")
+    assert ending(OSError(28, "No space left", "disk/file"), capsys)[0] == 2
+
+
+def test_options_are_named_as_plain_commands_have_them(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "--allow-code mine" in ending(UserError("allow it: allow_code=[mine]"), capsys)[1]
+
+
+def test_ctrl_c_says_what_is_kept(capsys: pytest.CaptureFixture[str]) -> None:
+    assert ending(KeyboardInterrupt(), capsys) == (130, "interrupted: files are kept\n")
+
+
+def test_a_bug_keeps_its_traceback() -> None:
+    @plain_command()
+    def main(argv: Sequence[str] | None = None) -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        main([])
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "1.5", "many", ""])
+def test_only_whole_numbers_from_1_up_are_positive(text: str) -> None:
+    assert positive_int("16") == 16
+    with pytest.raises(argparse.ArgumentTypeError):
+        positive_int(text)

@@ -1,0 +1,174 @@
+"""What is said of attention, held against the equations written out; ablated networks against blocks scaled by hand."""
+
+import copy
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from skimage.metrics import peak_signal_noise_ratio
+from torch import Tensor, nn
+
+from aldsr.data import BenchmarkSet
+from aldsr.data.cache import CachedPair
+from aldsr.evaluation.attention import (
+    UNTOUCHED,
+    Ablation,
+    LayerAttention,
+    ablated,
+    ablation_scores,
+    ablations,
+    attention_of,
+    averaged,
+    shuffled,
+)
+from aldsr.imaging import luma, quantise
+from aldsr.nn import RDN, ALDBlock, LDWBlock, average, determinant, fold, standardised, zero
+
+PLACES = ["RDBs.0.layers.0", "RDBs.0.layers.1", "RDBs.1.layers.0", "RDBs.1.layers.1"]
+
+
+def rdn(conv: Any = None, *, seed: int = 0) -> nn.Module:
+    """A network whose attention is alive and differs from channel to channel."""
+    torch.manual_seed(seed)
+    network = RDN(conv=conv or partial(ALDBlock, reduction=2), scale=2, D=2, C=2, G=4, G0=6)
+    for block in network.modules():
+        if isinstance(block, ALDBlock):
+            nn.init.normal_(block.depthwise.weight)
+            nn.init.normal_(block.attention.squeeze.bias, mean=0.5)
+    return network.eval()
+
+
+def blocks(network: nn.Module) -> list[ALDBlock]:
+    return [each for each in network.modules() if isinstance(each, ALDBlock)]
+
+
+def benchmark() -> BenchmarkSet:
+    """A set of two smooth pictures, x2."""
+    generator = torch.Generator().manual_seed(0)
+    hr = [torch.randint(0, 256, (3, 24, 20), generator=generator, dtype=torch.uint8) for _ in range(2)]
+    lr = [image[:, ::2, ::2].contiguous() for image in hr]
+    pairs = [CachedPair(f"p{n}", *images) for n, images in enumerate(zip(hr, lr, strict=True))]
+    return BenchmarkSet("two", pairs)
+
+
+def test_every_layer_is_described_by_the_papers_equations() -> None:
+    network = rdn()
+    found = attention_of(network)
+    assert [layer.place for layer in found] == PLACES
+    for layer, block in zip(found, blocks(network), strict=True):
+        state = {key: value.double().numpy() for key, value in block.attention.state_dict().items()}
+        z = np.linalg.det(block.depthwise.weight[:, 0].detach().double().numpy())
+
+        def r(z: Any, state: dict[str, Any] = state) -> Any:
+            hidden = state["squeeze.weight"] @ z + state["squeeze.bias"]
+            return 1 / (1 + np.exp(-(state["excite.weight"] @ np.maximum(hidden, 0) + state["excite.bias"])))
+
+        np.testing.assert_allclose(layer.z, z, rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(layer.hidden, state["squeeze.weight"] @ z + state["squeeze.bias"], atol=1e-5)
+        np.testing.assert_allclose(layer.r, r(z), atol=1e-5)
+        np.testing.assert_allclose(layer.due, r(z) - r(np.full_like(z, z.mean())), atol=1e-5)
+
+
+def test_statistics_of_a_layer_worked_out_by_hand() -> None:
+    z, r = [0.0, 1.0, 2.0, 9.0], [0.2, 0.3, 0.4, 0.5]
+    hidden, due = [-1.0, 0.0, 0.5, 2.0], [0.0, 0.0, 3.0, -4.0]
+    found = LayerAttention("", *map(np.array, (z, hidden, r, due))).statistics()
+    assert found["live"] == 0.5  # a unit at 0 passes nothing
+    assert (found["r_mean"], found["z_mean"]) == pytest.approx((0.35, 3.0))
+    assert (found["r_sd"], found["z_sd"]) == pytest.approx((0.0125**0.5, 12.5**0.5))
+    assert found["due"] == pytest.approx(2.5)
+    assert found["pearson"] == pytest.approx(np.corrcoef(z, r)[0, 1])
+    assert found["spearman"] == pytest.approx(1)  # they rise together
+
+
+def test_without_a_descriptor_nothing_is_due_to_it_and_there_is_no_correlation() -> None:
+    for layer in attention_of(rdn(partial(ALDBlock, reduction=2, descriptor=zero))):
+        figures = layer.statistics()
+        assert (figures["due"], figures["pearson"], figures["spearman"]) == (0, None, None)
+
+
+def test_a_network_without_attention_has_none() -> None:
+    assert attention_of(rdn(LDWBlock)) == []
+    assert attention_of(fold(rdn())) == []
+
+
+def test_untouched_is_fold_itself() -> None:
+    network = rdn()
+    before = copy.deepcopy(network.state_dict())
+    expected, found = fold(network), ablated(network, Ablation(UNTOUCHED))
+    assert [type(each) for each in found.modules()] == [type(each) for each in expected.modules()]
+    assert all(torch.equal(value, expected.state_dict()[key]) for key, value in found.state_dict().items())
+    assert all(torch.equal(value, before[key]) for key, value in network.state_dict().items())
+
+
+def scaled(network: nn.Module, scales: list[Tensor]) -> nn.Module:
+    """The network with the depthwise layers scaled by hand instead of attention."""
+    plain = copy.deepcopy(network)
+    for block, scale in zip(blocks(plain), scales, strict=True):
+        block.depthwise.weight.data.mul_(scale[:, None, None, None])
+        block.depthwise.bias.data.mul_(scale)
+        block.attention = nn.Module()
+        block.attention.forward = lambda filters: torch.zeros(len(filters))  # type: ignore[method-assign]
+    return plain
+
+
+@torch.no_grad()
+def changed_r(network: nn.Module, name: str) -> list[Tensor]:
+    """r of every block under an ablation, from z and the attention's weights."""
+    found = []
+    for block in blocks(network):
+        z, attention = block.attention.descriptor(block.depthwise.weight[:, 0]), block.attention
+        r = attention.gate({"z = 0": 0 * z, "z = mean": z.mean().repeat(len(z))}.get(name, z))
+        found.append({"r = 0": 0 * r, "r = mean": r.mean().repeat(len(r))}.get(name, r))
+    return found
+
+
+@pytest.mark.parametrize("descriptor", [determinant, partial(standardised, of=average)])
+@pytest.mark.parametrize("name", ["z = 0", "z = mean", "r = mean", "r = 0"])
+@torch.no_grad()
+def test_an_ablated_network_is_that_of_the_changed_scales(name: str, descriptor: Any) -> None:
+    network = rdn(partial(ALDBlock, reduction=2, descriptor=descriptor))
+    (ablation,) = (each for each in ablations(shuffles=1) if each.name == name)
+    lr = torch.rand(1, 3, 9, 8)
+    ours, theirs = ablated(network, ablation)(lr), scaled(network, [1 + r for r in changed_r(network, name)])(lr)
+    torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
+    assert not torch.allclose(ours, network(lr), atol=1e-4)
+
+
+def test_shuffles_are_permutations_that_their_seed_decides() -> None:
+    values = torch.arange(50.0)
+    first, again, other = shuffled(0), shuffled(0), shuffled(1)
+    a, b = first(values), first(values)
+    assert torch.equal(a.sort().values, values)
+    assert not torch.equal(a, values)
+    assert not torch.equal(a, b)  # every layer has its own
+    assert torch.equal(again(values), a)
+    assert not torch.equal(other(values), a)
+
+
+def test_averaged_is_the_mean_in_every_channel() -> None:
+    assert averaged(torch.tensor([1.0, 2.0, 6.0])).tolist() == [3.0, 3.0, 3.0]
+
+
+@torch.no_grad()
+def test_scores_are_psnr_of_the_ablated_networks_and_shuffles_are_averaged() -> None:
+    network, pictures = rdn(), benchmark()
+    found = ablation_scores(network, [pictures], ablations(shuffles=3))["two"]
+    assert list(found) == [UNTOUCHED, "z = 0", "z = mean", "z shuffled", "r = mean", "r = 0"]
+
+    def psnr(form: nn.Module, place: int) -> float:
+        pair = pictures[place]
+        images = quantise(form(pair.lr / 255)), pair.hr
+        a, b = (luma(image)[0, 0, 2:-2, 2:-2].numpy() for image in images)
+        return float(peak_signal_noise_ratio(a, b, data_range=255))
+
+    def near(value: Any) -> Any:
+        return pytest.approx(value, abs=1e-3)  # another memory layout may round a pixel otherwise
+
+    assert found[UNTOUCHED] == {f"p{n}": near(psnr(fold(network), n)) for n in range(2)}
+    by_shuffle = [ablated(network, Ablation("", z=shuffled(seed))) for seed in range(3)]
+    assert found["z shuffled"]["p1"] == near(np.mean([psnr(form, 1) for form in by_shuffle]))
+    assert found["r = 0"]["p0"] == near(psnr(ablated(network, Ablation("", r=torch.zeros_like)), 0))
+    assert len({values["p0"] for values in found.values()}) == len(found)

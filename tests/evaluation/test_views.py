@@ -1,0 +1,114 @@
+"""Versions of one image side by side, with the scores that `aldsr.evaluate` gives."""
+
+import json
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from aldsr.data import ImagePair, SuperResolutionData
+from aldsr.evaluate import evaluate
+from aldsr.evaluation.views import network_of, views
+from aldsr.imaging import LITERATURE, PROTOCOLS, imresize
+from aldsr.nn.description import NetworkError, build
+from aldsr.nn.folding import foldable
+from aldsr.nn.weights import load_network, packed
+from tests.command import run_command
+
+CONV = {"_target_": "aldsr.nn.ALDBlock", "_partial_": True}
+TINY = {"_target_": "aldsr.nn.RDN", "conv": CONV, "D": 1, "C": 2, "G": 8, "G0": 8, "scale": 4, "residual": "bicubic"}
+
+
+class Repeat(nn.Module):
+    """Every pixel repeated: a network whose images are known."""
+
+    def __init__(self, scale: int = 4) -> None:
+        super().__init__()
+        self.scale = scale
+        self.seen: list[tuple[int, ...]] = []
+
+    def forward(self, lr: Tensor) -> Tensor:
+        self.seen.append(tuple(lr.shape[-2:]))
+        return F.interpolate(lr, scale_factor=self.scale, mode="nearest")
+
+
+def pair_of(height: int, width: int) -> ImagePair:
+    hr = torch.randint(0, 256, (1, 3, height, width), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    return ImagePair(imresize(hr, Fraction(1, 4)), hr, 0)
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    """A folder as a training run leaves it, of a network with random weights."""
+    torch.manual_seed(0)
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "weights.safetensors").write_bytes(packed(build(TINY), TINY))
+    return tmp_path / "run"
+
+
+def test_hr_and_bicubic_come_first_then_the_networks_in_their_order() -> None:
+    pair = pair_of(48, 64)
+    found = views(pair, {"second": Repeat(), "first": Repeat()}, scale=4, protocol=LITERATURE)
+    assert [view.name for view in found] == ["HR", "bicubic", "second", "first"]
+    assert {(view.image.dtype, tuple(view.image.shape)) for view in found} == {(torch.uint8, (3, 48, 64))}
+    assert torch.equal(found[0].image, pair.hr[0])
+    assert (found[0].psnr, found[0].ssim) == (None, None)
+    assert torch.equal(found[2].image, pair.lr[0].repeat_interleave(4, 1).repeat_interleave(4, 2))
+
+
+def test_the_scores_are_those_of_evaluate(
+    run: Path, make_image: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(run.parent)
+    for number in range(2):
+        make_image(Path(f"bench/HR/{number}.png"), width=71, height=66, seed=number)
+    Image.open("bench/HR/1.png").convert("L").save("bench/HR/1.png")
+    options = ["data=folder", "data.eval_dirs=[bench]", "trainer=cpu", "deploy=false", "protocol=gray_direct"]
+    assert run_command(evaluate, "ckpt_path=run/weights.safetensors", *options, "run_dir=out") == 0
+    results = json.loads(Path("out/results.json").read_text())
+
+    data = SuperResolutionData(scale=4, train_dirs=[], eval_dirs=["bench"])
+    data.prepare_data()
+    network = load_network(run / "weights.safetensors")[0].eval()
+    for name, pair in zip(("0", "1"), data.benchmarks[0], strict=True):
+        _, bicubic, sr = views(pair, {"ALD": network}, scale=4, protocol=PROTOCOLS["gray_direct"])
+        assert {"psnr": sr.psnr, "ssim": sr.ssim} == results["sets"]["bench"]["images"][name]
+        assert {"psnr": bicubic.psnr, "ssim": bicubic.ssim} == results["bicubic"]["bench"]["images"][name]
+
+
+def test_large_images_go_through_in_tiles() -> None:
+    network = Repeat()
+    pair = pair_of(48, 1120)
+    *_, tiled = views(pair, {"repeat": network}, scale=4, protocol=LITERATURE)
+    assert network.seen == [(12, 256), (12, 256)]
+    assert torch.equal(tiled.image, pair.lr[0].repeat_interleave(4, 1).repeat_interleave(4, 2))
+
+
+def test_a_network_of_another_scale_is_named() -> None:
+    with pytest.raises(NetworkError, match="half: its network is for x2, this image is to be upscaled x4"):
+        views(pair_of(48, 64), {"whole": Repeat(), "half": Repeat(2)}, scale=4, protocol=LITERATURE)
+
+
+def test_a_runs_network_is_folded_and_computes_the_same(run: Path) -> None:
+    network, lr = network_of(run), torch.rand(1, 3, 9, 11)
+    assert not network.training
+    assert foldable(network) == []
+    torch.testing.assert_close(network(lr), load_network(run / "weights.safetensors")[0](lr))
+
+
+def test_a_folder_without_a_network_is_named(run: Path) -> None:
+    (run / "weights.safetensors").unlink()
+    with pytest.raises(NetworkError, match=r"run: has no weights\.safetensors; expected"):
+        network_of(run)
+    with pytest.raises(NetworkError, match="nowhere: no such folder"):
+        network_of(run / "nowhere")
+
+
+def test_a_network_of_code_that_is_not_trusted_is_refused(run: Path) -> None:
+    with pytest.raises(NetworkError, match="outside the trusted packages"):
+        network_of(run, trusted=("mypackage",))

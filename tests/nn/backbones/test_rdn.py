@@ -1,0 +1,204 @@
+"""RDN: its size against the papers' tables, its shapes, and the swap of its blocks."""
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from aldsr.nn import RDB, RDN, ALDBlock, BicubicUpscale, ConvBlock, DWBlock, LDWBlock, StandardBlock, UPNet
+from aldsr.nn.backbones.rdn import conv3x3, sub_pixel
+
+BLOCKS = [StandardBlock, DWBlock, LDWBlock, ALDBlock]
+SMALL: dict[str, Any] = {"D": 2, "C": 3, "G": 4, "G0": 6}
+
+
+def last_weights(network: RDN) -> Tensor:
+    return network.UPNet[-1].get_parameter("weight")
+
+
+@pytest.mark.parametrize(
+    ("block", "published"),
+    [(StandardBlock, 1_363_968), (DWBlock, 205_056), (LDWBlock, 205_056), (ALDBlock, 257_280)],
+)
+def test_weights_of_one_rdb_are_those_of_table_iv(block: ConvBlock, published: int) -> None:
+    with torch.device("meta"):
+        rdb = RDB(C=8, G=64, G0=64, conv=block)
+    assert sum(p.numel() for name, p in rdb.named_parameters() if name.endswith("weight")) == published
+
+
+@pytest.mark.parametrize(
+    ("block", "parameters"),
+    [(StandardBlock, 22_271_107), (DWBlock, 3_765_379), (LDWBlock, 3_765_379), (ALDBlock, 4_638_979)],
+)
+def test_parameters_of_the_papers_network_at_x4(block: ConvBlock, parameters: int) -> None:
+    with torch.device("meta"):
+        network = RDN(conv=block)  # the defaults are the papers'
+    assert sum(p.numel() for p in network.parameters()) == parameters
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (5, 7), (8, 8)])
+@pytest.mark.parametrize("residual", ["none", "bicubic"])
+def test_output_is_scale_times_as_high_and_wide(scale: int, height: int, width: int, residual: Any) -> None:
+    network = RDN(scale=scale, residual=residual, **SMALL)
+    assert network(torch.rand(2, 3, height, width)).shape == (2, 3, scale * height, scale * width)
+    assert network.scale == scale
+
+
+@pytest.mark.parametrize(("scale", "steps"), [(2, [2]), (3, [3]), (4, [2, 2])])
+def test_upscaling_by_four_takes_two_steps_and_others_one(scale: int, steps: list[int]) -> None:
+    upnet = UPNet(scale=scale, G=4, G0=6)
+    assert [m.upscale_factor for m in upnet if isinstance(m, nn.PixelShuffle)] == steps
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (4, 5)])
+def test_upscaling_is_its_layers_one_after_another(scale: int, height: int, width: int) -> None:
+    torch.manual_seed(0)
+    upnet = UPNet(scale=scale, G=4, G0=6).double()
+    x = torch.randn(2, 6, height, width, dtype=torch.float64, requires_grad=True)
+    ours, theirs = upnet(x), nn.Sequential.forward(upnet, x)
+    torch.testing.assert_close(ours, theirs, rtol=1e-12, atol=1e-12)
+    inputs, upstream = (x, *upnet.parameters()), torch.randn_like(theirs)
+    grads = (torch.autograd.grad(output, inputs, upstream) for output in (ours, theirs))
+    for our, their in zip(*grads, strict=True):
+        torch.testing.assert_close(our, their, rtol=1e-12, atol=1e-11)
+
+
+@pytest.mark.parametrize("step", [2, 3])
+@pytest.mark.parametrize("batch", [1, 3])
+def test_sub_pixel_is_convolution_then_pixel_shuffle(step: int, batch: int) -> None:
+    torch.manual_seed(0)
+    conv, x = conv3x3(6, 5 * step**2).double(), torch.randn(batch, 6, 3, 4, dtype=torch.float64)
+    output = sub_pixel(x, conv, step)
+    torch.testing.assert_close(output, nn.PixelShuffle(step)(conv(x)), rtol=1e-12, atol=1e-12)
+    assert output.is_contiguous(memory_format=torch.channels_last)
+
+
+def literal_rdn(x: Tensor, network: RDN) -> Tensor:
+    """The residual dense network written out: every local feature is a function of all before it."""
+    shallow = network.SFE1(x)
+    features = network.SFE2(shallow)
+    outputs = []
+    for rdb in network.RDBs:
+        assert isinstance(rdb, RDB)
+        known = [features]
+        for layer in rdb.layers:
+            known.append(layer(torch.cat(known, 1)))
+        features = features + rdb.LFF(torch.cat(known, 1))
+        outputs.append(features)
+    fused = network.GFF[1](network.GFF[0](torch.cat(outputs, 1)))
+    return network.UPNet(fused + shallow)
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+def test_forward_is_the_wiring_of_the_rdn_paper(block: ConvBlock) -> None:
+    torch.manual_seed(0)
+    network, x = RDN(conv=block, **SMALL).double(), torch.rand(1, 3, 5, 6, dtype=torch.float64)
+    torch.testing.assert_close(network(x), literal_rdn(x, network), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_bicubic_residual_adds_exactly_the_upscaled_input(scale: int) -> None:
+    torch.manual_seed(0)
+    plain, residual = RDN(scale=scale, **SMALL), RDN(scale=scale, residual="bicubic", **SMALL)
+    residual.load_state_dict(plain.state_dict())  # strict: the residual adds no weights
+    x = torch.rand(2, 3, 5, 7)
+    assert torch.equal(residual(x), plain(x) + BicubicUpscale(scale=scale)(x))
+
+
+def test_network_with_bicubic_residual_starts_as_bicubic_and_can_leave_it() -> None:
+    network, x = RDN(scale=2, residual="bicubic", **SMALL), torch.rand(1, 3, 5, 7)
+    assert torch.equal(network(x), BicubicUpscale(scale=2)(x))
+    optimizer = torch.optim.SGD(network.parameters(), lr=1.0)
+    first = network.SFE1.weight.detach().clone()
+    for _ in range(2):  # the first step moves the last layer, the second all of them
+        optimizer.zero_grad()
+        (network(x) - 0.5).abs().mean().backward()
+        optimizer.step()
+    assert not torch.equal(network.SFE1.weight, first)
+
+
+def test_network_in_channels_last_layout_keeps_its_output_and_its_kernels_plain() -> None:
+    torch.manual_seed(0)
+    network, x = RDN(conv=ALDBlock, residual="bicubic", **SMALL).double(), torch.rand(2, 3, 5, 7).double()
+    nn.init.normal_(last_weights(network))
+    expected = network(x)
+    network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    output = network(x.contiguous(memory_format=torch.channels_last))
+    torch.testing.assert_close(output, expected, rtol=1e-12, atol=1e-12)
+    assert all(buffer.is_contiguous() for buffer in network.buffers())  # DDP broadcasts no other
+
+
+@pytest.mark.parametrize("scale", [0, 1, 5, 8, 2.5])
+def test_scale_that_is_not_offered_is_refused(scale: Any) -> None:
+    with pytest.raises(ValueError, match="scale must be 2, 3 or 4"):
+        RDN(scale=scale, **SMALL)
+
+
+@pytest.mark.parametrize("residual", ["bilinear", "Bicubic", None, True])
+def test_residual_that_is_not_offered_is_refused(residual: Any) -> None:
+    with pytest.raises(ValueError, match="residual must be 'none' or 'bicubic'"):
+        RDN(residual=residual, **SMALL)
+
+
+def test_users_own_block_is_made_d_times_c_times_with_growing_inputs() -> None:
+    calls: list[tuple[int, int]] = []
+
+    def mine(in_channels: int, out_channels: int) -> nn.Module:
+        calls.append((in_channels, out_channels))
+        return nn.Conv2d(in_channels, out_channels, 5, padding=2)
+
+    network = RDN(conv=mine, D=2, C=3, G=4, G0=6)
+    assert calls == [(6, 4), (10, 4), (14, 4)] * 2
+    assert network(torch.rand(1, 3, 4, 4)).shape == (1, 3, 16, 16)
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+@pytest.mark.parametrize("residual", ["none", "bicubic"])
+def test_gradient_reaches_every_parameter(block: ConvBlock, residual: Any) -> None:
+    torch.manual_seed(0)
+    network = RDN(conv=block, residual=residual, **SMALL)
+    with torch.no_grad():  # what starts at zero, or dead (a hidden layer of one unit), is not what is tested here
+        nn.init.normal_(last_weights(network))
+        for name, parameter in network.named_parameters():
+            if name.endswith("attention.squeeze.bias"):
+                parameter.fill_(1)
+    network(torch.rand(1, 3, 6, 6)).square().sum().backward()
+    without = [name for name, p in network.named_parameters() if p.grad is None or not p.grad.any()]
+    assert without == []
+
+
+@pytest.mark.parametrize("block", [DWBlock, LDWBlock, ALDBlock])
+def test_only_the_layers_inside_rdbs_change_with_the_block(block: ConvBlock) -> None:
+    def outside(network: RDN) -> dict[str, tuple[int, ...]]:
+        return {key: tuple(value.shape) for key, value in network.state_dict().items() if ".layers." not in key}
+
+    with torch.device("meta"):
+        standard, other = RDN(**SMALL), RDN(conv=block, **SMALL)
+    assert outside(standard) == outside(other)
+    assert any(".LFF." in key for key in outside(standard))
+    assert standard.state_dict().keys() != other.state_dict().keys()
+
+
+def test_no_batch_norm_and_every_convolution_is_biased() -> None:
+    with torch.device("meta"):
+        network = RDN(conv=ALDBlock, **SMALL)
+    assert not any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in network.modules())
+    assert all(module.bias is not None for module in network.modules() if isinstance(module, nn.Conv2d))
+
+
+def test_output_is_not_clipped() -> None:
+    network = RDN(**SMALL)
+    with torch.no_grad():
+        network.UPNet[-1].get_parameter("bias").copy_(torch.tensor([9.0, -9.0, 0.0]))
+    output = network(torch.rand(1, 3, 4, 4))
+    assert output[:, 0].min() > 1
+    assert output[:, 1].max() < 0
+
+
+def test_one_image_gives_the_same_output_alone_and_in_a_batch() -> None:
+    torch.manual_seed(0)
+    network, x = RDN(conv=ALDBlock, **SMALL).double(), torch.rand(3, 3, 5, 5, dtype=torch.float64)
+    torch.testing.assert_close(network(x)[1:2], network(x[1:2]), rtol=1e-12, atol=1e-12)

@@ -1,0 +1,50 @@
+"""A study whose networks never trained: tiny ones with random weights, given scores, pictures and logs."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from aldsr.data import BenchmarkSet, SuperResolutionData
+from aldsr.nn.description import build
+from aldsr.nn.weights import packed
+from tests.sweep.pretended import configuration, measured, write_run
+
+NAME = "look </script><script>document.title = 'broken'</script>"  # of the study, as nobody should call one
+PSNR = {"RDN": [30.0, 31.0, 32.0], "DW-RDN": [30.5, 30.9, 34.0]}  # of three images: the last differs most
+PARAMETERS = {"RDN": 40_000, "DW-RDN": 9_000}
+TINY = {"D": 1, "C": 2, "G": 8, "G0": 8, "residual": "bicubic"}
+
+
+def plant_study(root: Path) -> Path:
+    """The study of two networks, one of them with two seeds, beside its set of three pictures, 96×64."""
+    (root / "mine").mkdir()
+    for number in range(3):
+        coarse = np.random.default_rng(number).integers(0, 256, (8, 12, 3), dtype=np.uint8)
+        picture = Image.fromarray(coarse).resize((96, 64), Image.Resampling.BICUBIC)
+        picture.save(root / "mine" / f"image{number}.png")
+    data = SuperResolutionData(scale=4, train_dirs=[], eval_dirs=[str(root / "mine")])
+    data.prepare_data()
+    for label, seed in (("RDN", 1), ("RDN", 2), ("DW-RDN", 1)):
+        plant_run(root / "study" / f"{label.lower()}-seed{seed}", label, seed, root / "mine", data.benchmarks[0])
+    return root / "study"
+
+
+def plant_run(folder: Path, label: str, seed: int, images: Path, benchmark: BenchmarkSet) -> None:
+    """A finished run with weights and a log of 40 steps, validated at every tenth."""
+    config = configuration(label, seed, study={"name": NAME})
+    config["model"] |= TINY
+    config["data"]["eval_dirs"] = [str(images)]
+    results = measured(label, {"mine": [psnr + seed / 10 for psnr in PSNR[label]]})
+    results["sets"]["mine"] |= benchmark.identity()
+    results["network"]["parameters"] = PARAMETERS[label]
+    write_run(folder, config, results)
+    torch.manual_seed(seed)
+    network = build(config["model"])
+    with torch.no_grad():  # fresh weights would add nothing to bicubic
+        for parameter in network.parameters():
+            parameter.add_(torch.randn_like(parameter), alpha=0.05)
+    (folder / "weights.safetensors").write_bytes(packed(network, config["model"]))
+    rows = [f"{step},{1 / (step + seed)},{29 + step / 50 if step % 10 == 0 else ''}" for step in range(1, 41)]
+    (folder / "log.csv").write_text("\n".join(["step,loss,psnr_y", *rows]) + "\n")

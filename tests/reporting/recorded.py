@@ -1,0 +1,52 @@
+"""Figures as `aldsr.benchmark` records them, of given seconds."""
+
+from typing import Any
+
+from rich.console import Console, RenderableType
+
+from aldsr.bench.growth import growing
+from aldsr.bench.tasks import Task
+
+WAY = {"precision": "32-true", "layout": "contiguous", "micro_batches": 1, "checkpoint": False, "keep_memory": True}
+WHOLE = Task({"D": 8, "C": 1, "G": 4, "G0": 4}, batch=8, patch=16)
+
+
+def record(network: str, *processes: list[float], **options: Any) -> dict[str, Any]:
+    """A network's record, with the seconds of each process; roofline one second, peak 1 MiB."""
+    found = [{"seconds": each, "peak_memory": 2**20, "floor": 1.0} for each in processes]
+    return {"network": network, **WAY, **options, "processes": found}
+
+
+def training() -> dict[str, Any]:
+    """Figures of a training: the literal form in two ways, RDN and ALD-RDN, without settings, as older ones are."""
+    records = [
+        record("literal", [9.0, 8.0], [7.0], keep_memory=False),
+        record("literal", [6.0]),
+        record("RDN", [5.0, 4.0, 3.0]),
+        record("ALD-RDN", [2.0], [1.0, 1.5]),
+    ]
+    return {"device": "here", "threads": 2, "training": records}
+
+
+def growth(power: float = 1.0) -> dict[str, Any]:
+    """Figures of two networks whose steps take the given power of the work, RDN's thrice as long."""
+    records = [
+        record(network, [factor * work(task) ** power], batch=task.batch, patch_size=task.patch, D=task.size["D"])
+        for task in growing(WHOLE)
+        for network, factor in (("RDN", 3.0), ("ALD-RDN", 1.0))
+    ]
+    settings = {"size": "small", "batch": 8, "patch_size": 16, "scale": 4}
+    return {"device": "here", "threads": 2, "settings": settings, "growth": records}
+
+
+def work(task: Task) -> float:
+    """1 for the whole task, and in proportion."""
+    return task.batch * task.patch**2 * task.size["D"] / (8 * 16**2 * 8)
+
+
+def printed(table: RenderableType) -> str:
+    """What a wide terminal shows, its spaces run together."""
+    console = Console(width=120)
+    with console.capture() as captured:
+        console.print(table)
+    return " ".join(captured.get().split())
