@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types format build weights web clean
+.PHONY: help demo test quick lint types format build weights web clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -13,6 +13,9 @@ demo: $(VENV)/ready ## Train a small ALD-RDN in three minutes on two CPU cores a
 
 test: $(VENV)/ready ## Run the test suite (offline, CPU) with line coverage
 	$(BIN)/python -m pytest -n auto --maxprocesses=8 --dist worksteal --cov --cov-report=term $(ARGS)
+
+quick: $(VENV)/ready ## Run the tests that start no process and no browser, in less than a minute
+	$(BIN)/python -m pytest -n auto --maxprocesses=8 --dist worksteal -m "not slow and not chaos" $(ARGS)
 
 lint: $(VENV)/ready ## Check style and formatting with ruff
 	$(BIN)/ruff check .
@@ -33,7 +36,7 @@ weights: $(VENV)/ready ## Train, measure and package the weights again (see expe
 
 web: $(VENV)/ready ## Build the page that upscales pictures in a browser into dist/web (needs npm)
 	mkdir -p build/web
-	cp src/aldsr/web/package.json src/aldsr/web/package-lock.json build/web
+	cp src/aldsr/webapp/package.json src/aldsr/webapp/package-lock.json build/web
 	npm ci --prefix build/web --ignore-scripts --no-audit --no-fund
 	$(BIN)/python -m aldsr.web -o dist/web $(ARGS)
 
