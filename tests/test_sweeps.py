@@ -179,7 +179,7 @@ def test_what_was_measured_is_taken_over_where_the_machine_leaves_no_choice(
     made = Path("run/results.json")
     assert run_command(train, *options, "trainer.precision=bf16-mixed") == 0
     made.unlink()
-    monkeypatch.setattr(devices, "precisions", lambda accelerator: ("32-true",))
+    monkeypatch.setattr(devices, "supported_precisions", lambda accelerator: ("32-true",))
     assert run_command(train, *options, "trainer.precision=auto") == 0
     assert made.is_file()
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from aldsr.nn.weights import read_weights
 from aldsr.run import resolve as settling
 from aldsr.train import train
-from aldsr.training import Pace, SuperResolution
+from aldsr.training import StepTiming, SuperResolution
 from tests.command import run_command
 
 
@@ -90,8 +90,8 @@ OPEN = ["trainer.precision=auto", "trainer.accumulate_grad_batches=auto", "layou
 def test_what_is_left_open_is_measured_said_and_written_down(
     small: list[str], capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    chosen = Pace("32-true", "contiguous", 2, 0.5)
-    monkeypatch.setattr(settling, "tune", lambda *_, **__: [Pace("32-true", "contiguous", 1, 0.7), chosen])
+    chosen = StepTiming("32-true", "contiguous", 2, 0.5)
+    monkeypatch.setattr(settling, "autotune", lambda *_, **__: [StepTiming("32-true", "contiguous", 1, 0.7), chosen])
     assert run_command(train, *small, *OPEN, "run_dir=run", "trainer.max_steps=1") == 0
     assert (
         "32-true, contiguous, 2 micro-batches: 0.5 s a step, the fastest of 2 measured ways" in capfd.readouterr().out
@@ -103,9 +103,9 @@ def test_what_is_left_open_is_measured_said_and_written_down(
 
 
 def test_a_run_that_goes_on_does_so_as_it_was_begun(small: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(settling, "tune", lambda *_, **__: [Pace("32-true", "contiguous", 2, 0.5)])
+    monkeypatch.setattr(settling, "autotune", lambda *_, **__: [StepTiming("32-true", "contiguous", 2, 0.5)])
     assert run_command(train, *small, *OPEN, "run_dir=run", "trainer.max_steps=1") == 0
-    monkeypatch.setattr(settling, "tune", lambda *_, **__: pytest.fail("measured again"))
+    monkeypatch.setattr(settling, "autotune", lambda *_, **__: pytest.fail("measured again"))
     assert run_command(train, *small, *OPEN, "run_dir=run", "trainer.max_steps=2", "ckpt_path=last") == 0
     assert yaml.safe_load(Path("run/config.yaml").read_text())["trainer"]["accumulate_grad_batches"] == 2
 

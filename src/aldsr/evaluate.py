@@ -32,12 +32,12 @@ from aldsr.run.messages import conclude, open_run
 from aldsr.run.resolve import on_cpu, settle_trainer
 from aldsr.sweep.launch import launch
 from aldsr.training import (
-    ComparisonPictures,
-    Measuring,
-    Predictions,
+    ComparisonImages,
     SaveImages,
+    StoredPredictions,
     SuperResolution,
     TrainingProgress,
+    ValidationModule,
     score,
 )
 
@@ -141,11 +141,11 @@ def measure(run: dict[str, Any]) -> None:
     data, protocols = instantiate(run["data"]), select(run["protocol"], gray=run["gray"], shave=run["shave"])
     data.setup("validate")
     network = None if run["predictions"] else network_of(run)
-    module: Measuring
+    module: ValidationModule
     if network is None:
         files = find_predictions(run["predictions"], data.benchmarks)
         read = lambda place, number: read_prediction(files[place][number])  # noqa: E731
-        module = Predictions(read=read, scale=run["scale"], protocols=protocols)
+        module = StoredPredictions(read=read, scale=run["scale"], protocols=protocols)
     else:
         form = deployed(network=network, collapsed=run["collapsed"]) if run["deployment"] else network
         options = {key: run[key] for key in HOW}
@@ -194,7 +194,7 @@ def network_of(run: Mapping[str, Any]) -> nn.Module:
 
 def callbacks(run: Mapping[str, Any]) -> list[Callback]:
     """Progress, comparison pictures, and the images themselves if they are wanted."""
-    pictures = ComparisonPictures(folder=Path(run["run_dir"]) / "pictures", name=run["name"], per_set=run["pictures"])
+    pictures = ComparisonImages(folder=Path(run["run_dir"]) / "pictures", name=run["name"], per_set=run["pictures"])
     images = [SaveImages(run["save_images"])] if run["save_images"] else []
     return [TrainingProgress(), pictures, *images]
 

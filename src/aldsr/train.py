@@ -32,15 +32,15 @@ from aldsr.sweep.states import recorded
 from aldsr.training import (
     LAYOUTS,
     TRAINER_OPTIONS,
-    ComparisonPictures,
+    AtomicCheckpointIO,
+    CheckpointAfterLog,
+    CheckpointOnSignal,
+    ComparisonImages,
     CsvLog,
-    LogFirst,
     LongRunNotice,
     ProgressFile,
-    StopOnSignal,
     SuperResolution,
     TrainingProgress,
-    WholeCheckpoints,
     finish_wandb,
     report_results,
     score,
@@ -116,10 +116,10 @@ def fit(run: dict[str, Any]) -> None:
         schedule=instantiate(run["schedule"]),
         layout=run["layout"],
     )
-    checkpoints = WholeCheckpoints()
+    checkpoints = AtomicCheckpointIO()
     trainer: Trainer = instantiate(
         run["trainer"],
-        callbacks=[LogFirst(checkpoints), *callbacks(run)],
+        callbacks=[CheckpointAfterLog(checkpoints), *callbacks(run)],
         logger=loggers(run),
         plugins=[checkpoints],
         default_root_dir=run["run_dir"],
@@ -177,11 +177,11 @@ def callbacks(run: dict[str, Any]) -> list[Callback]:
         every_n_train_steps=run["checkpoint_every"],
         enable_version_counter=False,
     )
-    pictures = ComparisonPictures(folder=folder / "pictures", name=label(run["model"]), per_set=run["pictures"])
+    pictures = ComparisonImages(folder=folder / "pictures", name=label(run["model"]), per_set=run["pictures"])
     advice = "size=small, data.patch_size=24 or fewer steps, such as trainer.max_steps=2000"
     average = [EMAWeightAveraging(decay=run["ema"])] if run["ema"] else []
     words = [LearningRateMonitor("step"), TrainingProgress(), LongRunNotice(advice=advice)]
-    watched = [ProgressFile(folder / PROGRESS), StopOnSignal(checkpoint=folder / "checkpoints" / "last.ckpt")]
+    watched = [ProgressFile(folder / PROGRESS), CheckpointOnSignal(checkpoint=folder / "checkpoints" / "last.ckpt")]
     return [checkpoints, *average, *words, pictures, *watched]
 
 

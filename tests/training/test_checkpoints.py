@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from aldsr.train import train
-from aldsr.training import CheckpointError, StopOnSignal, SuperResolution, WholeCheckpoints, checkpoints
+from aldsr.training import AtomicCheckpointIO, CheckpointError, CheckpointOnSignal, SuperResolution, checkpoints
 from tests.command import run_command
 from tests.stopping import MET_AT, Started, check_same_weights, checkpoint, updates, waiting
 
@@ -38,8 +38,8 @@ def broken_off(error: Exception) -> Callable[..., None]:
 def test_a_checkpoint_is_read_as_it_was_written(tmp_path: Path) -> None:
     path = tmp_path / "checkpoints" / "last.ckpt"
     for step in (1, 2):
-        WholeCheckpoints().save_checkpoint({"global_step": step, "weights": torch.ones(3)}, path)
-        assert WholeCheckpoints().load_checkpoint(path)["global_step"] == step
+        AtomicCheckpointIO().save_checkpoint({"global_step": step, "weights": torch.ones(3)}, path)
+        assert AtomicCheckpointIO().load_checkpoint(path)["global_step"] == step
     assert [each.name for each in path.parent.iterdir()] == ["last.ckpt"]
 
 
@@ -52,11 +52,11 @@ def test_a_disk_that_fills_up_leaves_the_previous_checkpoint(
     error: Exception, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "last.ckpt"
-    WholeCheckpoints().save_checkpoint({"global_step": 1}, path)
+    AtomicCheckpointIO().save_checkpoint({"global_step": 1}, path)
     before = path.read_bytes()
     monkeypatch.setattr(torch, "save", broken_off(error))
     with pytest.raises(CheckpointError) as caught:
-        WholeCheckpoints().save_checkpoint({"global_step": 2}, path)
+        AtomicCheckpointIO().save_checkpoint({"global_step": 2}, path)
     assert str(caught.value) == (
         f"{path}: cannot be written ({reason}); the previous checkpoint is whole. Free some space or make the folder "
         "writable, then go on with ckpt_path=last"
@@ -70,11 +70,11 @@ def test_who_interrupts_the_writing_finds_the_previous_checkpoint(
     leaving: type[BaseException], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "last.ckpt"
-    WholeCheckpoints().save_checkpoint({"global_step": 1}, path)
+    AtomicCheckpointIO().save_checkpoint({"global_step": 1}, path)
     monkeypatch.setattr(torch, "save", broken_off(leaving()))  # type: ignore[arg-type]
     with pytest.raises(leaving):
-        WholeCheckpoints().save_checkpoint({"global_step": 2}, path)
-    assert WholeCheckpoints().load_checkpoint(path)["global_step"] == 1
+        AtomicCheckpointIO().save_checkpoint({"global_step": 2}, path)
+    assert AtomicCheckpointIO().load_checkpoint(path)["global_step"] == 1
     assert [each.name for each in tmp_path.iterdir()] == ["last.ckpt"]
 
 
@@ -83,14 +83,14 @@ def test_while_a_checkpoint_is_written_the_previous_one_is_in_its_place(
 ) -> None:
     """So that a process that is killed at any moment leaves a whole one; the next is beside it, on the same disk."""
     path, original, seen = tmp_path / "last.ckpt", torch.save, []
-    WholeCheckpoints().save_checkpoint({"global_step": 1}, path)
+    AtomicCheckpointIO().save_checkpoint({"global_step": 1}, path)
 
     def save(content: Any, temporary: Path) -> None:
         original(content, temporary)
-        seen.append((Path(temporary).parent, WholeCheckpoints().load_checkpoint(path)["global_step"]))
+        seen.append((Path(temporary).parent, AtomicCheckpointIO().load_checkpoint(path)["global_step"]))
 
     monkeypatch.setattr(torch, "save", save)
-    WholeCheckpoints().save_checkpoint({"global_step": 2}, path)
+    AtomicCheckpointIO().save_checkpoint({"global_step": 2}, path)
     assert seen == [(tmp_path, 1)]
 
 
@@ -98,14 +98,14 @@ def test_while_a_checkpoint_is_written_the_previous_one_is_in_its_place(
 def test_a_folder_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:
     tmp_path.chmod(0o555)
     with pytest.raises(CheckpointError, match="Permission denied"):
-        WholeCheckpoints().save_checkpoint({}, tmp_path / "last.ckpt")
+        AtomicCheckpointIO().save_checkpoint({}, tmp_path / "last.ckpt")
 
 
 def test_a_training_whose_disk_fills_up_ends_with_a_sentence_and_goes_on_later(
     small: list[str], capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     options = [*small, "run_dir=run", "checkpoint_every=1"]
-    original, written = checkpoints.whole, []
+    original, written = checkpoints.atomic_write, []
 
     @contextmanager
     def third_is_torn(path: Path) -> Iterator[Path]:
@@ -117,7 +117,7 @@ def test_a_training_whose_disk_fills_up_ends_with_a_sentence_and_goes_on_later(
                 raise FULL
 
     with monkeypatch.context() as patch:
-        patch.setattr(checkpoints, "whole", third_is_torn)
+        patch.setattr(checkpoints, "atomic_write", third_is_torn)
         assert run_command(train, *options) == 2
     said = capfd.readouterr().err.strip()
     assert re.match(r"error: \S*run/checkpoints/last.ckpt: cannot be written \(No space left on device\);", said)
@@ -139,7 +139,7 @@ def _signals() -> Iterator[None]:
 
 
 def saving(*, other: bool | None = None, parts: int = 1) -> MagicMock:
-    """A Trainer for `StopOnSignal`; `other`: whether a second rank has got a signal, if there is one."""
+    """A Trainer for `CheckpointOnSignal`; `other`: whether a second rank has got a signal, if there is one."""
 
     def decide(own: bool, *, all: bool) -> bool:
         votes = [own] if other is None else [own, other]
@@ -150,7 +150,7 @@ def saving(*, other: bool | None = None, parts: int = 1) -> MagicMock:
     return trainer
 
 
-def begin(stop: StopOnSignal, trainer: MagicMock) -> None:
+def begin(stop: CheckpointOnSignal, trainer: MagicMock) -> None:
     stop.on_fit_start(trainer, MagicMock())
     stop.on_train_start(trainer, MagicMock())
 
@@ -166,7 +166,7 @@ def begin(stop: StopOnSignal, trainer: MagicMock) -> None:
     ids=["step", "validation"],
 )
 def test_a_signal_is_obeyed_at_the_end_of_a_whole_step(number: int, next_thing: Callable[..., None]) -> None:
-    stop, trainer = StopOnSignal(checkpoint=Path("last.ckpt")), saving(parts=2)
+    stop, trainer = CheckpointOnSignal(checkpoint=Path("last.ckpt")), saving(parts=2)
     begin(stop, trainer)
     stop.on_train_batch_end(trainer, None, None, None, 1)
     os.kill(os.getpid(), number)
@@ -180,7 +180,7 @@ def test_a_signal_is_obeyed_at_the_end_of_a_whole_step(number: int, next_thing: 
 
 
 def test_a_rank_leaves_with_the_one_that_got_the_signal() -> None:
-    trainer, stop = saving(other=True), StopOnSignal(checkpoint=Path("last.ckpt"))
+    trainer, stop = saving(other=True), CheckpointOnSignal(checkpoint=Path("last.ckpt"))
     stop.on_train_batch_end(trainer, None, None, None, 0)
     with pytest.raises(SystemExit) as leaving:
         stop.on_validation_start(trainer, MagicMock())
@@ -190,7 +190,7 @@ def test_a_rank_leaves_with_the_one_that_got_the_signal() -> None:
 
 @pytest.mark.usefixtures("_signals")
 def test_a_signal_while_measuring_ends_it_at_once() -> None:
-    stop, trainer = StopOnSignal(checkpoint=Path("last.ckpt")), saving()
+    stop, trainer = CheckpointOnSignal(checkpoint=Path("last.ckpt")), saving()
     begin(stop, trainer)
     stop.on_validation_batch_end(trainer)
     os.kill(os.getpid(), signal.SIGTERM)
@@ -219,7 +219,10 @@ def test_while_it_trains_a_signal_is_noted_and_nothing_else(small: list[str], mo
 
     monkeypatch.setattr(SuperResolution, "training_step", step)
     assert run_command(train, *small, "run_dir=run", "trainer.max_steps=1") == 0
-    assert [type(getattr(handler, "__self__", handler)) for handler in handlers] == [StopOnSignal, StopOnSignal]
+    assert [type(getattr(handler, "__self__", handler)) for handler in handlers] == [
+        CheckpointOnSignal,
+        CheckpointOnSignal,
+    ]
 
 
 def stopped_in_this_process(number: int, *options: str) -> int:

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from aldsr.training import DeviceError, Devices, precisions, settle
+from aldsr.training import DeviceError, Devices, resolve_devices, supported_precisions
 
 
 @pytest.fixture
@@ -16,7 +16,7 @@ def gpus(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Non
 
 
 def settled(accelerator: str = "auto", devices: int | str = "auto", strategy: str = "auto") -> Devices:
-    return settle(accelerator=accelerator, devices=devices, precision="auto", strategy=strategy)
+    return resolve_devices(accelerator=accelerator, devices=devices, precision="auto", strategy=strategy)
 
 
 @pytest.mark.parametrize("gpus", [0], indirect=True)
@@ -48,4 +48,4 @@ def test_a_number_of_devices_is_a_number(devices: int | str) -> None:
 def test_a_cpu_that_computes_in_bf16_leaves_the_precision_to_measurement(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
     assert settled("cpu").precision == "auto"
-    assert precisions("cpu") == ("32-true", "bf16-mixed")
+    assert supported_precisions("cpu") == ("32-true", "bf16-mixed")

@@ -12,7 +12,7 @@ from aldsr.bench.speed import Measured, OutOfMemoryError, as_data, in_a_process,
 from aldsr.bench.tasks import BLOCKS, Described, Task, Way
 from aldsr.core.memory import keep_memory
 from aldsr.data import SuperResolutionData
-from aldsr.training import precisions, tune
+from aldsr.training import autotune, supported_precisions
 
 LITERAL = Way("literal", "32-true", "contiguous")
 
@@ -64,7 +64,7 @@ def taken(
 def processes(what: str, task: Task) -> list[tuple[list[Way], bool]]:
     """What is measured together in one process, and whether that keeps freed memory."""
     if what == "upscaling":
-        precision = precisions("cpu")[-1]
+        precision = supported_precisions("cpu")[-1]
         return [([LITERAL], False), ([LITERAL], True), ([Way(name, precision) for name in BLOCKS], True)]
     best = [in_a_process(tuned, name, task) for name in BLOCKS]
     if what == "checkpointing":
@@ -76,7 +76,7 @@ def tuned(name: str, task: Task) -> Way:
     """A network at its best settings for training, measured."""
     keep_memory()
     network = Way(name).build(task.size)
-    pace = tune(network, batch_size=task.batch, patch_size=task.patch, precisions=precisions("cpu"))[-1]
+    pace = autotune(network, batch_size=task.batch, patch_size=task.patch, precisions=supported_precisions("cpu"))[-1]
     return Way(name, pace.precision, pace.layout, pace.micro_batches)
 
 
@@ -86,7 +86,7 @@ def growth(task: Task, *, rounds: int, progress: Progress) -> list[dict[str, Any
     Raises:
         OutOfMemoryError: if the process was killed.
     """
-    ways = [Way(name, precisions("cpu")[-1]) for name in NETWORKS]
+    ways = [Way(name, supported_precisions("cpu")[-1]) for name in NETWORKS]
     jobs = [(way, each) for each in growing(task) for way in ways]
     turns = progress.track(range(rounds), description="Measuring growth")
     return growth_data(jobs, [side_by_side(jobs, keep=True) for _ in turns])

@@ -16,7 +16,7 @@ from aldsr.sweep.cluster import Nodes, nodes
 from aldsr.sweep.continuing import MEASURED
 from aldsr.sweep.names import run_name, run_tags
 from aldsr.sweep.plan import read_plan
-from aldsr.training import LAYOUTS, precisions, settle, tune
+from aldsr.training import LAYOUTS, autotune, resolve_devices, supported_precisions
 
 # What stands for "auto" while options are checked.
 PLAIN = {"precision": "32-true", "accumulate_grad_batches": 1}
@@ -76,7 +76,7 @@ def _place_in_study(config: DictConfig, folder: Path, overrides: list[str]) -> N
 def settle_trainer(trainer: dict[str, Any]) -> None:
     """Replace every "auto" and null of Lightning's options by what holds on this machine."""
     asked = {key: trainer[key] for key in ("accelerator", "devices", "precision", "strategy")}
-    devices = settle(**asked)
+    devices = resolve_devices(**asked)
     trainer.update(accelerator=devices.accelerator, devices=devices.devices, precision=devices.precision)
     # Without this rule an explicit limit would meet the quick start's, and the smaller would win unsaid.
     if trainer["max_steps"] is None:
@@ -109,11 +109,11 @@ def settle_pace(run: dict[str, Any], network: nn.Module, *, recall: bool) -> Non
         return
     threads, ranks = torch.get_num_threads(), ranks_of(run)
     torch.set_num_threads(threads if on_gpu else max(1, threads // trainer["devices"]))  # as the ranks will have it
-    paces = tune(
+    paces = autotune(
         network.to("cuda" if on_gpu else "cpu"),
         batch_size=run["data"]["batch_size"] // ranks,
         patch_size=run["data"]["patch_size"],
-        precisions=precisions(trainer["accelerator"]) if chosen[0] == "auto" else chosen[:1],
+        precisions=supported_precisions(trainer["accelerator"]) if chosen[0] == "auto" else chosen[:1],
         layouts=list(LAYOUTS) if chosen[1] == "auto" else chosen[1:2],
         micro_batches=None if chosen[2] == "auto" else chosen[2:],
     )

@@ -21,7 +21,7 @@ class CheckpointError(UserError):
     """A checkpoint that cannot be written."""
 
 
-class WholeCheckpoints(TorchCheckpointIO):
+class AtomicCheckpointIO(TorchCheckpointIO):
     """Writes a checkpoint beside the last one, then puts it in its place.
 
     Lightning's own goes by way of the system's folder for temporary files, which is often on another disk: then
@@ -60,7 +60,7 @@ def _told(path: Path) -> Iterator[None]:
         ) from error
 
 
-class LogFirst(Callback):
+class CheckpointAfterLog(Callback):
     """Has a step's checkpoint put in its place after its log.
 
     Lightning saves a checkpoint before it logs the step, and before the validation that follows an epoch's last step.
@@ -70,7 +70,7 @@ class LogFirst(Callback):
         checkpoints: the trainer's.
     """
 
-    def __init__(self, checkpoints: WholeCheckpoints) -> None:
+    def __init__(self, checkpoints: AtomicCheckpointIO) -> None:
         self.checkpoints = checkpoints
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -87,7 +87,7 @@ class LogFirst(Callback):
         self.on_train_end(trainer, pl_module)
 
 
-class StopOnSignal(Callback):
+class CheckpointOnSignal(Callback):
     """On SIGTERM or SIGUSR1: finish the step, write a checkpoint, leave with status 128 + signal.
 
     While it validates it leaves at once, with the checkpoint that is there.

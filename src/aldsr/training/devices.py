@@ -21,7 +21,7 @@ class Devices:
     precision: str
 
 
-def settle(*, accelerator: str, devices: int | str, precision: str, strategy: str) -> Devices:
+def resolve_devices(*, accelerator: str, devices: int | str, precision: str, strategy: str) -> Devices:
     """Turn "auto" into what is there.
 
     accelerator "auto" is the GPU if there is one. devices "auto" is one; with a DDP strategy, all GPUs, or
@@ -42,7 +42,7 @@ def settle(*, accelerator: str, devices: int | str, precision: str, strategy: st
     if on_gpu and int(devices) > gpus:
         instead = f"trainer.devices={gpus}" if gpus else "trainer=cpu"
         raise DeviceError(f"trainer.devices={devices}: this machine has {gpus} usable NVIDIA GPUs; use {instead}")
-    if precision == "auto" and len(offered := precisions(accelerator)) == 1:
+    if precision == "auto" and len(offered := supported_precisions(accelerator)) == 1:
         precision = offered[0]
     return Devices(accelerator, int(devices), precision)
 
@@ -54,11 +54,11 @@ def visible_gpus() -> list[str]:
     return [name.strip() for name in names][: torch.cuda.device_count()]
 
 
-def precisions(accelerator: str) -> tuple[str, ...]:
+def supported_precisions(accelerator: str) -> tuple[str, ...]:
     """Lightning's names of the precisions worth trying for training on "cpu", "gpu" or "cuda".
 
     bf16 where the device computes in it natively: NVIDIA from Ampere on, and CPUs with AVX512-BF16 or
-    AMX. Elsewhere it is emulated. Measuring is always done in fp32.
+    AMX. Elsewhere it is emulated. ValidationModule is always done in fp32.
     """
     if accelerator in ("gpu", "cuda"):
         native = torch.cuda.is_available() and torch.cuda.get_device_capability() >= (8, 0)

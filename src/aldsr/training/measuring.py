@@ -1,4 +1,4 @@
-"""The validation half of a LightningModule: super-resolved images, from wherever, → scores per set and image."""
+"""Validation: PSNR and SSIM of every super-resolved image of every benchmark set."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -12,14 +12,15 @@ from aldsr.imaging import PROTOCOLS, ImageScores, Protocol
 Scores = dict[str, dict[str, dict[str, float]]]  # set → image → psnr (dB), ssim
 
 
-class Measuring(LightningModule):
-    """Scores what `super_resolve` gives for every image of every set.
+class ValidationModule(LightningModule):
+    """A LightningModule that scores what `super_resolve` returns for every image of every benchmark set.
 
     Args:
         scale: HR pixels per LR pixel.
-        protocols: how it is scored, by name; the first is the one that is logged.
+        protocols: scoring protocols by name; the scores of the first one are logged.
 
-    After a validation, `scores` holds psnr and ssim per protocol, set and image, the same on every rank.
+    Attributes:
+        scores: after a validation, protocol → set → image → `psnr` (dB) and `ssim`, the same on every rank.
     """
 
     def __init__(self, *, scale: int, protocols: Mapping[str, Protocol] | None = None) -> None:
@@ -30,7 +31,7 @@ class Measuring(LightningModule):
         self.scores: dict[str, Scores] = {}
 
     def super_resolve(self, batch: Any, dataloader_idx: int) -> Tensor:
-        """The image of a batch, `Tensor[1, 3, sH, sW]`, uint8."""
+        """Super-resolve the image of a batch: `Tensor[1, 3, sH, sW]`, uint8."""
         raise NotImplementedError
 
     def on_validation_start(self) -> None:
@@ -50,24 +51,24 @@ class Measuring(LightningModule):
         means = []
         for metric, benchmark in zip(self.metrics, self.trainer.datamodule.benchmarks, strict=True):  # type: ignore[attr-defined]
             names = benchmark.image_names
-            found = {key: values.reshape(-1, len(names)) for key, values in metric.compute().items()}
+            values_by_metric = {key: values.reshape(-1, len(names)) for key, values in metric.compute().items()}
             for row, protocol in enumerate(self.protocols):
-                psnr, ssim = found["psnr"][row].tolist(), found["ssim"][row].tolist()
+                psnr, ssim = values_by_metric["psnr"][row].tolist(), values_by_metric["ssim"][row].tolist()
                 self.scores[protocol][benchmark.name] = {
                     name: {"psnr": p, "ssim": s} for name, p, s in zip(names, psnr, ssim, strict=True)
                 }
-            for key, values in found.items():
+            for key, values in values_by_metric.items():
                 self.log(f"{benchmark.name}/{key}_y", values[0].mean(), sync_dist=True)
-            means.append(found["psnr"][0].mean())
+            means.append(values_by_metric["psnr"][0].mean())
         self.log("psnr_y", torch.stack(means).mean(), prog_bar=True, sync_dist=True)
 
 
-class Predictions(Measuring):
-    """Measures images that are there already, whatever made them.
+class StoredPredictions(ValidationModule):
+    """Scores super-resolved images that exist already, whatever made them.
 
     Args:
-        read: the image of a set's number and an image's number in it, `Tensor[3, sH, sW]`, uint8.
-        scale, protocols: as in `Measuring`.
+        read: reads an image by the index of its set and its index in the set: `Tensor[3, sH, sW]`, uint8.
+        scale, protocols: as in `ValidationModule`.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The LightningModule: any network, L1, Adam, and validation by the exact protocol."""
+"""The LightningModule that trains a network and validates it by the exact protocol."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -11,26 +11,26 @@ from torch.optim import Optimizer
 
 from aldsr.core.errors import UserError
 from aldsr.imaging import Protocol, quantise
-from aldsr.training.measuring import Measuring
+from aldsr.training.autotune import LAYOUTS
+from aldsr.training.measuring import ValidationModule
 from aldsr.training.schedules import Schedule
-from aldsr.training.tuning import LAYOUTS
 
 
 class NonFiniteError(UserError, ArithmeticError):
     """The loss or the weights became NaN or infinite."""
 
 
-class SuperResolution(Measuring):
-    """Trains and measures a super-resolution network.
+class SuperResolution(ValidationModule):
+    """Trains and validates a super-resolution network.
 
     Args:
         network: `Tensor[B, 3, H, W]` in [0, 1] → `Tensor[B, 3, sH, sW]`, with an attribute `scale`.
-        description: the network as plain data (see `aldsr.nn.description`); goes into every checkpoint.
-        optimizer: makes the optimizer from the parameters; None: for measuring only.
-        schedule: makes its schedule from the optimizer and the number of steps; None: constant rate.
-        loss: of SR and HR, both float. L1 is RDN's; ALDNet does not state its loss.
-        protocols: how validation scores it (see `Measuring`).
-        layout: in which the network computes, "channels-last" or "contiguous".
+        description: the network as plain data (see `aldsr.nn.description`), stored in every checkpoint.
+        optimizer: builds the optimizer from the parameters; None for validation only.
+        schedule: builds the scheduler from the optimizer and the number of steps; None for a constant rate.
+        loss: function of SR and HR, both float. L1 is the loss of RDN; the ALDNet paper does not state its own.
+        protocols: how validation scores the network (see `ValidationModule`).
+        layout: memory format of the network and its input, "channels-last" or "contiguous".
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class SuperResolution(Measuring):
         super().__init__(scale=network.scale, protocols=protocols)  # type: ignore[arg-type]
         self.layout = LAYOUTS[layout]
         self.network = network.to(memory_format=self.layout)  # type: ignore[call-overload]
-        self.losses: list[Tensor] = []  # of the micro-batches of this step
+        self.losses: list[Tensor] = []  # of the micro-batches of the current step
         self.description = dict(description or {})
         self.optimizer = optimizer
         self.schedule = schedule
@@ -61,17 +61,17 @@ class SuperResolution(Measuring):
         lr, hr = batch
         loss = self.loss(self(lr).float(), hr)
         if not torch.isfinite(loss):
-            raise NonFiniteError(self._advice(f"the loss is {loss.item()} at step {self.global_step}"))
+            raise NonFiniteError(self._advise(f"the loss is {loss.item()} at step {self.global_step}"))
         self.losses.append(loss.detach())
         if (batch_idx + 1) % self.trainer.accumulate_grad_batches == 0:
-            # Of all ranks: each sees its share of the batch only.
+            # Averaged over the ranks, each of which sees only its part of the batch.
             several = self.trainer.world_size > 1
             self.log("loss", torch.stack(self.losses).mean(), prog_bar=True, sync_dist=several)
             self.losses.clear()
         return loss
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        assert self.optimizer is not None, "this module was made for measuring only"
+        assert self.optimizer is not None, "this module was built for validation only"
         optimizer = self.optimizer(self.network.parameters())
         if self.schedule is None:
             return optimizer
@@ -79,20 +79,26 @@ class SuperResolution(Measuring):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def super_resolve(self, batch: Any, dataloader_idx: int) -> Tensor:
-        """In float32, whatever it is trained in."""
+        """Super-resolve in float32, whatever the precision of training."""
         with torch.autocast(self.device.type, enabled=False):
             return quantise(self(batch.lr))
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Put the network's description in; refuse to write weights that are lost."""
-        bad = [name for name, weights in self.network.named_parameters() if not weights.isfinite().all()]
-        if bad:
-            raise NonFiniteError(self._advice(f"weights of '{bad[0]}' are NaN or infinite at step {self.global_step}"))
+        """Add the description of the network; refuse to write weights that are not finite.
+
+        Raises:
+            NonFiniteError: if a weight is NaN or infinite.
+        """
+        not_finite = [name for name, weights in self.network.named_parameters() if not weights.isfinite().all()]
+        if not_finite:
+            raise NonFiniteError(
+                self._advise(f"weights of '{not_finite[0]}' are NaN or infinite at step {self.global_step}")
+            )
         checkpoint["network"] = self.description
 
     @staticmethod
-    def _advice(what: str) -> str:
+    def _advise(problem: str) -> str:
         return (
-            f"{what}, so training stopped; the last good checkpoint is kept. Try a lower optimizer.lr, "
+            f"{problem}, so training stopped; the last good checkpoint is kept. Try a lower optimizer.lr, "
             "trainer.gradient_clip_val=0.5 or trainer.precision=32-true"
         )

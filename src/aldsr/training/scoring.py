@@ -1,13 +1,13 @@
-"""Measure with Lightning: on any device, on any number of ranks."""
+"""Scoring a network with Lightning, on any device and any number of ranks."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lightning import Callback, LightningDataModule, Trainer
 
-from aldsr.training.measuring import Measuring, Scores
+from aldsr.training.measuring import Scores, ValidationModule
 
-# What is aldsr's own decision in every Trainer: its own bar, its own samplers, no trial validation.
+# Options of every Trainer: aldsr has its own progress bar and samplers, and needs no sanity check.
 TRAINER_OPTIONS: dict[str, Any] = {
     "enable_progress_bar": False,
     "enable_model_summary": False,
@@ -17,18 +17,21 @@ TRAINER_OPTIONS: dict[str, Any] = {
 
 
 def score(
-    module: Measuring,
+    module: ValidationModule,
     data: LightningDataModule,
     trainer_options: Mapping[str, Any],
     callbacks: Sequence[Callback] = (),
 ) -> dict[str, Scores]:
-    """PSNR and SSIM of every image of every set of `data`, per protocol of the module, the same on every rank.
+    """Return PSNR and SSIM of every image of every set of `data`, by the protocols of the module.
 
     Args:
-        module: a `SuperResolution` around a network, or `Predictions`.
-        data: a `SuperResolutionData`, or anything with its `benchmarks`.
+        module: a `SuperResolution` with a network, or `StoredPredictions`.
+        data: a `SuperResolutionData`, or any datamodule with an attribute `benchmarks`.
         trainer_options: Lightning's accelerator, devices, num_nodes and strategy.
-        callbacks: such as a progress bar or pictures.
+        callbacks: such as a progress bar or comparison images.
+
+    Returns:
+        protocol → set → image → scores, the same on every rank.
     """
     devices = {key: trainer_options[key] for key in ("accelerator", "devices", "num_nodes", "strategy")}
     trainer = Trainer(logger=False, enable_checkpointing=False, callbacks=list(callbacks), **devices, **TRAINER_OPTIONS)

@@ -21,7 +21,7 @@ GAIN = 0.05  # what something else than fp32 on the whole batch has to save of t
 
 
 @dataclass(frozen=True)
-class Pace:
+class StepTiming:
     """A way to train and the seconds that a step takes with it (without the optimizer)."""
 
     precision: str
@@ -34,7 +34,7 @@ class Pace:
         return f"{self.precision}, {self.layout}{parts}: {self.seconds:.3g} s a step"
 
 
-def tune(
+def autotune(
     network: nn.Module,
     *,
     batch_size: int,
@@ -42,7 +42,7 @@ def tune(
     precisions: Sequence[str],
     layouts: Sequence[str] = ("contiguous", "channels-last"),
     micro_batches: Sequence[int] | None = None,
-) -> list[Pace]:
+) -> list[StepTiming]:
     """Time forward and backward of a step in the ways that are offered. The last one is the fastest.
 
     First precisions and layouts on a small part of the batch, then, with the fastest of these, micro-batches
@@ -73,7 +73,7 @@ def tune(
     return [*tried, *sorted(paces, key=lambda pace: -pace.seconds)[:-1], _plainest(paces)]
 
 
-def _plainest(paces: Sequence[Pace]) -> Pace:
+def _plainest(paces: Sequence[StepTiming]) -> StepTiming:
     """The largest micro-batch of those that are as fast as the fastest, but for noise."""
     limit = min(pace.seconds for pace in paces) / (1 - GAIN)
     return min((pace for pace in paces if pace.seconds <= limit), key=lambda pace: pace.micro_batches)
@@ -93,12 +93,12 @@ class _Measure:
         self.lr = torch.rand(batch_size, 3, patch_size, patch_size, device=self.device)
         self.hr = torch.rand(batch_size, 3, scale * patch_size, scale * patch_size, device=self.device)
 
-    def __call__(self, precision: str, layout: str, micro_batches: int) -> Pace:
+    def __call__(self, precision: str, layout: str, micro_batches: int) -> StepTiming:
         self.network.to(memory_format=LAYOUTS[layout])  # type: ignore[call-overload]
         size = len(self.lr) // micro_batches
         lr = self.lr[:size].contiguous(memory_format=LAYOUTS[layout])
         seconds = min(list(self._times(lr, self.hr[:size], AUTOCAST[precision]))[1:])
-        return Pace(precision, layout, micro_batches, seconds * micro_batches)
+        return StepTiming(precision, layout, micro_batches, seconds * micro_batches)
 
     def _times(self, lr: Tensor, hr: Tensor, dtype: torch.dtype | None, runs: int = 3) -> Iterator[float]:
         for _ in range(runs):

@@ -36,7 +36,7 @@ def comparison(lr: Tensor, sr: Tensor, hr: Tensor, *, captions: tuple[str, str, 
     return canvas
 
 
-class ComparisonPictures(Callback):
+class ComparisonImages(Callback):
     """Writes comparison pictures of the first images of every set, and logs a few of them.
 
     Args:

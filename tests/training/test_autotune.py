@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from aldsr.nn import RDN
-from aldsr.training import tune
-from aldsr.training.tuning import _Measure
+from aldsr.training import autotune
+from aldsr.training.autotune import _Measure
 
 
 def network() -> RDN:
@@ -22,10 +22,10 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> dict[tuple[str, str, int], float]:
     tried: list[int] = []
 
     def call(self: _Measure, precision: str, layout: str, micro_batches: int) -> Any:
-        from aldsr.training import Pace
+        from aldsr.training import StepTiming
 
         tried.append(micro_batches)
-        return Pace(precision, layout, micro_batches, seconds.get((precision, layout, micro_batches), 1.0))
+        return StepTiming(precision, layout, micro_batches, seconds.get((precision, layout, micro_batches), 1.0))
 
     monkeypatch.setattr(_Measure, "__call__", call)
     seconds["tried"] = tried  # type: ignore[index, assignment]
@@ -34,7 +34,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> dict[tuple[str, str, int], float]:
 
 def best(**options: Any) -> tuple[str, str, int]:
     given = {"batch_size": 16, "patch_size": 4, "precisions": ("32-true", "bf16-mixed")} | options
-    pace = tune(network(), **given)[-1]
+    pace = autotune(network(), **given)[-1]
     return pace.precision, pace.layout, pace.micro_batches
 
 
@@ -73,7 +73,7 @@ def test_micro_batches_divide_the_batch(clock: dict) -> None:
 def test_the_network_stays_as_it_is_and_the_times_are_times() -> None:
     measured = network()
     before = {name: value.clone() for name, value in measured.state_dict().items()}
-    paces = tune(measured, batch_size=4, patch_size=4, precisions=("32-true", "bf16-mixed"))
+    paces = autotune(measured, batch_size=4, patch_size=4, precisions=("32-true", "bf16-mixed"))
     assert all(pace.seconds > 0 for pace in paces)
     assert {pace.micro_batches for pace in paces} <= {1, 2, 4}
     assert all(torch.equal(value, before[name]) for name, value in measured.state_dict().items())

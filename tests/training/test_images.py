@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from aldsr.imaging import imresize
-from aldsr.training.pictures import BAR, comparison
+from aldsr.training.images import BAR, comparison
 
 
 def test_bicubic_sr_and_hr_stand_side_by_side() -> None:
