@@ -24,7 +24,7 @@ from aldsr.core.files import atomic_write
 from aldsr.core.memory import keep_memory
 from aldsr.core.run_files import WEIGHTS
 from aldsr.core.version import code_version
-from aldsr.data import BenchmarkSet, DataError, SuperResolutionData
+from aldsr.data import BenchmarkSet, DataError, SuperResolutionData, set_name
 from aldsr.evaluation.attention import ablation_scores, ablations, attention_of
 from aldsr.imaging import LITERATURE
 from aldsr.nn.description import TRUSTED, Description, NetworkError, flat, label, scale_of
@@ -117,8 +117,11 @@ def sets_of(folders: Sequence[str] | None, *, scale: int) -> list[BenchmarkSet]:
     """The sets to measure on; None: the photographs in scikit-image.
 
     Raises:
-        DataError: if they cannot be read.
+        DataError: if they cannot be read, or two of them have the same name.
     """
+    names = [set_name(folder) for folder in folders or []]
+    if twins := [name for name in names if names.count(name) > 1]:
+        raise DataError(f"--data: two sets are called '{twins[0]}'; results go by name, so rename a folder")
     data = SuperResolutionData(scale=scale, train_dirs=[], eval_dirs=folders)
     data.prepare_data()
     return data.benchmarks
