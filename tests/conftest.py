@@ -1,8 +1,10 @@
-"""Fixtures for all tests: a cache of their own, W&B offline, small pictures."""
+"""Fixtures for all tests: a cache of their own, W&B offline, small pictures, a finished study, a browser."""
 
 import os
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -72,3 +74,24 @@ def small(tmp_path: Path, make_image: Callable[..., Path], monkeypatch: pytest.M
         "trainer=cpu",
         "logger=csv",
     ]
+
+
+@pytest.fixture(scope="session")
+def planted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished study of two tiny networks that never trained; read it, do not write to it."""
+    from tests.planted import plant_study
+
+    return plant_study(tmp_path_factory.mktemp("planted"))
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Chromium without a window; tests that need it are skipped where there is none."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    if (executable := shutil.which("chromium") or shutil.which("google-chrome")) is None:
+        pytest.skip("no chromium in PATH")
+    quiet = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
+    with playwright.sync_playwright() as driver:
+        chromium = driver.chromium.launch(executable_path=executable, args=quiet)
+        yield chromium
+        chromium.close()

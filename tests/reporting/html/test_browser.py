@@ -12,7 +12,9 @@ import pytest
 from PIL import Image
 
 from aldsr.report import main
-from tests.reporting.planted import NAME
+from tests.planted import NAME
+
+pytestmark = pytest.mark.slow
 
 Open = Callable[..., Any]
 TRANSFORMS = "all => all.map(each => getComputedStyle(each).transform)"
