@@ -9,7 +9,7 @@ from PIL import Image
 from aldsr.data import BenchmarkSet, SuperResolutionData
 from aldsr.nn.description import build
 from aldsr.nn.weights import packed
-from tests.sweep.pretended import configuration, measured, write_run
+from tests.analysis.fake_runs import fake_config, fake_results, write_run
 
 NAME = "look </script><script>document.title = 'broken'</script>"  # of the study, as nobody should call one
 PSNR = {"RDN": [30.0, 31.0, 32.0], "DW-RDN": [30.5, 30.9, 34.0]}  # of three images: the last differs most
@@ -33,10 +33,10 @@ def plant_study(root: Path) -> Path:
 
 def plant_run(folder: Path, label: str, seed: int, images: Path, benchmark: BenchmarkSet) -> None:
     """A finished run with weights and a log of 40 steps, validated at every tenth."""
-    config = configuration(label, seed, study={"name": NAME})
+    config = fake_config(label, seed, study={"name": NAME})
     config["model"] |= TINY
     config["data"]["eval_dirs"] = [str(images)]
-    results = measured(label, {"mine": [psnr + seed / 10 for psnr in PSNR[label]]})
+    results = fake_results(label, {"mine": [psnr + seed / 10 for psnr in PSNR[label]]})
     results["sets"]["mine"] |= benchmark.identity()
     results["network"]["parameters"] = PARAMETERS[label]
     write_run(folder, config, results)

@@ -10,8 +10,8 @@ import pytest
 from aldsr import benchmark
 from aldsr.bench.speed import Job, Measured
 from aldsr.benchmark import main
+from tests.analysis.fake_runs import fake_config, fake_results, write_run
 from tests.reporting.recorded import record, training
-from tests.sweep.pretended import configuration, measured, write_run
 
 TINY = ["--size", "small", "--batch", "2", "--patch-size", "4", "--rounds", "1"]
 
@@ -81,10 +81,10 @@ def test_networks_of_runs_are_measured_as_they_are_deployed(
 ) -> None:
     networks = {"RDN": {"_target_": "aldsr.nn.RDN", "scale": 4}, "ALD-RDN": {"_target_": "aldsr.nn.RDN", "scale": 4}}
     for label, description in networks.items():
-        results = measured(label, {"Set5": [30.0]})
+        results = fake_results(label, {"Set5": [30.0]})
         results["network"]["description"] = description
         for seed in (1, 2):
-            write_run(tmp_path / "study" / f"{label}-{seed}", configuration(label, seed), results)
+            write_run(tmp_path / "study" / f"{label}-{seed}", fake_config(label, seed), results)
     calls: list[Sequence[Job]] = []
 
     def pretended(jobs: Sequence[Job], **options: Any) -> list[Measured]:

@@ -6,8 +6,8 @@ import pytest
 
 from aldsr.compare import main
 from aldsr.reporting.tables.results import write_results
+from tests.analysis.fake_runs import change_config, fake_config, fake_results, write_run, write_variant
 from tests.evaluation.test_results import benchmark, results
-from tests.sweep.pretended import change, configuration, measured, write_run, write_variant
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for label, gain in (("DW-RDN", 0.0), ("ALD-RDN", 1.0)):
         table = [[30.0 + gain + seed / 100 + image for image in range(5)] for seed in range(3)]
         write_variant(folder, label, {"Set5": table})
-    write_run(folder / "rdn-seed1", configuration("RDN", 1), None)
+    write_run(folder / "rdn-seed1", fake_config("RDN", 1), None)
     return folder
 
 
@@ -184,7 +184,7 @@ def test_studies_and_runs_beside_them_become_one(study: Path, capsys: pytest.Cap
 
 
 def test_unequal_budgets_are_compared_only_with_a_warning(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    change(study / "dw-rdn-determinant-seed2", {"data.patch_size": 48})
+    change_config(study / "dw-rdn-determinant-seed2", {"data.patch_size": 48})
     said = refused([str(study)], capsys)
     assert "data.patch_size is '24' in the one and '48' in the other" in said
     assert f"{study}/ald-rdn-determinant-seed1 and {study}/dw-rdn-determinant-seed2" in said
@@ -193,9 +193,9 @@ def test_unequal_budgets_are_compared_only_with_a_warning(study: Path, capsys: p
 
 
 def test_a_study_of_several_protocols_is_refused(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    other = measured("RDN", {"Set5": [30.0] * 5})
+    other = fake_results("RDN", {"Set5": [30.0] * 5})
     other["protocol"]["colour"] = "uint8 RGB, all channels together"
-    write_run(study / "rdn-seed1", configuration("RDN", 1), other)
+    write_run(study / "rdn-seed1", fake_config("RDN", 1), other)
     assert "cannot share a table: the protocol's colour is" in refused([str(study)], capsys)
 
 

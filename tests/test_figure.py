@@ -12,17 +12,17 @@ from PIL import Image
 from aldsr.figure import main
 from aldsr.nn.description import build
 from aldsr.nn.weights import packed
+from tests.analysis.fake_runs import change_config, fake_config, fake_results, write_run
 from tests.command import run_command
-from tests.sweep.pretended import change, configuration, measured, write_run
 
 Said = tuple[int, str, str]  # exit status, standard output, standard error
 
 
 def plant(folder: Path, label: str, seed: int) -> None:
     """A run's folder as training leaves it."""
-    config = configuration(label, seed, study={"name": "planted"})
+    config = fake_config(label, seed, study={"name": "planted"})
     config["model"] |= {"D": 1, "C": 1, "G": 4, "G0": 4, "residual": "bicubic"}
-    write_run(folder, config, measured(label, {"Set5": [30.0]}))
+    write_run(folder, config, fake_results(label, {"Set5": [30.0]}))
     torch.manual_seed(seed)
     (folder / "weights.safetensors").write_bytes(packed(build(config["model"]), config["model"]))
 
@@ -70,7 +70,7 @@ def test_the_papers_image_is_found_in_the_sets_of_the_runs(
 ) -> None:
     for size, place in (((96, 64), "HR/img_076.png"), ((24, 16), "LR_bicubic/X4/img_076x4.png")):
         make_image(Path("sets/Urban100", place), width=size[0], height=size[1])
-    change(Path("study/rdn-seed1"), {"data.eval_dirs": ["sets/Set5", "sets/Urban100"]})
+    change_config(Path("study/rdn-seed1"), {"data.eval_dirs": ["sets/Set5", "sets/Urban100"]})
     status, said, _ = command("study/rdn-seed1", "--crop", "8,4,40,30", "-o", "fig")
     assert status == 0
     assert "image sets/Urban100/HR/img_076.png, 96x64, LR given crop 8,4,40,30 written" in said

@@ -8,8 +8,8 @@ from aldsr.compare import main as compare
 from aldsr.core.run_files import FAILURE
 from aldsr.study import main
 from aldsr.sweep.plan import planned, write_plan
+from tests.analysis.fake_runs import write_variant
 from tests.command import run_command
-from tests.sweep.pretended import write_variant
 
 
 @pytest.mark.parametrize(("name", "reason"), [("nowhere", "no such folder"), ("empty", "holds no runs")])

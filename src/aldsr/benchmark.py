@@ -20,7 +20,7 @@ import torch
 from rich.console import Console, RenderableType
 from rich.progress import Progress
 
-from aldsr.analysis.runs import read
+from aldsr.analysis.comparison import read_comparison
 from aldsr.bench.resizing import resize_times
 from aldsr.bench.speed import read_figures
 from aldsr.bench.tasks import Described, Task
@@ -167,7 +167,7 @@ def described(options: argparse.Namespace) -> list[Described]:
     Raises:
         NetworkError, ResultsError: if they cannot be read or built.
     """
-    _, found = read(options.networks, allow_unequal_budgets=True)
+    _, found = read_comparison(options.networks, allow_unequal_budgets=True)
     trusted = (*TRUSTED, *options.allow_code)
     networks = [(each.name, each.first.results["network"]["description"]) for each in found]
     for _, description in networks:

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from aldsr.analysis.collected import check_run, is_study
-from aldsr.analysis.runs import read
-from aldsr.analysis.scores import compared
+from aldsr.analysis.comparison import read_comparison
+from aldsr.analysis.scores import compare_variants
+from aldsr.analysis.study import check_run_folder, is_study
 from aldsr.analysis.variants import Variant, reference_of
 from aldsr.bench.speed import read_figures
 from aldsr.core.command import plain_command
@@ -68,7 +68,7 @@ def compare_runs(options: argparse.Namespace) -> None:
         ResultsError: if they must not share a table, or an option is of studies only.
     """
     for path in options.results:
-        check_run(path)
+        check_run_folder(path)
     only = {
         "--format csv": options.format == "csv",
         "--against": options.against is not None,
@@ -105,9 +105,9 @@ def compare_study(options: argparse.Namespace) -> None:
     Raises:
         FigureError, ResultsError: if runs cannot be read, drawn or must not be compared.
     """
-    study, found = read(options.results, allow_unequal_budgets=options.allow_unequal_budgets)
+    study, found = read_comparison(options.results, allow_unequal_budgets=options.allow_unequal_budgets)
     reference = reference_of(found, options.against)
-    differences = compared(found, reference)
+    differences = compare_variants(found, reference)
     charts = draw(found, options) if options.chart else []
     notes = study_notes(study, found, differences)
     sheets = study_sheets(study, found, reference, differences)

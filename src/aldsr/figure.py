@@ -14,7 +14,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from aldsr.analysis.runs import read
+from aldsr.analysis.comparison import read_comparison
 from aldsr.analysis.variants import Variant
 from aldsr.core.command import plain_command
 from aldsr.data import BenchmarkSet, Pair, cache_pairs, find_pairs, is_gray, set_name
@@ -70,7 +70,7 @@ def draw(options: argparse.Namespace) -> None:
         DataError, NetworkError, ResultsError, FigureError: for what cannot be read, shown or written.
     """
     files, console = drawn_files(options.output, ("png", "pdf")), Console(emoji=False)
-    study, found = read(options.runs, allow_unequal_budgets=options.allow_unequal_budgets)
+    study, found = read_comparison(options.runs, allow_unequal_budgets=options.allow_unequal_budgets)
     file = (options.image or papers_image(found, options.scale)).expanduser()
     image = image_of(file, options.scale)
     size = image[0].hr.shape[-1], image[0].hr.shape[-2]

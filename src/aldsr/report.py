@@ -15,8 +15,8 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from aldsr.analysis.collected import Study
-from aldsr.analysis.runs import read
+from aldsr.analysis.comparison import read_comparison
+from aldsr.analysis.study import Study
 from aldsr.analysis.variants import Variant
 from aldsr.core.command import plain_command
 from aldsr.core.files import atomic_write
@@ -37,7 +37,7 @@ WHERE = "say where its images are with --sets DIR, or leave pictures out with --
 def main(argv: Sequence[str] | None = None) -> None:
     """Read the runs, let their networks make the pictures, and write the page."""
     options, console = parsed(argv), Console()
-    study, found = read(options.results, allow_unequal_budgets=options.allow_unequal_budgets)
+    study, found = read_comparison(options.results, allow_unequal_budgets=options.allow_unequal_budgets)
     page, output = page_of(study, found, against=options.against), output_of(options)
     html = page_html(page, pictures=pictures(study, found, options, console) if options.pictures else [])
     with atomic_write(output) as temporary:

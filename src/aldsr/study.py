@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from aldsr.analysis.record import record
+from aldsr.analysis.record import record_study
 from aldsr.core.command import plain_command
 from aldsr.core.run_files import FAILURE
 from aldsr.evaluation.results import ResultsError
@@ -39,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 def keep(folder: Path, to: Path) -> None:
     """Record the study, or say why not and end with status 2."""
     try:
-        names = record(folder, to)
+        names = record_study(folder, to)
     except (ResultsError, OSError) as error:
         print(f"error: --record {to}: {error}", file=sys.stderr)
         sys.exit(2)

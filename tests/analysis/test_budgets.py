@@ -7,16 +7,16 @@ from typing import Any
 import pytest
 
 from aldsr.analysis.budgets import check_budgets, folder_names, unequal_budgets
-from aldsr.analysis.collected import StudyRun, read_study
+from aldsr.analysis.study import TrainingRun, read_study
 from aldsr.evaluation.results import ResultsError
-from tests.sweep.pretended import change, write_variant
+from tests.analysis.fake_runs import change_config, write_variant
 
 
-def runs(folder: Path, options: dict[str, Any]) -> list[StudyRun]:
+def runs(folder: Path, options: dict[str, Any]) -> list[TrainingRun]:
     """Two runs, of which the second has other options."""
     for label in ("DW-RDN", "RDN"):
         write_variant(folder, label, {"Set5": [[30.0, 31.0]]})
-    change(folder / "rdn-determinant-seed1", options)
+    change_config(folder / "rdn-determinant-seed1", options)
     return read_study(folder).runs
 
 

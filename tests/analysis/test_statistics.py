@@ -32,8 +32,8 @@ def test_with_one_seed_the_margin_is_that_of_the_paired_t_test() -> None:
 
 def test_the_margin_of_both_sides_by_hand() -> None:
     table = np.array([[1.0, 3.0, 5.0], [2.0, 6.0, 7.0]])  # means of seeds 3 and 5, of images 1.5, 4.5 and 6
-    over_seeds, over_images = 12.7062 * math.sqrt(2 / 2), 4.30265 * math.sqrt(5.25 / 3)
-    assert t_margin(table) == pytest.approx(math.sqrt(over_seeds**2 + over_images**2), rel=1e-5)
+    mean_over_seeds, over_images = 12.7062 * math.sqrt(2 / 2), 4.30265 * math.sqrt(5.25 / 3)
+    assert t_margin(table) == pytest.approx(math.sqrt(mean_over_seeds**2 + over_images**2), rel=1e-5)
 
 
 @pytest.mark.parametrize("turn", [False, True], ids=["one seed", "one image"])
@@ -85,20 +85,20 @@ def test_a_plain_percentile_interval_would_not_hold_it_as_often() -> None:
 
 def test_a_clear_difference_is_shown() -> None:
     table = simulated(np.random.default_rng(2), seeds=3, images=14, mean=1.0)
-    assert paired_difference(table, np.zeros_like(table)).shown
-    assert paired_difference(np.zeros_like(table), table).shown
+    assert paired_difference(table, np.zeros_like(table)).significant
+    assert paired_difference(np.zeros_like(table), table).significant
 
 
 def test_seeds_that_disagree_show_nothing_however_many_images_there_are() -> None:
     table = np.random.default_rng(4).normal(0, 0.01, (2, 100)) + np.array([[0.01], [0.21]])
-    assert not paired_difference(table, np.zeros_like(table)).shown
-    assert paired_difference(table[1:], np.zeros((1, 100))).shown  # one of them alone would
+    assert not paired_difference(table, np.zeros_like(table)).significant
+    assert paired_difference(table[1:], np.zeros((1, 100))).significant  # one of them alone would
 
 
 def test_pairs_take_the_difficulty_of_images_out() -> None:
     hard = np.random.default_rng(4).normal(30, 5, (1, 14))
     gain = 0.2 + np.random.default_rng(5).normal(0, 0.05, (3, 14))
-    assert paired_difference(hard + gain, np.repeat(hard, 3, 0)).shown
+    assert paired_difference(hard + gain, np.repeat(hard, 3, 0)).significant
 
 
 def test_the_same_tables_give_the_same_interval() -> None:
@@ -109,9 +109,9 @@ def test_the_same_tables_give_the_same_interval() -> None:
 def test_one_number_has_no_interval_and_equal_scores_no_difference() -> None:
     found = paired_difference(np.array([[31.0]]), np.array([[30.0]]))
     assert found == (1.0, -math.inf, math.inf, 1, 1)
-    assert not found.shown
+    assert not found.significant
     assert paired_difference(np.ones((2, 3)), np.ones((2, 3))) == (0, 0, 0, 2, 3)
-    assert not paired_difference(np.ones((2, 3)), np.ones((2, 3))).shown
+    assert not paired_difference(np.ones((2, 3)), np.ones((2, 3))).significant
 
 
 @pytest.mark.parametrize(
@@ -125,11 +125,11 @@ def test_one_number_has_no_interval_and_equal_scores_no_difference() -> None:
     ],
 )
 def test_intervals_are_rounded_outwards(low: float, high: float, printed: tuple[float, float], shown: bool) -> None:
-    found = Difference(0.1, low, high, 3, 5).rounded(3)
+    found = Difference(0.1, low, high, 3, 5).round_outwards(3)
     assert (found.low, found.high) == printed
-    assert found.shown is shown
+    assert found.significant is shown
 
 
 def test_no_minus_before_a_zero() -> None:
-    found = Difference(-0.0001, -0.3, -0.0001, 3, 5).rounded(3)
+    found = Difference(-0.0001, -0.3, -0.0001, 3, 5).round_outwards(3)
     assert f"{found.mean:+.3f} {found.high:+.3f}" == "+0.000 +0.000"

@@ -7,7 +7,7 @@ import pytest
 
 from aldsr.analysis.variants import reference_of
 from aldsr.evaluation.results import ResultsError
-from tests.sweep.pretended import change, read_variants, write_variant
+from tests.analysis.fake_runs import change_config, read_variants, write_variant
 
 TABLE = {"Set5": [[30.0, 31.0], [32.0, 33.0]]}
 MACHINE = {
@@ -31,7 +31,7 @@ MACHINE = {
 
 def test_seeds_and_machines_make_no_variant(tmp_path: Path) -> None:
     write_variant(tmp_path, "RDN", TABLE)
-    change(tmp_path / "rdn-determinant-seed2", MACHINE)
+    change_config(tmp_path / "rdn-determinant-seed2", MACHINE)
     found = read_variants(tmp_path)
     assert list(found) == ["RDN"]
     assert list(found["RDN"].runs) == [1, 2]
@@ -61,7 +61,7 @@ def test_variants_come_in_the_papers_order_told_apart_by_descriptor(tmp_path: Pa
 )
 def test_whatever_else_differs_keeps_them_apart(options: dict[str, Any], names: list[str], tmp_path: Path) -> None:
     write_variant(tmp_path, "ALD-RDN", TABLE)
-    change(tmp_path / "ald-rdn-determinant-seed2", options)
+    change_config(tmp_path / "ald-rdn-determinant-seed2", options)
     found = list(read_variants(tmp_path))
     assert len(found) == 2
     assert all(any(name.startswith(expected) for name in found) for expected in names)
@@ -77,7 +77,7 @@ def test_what_is_made_of_a_descriptor_and_a_live_start_are_in_the_label(tmp_path
         {"model.conv.live": True, "model.conv.reduction": 8},
     ]
     for seed, options in enumerate(changes, 1):
-        change(tmp_path / f"ald-rdn-determinant-seed{seed}", options)
+        change_config(tmp_path / f"ald-rdn-determinant-seed{seed}", options)
     names = {"det": 32, "avg, scale-free, live": 32, "det, live": 8, "det, standardised": 32}
     assert list(read_variants(tmp_path)) == [f"ALD-RDN ({words}) reduction={r}" for words, r in names.items()]
 
@@ -92,7 +92,7 @@ def test_another_size_is_told_even_of_another_block(tmp_path: Path) -> None:
     for label in ("RDN", "LDW-RDN"):
         write_variant(tmp_path, label, TABLE)
     for seed in (1, 2):
-        change(tmp_path / f"rdn-determinant-seed{seed}", {"model.D": 4})
+        change_config(tmp_path / f"rdn-determinant-seed{seed}", {"model.D": 4})
     assert list(read_variants(tmp_path)) == ["RDN D=4", "LDW-RDN D=16"]
 
 
@@ -104,14 +104,14 @@ def test_a_blocks_own_options_are_no_difference_from_other_blocks(tmp_path: Path
 
 def test_blocks_of_one_name_from_two_packages_are_told_apart(tmp_path: Path) -> None:
     write_variant(tmp_path, "RDN", TABLE)
-    change(tmp_path / "rdn-determinant-seed2", {"model.conv._target_": "other.StandardBlock"})
+    change_config(tmp_path / "rdn-determinant-seed2", {"model.conv._target_": "other.StandardBlock"})
     assert list(read_variants(tmp_path)) == ["RDN conv=aldsr.nn.StandardBlock", "RDN conv=other.StandardBlock"]
 
 
 def test_numbers_are_in_their_own_order(tmp_path: Path) -> None:
     write_variant(tmp_path, "ALD-RDN", {"Set5": [[30.0], [31.0], [32.0]]})
     for seed, reduction in ((1, 32), (2, 8), (3, 16)):
-        change(tmp_path / f"ald-rdn-determinant-seed{seed}", {"model.conv.reduction": reduction})
+        change_config(tmp_path / f"ald-rdn-determinant-seed{seed}", {"model.conv.reduction": reduction})
     assert [name.rpartition("=")[2] for name in read_variants(tmp_path)] == ["8", "16", "32"]
 
 

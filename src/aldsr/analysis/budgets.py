@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
 
-from aldsr.analysis.collected import StudyRun
+from aldsr.analysis.study import TrainingRun
 from aldsr.evaluation.results import ResultsError
 
 # Of `data`; the whole of `schedule` belongs to it as well. The learning rate does not: it may be what is studied.
@@ -12,7 +12,7 @@ AMOUNTS = ("batch_size", "patch_size", "steps_per_epoch", "pictures")
 OWN_PICTURES = "aldsr's own pictures"
 
 
-def budget(run: StudyRun) -> dict[str, Any]:
+def budget(run: TrainingRun) -> dict[str, Any]:
     """What a run was given, by a name for the message; folders go by their last name, whatever the machine."""
     data, training = run.config["data"], run.results.get("training", {})
     given = {
@@ -26,7 +26,7 @@ def budget(run: StudyRun) -> dict[str, Any]:
     return {**given, **flat(run.config.get("schedule"), "schedule")}
 
 
-def unequal_budgets(runs: Sequence[StudyRun]) -> str | None:
+def unequal_budgets(runs: Sequence[TrainingRun]) -> str | None:
     """The first difference of the runs' budgets in words; None if there is none."""
     base, *others = runs
     for other in others:
@@ -40,7 +40,7 @@ def unequal_budgets(runs: Sequence[StudyRun]) -> str | None:
     return None
 
 
-def check_budgets(runs: Sequence[StudyRun]) -> None:
+def check_budgets(runs: Sequence[TrainingRun]) -> None:
     """Whether the runs may be compared as equals.
 
     Raises:

@@ -4,12 +4,12 @@ import json
 import shutil
 from pathlib import Path
 
-from aldsr.analysis.collected import read_study
+from aldsr.analysis.study import read_study
 from aldsr.core.files import atomic_write
 from aldsr.core.run_files import CONFIG, LOG, RESULTS
 
 
-def record(study: Path, to: Path) -> list[str]:
+def record_study(study: Path, to: Path) -> list[str]:
     """Copy the finished runs' `results.json`, `config.yaml` and `log.csv` to folders of the same names.
 
     `aldsr.compare` and `aldsr.report` read the copy as they read the study. A run recorded earlier is replaced.

@@ -11,7 +11,7 @@ from aldsr.analysis.variants import Variant
 QUANTITIES = ("psnr", "ssim")
 
 
-class Compared(NamedTuple):
+class VariantDifference(NamedTuple):
     """A variant's differences from the reference on a set, per quantity; None without a seed that both have."""
 
     variant: Variant
@@ -26,7 +26,7 @@ def set_names(found: Sequence[Variant]) -> list[str]:
     return list(dict.fromkeys(name for run in runs for name in run.results["sets"]))
 
 
-def over_seeds(variant: Variant, set_name: str, quantity: str) -> MeanSd | None:
+def mean_over_seeds(variant: Variant, set_name: str, quantity: str) -> MeanSd | None:
     """Mean and standard deviation over a variant's seeds of a set's score; None if it was not measured.
 
     Args:
@@ -39,17 +39,17 @@ def over_seeds(variant: Variant, set_name: str, quantity: str) -> MeanSd | None:
     return mean_sd(values) if values else None
 
 
-def compared(found: Sequence[Variant], reference: Variant) -> list[Compared]:
+def compare_variants(found: Sequence[Variant], reference: Variant) -> list[VariantDifference]:
     """Every other variant against the reference, set by set, where both were measured."""
     return [
-        Compared(each, name, *(difference(each, reference, name, quantity) for quantity in QUANTITIES))
+        VariantDifference(each, name, *(score_difference(each, reference, name, quantity) for quantity in QUANTITIES))
         for name in set_names([reference])
         for each in found
         if each is not reference and name in set_names([each])
     ]
 
 
-def difference(variant: Variant, reference: Variant, set_name: str, quantity: str) -> Difference | None:
+def score_difference(variant: Variant, reference: Variant, set_name: str, quantity: str) -> Difference | None:
     """The variant's score on a set less the reference's, in pairs of the same seed and the same image.
 
     Args:

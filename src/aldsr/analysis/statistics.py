@@ -46,11 +46,11 @@ class Difference(NamedTuple):
     images: int
 
     @property
-    def shown(self) -> bool:
+    def significant(self) -> bool:
         """Whether 0 lies outside the interval; an end at 0 counts as inside."""
         return self.low > 0 or self.high < 0
 
-    def rounded(self, decimals: int) -> "Difference":
+    def round_outwards(self, decimals: int) -> "Difference":
         """Rounded to be printed, the interval outwards: what the printed figures do not show is not shown."""
         unit = 10.0**decimals
         # The tiny allowance keeps 0.3 from becoming 0.299 where it is no exact binary number.

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from aldsr.analysis.budgets import flat, folder_names
-from aldsr.analysis.collected import StudyRun
+from aldsr.analysis.study import TrainingRun
 from aldsr.evaluation.results import ResultsError
 
 # What does not make another variant. `descriptor` is the choice that the model has taken over, if it takes one.
@@ -43,24 +43,24 @@ class Variant(NamedTuple):
 
     name: str
     label: str
-    runs: dict[int, StudyRun]
-    repeated: list[StudyRun]
+    runs: dict[int, TrainingRun]
+    repeated: list[TrainingRun]
 
     @property
-    def first(self) -> StudyRun:
+    def first(self) -> TrainingRun:
         """Any of its runs, for what is the same in all of them."""
         return next(iter(self.runs.values()))
 
 
-def variants(runs: Sequence[StudyRun]) -> list[Variant]:
+def variants(runs: Sequence[TrainingRun]) -> list[Variant]:
     """The runs grouped, in the order of the paper's tables. Of runs that repeat a seed, the first by name counts."""
-    groups: dict[tuple[tuple[str, str], ...], list[StudyRun]] = {}
+    groups: dict[tuple[tuple[str, str], ...], list[TrainingRun]] = {}
     for run in runs:
         groups.setdefault(tuple(sorted(identity(run).items())), []).append(run)
     identities = [dict(key) for key in groups]
     found = []
     for own, group in zip(identities, groups.values(), strict=True):
-        by_seed: dict[int, StudyRun] = {}
+        by_seed: dict[int, TrainingRun] = {}
         for run in group:
             by_seed.setdefault(run.seed, run)
         repeated = [run for run in group if by_seed[run.seed] is not run]
@@ -69,14 +69,14 @@ def variants(runs: Sequence[StudyRun]) -> list[Variant]:
     return sorted(found, key=_place)
 
 
-def identity(run: StudyRun) -> dict[str, str]:
+def identity(run: TrainingRun) -> dict[str, str]:
     """Everything that makes a run another variant than the next, by its dotted name."""
     options = {key: found for part, value in run.config.items() for key, found in flat(value, str(part)).items()}
     kept = {key: str(value) for key, value in options.items() if LEFT_OUT.isdisjoint(_prefixes(key))}
     return {**kept, NETWORK: label(run), "data.train_dirs": folder_names(run.config["data"].get("train_dirs"))}
 
 
-def label(run: StudyRun) -> str:
+def label(run: TrainingRun) -> str:
     """A network's label with its block's attention, if it has one: "ALD-RDN (det)", "ALD-RDN (det, live)"."""
     words = attention_words(run.config["model"].get("conv") or {})
     name = str(run.results["network"]["label"])

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from aldsr.analysis.runs import read
+from aldsr.analysis.comparison import read_comparison
 from aldsr.analysis.variants import Variant
 from aldsr.evaluation.results import ResultsError
 from aldsr.reporting.charts.cost import chart_sets, check_latency, cost_chart
+from tests.analysis.fake_runs import fake_config, fake_results, write_run
 from tests.reporting.recorded import record
-from tests.sweep.pretended import configuration, measured, write_run
 
 SECONDS = {"RDN": [3.0, 2.0, 4.0], "DW-RDN": [1.0, 1.5]}
 
@@ -30,10 +30,10 @@ def found(tmp_path: Path) -> list[Variant]:
     """Two networks of two seeds on two sets."""
     for label, psnr in (("RDN", 31.0), ("DW-RDN", 30.0)):
         for seed in (1, 2):
-            results = measured(label, {"Set5": [psnr + seed], "B100": [psnr - 5]})
+            results = fake_results(label, {"Set5": [psnr + seed], "B100": [psnr - 5]})
             results["network"]["description"] = description(label)
-            write_run(tmp_path / f"{label}-{seed}", configuration(label, seed), results)
-    return read([tmp_path])[1]
+            write_run(tmp_path / f"{label}-{seed}", fake_config(label, seed), results)
+    return read_comparison([tmp_path])[1]
 
 
 def test_a_network_is_a_point_in_the_panel_of_every_set_and_cost(found: list[Variant]) -> None:

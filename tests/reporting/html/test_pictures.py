@@ -12,7 +12,7 @@ from PIL import Image
 
 from aldsr.evaluation.views import View
 from aldsr.reporting.html.pictures import data_uri, picture, telling
-from tests.sweep.pretended import read_variants, write_variant
+from tests.analysis.fake_runs import read_variants, write_variant
 
 
 def test_pictures_in_which_networks_differ_most_come_first(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from aldsr.evaluation.results import ResultsError
 from aldsr.reporting.html.plots import POINTS, bicubic_psnr, curves, plotted
-from tests.sweep.pretended import read_variants, write_variant
+from tests.analysis.fake_runs import read_variants, write_variant
 
 
 def test_networks_have_scores_costs_and_a_curve_for_each_seed(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from aldsr.reporting.html.tables import networks_sheet, sheet_html, signed, upscaling_seconds
 from aldsr.reporting.tables.sheet import Column, Sheet
-from tests.sweep.pretended import read_variants, write_variant
+from tests.analysis.fake_runs import read_variants, write_variant
 
 
 def test_networks_have_scores_gains_and_costs(tmp_path: Path) -> None:

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from aldsr.analysis.collected import read_study
-from aldsr.analysis.scores import compared
+from aldsr.analysis.scores import compare_variants
+from aldsr.analysis.study import read_study
 from aldsr.analysis.variants import reference_of, variants
 from aldsr.reporting.tables.notes import study_notes
-from tests.sweep.pretended import change, configuration, write_run, write_variant
+from tests.analysis.fake_runs import change_config, fake_config, write_run, write_variant
 
 PAIR = [[30.0, 31.0], [32.0, 33.0]]
 
@@ -17,7 +17,7 @@ PAIR = [[30.0, 31.0], [32.0, 33.0]]
 def notes(folder: Path) -> str:
     study = read_study(folder)
     found = variants(study.runs)
-    lines = study_notes(study, found, compared(found, reference_of(found, None)))
+    lines = study_notes(study, found, compare_variants(found, reference_of(found, None)))
     return "\n".join(f"{word}: {text}" for word, text in lines)
 
 
@@ -57,7 +57,7 @@ def test_the_papers_conditions_are_said_or_why_it_is_not_there(tmp_path: Path) -
 def test_what_was_left_out_is_named(tmp_path: Path) -> None:
     for descriptor in ("average", "zero"):
         write_variant(tmp_path, "RDN", {"Set5": PAIR[:1]}, descriptor=descriptor)
-    write_run(tmp_path / "dw-seed1", configuration("DW-RDN", 1), None)
+    write_run(tmp_path / "dw-seed1", fake_config("DW-RDN", 1), None)
     said = notes(tmp_path)
     assert "left out: 1 run is unfinished: dw-seed1" in said
     assert "left out: 1 run with network and seed of another run: rdn-zero-seed1" in said
@@ -66,7 +66,7 @@ def test_what_was_left_out_is_named(tmp_path: Path) -> None:
 def test_other_precision_processes_and_code_are_mentioned(tmp_path: Path) -> None:
     write_variant(tmp_path, "RDN", {"Set5": PAIR})
     run = tmp_path / "rdn-determinant-seed2"
-    change(run, {"trainer.precision": "bf16-mixed", "version": "0.2.0"})
+    change_config(run, {"trainer.precision": "bf16-mixed", "version": "0.2.0"})
     results = json.loads((run / "results.json").read_text())
     results["training"]["ranks"] = 2
     (run / "results.json").write_text(json.dumps(results))
@@ -77,6 +77,6 @@ def test_other_precision_processes_and_code_are_mentioned(tmp_path: Path) -> Non
 
 def test_unequal_budgets_are_a_warning(tmp_path: Path) -> None:
     write_variant(tmp_path, "RDN", {"Set5": PAIR})
-    change(tmp_path / "rdn-determinant-seed2", {"data.batch_size": 4})
+    change_config(tmp_path / "rdn-determinant-seed2", {"data.batch_size": 4})
     assert "warning: " in notes(tmp_path)
     assert "had unequal budgets: data.batch_size is '16' in the one and '4' in the other" in notes(tmp_path)

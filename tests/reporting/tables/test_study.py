@@ -7,20 +7,20 @@ from typing import Any
 import numpy as np
 import pytest
 
-from aldsr.analysis.collected import read_study
-from aldsr.analysis.scores import compared
+from aldsr.analysis.scores import compare_variants
 from aldsr.analysis.statistics import Difference, MeanSd
+from aldsr.analysis.study import read_study
 from aldsr.analysis.variants import reference_of, variants
 from aldsr.reporting.tables.sheet import NOTHING, Sheet
 from aldsr.reporting.tables.study import difference_cell, spread, study_sheets
-from tests.sweep.pretended import change, configuration, measured, write_run, write_variant
+from tests.analysis.fake_runs import change_config, fake_config, fake_results, write_run, write_variant
 
 
 def sheets(folder: Path) -> list[Sheet]:
     study = read_study(folder)
     found = variants(study.runs)
     reference = reference_of(found, None)
-    return study_sheets(study, found, reference, compared(found, reference))
+    return study_sheets(study, found, reference, compare_variants(found, reference))
 
 
 def set5(value: float, seeds: int = 2) -> list[list[float]]:
@@ -66,24 +66,24 @@ def test_a_studys_name_chooses_its_table(study: str, table: str, tmp_path: Path)
 def test_without_the_same_conditions_the_paper_is_not_shown(case: str, tmp_path: Path) -> None:
     name = "mine" if case == "another set" else "Set5"
     values = [32.0] * (3 if case == "some images" else 5)
-    results = measured("RDN", {name: values})
+    results = fake_results("RDN", {name: values})
     if case == "another scale":
         results["protocol"] |= {"scale": 2, "shave": 2}
     study = "reductions" if case == "another study" else "benchmarks"
-    write_run(tmp_path / "run", configuration("RDN", 1, study=study), results)
+    write_run(tmp_path / "run", fake_config("RDN", 1, study=study), results)
     assert not sheets(tmp_path)[0].theirs
 
 
 def test_fewer_seeds_on_one_set_are_stated(tmp_path: Path) -> None:
     write_variant(tmp_path, "RDN", {"Set5": set5(32, seeds=3)})
-    extra = measured("RDN", {"Set5": [32.0] * 5, "mine": [30.0]})
+    extra = fake_results("RDN", {"Set5": [32.0] * 5, "mine": [30.0]})
     write_run(tmp_path / "rdn-determinant-seed1", None, extra)
     assert cells(sheets(tmp_path)[0], "RDN")["mine"] == ("30.00", "0.9300", "1 seed")
 
 
 def test_options_stand_under_the_label(tmp_path: Path) -> None:
     write_variant(tmp_path, "ALD-RDN", {"Set5": set5(32)})
-    change(tmp_path / "ald-rdn-determinant-seed2", {"model.conv.reduction": 8, "seed": 1})
+    change_config(tmp_path / "ald-rdn-determinant-seed2", {"model.conv.reduction": 8, "seed": 1})
     _, differences = sheets(tmp_path)
     assert differences.columns[0].cells == [("ALD-RDN (det)", "reduction=32", "5 images × 1 seed")]
 

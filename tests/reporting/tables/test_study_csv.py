@@ -6,18 +6,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from aldsr.analysis.collected import read_study
-from aldsr.analysis.scores import compared
+from aldsr.analysis.scores import compare_variants
+from aldsr.analysis.study import read_study
 from aldsr.analysis.variants import reference_of, variants
 from aldsr.reporting.tables.study_csv import FIELDS, study_csv
-from tests.sweep.pretended import configuration, measured, write_run, write_variant
+from tests.analysis.fake_runs import fake_config, fake_results, write_run, write_variant
 
 
 def rows(folder: Path) -> list[dict[str, str]]:
     study = read_study(folder)
     found = variants(study.runs)
     reference = reference_of(found, None)
-    text = study_csv(study, found, reference, compared(found, reference))
+    text = study_csv(study, found, reference, compare_variants(found, reference))
     return list(csv.DictReader(text.splitlines()))
 
 
@@ -62,5 +62,5 @@ def test_parameters_of_blocks_and_networks(tmp_path: Path) -> None:
 
 def test_what_cannot_be_paired_is_said(tmp_path: Path) -> None:
     write_variant(tmp_path, "RDN", {"mine": [[30.0, 31.0]]})
-    write_run(tmp_path / "dw", configuration("DW-RDN", 8), measured("DW-RDN", {"mine": [31.0, 32.0]}))
+    write_run(tmp_path / "dw", fake_config("DW-RDN", 8), fake_results("DW-RDN", {"mine": [31.0, 32.0]}))
     assert [row["verdict"] for row in rows(tmp_path) if row["against"] == "RDN"] == ["no seed in common"] * 2

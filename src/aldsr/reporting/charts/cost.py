@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from aldsr.analysis.scores import over_seeds, set_names
+from aldsr.analysis.scores import mean_over_seeds, set_names
 from aldsr.analysis.variants import Variant
 from aldsr.evaluation.results import ResultsError
 from aldsr.reporting.charts.canvas import canvas
@@ -73,7 +73,7 @@ def cost_chart(found: Sequence[Variant], *, sets: Sequence[str], latency: Figure
 def _points(axes: "Axes", found: Sequence[Variant], set_name: str, cost: Cost) -> None:
     """A point per network, with bars of what is known of its spread; hollow, since some lie on one another."""
     for place, each in enumerate(found):
-        score, value = over_seeds(each, set_name, "psnr"), cost.of(each)
+        score, value = mean_over_seeds(each, set_name, "psnr"), cost.of(each)
         if score is None or value is None:
             continue
         middle, low, high = value

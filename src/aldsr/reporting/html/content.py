@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from aldsr.analysis.collected import Study
-from aldsr.analysis.scores import Compared, compared, set_names
+from aldsr.analysis.scores import VariantDifference, compare_variants, set_names
+from aldsr.analysis.study import Study
 from aldsr.analysis.variants import Variant, reference_of
 from aldsr.core.version import code_version
 from aldsr.reporting.html.page import Page, definitions
@@ -37,7 +37,7 @@ def page_of(study: Study, found: Sequence[Variant], *, against: str | None) -> P
         lead=lead(found),
         protocol=f"Protocol: {protocol_line(results)}",
         scores=sheet_html(networks_sheet(found)),
-        statistics=statistics(study, found, reference, compared(found, reference)),
+        statistics=statistics(study, found, reference, compare_variants(found, reference)),
         notes={"pictures": chosen(found), "curves": CURVES},
         data={"variants": plotted(found), "bicubic": bicubic_psnr(found), "unit": unit},
         footer=f"Written by aldsr {code_version()}. This file holds all that it shows and loads nothing.",
@@ -52,7 +52,9 @@ def lead(found: Sequence[Variant]) -> str:
     return f"{counted(len(found), 'network')}, x{runs[0]['protocol']['scale']}, measured on {sets}"
 
 
-def statistics(study: Study, found: Sequence[Variant], reference: Variant, differences: Sequence[Compared]) -> str:
+def statistics(
+    study: Study, found: Sequence[Variant], reference: Variant, differences: Sequence[VariantDifference]
+) -> str:
     """The tables and notes of `aldsr.compare` as a section, less the scores that the page's first table has too."""
     first, *others = study_sheets(study, found, reference, differences)
     sheets = [first, *others] if first.theirs else others

@@ -7,7 +7,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from aldsr.analysis.scores import over_seeds, set_names
+from aldsr.analysis.scores import mean_over_seeds, set_names
 from aldsr.analysis.variants import Variant
 from aldsr.evaluation.results import ResultsError
 from aldsr.reporting.html.tables import bicubic_scores, upscaling_seconds
@@ -75,5 +75,5 @@ def _thinned(points: Curve) -> Curve:
 
 
 def _score(variant: Variant, name: str) -> dict[str, float | None] | None:
-    psnr = over_seeds(variant, name, "psnr")
+    psnr = mean_over_seeds(variant, name, "psnr")
     return {"psnr": psnr.mean, "sd": psnr.sd} if psnr and math.isfinite(psnr.mean) else None

@@ -6,7 +6,7 @@ from html import escape
 from statistics import fmean
 from typing import Any
 
-from aldsr.analysis.scores import over_seeds, set_names
+from aldsr.analysis.scores import mean_over_seeds, set_names
 from aldsr.analysis.variants import Variant
 from aldsr.reporting.tables.results import quantities
 from aldsr.reporting.tables.sheet import NOTHING, Cell, Column, Sheet
@@ -104,7 +104,7 @@ def _training(variant: Variant) -> Cell:
 
 
 def _scores(variant: Variant, name: str) -> Cell:
-    found = {quantity: over_seeds(variant, name, quantity) for quantity in DECIMALS}
+    found = {quantity: mean_over_seeds(variant, name, quantity) for quantity in DECIMALS}
     lines = [spread(each, DECIMALS[quantity][0]) for quantity, each in found.items() if each]
     return (*lines, f"{signed(gain_over_bicubic(variant, name))} dB") if lines else NOTHING
 

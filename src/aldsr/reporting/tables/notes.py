@@ -4,9 +4,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from aldsr.analysis.budgets import unequal_budgets
-from aldsr.analysis.collected import Study, StudyRun, few
-from aldsr.analysis.scores import Compared
+from aldsr.analysis.scores import VariantDifference
 from aldsr.analysis.statistics import RESAMPLES, Difference
+from aldsr.analysis.study import Study, TrainingRun, join_first
 from aldsr.analysis.variants import Variant
 from aldsr.reporting.tables.paper import CONDITIONS, PARAMETERS, SOURCE, TABLES
 from aldsr.reporting.tables.results import protocol_line
@@ -15,7 +15,7 @@ from aldsr.reporting.tables.study import counted, paper_table
 Note = tuple[str, str]  # a word, and a sentence
 
 
-def study_notes(study: Study, found: Sequence[Variant], differences: Sequence[Compared]) -> list[Note]:
+def study_notes(study: Study, found: Sequence[Variant], differences: Sequence[VariantDifference]) -> list[Note]:
     """Every note that a study's tables need."""
     runs = study.runs
     notes = [] if study.name == PARAMETERS else [("protocol", protocol_line(runs[0].results))]
@@ -26,7 +26,7 @@ def study_notes(study: Study, found: Sequence[Variant], differences: Sequence[Co
     return [*notes, ("warning", f"{unequal}, among possibly more")] if unequal else notes
 
 
-def _intervals(differences: Sequence[Compared]) -> Iterable[Note]:
+def _intervals(differences: Sequence[VariantDifference]) -> Iterable[Note]:
     found = [each for pair in differences for each in (pair.psnr, pair.ssim) if each]
     if not found:
         return
@@ -64,12 +64,15 @@ def _paper(study: Study, found: Sequence[Variant]) -> Iterable[Note]:
 def _left_out(study: Study, found: Sequence[Variant]) -> Iterable[Note]:
     if study.unfinished:
         verb = "is" if len(study.unfinished) == 1 else "are"
-        yield "left out", f"{counted(len(study.unfinished), 'run')} {verb} unfinished: {few(study.unfinished)}"
+        yield "left out", f"{counted(len(study.unfinished), 'run')} {verb} unfinished: {join_first(study.unfinished)}"
     if repeated := [run.folder.name for each in found for run in each.repeated]:
-        yield "left out", f"{counted(len(repeated), 'run')} with network and seed of another run: {few(repeated)}"
+        yield (
+            "left out",
+            f"{counted(len(repeated), 'run')} with network and seed of another run: {join_first(repeated)}",
+        )
 
 
-def _conditions(runs: Sequence[StudyRun]) -> Iterable[Note]:
+def _conditions(runs: Sequence[TrainingRun]) -> Iterable[Note]:
     """What describes the machine or the code, and was not the same in all runs."""
     for what, values in (
         ("precision", [run.config["trainer"].get("precision") for run in runs]),
@@ -77,7 +80,7 @@ def _conditions(runs: Sequence[StudyRun]) -> Iterable[Note]:
         ("code version", [run.config.get("version") for run in runs]),
     ):
         if len(different := _distinct(values)) > 1:
-            yield "runs", f"not all were trained with the same {what}: {few(different)}"
+            yield "runs", f"not all were trained with the same {what}: {join_first(different)}"
 
 
 def _distinct(values: Iterable[Any]) -> list[str]:

@@ -9,9 +9,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from aldsr.analysis.collected import Study
-from aldsr.analysis.scores import Compared, over_seeds, set_names
+from aldsr.analysis.scores import VariantDifference, mean_over_seeds, set_names
 from aldsr.analysis.statistics import Difference, MeanSd
+from aldsr.analysis.study import Study
 from aldsr.analysis.variants import Variant
 from aldsr.evaluation.cost import block_parameters
 from aldsr.reporting.tables.paper import PARAMETERS, SCALE, SOURCE, TABLE_IV, TABLES, PaperTable, published_set
@@ -23,7 +23,7 @@ NOT_SHOWN = "no difference shown"
 
 
 def study_sheets(
-    study: Study, found: Sequence[Variant], reference: Variant, differences: Sequence[Compared]
+    study: Study, found: Sequence[Variant], reference: Variant, differences: Sequence[VariantDifference]
 ) -> list[Sheet]:
     """The sheets of a study: Table IV's for `parameters`, for every other scores and differences.
 
@@ -73,7 +73,7 @@ def scores_sheet(study: str, found: Sequence[Variant], paper: PaperTable | None)
 def _scores(variant: Variant, sets: Sequence[str]) -> Column:
     cells: list[Cell] = [(str(len(variant.runs)),), *costs(variant.first.results["network"])]
     for name in sets:
-        found = {quantity: over_seeds(variant, name, quantity) for quantity in DECIMALS}
+        found = {quantity: mean_over_seeds(variant, name, quantity) for quantity in DECIMALS}
         lines = [spread(each, DECIMALS[quantity][0]) for quantity, each in found.items() if each]
         number = next((each.number for each in found.values() if each), len(variant.runs))
         cells.append((*lines, *([counted(number, "seed")] if number < len(variant.runs) else [])) or NOTHING)
@@ -106,7 +106,7 @@ def spread(found: MeanSd, decimals: int) -> str:
     return f"{mean} ± {math.ceil(found.sd * unit - 1e-6) / unit:.{decimals}f}"
 
 
-def differences_sheet(differences: Sequence[Compared], reference: Variant) -> Sheet:
+def differences_sheet(differences: Sequence[VariantDifference], reference: Variant) -> Sheet:
     """Each variant less the reference, per set, with intervals, and in words where they hold 0."""
     rows, last = [], ""
     for each in differences:
@@ -120,7 +120,7 @@ def differences_sheet(differences: Sequence[Compared], reference: Variant) -> Sh
     return Sheet(f"Differences from {reference.name}, 95 % intervals", "data set", rows, columns, glue=", ")
 
 
-def _who(each: Compared) -> Cell:
+def _who(each: VariantDifference) -> Cell:
     options = re.split(r" (?=\w+=)", each.variant.name.removeprefix(each.variant.label).strip())
     found = each.psnr
     paired = f"{counted(found.images, 'image')} × {counted(found.seeds, 'seed')}" if found else ""
@@ -131,12 +131,12 @@ def difference_cell(found: Difference | None, decimals: int) -> Cell:
     """ "+0.12", "[-0.01, +0.25]", and "no difference shown" where the printed interval holds 0."""
     if found is None:
         return ("no seed in common",)
-    printed = found.rounded(decimals)
+    printed = found.round_outwards(decimals)
     mean = f"{printed.mean:+.{decimals}f}"
     if math.isinf(found.low):
         return (mean, "no interval", NOT_SHOWN)
     interval = f"[{printed.low:+.{decimals}f}, {printed.high:+.{decimals}f}]"
-    return (mean, interval) if printed.shown else (mean, interval, NOT_SHOWN)
+    return (mean, interval) if printed.significant else (mean, interval, NOT_SHOWN)
 
 
 def counted(number: int, what: str) -> str:

@@ -5,8 +5,8 @@ import io
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from aldsr.analysis.collected import Study
-from aldsr.analysis.scores import QUANTITIES, Compared, over_seeds, set_names
+from aldsr.analysis.scores import QUANTITIES, VariantDifference, mean_over_seeds, set_names
+from aldsr.analysis.study import Study
 from aldsr.analysis.variants import Variant
 from aldsr.evaluation.cost import block_parameters
 from aldsr.reporting.tables.paper import PARAMETERS, SOURCE, TABLE_IV
@@ -31,7 +31,9 @@ FIELDS = [
 Row = dict[str, Any]
 
 
-def study_csv(study: Study, found: Sequence[Variant], reference: Variant, differences: Sequence[Compared]) -> str:
+def study_csv(
+    study: Study, found: Sequence[Variant], reference: Variant, differences: Sequence[VariantDifference]
+) -> str:
     """The figures of a study's tables.
 
     Args:
@@ -71,19 +73,19 @@ def _scores(found: Sequence[Variant]) -> Iterator[Row]:
             value = runs[0]["bicubic"][name][quantity]
             yield {**place, "variant": "bicubic", "quantity": quantity, "value": value}
             for each in found:
-                if score := over_seeds(each, name, quantity):
+                if score := mean_over_seeds(each, name, quantity):
                     figures = {"seeds": score.number, "value": score.mean, "sd": score.sd}
                     yield {**place, "variant": each.name, "quantity": quantity, **figures}
 
 
-def _differences(differences: Sequence[Compared], reference: Variant) -> Iterator[Row]:
+def _differences(differences: Sequence[VariantDifference], reference: Variant) -> Iterator[Row]:
     for each in differences:
         for quantity, found in (("psnr", each.psnr), ("ssim", each.ssim)):
             head = {"source": "ours", "variant": each.variant.name, "set": each.set_name, "quantity": quantity}
             if found is None:
                 yield {**head, "against": reference.name, "verdict": "no seed in common"}
                 continue
-            shown = found.rounded(DECIMALS[quantity][1]).shown
+            shown = found.round_outwards(DECIMALS[quantity][1]).significant
             figures = {"difference": found.mean, "low": found.low, "high": found.high}
             sizes = {"seeds": found.seeds, "images": found.images, "against": reference.name}
             yield {**head, **sizes, **figures, "verdict": "difference shown" if shown else NOT_SHOWN}

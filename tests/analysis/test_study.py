@@ -5,18 +5,18 @@ from typing import Any
 
 import pytest
 
-from aldsr.analysis.collected import few, is_study, read_config, read_study
+from aldsr.analysis.study import is_study, join_first, read_config, read_study
 from aldsr.evaluation.results import ResultsError
-from tests.sweep.pretended import configuration, measured, write_run, write_variant
+from tests.analysis.fake_runs import fake_config, fake_results, write_run, write_variant
 
 TABLE = {"Set5": [[30.0, 31.0], [32.0, 33.0]]}
 
 
 def test_finished_runs_are_read_and_others_named(tmp_path: Path) -> None:
     write_variant(tmp_path, "RDN", TABLE)
-    write_run(tmp_path / "dw-seed1", configuration("DW-RDN", 1), None)
+    write_run(tmp_path / "dw-seed1", fake_config("DW-RDN", 1), None)
     archived = tmp_path / "rdn-archived-20260131-120000"
-    write_run(archived, configuration("RDN", 1), measured("RDN", {"Set5": [1.0]}))
+    write_run(archived, fake_config("RDN", 1), fake_results("RDN", {"Set5": [1.0]}))
     for name in (".locks", "report"):
         (tmp_path / name).mkdir()
     study = read_study(tmp_path)
@@ -50,7 +50,7 @@ def test_what_is_a_study(tmp_path: Path) -> None:
 
 def test_a_study_without_a_finished_run_is_refused(tmp_path: Path) -> None:
     for number in range(7):
-        write_run(tmp_path / f"run{number}", configuration("RDN", number), None)
+        write_run(tmp_path / f"run{number}", fake_config("RDN", number), None)
     with pytest.raises(ResultsError, match=r"none of its 7 runs has finished \(run0, run1, .*, run4 and 2 more\)"):
         read_study(tmp_path)
 
@@ -76,5 +76,5 @@ def test_what_is_no_configuration_is_named(content: str | None, said: str, tmp_p
 
 
 def test_few_of_many() -> None:
-    assert few(["a", "b"]) == "a, b"
-    assert few(list("abcdefg"), limit=2) == "a, b and 5 more"
+    assert join_first(["a", "b"]) == "a, b"
+    assert join_first(list("abcdefg"), limit=2) == "a, b and 5 more"

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from aldsr.analysis.budgets import check_budgets
-from aldsr.analysis.collected import Study, StudyRun, few, is_study, read_run, read_studies
+from aldsr.analysis.study import Study, TrainingRun, is_study, join_first, read_run, read_studies
 from aldsr.analysis.variants import Variant, label, variants
 from aldsr.evaluation.results import check_comparable
 
 
-def read(paths: Sequence[Path], *, allow_unequal_budgets: bool = False) -> tuple[Study, list[Variant]]:
+def read_comparison(paths: Sequence[Path], *, allow_unequal_budgets: bool = False) -> tuple[Study, list[Variant]]:
     """A study and its variants; runs alone are a study of their own, in which each is a variant.
 
     Args:
@@ -27,10 +27,10 @@ def read(paths: Sequence[Path], *, allow_unequal_budgets: bool = False) -> tuple
         return study, variants(study.runs)
     runs = [read_run(path) for path in paths]
     check_comparable({str(run.folder): run.results for run in runs})
-    return Study(few([run.folder.name for run in runs], limit=3), runs, []), by_themselves(runs)
+    return Study(join_first([run.folder.name for run in runs], limit=3), runs, []), by_themselves(runs)
 
 
-def by_themselves(runs: Sequence[StudyRun]) -> list[Variant]:
+def by_themselves(runs: Sequence[TrainingRun]) -> list[Variant]:
     """Every run as a variant; those of one label go by their folders too."""
     labels = [label(run) for run in runs]
     folders = [run.folder.name for run in runs]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from omegaconf import OmegaConf
 
-from aldsr.analysis.collected import read_study
+from aldsr.analysis.study import read_study
 from aldsr.analysis.variants import Variant, variants
 from aldsr.imaging import LITERATURE
 
@@ -28,9 +28,7 @@ CONFIG: dict[str, Any] = {
 }
 
 
-def configuration(
-    label: str, seed: int, *, study: Any = "benchmarks", descriptor: str = "determinant"
-) -> dict[str, Any]:
+def fake_config(label: str, seed: int, *, study: Any = "benchmarks", descriptor: str = "determinant") -> dict[str, Any]:
     """A config.yaml's content."""
     config = copy.deepcopy(CONFIG)
     conv = {"_target_": f"aldsr.nn.{BLOCKS[label]}", "_partial_": True}
@@ -42,7 +40,7 @@ def configuration(
     return {**config, "seed": seed, "study": study, "name": f"{label}-{seed}", "run_dir": f"runs/{label}-{seed}"}
 
 
-def measured(label: str, sets: Mapping[str, Sequence[float]], *, steps: int = 1000) -> dict[str, Any]:
+def fake_results(label: str, sets: Mapping[str, Sequence[float]], *, steps: int = 1000) -> dict[str, Any]:
     """A results.json's content: of each set the PSNR of its images; SSIM goes along with it."""
     found = {name: _set(psnr) for name, psnr in sets.items()}
     identity = {"lr": "given", "lr_fingerprint": "cd"}
@@ -78,11 +76,11 @@ def write_variant(
     rows = {name: np.atleast_2d(table) for name, table in tables.items()}
     for place in range(len(next(iter(rows.values())))):
         run = folder / f"{label.lower()}-{descriptor}-seed{place + 1}"
-        config = configuration(label, place + 1, study=study, descriptor=descriptor)
-        write_run(run, config, measured(label, {name: table[place] for name, table in rows.items()}))
+        config = fake_config(label, place + 1, study=study, descriptor=descriptor)
+        write_run(run, config, fake_results(label, {name: table[place] for name, table in rows.items()}))
 
 
-def change(run: Path, options: Mapping[str, Any]) -> None:
+def change_config(run: Path, options: Mapping[str, Any]) -> None:
     """Set options of a run's config.yaml, by dotted names."""
     config = OmegaConf.load(run / "config.yaml")
     for key, value in options.items():

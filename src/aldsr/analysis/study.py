@@ -10,7 +10,7 @@ from aldsr.core.run_files import ARCHIVED, CONFIG, RESULTS
 from aldsr.evaluation.results import ResultsError, read_results
 
 
-class StudyRun(NamedTuple):
+class TrainingRun(NamedTuple):
     """A finished run: its folder, the content of its results.json and of its config.yaml."""
 
     folder: Path
@@ -27,7 +27,7 @@ class Study(NamedTuple):
     """Finished runs in the order of their folders' names, and the names of those that have not finished."""
 
     name: str
-    runs: list[StudyRun]
+    runs: list[TrainingRun]
     unfinished: list[str]
 
 
@@ -47,10 +47,10 @@ def read_study(folder: Path) -> Study:
     unfinished = [run.name for run in folders if run not in finished]
     if not finished:
         raise ResultsError(
-            f"{folder}: none of its {len(unfinished)} runs has finished ({few(unfinished)}); expected at least one "
+            f"{folder}: none of its {len(unfinished)} runs has finished ({join_first(unfinished)}); expected at least one "
             f"with a {RESULTS}; let them finish, then compare"
         )
-    runs = [StudyRun(run, read_results(run), read_config(run / CONFIG)) for run in finished]
+    runs = [TrainingRun(run, read_results(run), read_config(run / CONFIG)) for run in finished]
     names = {_study_name(run.config) for run in runs} - {None}
     return Study(str(names.pop()) if len(names) == 1 else folder.resolve().name, runs, unfinished)
 
@@ -70,18 +70,18 @@ def read_studies(paths: Sequence[Path]) -> Study:
     return Study(" + ".join(names), list(runs.values()), [name for part in parts for name in part.unfinished])
 
 
-def read_run(path: Path) -> StudyRun:
+def read_run(path: Path) -> TrainingRun:
     """The run of a folder, or of the results.json in it.
 
     Raises:
         ResultsError: if there is none.
     """
-    check_run(path)
+    check_run_folder(path)
     folder = (path.parent if path.name == RESULTS else path).resolve()
-    return StudyRun(folder, read_results(path), read_config(folder / CONFIG))
+    return TrainingRun(folder, read_results(path), read_config(folder / CONFIG))
 
 
-def check_run(path: Path) -> None:
+def check_run_folder(path: Path) -> None:
     """Whether a folder is that of a run that has finished; what is no folder is left to `read_results`.
 
     Raises:
@@ -115,7 +115,7 @@ def read_config(path: Path) -> dict[str, Any]:
     return dict(config)
 
 
-def few(names: list[str], limit: int = 5) -> str:
+def join_first(names: list[str], limit: int = 5) -> str:
     """The first names, and how many there are beyond: "a, b and 3 more"."""
     beyond = f" and {len(names) - limit} more" if len(names) > limit else ""
     return ", ".join(names[:limit]) + beyond
