@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from aldsr.analysis.study import is_study, join_first, read_config, read_study
+from aldsr.analysis.study import is_study, read_config, read_study, shorten
 from aldsr.evaluation.results import ResultsError
 from tests.analysis.fake_runs import fake_config, fake_results, write_run, write_variant
 
@@ -76,5 +76,5 @@ def test_what_is_no_configuration_is_named(content: str | None, said: str, tmp_p
 
 
 def test_few_of_many() -> None:
-    assert join_first(["a", "b"]) == "a, b"
-    assert join_first(list("abcdefg"), limit=2) == "a, b and 5 more"
+    assert shorten(["a", "b"]) == "a, b"
+    assert shorten(list("abcdefg"), limit=2) == "a, b and 5 more"

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from aldsr.analysis.budgets import check_budgets
-from aldsr.analysis.study import Study, TrainingRun, is_study, join_first, read_run, read_studies
+from aldsr.analysis.study import Study, TrainingRun, is_study, read_run, read_studies, shorten
 from aldsr.analysis.variants import Variant, label, variants
 from aldsr.evaluation.results import check_comparable
 
@@ -27,7 +27,7 @@ def read_comparison(paths: Sequence[Path], *, allow_unequal_budgets: bool = Fals
         return study, variants(study.runs)
     runs = [read_run(path) for path in paths]
     check_comparable({str(run.folder): run.results for run in runs})
-    return Study(join_first([run.folder.name for run in runs], limit=3), runs, []), by_themselves(runs)
+    return Study(shorten([run.folder.name for run in runs], limit=3), runs, []), by_themselves(runs)
 
 
 def by_themselves(runs: Sequence[TrainingRun]) -> list[Variant]:

@@ -47,7 +47,7 @@ def read_study(folder: Path) -> Study:
     unfinished = [run.name for run in folders if run not in finished]
     if not finished:
         raise ResultsError(
-            f"{folder}: none of its {len(unfinished)} runs has finished ({join_first(unfinished)}); expected at least one "
+            f"{folder}: none of its {len(unfinished)} runs has finished ({shorten(unfinished)}); expected at least one "
             f"with a {RESULTS}; let them finish, then compare"
         )
     runs = [TrainingRun(run, read_results(run), read_config(run / CONFIG)) for run in finished]
@@ -115,7 +115,7 @@ def read_config(path: Path) -> dict[str, Any]:
     return dict(config)
 
 
-def join_first(names: list[str], limit: int = 5) -> str:
+def shorten(names: list[str], limit: int = 5) -> str:
     """The first names, and how many there are beyond: "a, b and 3 more"."""
     beyond = f" and {len(names) - limit} more" if len(names) > limit else ""
     return ", ".join(names[:limit]) + beyond

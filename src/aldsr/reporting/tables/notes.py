@@ -6,7 +6,7 @@ from typing import Any
 from aldsr.analysis.budgets import unequal_budgets
 from aldsr.analysis.scores import VariantDifference
 from aldsr.analysis.statistics import RESAMPLES, Difference
-from aldsr.analysis.study import Study, TrainingRun, join_first
+from aldsr.analysis.study import Study, TrainingRun, shorten
 from aldsr.analysis.variants import Variant
 from aldsr.reporting.tables.paper import CONDITIONS, PARAMETERS, SOURCE, TABLES
 from aldsr.reporting.tables.results import protocol_line
@@ -64,11 +64,11 @@ def _paper(study: Study, found: Sequence[Variant]) -> Iterable[Note]:
 def _left_out(study: Study, found: Sequence[Variant]) -> Iterable[Note]:
     if study.unfinished:
         verb = "is" if len(study.unfinished) == 1 else "are"
-        yield "left out", f"{counted(len(study.unfinished), 'run')} {verb} unfinished: {join_first(study.unfinished)}"
+        yield "left out", f"{counted(len(study.unfinished), 'run')} {verb} unfinished: {shorten(study.unfinished)}"
     if repeated := [run.folder.name for each in found for run in each.repeated]:
         yield (
             "left out",
-            f"{counted(len(repeated), 'run')} with network and seed of another run: {join_first(repeated)}",
+            f"{counted(len(repeated), 'run')} with network and seed of another run: {shorten(repeated)}",
         )
 
 
@@ -80,7 +80,7 @@ def _conditions(runs: Sequence[TrainingRun]) -> Iterable[Note]:
         ("code version", [run.config.get("version") for run in runs]),
     ):
         if len(different := _distinct(values)) > 1:
-            yield "runs", f"not all were trained with the same {what}: {join_first(different)}"
+            yield "runs", f"not all were trained with the same {what}: {shorten(different)}"
 
 
 def _distinct(values: Iterable[Any]) -> list[str]:
