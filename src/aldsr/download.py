@@ -144,12 +144,13 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _web_folder(text: str) -> str:
-    """The address of a folder, without a slash at its end, to which a file's name can be appended."""
+    """The type of an option that is a folder's address; returns it without a slash at its end."""
     try:
         parts = urlsplit(text)
-    except ValueError:  # such as an open bracket
-        parts = urlsplit("")
-    if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment:
+        valid = parts.scheme in ("http", "https") and parts.netloc and (parts.port or True)
+    except ValueError:  # such as an open bracket, or a port that is no number
+        valid = False
+    if not valid or re.search(r"[\s?#]", text):
         raise argparse.ArgumentTypeError(f"found {text!r}, expected an address such as https://server/folder")
     return text.rstrip("/")
 

@@ -14,17 +14,18 @@ from aldsr.data.augment import augment
 from aldsr.data.cache import CachedPair, cache_dir, cache_pairs
 from aldsr.data.images import DataError, is_gray
 from aldsr.data.pairs import Pair, find_pairs, set_name
-from aldsr.data.patches import BenchmarkSet, ImagePair, PatchBatch, Patches, unit_float
+from aldsr.data.patches import BenchmarkSet, ImagePair, PatchBatch, Patches
 from aldsr.data.photographs import write_photographs
 from aldsr.data.sampling import StepBatches
 from aldsr.data.synthetic import VERSION, write_pictures
+from aldsr.imaging import unit_float
 
 
 class SuperResolutionData(LightningDataModule):
     """Patches for training and whole images for measuring.
 
     Training batches reach the module as (lr, hr), float in [0, 1]; they travel to the device as uint8
-    and are flipped and turned there. Validation batches are `ImagePair`s with lr float and hr uint8.
+    and are flipped and turned there. Validation batches are `ImagePair`s, uint8.
 
     Args:
         scale: HR pixels per LR pixel.
@@ -176,7 +177,7 @@ class SuperResolutionData(LightningDataModule):
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
         if isinstance(batch, PatchBatch):
             return unit_float(augment(batch.lr, batch.flips)), unit_float(augment(batch.hr, batch.flips))
-        return batch._replace(lr=unit_float(batch.lr))
+        return batch
 
     def _on_gpu(self) -> bool:
         assert self.trainer is not None

@@ -115,8 +115,3 @@ def fingerprint(images: Iterable[Tensor]) -> str:
         hashlib.blake2b(f"{tuple(image.shape)}".encode() + image.numpy().tobytes()).digest() for image in images
     )
     return hashlib.blake2b(b"".join(digests), digest_size=8).hexdigest()
-
-
-def unit_float(images: Tensor) -> Tensor:
-    """uint8 0…255 → float32 0…1."""
-    return images.to(torch.float32).div_(255)

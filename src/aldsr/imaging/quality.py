@@ -24,6 +24,11 @@ GAUSSIAN = [value / sum(_BELL) for value in _BELL]
 C1, C2 = (0.01 * PEAK) ** 2, (0.03 * PEAK) ** 2
 
 
+def unit_float(image: Tensor) -> Tensor:
+    """uint8 0…255 → float32 in [0, 1]; `quantise` is its inverse."""
+    return image.to(torch.float32).div_(255)
+
+
 def quantise(image: Tensor) -> Tensor:
     """Float in [0, 1] → uint8, clipped and rounded half up as MATLAB does."""
     return image.float().mul(255).add(0.5).floor().clamp(0, 255).to(torch.uint8)

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from lightning import Callback, LightningModule, Trainer
 from PIL import Image, ImageDraw
 from torch import Tensor
@@ -70,8 +69,7 @@ class ComparisonImages(Callback):
             return
         benchmark = trainer.datamodule.benchmarks[dataloader_idx]  # type: ignore[attr-defined]
         key = f"{benchmark.name}/{benchmark.image_names[batch.number]}"
-        lr = batch.lr[0].mul(255).round().to(torch.uint8)
-        self.shown[key] = lr.cpu(), outputs[0].cpu(), batch.hr[0].cpu()
+        self.shown[key] = batch.lr[0].cpu(), outputs[0].cpu(), batch.hr[0].cpu()
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if not trainer.is_global_zero:

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from torch.optim import Optimizer
 
 from aldsr.core.errors import UserError
-from aldsr.imaging import Protocol, quantise
+from aldsr.imaging import Protocol, quantise, unit_float
 from aldsr.training.autotune import LAYOUTS
 from aldsr.training.measuring import ValidationModule
 from aldsr.training.schedules import Schedule
@@ -81,7 +81,7 @@ class SuperResolution(ValidationModule):
     def super_resolve(self, batch: Any, dataloader_idx: int) -> Tensor:
         """Super-resolve in float32, whatever the precision of training."""
         with torch.autocast(self.device.type, enabled=False):
-            return quantise(self(batch.lr))
+            return quantise(self(unit_float(batch.lr)))
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add the description of the network; refuse to write weights that are not finite.
