@@ -69,8 +69,7 @@ def check_same_study(peace: Path, chaos: Path) -> None:
         assert ours.keys() == theirs.keys()
         assert all(torch.equal(ours[name], theirs[name]) for name in theirs), f"{job}: other weights"
         assert (chaos / job / "log.csv").read_text() == (peace / job / "log.csv").read_text()
-        (identity,) = {path.name.rpartition("-")[2] for path in (chaos / job / "wandb").glob("offline-run-*")}
-        identities.add(identity)
+        identities.add((chaos / job / "wandb-id.txt").read_text())
     assert len(identities) == len(jobs)
 
 

@@ -1,23 +1,15 @@
-"""A run's results in W&B: what a table of runs sorts by, and every prediction with its picture."""
+"""A run's results in W&B's summary: what a table of runs sorts by, and every prediction with its images."""
 
-import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import MagicMock
 
 import pytest
+import wandb
 from PIL import Image
 
 from aldsr.training import finish_wandb, wandb_log
-from aldsr.training.wandb.read import recorded
-from aldsr.training.wandb.results import COLUMNS, figures, report_results
-
-
-@pytest.fixture(autouse=True)
-def _finished() -> Iterator[None]:
-    """No test leaves a W&B run open for the next one."""
-    yield
-    finish_wandb()
+from aldsr.training.wandb.results import COLUMNS, report_results
 
 
 def scores(psnr: float, ssim: float) -> dict[str, float]:
@@ -34,52 +26,64 @@ RESULTS: dict[str, Any] = {
         "Set5": {**scores(29.5, 0.81), "images": {"baby": scores(31.0, 0.82), "bird": scores(28.5, 0.8)}},
     },
 }
+SUMMARY = {
+    "network": "ALD-RDN",
+    "parameters": 182_251,
+    "training_seconds": 12.5,
+    "training_steps": 1000,
+    "Set5/psnr": 31.5,
+    "Set5/ssim": 0.89,
+    "Set5/bicubic_psnr": 29.5,
+    "Set5/bicubic_ssim": 0.81,
+    "Set5/gain": 2.0,
+    "protocol": "Y of BT.601",
+}
 
 
-def test_figures_have_plain_names_and_what_was_not_counted_is_absent() -> None:
-    assert figures(RESULTS) == {
-        "network": "ALD-RDN",
-        "parameters": 182_251,
-        "training_seconds": 12.5,
-        "training_steps": 1000,
-        "Set5/psnr": 31.5,
-        "Set5/ssim": 0.89,
-        "Set5/bicubic_psnr": 29.5,
-        "Set5/bicubic_ssim": 0.81,
-        "Set5/gain": 2.0,
-    }
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """The folder of comparison images, with one of two."""
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    Image.new("RGB", (30, 10), "red").save(folder / "Set5-baby.png")
+    return folder
 
 
-def test_reported_twice_the_summary_holds_it_once_with_its_pictures(tmp_path: Path) -> None:
-    pictures = tmp_path / "pictures"
-    pictures.mkdir()
-    Image.new("RGB", (30, 10), "red").save(pictures / "Set5-baby.png")
-    for _ in range(2):  # as when a finished run is resumed
-        wandb_log(project="p", name="n", folder=tmp_path)
-        report_results(RESULTS, pictures=pictures, protocol="Y of BT.601")
-        finish_wandb()
-    found = recorded(tmp_path)
-    assert found.rows == []
-    assert found.summary.items() >= {**figures(RESULTS), "protocol": "Y of BT.601"}.items()
-    table = found.summary["predictions"]
-    assert (table["_type"], table["nrows"], table["ncols"]) == ("table-file", 2, 8)
-    (artifact,) = {name.partition("/")[0] for name in found.files if name.endswith("/predictions.table.json")} - {
-        "media"
-    }
-    content = json.loads(found.files[f"{artifact}/predictions.table.json"].read_text())
-    assert content["columns"] == COLUMNS
-    bird, baby = content["data"]  # the lowest gain first
+def test_the_summary_has_plain_names_and_a_table_with_the_lowest_gain_first(
+    tmp_path: Path, pictures: Path, run: MagicMock
+) -> None:
+    run.dir = str(tmp_path / "files")
+    wandb_log(project="p", name="n", folder=tmp_path)
+    report_results(RESULTS, pictures=pictures, protocol="Y of BT.601")
+    table = run.summary.pop("predictions")
+    assert run.summary == SUMMARY  # without multi_adds, which were not counted
+    assert table.columns == list(COLUMNS)
+    bird, baby = table.data
     assert bird == ["Set5", "bird", 30.0, 0.88, 28.5, 0.8, 1.5, None]
     assert baby[:-1] == ["Set5", "baby", 33.0, 0.9, 31.0, 0.82, 2.0]
-    picture = found.files[f"{artifact}/{baby[-1]['path']}"]
-    assert picture.read_bytes() == (pictures / "Set5-baby.png").read_bytes()
-    assert picture.is_relative_to(tmp_path)  # whoever keeps the run's folder keeps its pictures
+    assert isinstance(baby[-1], wandb.Image)
+    assert not run.log.called
 
 
-@pytest.mark.parametrize("mode", ["none", "disabled"])
-def test_without_a_run_nothing_is_reported(mode: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("WANDB_MODE", mode)
-    if mode == "disabled":
+@pytest.mark.slow
+def test_wandb_itself_takes_the_results_twice_and_keeps_the_images_beside_the_run(
+    tmp_path: Path, pictures: Path
+) -> None:
+    for _ in range(2):  # as when a finished run is resumed
+        experiment = wandb_log(project="p", name="n", folder=tmp_path).experiment
+        report_results(RESULTS, pictures=pictures, protocol="Y of BT.601")
+        summary = experiment.summary
+        assert {name: summary[name] for name in SUMMARY} == SUMMARY
+        assert (summary["predictions"]["nrows"], summary["predictions"]["ncols"]) == (2, 8)
+        finish_wandb()
+    contents = [path.read_bytes() for path in (tmp_path / "wandb").rglob("*") if path.is_file()]
+    assert (pictures / "Set5-baby.png").read_bytes() in contents
+
+
+@pytest.mark.parametrize("disabled", [True, False])
+def test_without_a_run_nothing_is_reported(disabled: bool, tmp_path: Path, run: MagicMock) -> None:
+    if disabled:
+        run.disabled = True
         wandb_log(project="p", name="n", folder=tmp_path)
     report_results(RESULTS, pictures=tmp_path, protocol="")
-    assert recorded(tmp_path).segments == []
+    assert run.summary == {}

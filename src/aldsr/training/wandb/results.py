@@ -1,4 +1,4 @@
-"""A run's results in W&B: figures that a table of runs sorts by, and every prediction with its picture."""
+"""A run's results in its W&B summary: numbers to sort a table of runs by, and a table of all predictions."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -6,37 +6,38 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from aldsr.training.wandb.logger import begun_run
+from aldsr.training.wandb.logger import active_run
 
 TABLE = "predictions"
-COLUMNS = ["set", "image", "psnr", "ssim", "bicubic_psnr", "bicubic_ssim", "gain", "comparison"]
+SCORES = ("psnr", "ssim", "bicubic_psnr", "bicubic_ssim", "gain")
+COLUMNS = ("set", "image", *SCORES, "comparison")
 
 
 def report_results(results: Mapping[str, Any], *, pictures: str | Path, protocol: str) -> None:
     """Put the results into the summary of this process's W&B run, if there is one.
 
-    Args:
-        results: the content of `results.json`, of one protocol.
-        pictures: folder of `SET-IMAGE.png`, as `ComparisonPictures` writes them; an image without one has none.
-        protocol: how it was measured, in one line.
+    Reported again, they replace what was there: nothing goes into the history.
 
-    All of it goes into the summary and nothing into the history: reported again, it takes the place of what was there.
+    Args:
+        results: the content of `results.json`.
+        pictures: folder of the comparison images `SET-IMAGE.png`; a row whose image has none stays without.
+        protocol: how the results were scored, in one line.
     """
-    run = begun_run()
+    run = active_run()
     if run is None or run.disabled:
         return
     import wandb
 
-    with _staged_in(Path(run.dir).parent):
-        run.summary[TABLE] = wandb.Table(columns=[*COLUMNS], data=predictions(results, Path(pictures)))
-    run.summary.update(figures(results) | {"protocol": protocol})
+    with _stage_media_in(Path(run.dir).parent):
+        run.summary[TABLE] = wandb.Table(columns=list(COLUMNS), data=build_rows(results, Path(pictures)))
+    run.summary.update(build_summary(results) | {"protocol": protocol})
 
 
 @contextmanager
-def _staged_in(folder: Path) -> Iterator[None]:
-    """Let W&B keep a table's pictures beside its run.
+def _stage_media_in(folder: Path) -> Iterator[None]:
+    """Let W&B keep a table's images in `folder` until they are uploaded, unless the user has chosen another.
 
-    Until they are uploaded they would lie in the user's home, which a cluster's nodes may not share or not let write.
+    W&B's default is in the user's home, which the nodes of a cluster may not share or not be able to write.
     """
     if "WANDB_DATA_DIR" in os.environ:
         yield
@@ -48,15 +49,16 @@ def _staged_in(folder: Path) -> Iterator[None]:
         del os.environ["WANDB_DATA_DIR"]
 
 
-def figures(results: Mapping[str, Any]) -> dict[str, float | str]:
-    """What a table of runs shows, by name.
+def build_summary(results: Mapping[str, Any]) -> dict[str, float | str]:
+    """Build the values that a table of runs shows.
 
-    Of every set `SET/psnr` and `SET/gain` over bicubic (dB), `SET/ssim`, `SET/bicubic_psnr` and `SET/bicubic_ssim`;
-    `parameters`, `multi_adds` for 1280x720 pixels of output, `training_seconds`, `training_steps`. What was not
-    counted is left out.
+    Returns:
+        Per set `SET/psnr` and `SET/gain` over bicubic (dB), `SET/ssim`, `SET/bicubic_psnr` and `SET/bicubic_ssim`;
+        `network`, `parameters`, `multi_adds` for 1280x720 pixels of output, `training_seconds`, `training_steps`,
+        each only if known.
     """
     network, training = results["network"], results.get("training", {})
-    found = {
+    summary = {
         "network": network["label"],
         "parameters": network["parameters"],
         "multi_adds": network["multi_adds"],
@@ -64,26 +66,26 @@ def figures(results: Mapping[str, Any]) -> dict[str, float | str]:
         "training_steps": training.get("steps"),
     }
     for name, scores in results["sets"].items():
-        found |= {f"{name}/{key}": value for key, value in _compared(scores, results["bicubic"][name]).items()}
-    return {key: value for key, value in found.items() if value is not None}
+        summary |= {f"{name}/{key}": value for key, value in _compare(scores, results["bicubic"][name]).items()}
+    return {key: value for key, value in summary.items() if value is not None}
 
 
-def predictions(results: Mapping[str, Any], pictures: Path) -> list[list[Any]]:
-    """One row per image, see COLUMNS, the lowest gain of each set first."""
+def build_rows(results: Mapping[str, Any], pictures: Path) -> list[list[Any]]:
+    """Build one row of `COLUMNS` per image, in each set the lowest gain first."""
     import wandb
 
     rows = []
     for name, scores in results["sets"].items():
-        reference = results["bicubic"][name]["images"]
-        compared = {image: _compared(values, reference[image]) for image, values in scores["images"].items()}
+        bicubic = results["bicubic"][name]["images"]
+        compared = {image: _compare(values, bicubic[image]) for image, values in scores["images"].items()}
         for image, values in sorted(compared.items(), key=lambda pair: pair[1]["gain"]):
-            picture = pictures / f"{name}-{image}.png"
-            shown = wandb.Image(str(picture), caption=f"{name}/{image}") if picture.is_file() else None
-            rows.append([name, image, *(values[column] for column in COLUMNS[2:-1]), shown])
+            file = pictures / f"{name}-{image}.png"
+            comparison = wandb.Image(str(file), caption=f"{name}/{image}") if file.is_file() else None
+            rows.append([name, image, *(values[score] for score in SCORES), comparison])
     return rows
 
 
-def _compared(scores: Mapping[str, float], bicubic: Mapping[str, float]) -> dict[str, float]:
+def _compare(scores: Mapping[str, float], bicubic: Mapping[str, float]) -> dict[str, float]:
     return {
         "psnr": scores["psnr"],
         "ssim": scores["ssim"],
