@@ -133,7 +133,7 @@ def test_the_fast_form_for_a_cpu_is_not_traced(monkeypatch: pytest.MonkeyPatch) 
 
 def test_the_command_reports_what_it_wrote(trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     output = tmp_path / "net.onnx"
-    assert main([str(trained), "-o", str(output)]) == 0
+    assert run_command(main, str(trained), "-o", str(output)) == 0
     said = capsys.readouterr()
     assert said.out.startswith(f"{output}: ALD-RDN x2 folded, ONNX opset 18, 0.0")
     assert "on 6 sizes" in said.out
@@ -169,7 +169,7 @@ def test_an_output_that_cannot_be_is_one_sentence(
     output: str, options: list[str], said: str, trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = trained.read_bytes()
-    assert main([str(trained), "-o", str(tmp_path / output), *options]) == 2
+    assert run_command(main, str(trained), "-o", str(tmp_path / output), *options) == 2
     assert one_sentence(capsys).startswith(f"error: {tmp_path}/{said}")
     assert [each.name for each in tmp_path.iterdir()] == ["last.ckpt"]
     assert trained.read_bytes() == before
@@ -190,7 +190,7 @@ def test_a_wrong_weights_file_is_one_sentence(
     source = tmp_path / name
     if content is not None:
         source.write_bytes(content)
-    assert main([str(source), "-o", str(tmp_path / "out.onnx")]) == 2
+    assert run_command(main, str(source), "-o", str(tmp_path / "out.onnx")) == 2
     assert one_sentence(capsys).startswith(f"error: {source}: ")
     assert not (tmp_path / "out.onnx").exists()
 
@@ -208,7 +208,7 @@ def test_a_missing_extra_is_one_sentence(
     missing: str, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setitem(sys.modules, missing, None)
-    assert main([str(trained), "-o", str(tmp_path / "net.onnx")]) == 2
+    assert run_command(main, str(trained), "-o", str(tmp_path / "net.onnx")) == 2
     assert one_sentence(capsys) == (
         f"error: ONNX opset 18 needs the package {missing}; install it with: pip install 'aldsr[export]'\n"
     )
@@ -259,7 +259,7 @@ def test_a_file_that_does_not_agree_is_not_kept(
     output = tmp_path / f"net{suffix}"
     output.write_text("an earlier one")
     monkeypatch.setattr(command, "fold", wrong)
-    assert main([str(trained), "-o", str(output)]) == 1
+    assert run_command(main, str(trained), "-o", str(output)) == 2
     assert "not written" in one_sentence(capsys)
     assert output.read_text() == "an earlier one"
     assert sorted(each.name for each in tmp_path.iterdir()) == ["last.ckpt", output.name]
@@ -271,7 +271,7 @@ def test_a_file_that_does_not_run_is_not_kept(
     kind = FORMATS["onnx"]
     empty = formats.Format(kind.suffix, kind.said, (), lambda path, *_: path.write_bytes(b"no model"), kind.read)  # type: ignore[arg-type, return-value]
     monkeypatch.setattr(command, "FORMATS", {**FORMATS, "onnx": empty})
-    assert main([str(trained), "-o", str(tmp_path / "net.onnx")]) == 1
+    assert run_command(main, str(trained), "-o", str(tmp_path / "net.onnx")) == 2
     assert "does not run" in one_sentence(capsys)
     assert [each.name for each in tmp_path.iterdir()] == ["last.ckpt"]
 

@@ -19,7 +19,7 @@ from tests.command import run_command
 
 
 def main(*arguments: object) -> int:
-    return run_command(lambda: exit(command.main()), *map(str, arguments))
+    return run_command(command.main, *map(str, arguments))
 
 
 @pytest.fixture
