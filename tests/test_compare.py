@@ -194,7 +194,7 @@ def test_unequal_budgets_are_compared_only_with_a_warning(study: Path, capsys: p
 
 def test_a_study_of_several_protocols_is_refused(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
     other = fake_results("RDN", {"Set5": [30.0] * 5})
-    other["protocol"]["colour"] = "uint8 RGB, all channels together"
+    other["protocol"]["colour"] = "rgb"
     write_run(study / "rdn-seed1", fake_config("RDN", 1), other)
     assert "cannot share a table: the protocol's colour is" in refused([str(study)], capsys)
 

@@ -8,9 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from aldsr.evaluation.results import ResultsError
-from aldsr.imaging import PROTOCOLS
-from aldsr.report import main, protocol_of
+from aldsr.report import main
 
 
 @pytest.fixture
@@ -95,10 +93,3 @@ def test_a_mistake_is_one_sentence(
     assert said in error
     assert error.count("\n") == 1
     assert sorted(study.iterdir()) == before
-
-
-def test_results_name_their_protocol() -> None:
-    for name, protocol in PROTOCOLS.items():
-        assert protocol_of({"name": name, **protocol.described(4)}).described(4) == protocol.described(4)
-    with pytest.raises(ResultsError, match="protocol 'y': is not of this version"):
-        protocol_of({"name": "y", **PROTOCOLS["y"].described(4), "colour": "another"})

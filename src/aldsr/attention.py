@@ -178,7 +178,7 @@ def write_json(folder: Path, found: Sequence[Attention], benchmarks: Sequence[Be
     """Every figure, with what it was measured on and how; the file's name."""
     content = {
         "networks": as_json(found),
-        "protocol": {"name": "y", **LITERATURE.described(scale)},
+        "protocol": {"name": "y", **LITERATURE.to_fields(scale)},
         "sets": {each.name: each.identity() for each in benchmarks},
         "version": code_version(),
     }

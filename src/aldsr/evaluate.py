@@ -19,7 +19,7 @@ from aldsr.core.files import atomic_write
 from aldsr.evaluation.cost import input_size
 from aldsr.evaluation.inference import PRECISIONS, Inference
 from aldsr.evaluation.predictions import find_predictions, read_prediction
-from aldsr.evaluation.results import described, summarise
+from aldsr.evaluation.results import describe_network, summarise
 from aldsr.imaging import select
 from aldsr.nn import BicubicUpscale, deploy, deployed
 from aldsr.nn.deployment import described as deployed_description
@@ -157,7 +157,7 @@ def measure(run: dict[str, Any]) -> None:
         return
     device = device_of(run)
     results = summarise(
-        described(run["name"], network, run.get("model"), scale=run["scale"]),
+        describe_network(run["name"], network, run.get("model"), scale=run["scale"]),
         scores,
         bicubic=bicubic,
         protocols=protocols,

@@ -7,8 +7,7 @@ refused as by `aldsr.compare`.
 
 import argparse
 import os
-from collections.abc import Mapping, Sequence
-from itertools import product
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +22,7 @@ from aldsr.core.files import atomic_write
 from aldsr.data import BenchmarkSet, DataError, SuperResolutionData, set_name
 from aldsr.evaluation.results import ResultsError
 from aldsr.evaluation.views import network_of, views
-from aldsr.imaging import PROTOCOLS, Protocol, busiest, select
-from aldsr.imaging.protocol import GRAY
+from aldsr.imaging import Protocol, busiest
 from aldsr.nn.description import TRUSTED, NetworkError
 from aldsr.reporting.html.content import page_of
 from aldsr.reporting.html.page import page_html
@@ -97,8 +95,8 @@ def pictures(
         DataError, ResultsError: if images are not there, or are not those that were measured.
         NetworkError: if a network cannot be loaded.
     """
-    described = found[0].first.results["protocol"]
-    scale, protocol = described["scale"], protocol_of(described)
+    fields = found[0].first.results["protocol"]
+    scale, protocol = fields["scale"], Protocol.from_fields(fields)
     sets = measured_sets(study, options.sets)
     try:
         networks = {each.name: network_of(each.first.folder, trusted=(*TRUSTED, *options.allow_code)) for each in found}
@@ -147,21 +145,6 @@ def measured_sets(study: Study, folders: Sequence[Path] | None) -> list[Benchmar
             place = places.get(each.name, each.name)
             raise ResultsError(f"{place}: holds other images than those of {each.name} that were measured; {WHERE}")
     return data.benchmarks
-
-
-def protocol_of(described: Mapping[str, Any]) -> Protocol:
-    """The protocol that results say they were taken by.
-
-    Raises:
-        ResultsError: if it is none of this version's.
-    """
-    for name, gray in product(PROTOCOLS, GRAY):
-        (protocol,) = select(name, gray=gray, shave=described["shave"]).values()
-        if {"name": name, **protocol.described(described["scale"])} == described:
-            return protocol
-    raise ResultsError(
-        f"protocol '{described['name']}': is not of this version of aldsr; measure again with aldsr.evaluate"
-    )
 
 
 if __name__ == "__main__":

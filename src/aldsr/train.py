@@ -18,7 +18,7 @@ from aldsr.core.run_files import PROGRESS
 from aldsr.core.version import code_version
 from aldsr.data import SuperResolutionData, fingerprint, micro_batch_size
 from aldsr.evaluation.cost import count_parameters
-from aldsr.evaluation.results import described, summarise
+from aldsr.evaluation.results import describe_network, summarise
 from aldsr.nn import BicubicUpscale
 from aldsr.nn.description import build, label
 from aldsr.nn.weights import check_network, check_resumable, packed
@@ -148,7 +148,7 @@ def measured(
     """The results of a trained network, with bicubic's beside them."""
     bicubic = score(SuperResolution(network=BicubicUpscale(scale=run["scale"])), data, run["trainer"])
     results = summarise(
-        described(label(run["model"]), module.network, run["model"], scale=run["scale"]),
+        describe_network(label(run["model"]), module.network, run["model"], scale=run["scale"]),
         module.scores,
         bicubic=bicubic,
         protocols=module.protocols,

@@ -47,7 +47,7 @@ def fake_results(label: str, sets: Mapping[str, Sequence[float]], *, steps: int 
     return {
         "network": {"label": label, "parameters": 4638979, "multi_adds": 200_000_000_000},
         "measured": {"version": "0.1.0"},
-        "protocol": {"name": "y", **LITERATURE.described(4)},
+        "protocol": {"name": "y", **LITERATURE.to_fields(4)},
         "sets": {name: {"fingerprint": "ab", **identity, **each} for name, each in found.items()},
         "bicubic": {name: _set([28.0] * len(psnr)) for name, psnr in sets.items()},
         "training": {"steps": steps, "seconds": 1.0, "ranks": 1},

@@ -1,4 +1,4 @@
-"""results.json: what it says, and what may share a table."""
+"""results.json: its content, files of version 0.1, and which results may share a table."""
 
 import json
 import math
@@ -10,8 +10,16 @@ import torch
 
 from aldsr.core.version import code_version
 from aldsr.data import BenchmarkSet, CachedPair
-from aldsr.evaluation.results import ResultsError, check_comparable, described, read_results, set_summary, summarise
-from aldsr.imaging import LITERATURE, PROTOCOLS
+from aldsr.evaluation.results import (
+    ResultsError,
+    check_comparable,
+    describe_network,
+    read_results,
+    set_summary,
+    summarise,
+)
+from aldsr.imaging import PROTOCOLS
+from aldsr.imaging.protocol import CHOICES
 from aldsr.nn import RDN
 from aldsr.reporting.tables.results import write_results
 
@@ -29,7 +37,7 @@ def benchmark(*, sizes: tuple[int, int] = (8, 12), value: int = 7, lr: int = 3) 
 
 def results(label: str = "ALD-RDN", bench: BenchmarkSet | None = None, protocol: str = "y") -> dict[str, Any]:
     return summarise(
-        described(label, scale=4),
+        describe_network(label, scale=4),
         {protocol: SCORES},
         bicubic={protocol: BICUBIC},
         protocols={protocol: PROTOCOLS[protocol]},
@@ -56,11 +64,18 @@ def test_a_pooled_psnr_is_that_of_the_mean_error_over_all_pixels() -> None:
     assert set_summary(images)["psnr"] > pooled
 
 
-def test_results_say_everything_they_depend_on() -> None:
+def test_results_hold_everything_they_depend_on_as_fields() -> None:
     found = results()
-    assert found["protocol"] == {"name": "y", **LITERATURE.described(4)}
-    assert found["measured"]["device"] == "CPU"
-    assert found["measured"]["version"] == code_version()
+    assert found["protocol"] == {
+        "name": "y",
+        "scale": 4,
+        "colour": "y",
+        "gray": "replicated",
+        "shave": 4,
+        "ssim_window": "valid",
+        "psnr_mean": "images",
+    }
+    assert found["measured"] == {"device": "CPU", "version": code_version(), "torch": torch.__version__}
     assert found["sets"]["Set5"]["fingerprint"] == benchmark().identity()["fingerprint"]
     assert "explained" not in found
 
@@ -68,7 +83,7 @@ def test_results_say_everything_they_depend_on() -> None:
 def test_several_protocols_stand_beside_the_first() -> None:
     names = ["y", "pooled"]
     found = summarise(
-        described("SR", scale=4),
+        describe_network("SR", scale=4),
         dict.fromkeys(names, SCORES),
         bicubic=dict.fromkeys(names, BICUBIC),
         protocols={name: PROTOCOLS[name] for name in names},
@@ -78,69 +93,107 @@ def test_several_protocols_stand_beside_the_first() -> None:
     )
     assert list(found["explained"]) == names
     assert found["protocol"]["name"] == "y"
-    pooled = found["explained"]["pooled"]["sets"]["Set5"]["psnr"]
-    assert 33.0 < pooled < 34.0  # the larger image, with 34 dB, counts for more: 24x24 pixels against 4x4
-    assert found["explained"]["pooled"]["protocol"]["psnr"] != found["protocol"]["psnr"]
+    pooled = found["explained"]["pooled"]
+    assert 33.0 < pooled["sets"]["Set5"]["psnr"] < 34.0  # 24² pixels with 34 dB, 4² with 32 dB
+    assert pooled["protocol"]["psnr_mean"] == "pixels"
 
 
 def test_a_network_is_described_with_its_costs() -> None:
-    found = described("RDN", RDN(D=1, C=1, G=2, G0=2, scale=2), {"scale": 2}, scale=2)
+    found = describe_network("RDN", RDN(D=1, C=1, G=2, G0=2, scale=2), {"scale": 2}, scale=2)
     assert found["parameters"] == 56 + 38 + 38 + 10 + 6 + 38 + 152 + 57
     assert found["multi_adds"] == 640 * 360 * (54 + 36 + 36 + 8 + 4 + 36 + 144) + 1280 * 720 * 54
     assert found["description"] == {"scale": 2}
-    assert described("SR", scale=2) == {"label": "SR", "parameters": None, "multi_adds": None}
+    assert describe_network("SR", scale=2) == {"label": "SR", "parameters": None, "multi_adds": None}
 
 
 def test_results_are_written_and_read_whole(tmp_path: Path) -> None:
     write_results(tmp_path, results())
     assert json.loads((tmp_path / "results.json").read_text()) == results()
     assert read_results(tmp_path) == read_results(tmp_path / "results.json") == results()
-    names = sorted(path.name for path in tmp_path.iterdir())
-    assert names == ["results.csv", "results.json", "table.md", "table.tex"]
+    assert {path.name for path in tmp_path.iterdir()} == {"results.csv", "results.json", "table.md", "table.tex"}
 
 
-@pytest.mark.parametrize(
-    ("content", "said"),
-    [
-        (None, "no such file"),
-        ("{", "cannot be read as results"),
-        ("[]", "is no results.json of this version"),
-        ('{"sets": {"Set5": {"psnr_y": 30}}}', "is no results.json of this version"),
-    ],
-)
-def test_what_is_no_result_is_named(content: str | None, said: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("content", [None, "{", "[]", '{"sets": {"Set5": {"psnr_y": 30}}}'])
+def test_what_is_no_result_is_named(content: str | None, tmp_path: Path) -> None:
     path = tmp_path / "results.json"
     if content is not None:
         path.write_text(content)
-    with pytest.raises(ResultsError, match=said) as error:
+    with pytest.raises(ResultsError, match=f"^{path}: "):
         read_results(path)
-    assert str(error.value).startswith(f"{path}: ")
+
+
+def old(protocol: str, **changes: Any) -> dict[str, Any]:
+    """What version 0.1 wrote for "y", or for another protocol with its `changes`."""
+    mean = "of the squared error pooled over all pixels of the set" if protocol == "pooled" else "mean over images"
+    return {
+        "name": protocol,
+        "scale": 4,
+        "colour": "Y of YCbCr (BT.601, 16-235), from uint8 RGB, not rounded",
+        "gray": "replicated to RGB, before the network and in scoring",
+        "shave": 4,
+        "rounding": "SR clipped and rounded half up to uint8 RGB",
+        "psnr": f"10 log10(255^2 / MSE), {mean}",
+        "ssim": "Gaussian 11x11, sigma 1.5, K 0.01/0.03, L 255, windows inside the image, mean over images",
+        **changes,
+    }
+
+
+@pytest.mark.parametrize(
+    ("protocol", "changes"),
+    [
+        ("y", {}),
+        ("pooled", {}),
+        ("unshaved", {"shave": 0}),
+        ("gray_direct", {"gray": "replicated to RGB before the network, scored by its value (0-255)"}),
+        ("y_uint8", {"colour": "Y of YCbCr (BT.601, 16-235), from uint8 RGB, rounded to whole numbers"}),
+        ("y_full_range", {"colour": "Y of BT.601 in full range (0-255), from uint8 RGB, not rounded"}),
+        ("rgb", {"colour": "uint8 RGB, all channels together"}),
+        (
+            "padded_ssim",
+            {
+                "ssim": "Gaussian 11x11, sigma 1.5, K 0.01/0.03, L 255, a window for every pixel, mirrored at the "
+                "border, mean over images"
+            },
+        ),
+    ],
+)
+def test_old_results_are_comparable_with_new_ones_however_sentences_are_worded_today(
+    protocol: str, changes: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for choices in CHOICES.values():
+        for choice in choices:
+            monkeypatch.setitem(choices, choice, f"other words for {choice}")
+    new = results(protocol=protocol)
+    explained = {protocol: {"protocol": old(protocol, **changes)}}
+    content = {**new, "protocol": old(protocol, **changes), "explained": explained}
+    (tmp_path / "results.json").write_text(json.dumps(content))
+    read = read_results(tmp_path)
+    assert read["protocol"] == read["explained"][protocol]["protocol"] == new["protocol"]
+    check_comparable({"old": read, "new": new})
+
+
+@pytest.mark.parametrize("change", [{"colour": "Y of some kind"}, {"psnr": "of all"}, {"ssim": ["valid"]}, {"blur": 1}])
+def test_unknown_sentences_and_fields_are_refused(change: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "results.json").write_text(json.dumps({**results(), "protocol": old("y", **change)}))
+    with pytest.raises(ResultsError, match=r"results\.json"):
+        read_results(tmp_path)
 
 
 def test_results_of_one_protocol_and_the_same_images_may_share_a_table() -> None:
     other = results("RDN", benchmark())
     other["sets"]["B100"] = results()["sets"]["Set5"]  # which only one of them has
+    other["sets"]["Set5"]["lr_fingerprint"] = None  # not known
     check_comparable({"a": results(), "b": other})
 
 
 @pytest.mark.parametrize(
-    ("other", "said"),
+    ("other", "difference"),
     [
-        (results(protocol="rgb"), "a and b cannot share a table: the protocol's (name|colour) is 'y|'Y of"),
+        (results(protocol="rgb"), "colour is 'y' in the one and 'rgb' in the other"),
         (results(bench=benchmark(value=8)), "the fingerprint of HR of Set5 is"),
         (results(bench=benchmark(lr=4)), "the fingerprint of LR of Set5 is"),
     ],
 )
-def test_other_results_are_refused_naming_the_difference(other: dict[str, Any], said: str) -> None:
-    with pytest.raises(ResultsError, match=said):
+def test_other_results_are_refused_naming_the_difference(other: dict[str, Any], difference: str) -> None:
+    with pytest.raises(ResultsError, match=f"^a and b .*{difference}"):
         check_comparable({"a": results(), "b": other})
-
-
-def test_an_lr_that_is_not_known_is_no_difference() -> None:
-    other = results()
-    other["sets"]["Set5"]["lr_fingerprint"] = None
-    check_comparable({"a": results(), "b": other})
-
-
-def test_the_version_names_the_release() -> None:
-    assert code_version().startswith("0.")

@@ -1,4 +1,4 @@
-"""Scores with everything they depend on: the dictionary behind `results.json`, and what may share a table."""
+"""The content of `results.json`: scores with everything they depend on; and which results may share a table."""
 
 import json
 import math
@@ -19,6 +19,24 @@ from aldsr.imaging import Protocol
 ImageScores = Mapping[str, Mapping[str, float]]  # image → psnr (dB), ssim
 Scores = Mapping[str, ImageScores]  # set → image → psnr, ssim
 
+# What version 0.1 wrote for the fields of a protocol. These sentences are those of recorded files and never change.
+OLD_SENTENCES: dict[Any, tuple[str, str]] = {
+    "Y of YCbCr (BT.601, 16-235), from uint8 RGB, not rounded": ("colour", "y"),
+    "Y of YCbCr (BT.601, 16-235), from uint8 RGB, rounded to whole numbers": ("colour", "y_uint8"),
+    "Y of BT.601 in full range (0-255), from uint8 RGB, not rounded": ("colour", "y_full_range"),
+    "uint8 RGB, all channels together": ("colour", "rgb"),
+    "replicated to RGB, before the network and in scoring": ("gray", "replicated"),
+    "replicated to RGB before the network, scored by its value (0-255)": ("gray", "direct"),
+    "10 log10(255^2 / MSE), mean over images": ("psnr_mean", "images"),
+    "10 log10(255^2 / MSE), of the squared error pooled over all pixels of the set": ("psnr_mean", "pixels"),
+    "Gaussian 11x11, sigma 1.5, K 0.01/0.03, L 255, windows inside the image, mean over images": (
+        "ssim_window",
+        "valid",
+    ),
+    "Gaussian 11x11, sigma 1.5, K 0.01/0.03, L 255, a window for every pixel, mirrored at the border, "
+    "mean over images": ("ssim_window", "same"),
+}
+
 
 class ResultsError(UserError, ValueError):
     """Results that cannot be read, or must not share a table."""
@@ -34,17 +52,16 @@ def summarise(
     scale: int,
     conditions: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Everything that `results.json` says of a measurement.
+    """The content of the `results.json` of a measurement.
 
     Args:
-        network: see `described`.
+        network: see `describe_network`.
         scores: per protocol, set and image.
         bicubic: those of bicubic on the same images.
-        protocols: by which it was scored. The first one's results are the results; if there are several,
-            `explained` holds those of all.
+        protocols: by name. The results are those of the first; if there are several, `explained` holds those of all.
         benchmarks: the sets.
         scale: HR pixels per LR pixel.
-        conditions: under which it ran: device, precision, tile and so on.
+        conditions: of the measurement: device, precision, tile and so on.
     """
     head = {"network": dict(network), "measured": {**conditions, "version": code_version(), "torch": torch.__version__}}
     identities = {each.name: each.identity() for each in benchmarks}
@@ -53,7 +70,7 @@ def summarise(
         found, reference = (_summaries(each[name], benchmarks, protocol, scale) for each in (scores, bicubic))
         sets = {place: identities[place] | summary for place, summary in found.items()}
         every[name] = head | {
-            "protocol": {"name": name, **protocol.described(scale)},
+            "protocol": {"name": name, **protocol.to_fields(scale)},
             "sets": sets,
             "bicubic": reference,
         }
@@ -61,10 +78,10 @@ def summarise(
     return results | {"explained": every} if len(every) > 1 else results
 
 
-def described(
+def describe_network(
     label: str, network: nn.Module | None = None, description: Mapping[str, Any] | None = None, *, scale: int
 ) -> dict[str, Any]:
-    """What results say of the thing measured: its label and, of a network, size, multi-adds and description."""
+    """The entry `network` of results: a label and, of a network, its parameters, multi-adds and description."""
     if network is None:
         return {"label": label, "parameters": None, "multi_adds": None}
     return {
@@ -78,7 +95,7 @@ def described(
 def _summaries(
     scores: Scores, benchmarks: Sequence[BenchmarkSet], protocol: Protocol, scale: int
 ) -> dict[str, dict[str, Any]]:
-    pooled = protocol.mean == "pixels"
+    pooled = protocol.psnr_mean == "pixels"
     weights = {each.name: _pixels(each, protocol.margin(scale)) if pooled else None for each in benchmarks}
     return {name: set_summary(images, pooled_by=weights[name]) for name, images in scores.items()}
 
@@ -108,27 +125,41 @@ def _pixels(benchmark: BenchmarkSet, margin: int) -> dict[str, int]:
 
 
 def read_results(path: str | Path) -> dict[str, Any]:
-    """The content of a `results.json`, or of the one in a run's folder.
+    """The content of a `results.json`, or of the one in a run's folder; a file of version 0.1 is converted.
 
     Raises:
-        ResultsError: if there is none, or it is none of aldsr's.
+        ResultsError: if there is none, or it was not written by aldsr.
     """
     path = Path(path).expanduser()
     path = path / "results.json" if path.is_dir() else path
     try:
-        results = json.loads(path.read_text())
+        results: dict[str, Any] = json.loads(path.read_text())
     except FileNotFoundError as error:
         raise ResultsError(f"{path}: no such file; expected a run's folder or its results.json") from error
     except (OSError, ValueError) as error:
         raise ResultsError(f"{path}: cannot be read as results ({error})") from error
-    sets = results.get("sets") if isinstance(results, dict) else None
-    if not isinstance(sets, dict) or not all("fingerprint" in each for each in sets.values()):
-        raise ResultsError(f"{path}: is no results.json of this version of aldsr; measure again with aldsr.evaluate")
+    try:
+        if any("fingerprint" not in each for each in results["sets"].values()):
+            raise ValueError("a set without a fingerprint")
+        for each in (results, *results.get("explained", {}).values()):
+            each["protocol"] = _protocol_fields(each["protocol"])
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ResultsError(
+            f"{path}: is no results.json of this version of aldsr ({error}); measure again with aldsr.evaluate"
+        ) from error
     return results
 
 
+def _protocol_fields(recorded: Mapping[str, Any]) -> dict[str, Any]:
+    """Every field of a recorded protocol: sentences are converted, and fields added since have their default."""
+    choices: dict[str, Any] = dict(
+        OLD_SENTENCES.get(value, (key, value)) for key, value in recorded.items() if key != "rounding"
+    )
+    return {"name": choices["name"], **Protocol.from_fields(choices).to_fields(choices["scale"])}
+
+
 def check_comparable(results: Mapping[str, Mapping[str, Any]]) -> None:
-    """Whether results may stand in one table: the same protocol, and of sets of one name the same images.
+    """Check that results may share a table: one protocol, and the same images in sets of one name.
 
     Args:
         results: the content of each results.json, by a name for the message.
@@ -137,21 +168,21 @@ def check_comparable(results: Mapping[str, Mapping[str, Any]]) -> None:
         ResultsError: naming the first difference.
     """
     (first, base), *others = results.items()
+    ours = _compared_values(base)
     for name, other in others:
-        ours, theirs = _comparable(base), _comparable(other)
-        for key in ours.keys() & theirs.keys():
-            if None not in (ours[key], theirs[key]) and ours[key] != theirs[key]:
+        for key, value in _compared_values(other).items():
+            if None not in (value, ours.get(key)) and value != ours[key]:
                 raise ResultsError(
-                    f"{first} and {name} cannot share a table: {key} is '{ours[key]}' in the one and '{theirs[key]}' "
+                    f"{first} and {name} cannot share a table: {key} is '{ours[key]}' in the one and '{value}' "
                     "in the other; measure both in the same way"
                 )
 
 
-def _comparable(results: Mapping[str, Any]) -> dict[str, Any]:
-    """What must be equal, by a name for the message; sets that only one result has do not matter."""
-    compared = {f"the protocol's {key}": value for key, value in results["protocol"].items()}
+def _compared_values(results: Mapping[str, Any]) -> dict[str, Any]:
+    """The values that must be equal where both results have them, by a name for the message."""
+    compared = {f"the protocol's {key}": value for key, value in results["protocol"].items() if key != "name"}
     for name, found in results["sets"].items():
-        for key, what in (("number", "the number of images"), ("fingerprint", "the fingerprint of HR")):
-            compared[f"{what} of {name}"] = found[key]
+        compared[f"the number of images of {name}"] = found["number"]
+        compared[f"the fingerprint of HR of {name}"] = found["fingerprint"]
         compared[f"the fingerprint of LR of {name}"] = found["lr_fingerprint"]
     return compared

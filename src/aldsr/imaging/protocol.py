@@ -1,11 +1,11 @@
-"""What a score depends on besides the two images, as data: the literature's protocol and others' habits.
+"""How PSNR and SSIM are measured: the protocol of the literature, "y", and what other codebases do instead.
 
-The same prediction scores differently in different codebases, by more than most papers gain. A `Protocol`
-names each choice; `PROTOCOLS` holds the literature's, "y", and each habit that is met most often, as the one
-thing in which it differs.
+The same prediction scores differently in different codebases, by more than most papers gain. A `Protocol` holds each
+choice as a field. The protocols of `PROTOCOLS` differ from the literature's in one field each.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal, NamedTuple
 
 from torch import Tensor
@@ -13,22 +13,22 @@ from torch import Tensor
 from aldsr.imaging.luma import luma, luma_full_range
 from aldsr.imaging.quality import psnr, shaved, ssim
 
-COLOURS = {
-    "y": "Y of YCbCr (BT.601, 16-235), from uint8 RGB, not rounded",
-    "y_uint8": "Y of YCbCr (BT.601, 16-235), from uint8 RGB, rounded to whole numbers",
-    "y_full_range": "Y of BT.601 in full range (0-255), from uint8 RGB, not rounded",
-    "rgb": "uint8 RGB, all channels together",
+# The choices of each field, and how they are printed. Results hold the choices: rewording changes no comparison.
+CHOICES: dict[str, dict[str, str]] = {
+    "colour": {
+        "y": "Y of YCbCr (BT.601, 16-235), from uint8 RGB, not rounded",
+        "y_uint8": "Y of YCbCr (BT.601, 16-235), from uint8 RGB, rounded to whole numbers",
+        "y_full_range": "Y of BT.601 in full range (0-255), from uint8 RGB, not rounded",
+        "rgb": "uint8 RGB, all channels together",
+    },
+    "gray": {"replicated": "replicated to RGB", "direct": "replicated to RGB before the network"},
+    "ssim_window": {"valid": "windows inside the image", "same": "a window for every pixel, mirrored at the border"},
+    "psnr_mean": {"images": "mean over images", "pixels": "of the squared error pooled over all pixels of the set"},
 }
-GRAY = {
-    "replicated": "replicated to RGB, before the network and in scoring",
-    "direct": "replicated to RGB before the network, scored by its value (0-255)",
-}
-WINDOWS = {"valid": "windows inside the image", "same": "a window for every pixel, mirrored at the border"}
-MEANS = {"images": "mean over images", "pixels": "of the squared error pooled over all pixels of the set"}
 
 
 class Score(NamedTuple):
-    """Of each image of a batch, float64."""
+    """PSNR (dB) and SSIM of each image of a batch: `Tensor[B]`, float64."""
 
     psnr: Tensor
     ssim: Tensor
@@ -36,15 +36,17 @@ class Score(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Protocol:
-    """How a prediction is compared with HR. The defaults are the super-resolution literature's.
+    """How a prediction is compared with HR. The defaults are the literature's, and must stay so.
+
+    Results that were recorded before a field existed are read with its default.
 
     Args:
         colour: "y", "y_uint8", "y_full_range" or "rgb".
-        gray: how an image counts whose HR file is gray: "replicated", as the RGB image that it was made
-            into; "direct", by its own value, as older scripts have it.
+        gray: how an image is scored whose HR file is gray: "replicated", as RGB like every other image; "direct", by
+            its gray value, as older scripts do.
         shave: pixels left out at each side; None: as many as the scale.
-        windows: of SSIM, "valid" or "same" (see `ssim`).
-        mean: what a set's PSNR is, a mean over "images" or over all "pixels".
+        ssim_window: "valid" or "same" (see `ssim`).
+        psnr_mean: the PSNR of a set is the mean over its "images", or that of the error over all its "pixels".
 
     Raises:
         ValueError: for a choice that is not offered.
@@ -53,18 +55,43 @@ class Protocol:
     colour: Literal["y", "y_uint8", "y_full_range", "rgb"] = "y"
     gray: Literal["replicated", "direct"] = "replicated"
     shave: int | None = None
-    windows: Literal["valid", "same"] = "valid"
-    mean: Literal["images", "pixels"] = "images"
+    ssim_window: Literal["valid", "same"] = "valid"
+    psnr_mean: Literal["images", "pixels"] = "images"
 
     def __post_init__(self) -> None:
-        for option, offered in (("colour", COLOURS), ("gray", GRAY), ("windows", WINDOWS), ("mean", MEANS)):
-            if getattr(self, option) not in offered:
-                raise ValueError(f"{option}={getattr(self, option)}: expected one of {', '.join(offered)}")
+        for field, choices in CHOICES.items():
+            if getattr(self, field) not in choices:
+                raise ValueError(f"{field}={getattr(self, field)}: expected one of {', '.join(choices)}")
         if self.shave is not None and (type(self.shave) is not int or self.shave < 0):
             raise ValueError(f"shave={self.shave}: expected a number of pixels from 0 up")
 
+    @classmethod
+    def from_fields(cls, recorded: Mapping[str, Any]) -> "Protocol":
+        """The protocol of recorded fields (see `to_fields`); "name" and "scale" may stand among them.
+
+        Raises:
+            ValueError: for a field or choice that is not offered.
+        """
+        choices = {key: value for key, value in recorded.items() if key not in ("name", "scale")}
+        if unknown := choices.keys() - {field.name for field in fields(cls)}:
+            raise ValueError(f"{min(unknown)}={choices[min(unknown)]}: a protocol has no such field")
+        return cls(**choices)
+
+    def to_fields(self, scale: int) -> dict[str, Any]:
+        """Every choice as plain data, with the scale, and `shave` in pixels."""
+        return {"scale": scale, **asdict(self), "shave": self.margin(scale)}
+
+    def describe(self, scale: int) -> str:
+        """One line for people."""
+        words = {field: choices[getattr(self, field)] for field, choices in CHOICES.items()}
+        return (
+            f"{words['colour']}; gray {words['gray']}; {self.margin(scale)} pixels shaved; "
+            f"SR clipped and rounded half up to uint8 RGB; PSNR {words['psnr_mean']}; "
+            f"SSIM Gaussian 11x11, sigma 1.5, K 0.01/0.03, L 255, {words['ssim_window']}, mean over images"
+        )
+
     def margin(self, scale: int) -> int:
-        """Pixels left out at each side."""
+        """Pixels left out at each side of the HR image."""
         return scale if self.shave is None else self.shave
 
     def score(self, sr: Tensor, hr: Tensor, *, scale: int, gray: bool = False) -> Score:
@@ -78,27 +105,13 @@ class Protocol:
         Raises:
             ValueError: if shapes or types do not fit, or too little is left after shaving.
         """
-        by_value = gray and self.gray == "direct"
-        a, b = (
-            planes(image, "y_full_range" if by_value else self.colour) for image in shaved(sr, hr, self.margin(scale))
-        )
-        return Score(psnr(a, b), ssim(a, b, windows=self.windows))
-
-    def described(self, scale: int) -> dict[str, Any]:
-        """Every choice in words that stand beside a number."""
-        return {
-            "scale": scale,
-            "colour": COLOURS[self.colour],
-            "gray": GRAY[self.gray],
-            "shave": self.margin(scale),
-            "rounding": "SR clipped and rounded half up to uint8 RGB",
-            "psnr": f"10 log10(255^2 / MSE), {MEANS[self.mean]}",
-            "ssim": f"Gaussian 11x11, sigma 1.5, K 0.01/0.03, L 255, {WINDOWS[self.windows]}, mean over images",
-        }
+        colour = "y_full_range" if gray and self.gray == "direct" else self.colour
+        a, b = (planes(image, colour) for image in shaved(sr, hr, self.margin(scale)))
+        return Score(psnr(a, b), ssim(a, b, windows=self.ssim_window))
 
 
 def planes(rgb: Tensor, colour: str) -> Tensor:
-    """What PSNR and SSIM compare: `Tensor[B, 3, H, W]`, uint8 → `Tensor[B, 1 or 3, H, W]`, float64, 0…255."""
+    """The values that are compared: `Tensor[B, 3, H, W]`, uint8 → `Tensor[B, 1 or 3, H, W]`, float64, 0…255."""
     if colour == "rgb":
         return rgb.double()
     if colour == "y_full_range":
@@ -114,10 +127,10 @@ PROTOCOLS = {
     "y_full_range": replace(LITERATURE, colour="y_full_range"),
     "rgb": replace(LITERATURE, colour="rgb"),
     "unshaved": replace(LITERATURE, shave=0),
-    "padded_ssim": replace(LITERATURE, windows="same"),
-    "pooled": replace(LITERATURE, mean="pixels"),
+    "padded_ssim": replace(LITERATURE, ssim_window="same"),
+    "pooled": replace(LITERATURE, psnr_mean="pixels"),
 }
-WHOSE = {
+USERS = {
     "y": "the super-resolution literature",
     "gray_direct": "older MATLAB scripts; differs for gray images only",
     "y_uint8": "MATLAB's rgb2ycbcr of uint8 images",
@@ -134,13 +147,13 @@ def select(name: str, *, gray: str | None = None, shave: int | None = None) -> d
 
     Args:
         name: one of `PROTOCOLS`, or "explain".
-        gray, shave: replace its own, if given.
+        gray, shave: replace the protocol's own, if given.
 
     Raises:
         ValueError: for a name or choice that is not offered.
     """
     if name not in PROTOCOLS and name != "explain":
         raise ValueError(f"protocol={name}: no such protocol; there are: {', '.join(PROTOCOLS)}, and explain")
-    given = {option: value for option, value in (("gray", gray), ("shave", shave)) if value is not None}
-    chosen = PROTOCOLS if name == "explain" else {name: PROTOCOLS[name]}
-    return {key: replace(protocol, **given) for key, protocol in chosen.items()}  # type: ignore[arg-type]
+    given: dict[str, Any] = {key: value for key, value in (("gray", gray), ("shave", shave)) if value is not None}
+    selected = PROTOCOLS if name == "explain" else {name: PROTOCOLS[name]}
+    return {key: replace(protocol, **given) for key, protocol in selected.items()}

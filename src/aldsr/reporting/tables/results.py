@@ -12,7 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from aldsr.core.files import atomic_write
-from aldsr.imaging.protocol import WHOSE
+from aldsr.imaging import Protocol
+from aldsr.imaging.protocol import USERS
 
 Results = Mapping[str, Any]  # the content of a results.json
 LISTED = 20  # images of a set up to which a table shows them one by one
@@ -37,8 +38,7 @@ def scores_table(results: Results) -> Table:
 
 def quantities(results: Results) -> str:
     """What the figures are: "PSNR-Y (dB) / SSIM-Y" by the literature's protocol, else "PSNR (dB) / SSIM"."""
-    colour = results["protocol"]["colour"]
-    suffix = "-Y" if colour.startswith("Y of YCbCr") else "-RGB" if "RGB, all" in colour else ""
+    suffix = {"y": "-Y", "y_uint8": "-Y", "rgb": "-RGB"}.get(results["protocol"]["colour"], "")
     return f"PSNR{suffix} (dB) / SSIM{suffix}"
 
 
@@ -46,11 +46,7 @@ def protocol_line(results: Results) -> str:
     """The protocol of a result in one line."""
     protocol = results["protocol"]
     sources = sorted({found["lr"] for found in results["sets"].values()})
-    return (
-        f"{protocol['colour']}; gray {protocol['gray'].partition(',')[0]}; {protocol['shave']} pixels shaved; "
-        f"{protocol['rounding']}; PSNR {protocol['psnr'].partition(', ')[2]}; SSIM {protocol['ssim']}; "
-        f"LR {', '.join(sources)}"
-    )
+    return f"{Protocol.from_fields(protocol).describe(protocol['scale'])}; LR {', '.join(sources)}"
 
 
 def explain_table(results: Mapping[str, Results]) -> Group:
@@ -64,7 +60,7 @@ def explain_table(results: Mapping[str, Results]) -> Group:
         table.add_column(name, justify="right", no_wrap=True)
     for protocol, each in results.items():
         table.add_row(protocol, *map(_cell, each["sets"].values()), style="bold" if each is first else None)
-    habits = "\n".join(f"{protocol:<13} {WHOSE[protocol]}" for protocol in results)
+    habits = "\n".join(f"{protocol:<13} {USERS[protocol]}" for protocol in results)
     return Group(table, Text(habits))
 
 
