@@ -21,10 +21,10 @@ from omegaconf.errors import OmegaConfBaseException
 from aldsr.core.command import exit_status, user_message
 from aldsr.core.errors import OptionError, UserError
 from aldsr.core.memory import keep_memory
+from aldsr.core.processes import end_with_launcher
 from aldsr.run.configs import config_dir
 from aldsr.sweep.launch import RankError
 from aldsr.sweep.plan import WritePlan
-from aldsr.sweep.processes import die_with_launcher
 from aldsr.sweep.table import conclude_sweep
 
 
@@ -105,7 +105,7 @@ def _study_dir(run_dir: str | None, study: str | None) -> str:
 
 def prepare_process() -> None:
     """What every process of a run does first."""
-    die_with_launcher()
+    end_with_launcher()
     _silence_libraries()
     keep_memory()
 

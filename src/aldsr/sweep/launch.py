@@ -23,8 +23,8 @@ from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 from aldsr.core.command import user_message
 from aldsr.core.errors import UserError
 from aldsr.core.files import atomic_write
+from aldsr.core.processes import end_with_parent
 from aldsr.sweep.cluster import Nodes, nodes
-from aldsr.sweep.processes import die_with
 
 
 class RankError(RuntimeError):
@@ -116,7 +116,7 @@ def _rank(
     work: Callable[[dict[str, Any]], None], config: dict[str, Any], threads: int, parent: int, mistake: Path
 ) -> None:
     """Run the work; a mistake of the user is left as a sentence in the file `mistake`."""
-    die_with(parent, signal.SIGKILL)
+    end_with_parent(parent, signal.SIGKILL)
     if threads:
         torch.set_num_threads(threads)
     try:

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from rich.console import Console
 
-from aldsr.sweep.processes import DIES_WITH
+from aldsr.core.processes import LAUNCHER
 from aldsr.sweep.states import note_failure, standing
 
 RETRIES = 1  # of a job that a signal killed, as the kernel does where memory is short
@@ -125,7 +125,7 @@ def _attempts(job: Job, place: Place, alone: bool) -> int:
 
 
 def _process(job: Job, place: Place, alone: bool) -> int:
-    surroundings = {**os.environ, **place, DIES_WITH: str(os.getpid())}
+    surroundings = {**os.environ, **place, LAUNCHER: str(os.getpid())}
     with ExitStack() as files:
         output = None
         if not alone:

@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from aldsr.sweep import processes
-from aldsr.sweep.processes import DIES_WITH, die_with_launcher
+from aldsr.core import processes
+from aldsr.core.processes import LAUNCHER, end_with_launcher
 from tests.command import PATIENCE
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux's kernel tells of a parent's end")
@@ -20,7 +20,7 @@ spec = importlib.util.spec_from_file_location("processes", {processes.__file__!r
 processes = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(processes)
 """
-CHILD = ALONE + "processes.die_with_launcher(); print('lives', flush=True); time.sleep(600)"
+CHILD = ALONE + "processes.end_with_launcher(); print('lives', flush=True); time.sleep(600)"
 PARENT = """
 import os, subprocess, sys
 environment = os.environ | {sys.argv[2]: str(os.getpid())}
@@ -30,9 +30,7 @@ subprocess.run([sys.executable, "-c", sys.argv[1]], env=environment)
 
 def test_a_job_dies_when_its_launcher_is_killed() -> None:
     """The child inherits the pipe, so that the pipe ends when both have."""
-    with subprocess.Popen(
-        [sys.executable, "-c", PARENT, CHILD, DIES_WITH], stdout=subprocess.PIPE, text=True
-    ) as parent:
+    with subprocess.Popen([sys.executable, "-c", PARENT, CHILD, LAUNCHER], stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout is not None
         assert parent.stdout.readline() == "lives\n"
         parent.kill()
@@ -42,27 +40,27 @@ def test_a_job_dies_when_its_launcher_is_killed() -> None:
 def test_a_job_whose_launcher_has_gone_already_dies_at_once() -> None:
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
-    environment = os.environ | {DIES_WITH: str(gone.pid)}
+    environment = os.environ | {LAUNCHER: str(gone.pid)}
     done = subprocess.run([sys.executable, "-c", CHILD], env=environment, capture_output=True, timeout=PATIENCE)
     assert done.returncode == -signal.SIGTERM
     assert done.stdout == b""
 
 
 def test_the_signal_is_the_one_asked_for() -> None:
-    code = ALONE + "processes.die_with(1, signal.SIGUSR2); time.sleep(600)"
+    code = ALONE + "processes.end_with_parent(1, signal.SIGUSR2); time.sleep(600)"
     assert subprocess.run([sys.executable, "-c", code], timeout=PATIENCE).returncode == -signal.SIGUSR2
 
 
 def test_a_command_that_no_launcher_started_lives_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(DIES_WITH, raising=False)
-    die_with_launcher()
+    monkeypatch.delenv(LAUNCHER, raising=False)
+    end_with_launcher()
 
 
 def test_what_a_job_starts_does_not_take_the_launcher_for_its_own() -> None:
-    code = ALONE + f"processes.die_with_launcher(); print(os.environ.get({DIES_WITH!r}), flush=True)"
+    code = ALONE + f"processes.end_with_launcher(); print(os.environ.get({LAUNCHER!r}), flush=True)"
     done = subprocess.run(
         [sys.executable, "-c", code],
-        env=os.environ | {DIES_WITH: str(os.getpid())},
+        env=os.environ | {LAUNCHER: str(os.getpid())},
         capture_output=True,
         text=True,
         timeout=PATIENCE,
