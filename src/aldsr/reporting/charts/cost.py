@@ -1,79 +1,81 @@
-"""Quality against cost: PSNR of every network over what it costs, a panel per set and cost. Needs matplotlib."""
+"""Quality against cost: mean PSNR of every network over what it costs, a panel per data set and cost."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from aldsr.analysis.scores import mean_over_seeds, set_names
 from aldsr.analysis.variants import Variant
 from aldsr.evaluation.results import ResultsError
-from aldsr.reporting.charts.canvas import canvas
+from aldsr.reporting.charts.figures import FONT, create_figure, network_style, style_axes
 from aldsr.reporting.tables.results import quantities
-from aldsr.reporting.tables.speed import Figures, Row, rows_of
+from aldsr.reporting.tables.speed import Figures, rows_of
 from aldsr.reporting.tables.study import counted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-PANEL, HEIGHT, LEGEND = 700, 560, 44  # pixels: of a panel, and of a line of the legend
-FONT = 8  # points
-MARKERS = "osD^v<>Pp*Xh"
+PANEL, HEIGHT, LEGEND = 700, 560, 44  # pixels: width and height of a panel, height of a line of the legend
 DEPLOYED = "deployed"  # the benchmark's name in its file
+
+Range = tuple[float, float, float]  # a value with the lower and upper end of its range
 
 
 class Cost(NamedTuple):
-    """A kind of cost: what its axis is called, and of a variant the value with both ends of its range."""
+    """A kind of cost: the label of its axis, and a function that reads it from a variant (None: unknown)."""
 
-    axis: str
-    of: Callable[[Variant], tuple[float, float, float] | None]
+    label: str
+    read: Callable[[Variant], Range | None]
 
 
-def costs_of(latency: Figures | None) -> list[Cost]:
-    """Parameters, multi-adds and, where they were measured, seconds.
+def list_costs(latency: Figures | None = None) -> list[Cost]:
+    """Parameters, multi-adds and, if given, measured seconds.
 
     Args:
-        latency: figures of `aldsr.benchmark deployed`.
+        latency: content of the file of `aldsr.benchmark deployed`.
     """
-    found = [
-        Cost("parameters (thousands)", lambda each: _counted(each, "parameters", 1e3)),
-        Cost("multi-adds (G), output 1280x720", lambda each: _counted(each, "multi_adds", 1e9)),
+    costs = [
+        Cost("parameters (thousands)", lambda variant: _read_count(variant, "parameters", 1e3)),
+        Cost("multi-adds (G), output 1280x720", lambda variant: _read_count(variant, "multi_adds", 1e9)),
     ]
     if latency is None:
-        return found
+        return costs
     rows = rows_of(latency[DEPLOYED])
-    where = f"{latency['device']}, {counted(latency['threads'], 'thread')}, {rows[0].record['precision']}"
-    return [*found, Cost(f"seconds, deployed, output 1280x720\n({where})", lambda each: _seconds(each, rows))]
+
+    def read_seconds(variant: Variant) -> Range | None:
+        description = variant.first.results["network"]["description"]
+        row = next(row for row in rows if row.record["description"] == description)
+        return (row.median, row.seconds[0], row.seconds[-1]) if row.seconds else None
+
+    device = f"{latency['device']}, {counted(latency['threads'], 'thread')}, {rows[0].record['precision']}"
+    return [*costs, Cost(f"seconds, deployed, output 1280x720\n({device})", read_seconds)]
 
 
-def cost_chart(found: Sequence[Variant], *, sets: Sequence[str], latency: Figures | None = None) -> "Figure":
-    """Mean PSNR over seeds with its standard deviation, over costs; seconds are medians with their range.
+def draw_cost_chart(variants: Sequence[Variant], *, sets: Sequence[str], latency: Figures | None = None) -> "Figure":
+    """Draw a row of panels per data set and a column per cost.
 
     Args:
-        found: a study's variants.
-        sets: a row of panels each.
-        latency: figures of `aldsr.benchmark deployed`; None: no panels of seconds.
+        variants: of a study.
+        sets: names of data sets.
+        latency: content of the file of `aldsr.benchmark deployed`; None: no panels of seconds.
     """
-    costs = costs_of(latency)
-    figure = canvas(width=PANEL * len(costs), height=HEIGHT * len(sets) + LEGEND * (len(found) // 3 + 2))
-    figure.set_layout_engine("constrained")
+    costs = list_costs(latency)
+    figure = create_figure(width=PANEL * len(costs), height=HEIGHT * len(sets) + LEGEND * (len(variants) // 3 + 2))
     panels = figure.subplots(len(sets), len(costs), sharey="row", sharex="col", squeeze=False)
     for row, name in zip(panels, sets, strict=True):
         for axes, cost in zip(row, costs, strict=True):
-            _points(axes, found, name, cost)
-        row[0].set_ylabel(f"{name}: {quantities(found[0].first.results).partition(' ')[0]} (dB)", fontsize=FONT)
-    for axes, cost in zip(panels[-1], costs, strict=True):
-        axes.set_xlabel(cost.axis, fontsize=FONT)
-        axes.set_xlim(left=0)  # so that half the cost looks like half
+            draw_cost_panel(axes, variants, set_name=name, cost=cost)
+            axes.label_outer()
     handles, labels = panels[0][0].get_legend_handles_labels()
     figure.legend(handles, labels, fontsize=FONT, frameon=False, ncols=3, loc="outside lower center")
     return figure
 
 
-def _points(axes: "Axes", found: Sequence[Variant], set_name: str, cost: Cost) -> None:
-    """A point per network, with bars of what is known of its spread; hollow, since some lie on one another."""
-    for place, each in enumerate(found):
-        score, value = mean_over_seeds(each, set_name, "psnr"), cost.of(each)
+def draw_cost_panel(axes: "Axes", variants: Sequence[Variant], *, set_name: str, cost: Cost) -> None:
+    """Draw a point per network: mean PSNR over seeds ± standard deviation against a cost with its range."""
+    for place, variant in enumerate(variants):
+        score, value = mean_over_seeds(variant, set_name, "psnr"), cost.read(variant)
         if score is None or value is None:
             continue
         middle, low, high = value
@@ -82,50 +84,46 @@ def _points(axes: "Axes", found: Sequence[Variant], set_name: str, cost: Cost) -
             [score.mean],
             xerr=[[middle - low], [high - middle]],
             yerr=[score.sd or 0.0],
-            fmt=MARKERS[place % len(MARKERS)],
-            color=f"C{place % 10}",
-            markerfacecolor="none",
+            linestyle="none",
             markersize=6,
             linewidth=0.8,
-            label=each.name,
+            label=variant.name,
+            **network_style(place),
         )
+    axes.set_xlabel(cost.label)
+    axes.set_ylabel(f"{set_name}: {quantities(variants[0].first.results).partition(' ')[0]} (dB)")
+    axes.set_xlim(left=0)  # half the cost is half as far to the right
     axes.grid(linewidth=0.3)
-    axes.tick_params(labelsize=FONT)
-    axes.spines[["top", "right"]].set_visible(False)
+    style_axes(axes)
 
 
-def _counted(variant: Variant, key: str, unit: float) -> tuple[float, float, float] | None:
+def _read_count(variant: Variant, key: str, unit: float) -> Range | None:
     value = variant.first.results["network"].get(key)
     return (value / unit,) * 3 if value else None
 
 
-def _seconds(variant: Variant, rows: Sequence[Row]) -> tuple[float, float, float] | None:
-    row = next(row for row in rows if row.record["description"] == variant.first.results["network"]["description"])
-    return (row.median, row.seconds[0], row.seconds[-1]) if row.seconds else None
-
-
-def check_latency(found: Sequence[Variant], figures: Figures, file: Path) -> None:
-    """Whether every network's seconds were measured.
+def check_latency(variants: Sequence[Variant], latency: Figures, file: Path) -> None:
+    """Check that the seconds of every network were measured.
 
     Raises:
-        ResultsError: naming the first that is missing.
+        ResultsError: naming the first network that is missing.
     """
-    records: Sequence[Mapping[str, object]] = figures.get(DEPLOYED, [])
-    described = [record.get("description") for record in records]
-    if lacking := [each.name for each in found if each.first.results["network"].get("description") not in described]:
-        raise ResultsError(
-            f"{file}: has no seconds of {lacking[0]}; expected figures of all networks; measure them with: "
-            f"python -m aldsr.benchmark {DEPLOYED} --networks STUDY --json {file}"
-        )
+    measured = [record.get("description") for record in latency.get(DEPLOYED, [])]
+    for variant in variants:
+        if variant.first.results["network"].get("description") not in measured:
+            raise ResultsError(
+                f"{file}: has no seconds of {variant.name}; expected those of all networks; measure them with: "
+                f"python -m aldsr.benchmark {DEPLOYED} --networks STUDY --json {file}"
+            )
 
 
-def chart_sets(found: Sequence[Variant], wanted: Sequence[str] | None) -> list[str]:
-    """The sets to draw: those that were named, else all.
+def select_sets(variants: Sequence[Variant], names: Sequence[str] | None) -> list[str]:
+    """Return the data sets to draw: the named ones, or all.
 
     Raises:
-        ResultsError: for a name that is no set of the study.
+        ResultsError: if a name is not a data set of the study.
     """
-    known = set_names(found)
-    if unknown := [name for name in wanted or [] if name not in known]:
+    known = set_names(variants)
+    if unknown := [name for name in names or [] if name not in known]:
         raise ResultsError(f"--chart-sets {unknown[0]}: no set of this study; expected of {', '.join(known)}")
-    return list(wanted or known)
+    return list(names or known)

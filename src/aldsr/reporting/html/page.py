@@ -1,4 +1,4 @@
-"""One HTML file that needs nothing else: tables, pictures, style and program are in it, and it may load no other."""
+"""One HTML file that needs nothing else: tables, images, style and program are in it, and it loads no other file."""
 
 import base64
 import hashlib
@@ -7,71 +7,48 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 from string import Template
-from typing import Any, NamedTuple
+from typing import Any
 
 ASSETS = Path(__file__).parent / "assets"
-# One module, in this order.
-SCRIPTS = ("dom", "zoom", "gestures", "errormap", "viewer", "axes", "costplot", "curveplot", "page")
+SCRIPTS = ("dom", "zoom", "gestures", "errormap", "viewer", "page")  # joined in this order into one module
 
 
-class Page(NamedTuple):
-    """What stands on a page beside its pictures.
-
-    Attributes:
-        title, lead, protocol, footer: plain text.
-        scores, statistics: HTML.
-        notes: plain text, under "pictures" and "curves".
-        data: what is drawn, as `assets/*.js` read it: `variants`, `bicubic`, `unit`.
-    """
-
-    title: str
-    lead: str
-    protocol: str
-    scores: str
-    statistics: str
-    notes: Mapping[str, str]
-    data: Mapping[str, Any]
-    footer: str
-
-
-def page_html(page: Page, *, pictures: Sequence[Mapping[str, Any]] = ()) -> str:
-    """The page as one HTML document.
+def render_page(html: Mapping[str, str], text: Mapping[str, str], images: Sequence[Mapping[str, Any]] = ()) -> str:
+    """Fill the template `assets/template.html`.
 
     A Content-Security-Policy lets the browser run the page's own program, by its hash, and load nothing but the
-    pictures that are in it.
+    images that are in the page.
 
     Args:
-        page: its plain text is escaped here.
-        pictures: see `page_pictures.picture`.
+        html: fields that are HTML: `scores`, `charts`, `statistics`.
+        text: fields that are plain text, escaped here: `title`, `summary`, `protocol`, `images_note`, `footer`.
+        images: what the viewer shows, see `images.describe_image`.
     """
     style = (ASSETS / "page.css").read_text()
     script = "\n".join((ASSETS / f"{name}.js").read_text() for name in SCRIPTS)
-    text = {key: escape(getattr(page, key)) for key in ("title", "lead", "protocol", "footer")}
     return Template((ASSETS / "template.html").read_text()).substitute(
-        text,
-        **{key: escape(page.notes[key]) for key in ("pictures", "curves")},
-        policy=policy(style, script),
+        html,
+        **{key: escape(value) for key, value in text.items()},
+        policy=build_policy(style, script),
         style=style,
         script=script,
-        scores=page.scores,
-        statistics=page.statistics,
-        data=embedded({**page.data, "pictures": list(pictures)}),
+        images=encode_json(images),
     )
 
 
-def policy(style: str, script: str) -> str:
-    """A Content-Security-Policy for a page with this style and this program, and pictures as data: URIs.
+def build_policy(style: str, script: str) -> str:
+    """Build a Content-Security-Policy for a page with this style, this program and images as data: URIs.
 
     https://www.w3.org/TR/CSP3/
     """
     return (
-        f"default-src 'none'; img-src data:; style-src {_digest(style)}; script-src {_digest(script)}; "
+        f"default-src 'none'; img-src data:; style-src {_hash(style)}; script-src {_hash(script)}; "
         "base-uri 'none'; form-action 'none'"
     )
 
 
-def embedded(data: Mapping[str, Any]) -> str:
-    """Data as JSON that may stand in a script element: whatever is in it cannot end the element.
+def encode_json(data: Any) -> str:
+    """Encode data for a script element: no text in it can end the element.
 
     Raises:
         ValueError: for NaN and infinity, which JSON does not have.
@@ -79,10 +56,5 @@ def embedded(data: Mapping[str, Any]) -> str:
     return json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":")).replace("<", r"\u003c")
 
 
-def definitions(pairs: Sequence[tuple[str, str]]) -> str:
-    """Words and what they say, as a definition list."""
-    return f"<dl>{''.join(f'<dt>{escape(word)}</dt><dd>{escape(text)}</dd>' for word, text in pairs)}</dl>"
-
-
-def _digest(text: str) -> str:
+def _hash(text: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

@@ -15,7 +15,7 @@ from aldsr.reporting.tables.study import DECIMALS, costs, spread
 BICUBIC = "bicubic"
 
 
-def sheet_html(sheet: Sheet) -> str:
+def render_sheet(sheet: Sheet) -> str:
     """A sheet as an HTML table that scrolls sideways by itself where it is wider than the page.
 
     Args:
@@ -106,10 +106,10 @@ def _training(variant: Variant) -> Cell:
 def _scores(variant: Variant, name: str) -> Cell:
     found = {quantity: mean_over_seeds(variant, name, quantity) for quantity in DECIMALS}
     lines = [spread(each, DECIMALS[quantity][0]) for quantity, each in found.items() if each]
-    return (*lines, f"{signed(gain_over_bicubic(variant, name))} dB") if lines else NOTHING
+    return (*lines, f"{format_gain(gain_over_bicubic(variant, name))} dB") if lines else NOTHING
 
 
-def signed(gain: float) -> str:
+def format_gain(gain: float) -> str:
     """ "+1.23"; what rounds to nothing has no minus."""
     return f"{round(gain, 2) + 0.0:+.2f}"
 

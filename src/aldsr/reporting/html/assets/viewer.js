@@ -1,23 +1,23 @@
-// The pictures: a slider over two versions, all of them side by side, or their errors.
+// The viewer of images: a slider over two versions, all of them side by side, or their errors.
 
-const [HR, BICUBIC, FIRST] = [0, 1, 2]; // places of a picture's versions
+const [HR, BICUBIC, FIRST] = [0, 1, 2]; // places of an image's versions
 
-function viewer(pictures) {
-  const $ = (selector) => document.querySelector(`#pictures ${selector}`);
+function showImages(images) {
+  const $ = (selector) => document.querySelector(`#images ${selector}`);
   const panes = $(".panes");
-  const state = { picture: pictures[0], mode: "slider", left: BICUBIC, right: FIRST, at: 0.5 };
+  const state = { image: images[0], mode: "slider", left: BICUBIC, right: FIRST, at: 0.5 };
   const zoom = new Zoom(place);
-  const version = (number) => state.picture.versions[number];
+  const version = (number) => state.image.versions[number];
 
   function strip() {
-    const choices = pictures.map((picture) => {
+    const choices = images.map((image) => {
       const change = () => {
         zoom.reset();
-        show({ picture });
+        show({ image });
       };
-      const radio = make("input", { type: "radio", name: "picture", checked: picture === state.picture, change });
-      const words = [picture.name, picture.set].map((each) => make("span", {}, each));
-      return make("label", {}, radio, make("img", { src: picture.versions[HR].src, alt: "" }), ...words);
+      const radio = make("input", { type: "radio", name: "image", checked: image === state.image, change });
+      const words = [image.name, image.set].map((each) => make("span", {}, each));
+      return make("label", {}, radio, make("img", { src: image.versions[HR].src, alt: "" }), ...words);
     });
     $(".strip").append(...choices);
   }
@@ -26,20 +26,20 @@ function viewer(pictures) {
     Object.assign(state, changes);
     $(".viewer").dataset.mode = state.mode;
     $(".gain").hidden = state.mode !== "error";
-    const numbers = state.picture.versions.map((_, number) => number);
-    const made = {
+    const numbers = state.image.versions.map((_, number) => number);
+    const create = {
       slider: () => [slider()],
-      side: () => numbers.map((number) => pane(number, image(number))),
+      side: () => numbers.map((number) => pane(number, picture(number))),
       error: () => numbers.filter((number) => number !== HR).map((number) => pane(number, error(number))),
     }[state.mode];
-    panes.replaceChildren(...made());
+    panes.replaceChildren(...create());
     table();
     fit();
   }
 
   const layer = (content, side = "") => make("div", { class: `layer ${side}` }, content);
-  const image = (number) => make("img", { src: version(number).src, alt: version(number).name, draggable: "false" });
-  const error = (number) => errorMap(state.picture, number, Number($(".gain select").value));
+  const picture = (number) => make("img", { src: version(number).src, alt: version(number).name, draggable: "false" });
+  const error = (number) => errorMap(state.image, number, Number($(".gain select").value));
 
   function pane(number, content) {
     const { name, psnr } = version(number);
@@ -58,8 +58,8 @@ function viewer(pictures) {
     return make(
       "div",
       { class: "stage" },
-      layer(image(right)),
-      layer(image(left), "left"),
+      layer(picture(right)),
+      layer(picture(left), "left"),
       ...names,
       make("div", divider),
     );
@@ -75,19 +75,18 @@ function viewer(pictures) {
       const radio = { type: "radio", name: side, "aria-label": label, checked: state[side] === number, change };
       return make("td", { class: "choose" }, make("input", radio));
     };
-    const figure = (...lines) => make("td", { class: "number" }, ...lines.map((each) => make("span", {}, each)));
-    const rows = state.picture.versions.map(({ name, psnr, ssim, gain }, number) => {
-      const named = make("th", { scope: "row" }, ...(number < FIRST ? [] : [icon(number - FIRST)]), name);
-      const figures = [figure(psnr ?? "–", ...(gain ? [gain] : [])), figure(ssim ?? "–")];
-      return make("tr", {}, choice("left", number), choice("right", number), named, ...figures);
+    const cell = (...lines) => make("td", { class: "number" }, ...lines.map((each) => make("span", {}, each)));
+    const rows = state.image.versions.map(({ name, psnr, ssim, gain }, number) => {
+      const scores = [cell(psnr ?? "–", ...(gain ? [gain] : [])), cell(ssim ?? "–")];
+      return make("tr", {}, choice("left", number), choice("right", number), make("th", { scope: "row" }, name), ...scores);
     });
-    $(".versions caption").textContent = state.picture.about;
+    $(".versions caption").textContent = state.image.caption;
     $(".versions tbody").replaceChildren(...rows);
   }
 
-  /** Frames of whole device pixels per pixel of the picture, where there is room for it: nothing is blurred then. */
+  /** Frames of whole device pixels per pixel of the image, where there is room for it: nothing is blurred then. */
   function fit() {
-    const { width, height } = state.picture;
+    const { width, height } = state.image;
     const most = Math.max(2, Math.floor(panes.clientWidth / 270)); // side by side, in rows of equal length
     const rows = Math.ceil(panes.children.length / most);
     panes.style.setProperty("--columns", Math.ceil(panes.children.length / rows));
@@ -102,14 +101,14 @@ function viewer(pictures) {
   }
 
   function place() {
-    const { name, width, height } = state.picture;
+    const { name, width, height } = state.image;
     const sizes = [...panes.querySelectorAll(".layer > *")].map((content) => zoom.place(content, width, height));
     panes.classList.toggle("zoomed", zoom.factor > 1);
     panes.style.setProperty("--at", `${100 * state.at}%`);
     $(".zoom output").textContent = `${Math.round(100 * sizes[0])} %`;
     const [left, right] = [version(state.left).name, version(state.right).name];
-    const said = { slider: `${left} left, ${right} right`, side: "all versions", error: "errors" }[state.mode];
-    panes.setAttribute("aria-label", `${name}: ${said}`);
+    const shown = { slider: `${left} left, ${right} right`, side: "all versions", error: "errors" }[state.mode];
+    panes.setAttribute("aria-label", `${name}: ${shown}`);
     const share = Math.round(100 * state.at);
     panes.querySelector(".divider")?.setAttribute("aria-valuenow", share);
     panes.querySelector(".divider")?.setAttribute("aria-valuetext", `${share} % ${left}, ${100 - share} % ${right}`);
@@ -126,7 +125,7 @@ function viewer(pictures) {
     const to = { ArrowLeft: less, ArrowDown: less, ArrowRight: more, ArrowUp: more, Home: 0, End: 1 }[event.key];
     if (to === undefined) return;
     event.preventDefault();
-    event.stopPropagation(); // the arrow keys of the picture move it
+    event.stopPropagation(); // the arrow keys of the image move it
     divide(to);
   }
 

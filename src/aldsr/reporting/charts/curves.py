@@ -1,0 +1,95 @@
+"""Training curves: loss and validation PSNR against the step, a line per network with its range over seeds."""
+
+import csv
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aldsr.analysis.variants import Variant
+from aldsr.evaluation.results import ResultsError
+from aldsr.reporting.charts.figures import network_style, style_axes
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+LOSS, VALIDATION = "loss", "psnr_y"  # columns of log.csv
+POINTS = 100  # of a smoothed curve
+BANDWIDTH = 0.05  # of the smoothing, as a share of a run's steps
+
+Array = NDArray[np.float64]
+Curve = tuple[Array, Array]  # steps and values
+
+
+def draw_loss(axes: "Axes", variants: Sequence[Variant]) -> None:
+    """Draw the smoothed training loss on a logarithmic axis."""
+    axes.set_yscale("log")
+    axes.yaxis.set_major_formatter("{x:.2g}")
+    axes.yaxis.set_minor_formatter("{x:.2g}")
+    axes.set_ylabel("training loss, smoothed")
+    _draw_curves(axes, variants, LOSS, smooth)
+
+
+def draw_validation(axes: "Axes", variants: Sequence[Variant]) -> None:
+    """Draw the validation PSNR; a network that was validated once only has no curve."""
+    axes.set_ylabel("validation PSNR (dB), mean of the sets")
+    _draw_curves(axes, variants, VALIDATION, lambda curve: curve)
+
+
+def read_curve(log: Path, column: str) -> Curve:
+    """Read a column of a run's log; empty if there is no log or it has no such column.
+
+    A run repeats its last validation when it ends, a step later: of two values in neighbouring steps of a validation
+    the second counts.
+
+    Raises:
+        ResultsError: if the file is not the log of a run.
+    """
+    try:
+        with log.open(newline="") as file:
+            points = [(float(row["step"]), float(row[column])) for row in csv.DictReader(file) if row.get(column)]
+    except FileNotFoundError:
+        points = []
+    except (OSError, ValueError, KeyError, csv.Error) as error:
+        raise ResultsError(f"{log}: cannot be read as the log of a run ({error}); move it away") from error
+    table = np.array([point for point in points if np.isfinite(point).all()]).reshape(-1, 2)
+    if column == VALIDATION:
+        table = table[np.append(np.diff(table[:, 0]) > 1, True)[: len(table)]]
+    return table[:, 0], table[:, 1]
+
+
+def smooth(curve: Curve) -> Curve:
+    """Average a curve with Gaussian weights (Nadaraya-Watson), at evenly spaced steps."""
+    steps, values = curve
+    at = np.linspace(steps[0], steps[-1], POINTS)
+    width = BANDWIDTH * (steps[-1] - steps[0])
+    return at, np.array([np.average(values, weights=np.exp(-0.5 * ((steps - step) / width) ** 2)) for step in at])
+
+
+def average_seeds(curves: Sequence[Curve]) -> tuple[Array, Array, Array, Array]:
+    """Return the steps that all curves reach, and over the curves mean, minimum and maximum."""
+    steps = curves[0][0]
+    steps = steps[(steps >= max(each[0] for each, _ in curves)) & (steps <= min(each[-1] for each, _ in curves))]
+    values = np.array([np.interp(steps, *curve) for curve in curves])
+    return steps, values.mean(0), values.min(0), values.max(0)
+
+
+def _draw_curves(
+    axes: "Axes", variants: Sequence[Variant], column: str, prepare: Callable[[Curve], Curve]
+) -> None:
+    """Draw the curves of those runs that have more than one value."""
+    for place, variant in enumerate(variants):
+        curves = [read_curve(run.folder / "log.csv", column) for run in variant.runs.values()]
+        curves = [prepare(curve) for curve in curves if len(curve[0]) > 1]
+        if not curves:
+            continue
+        steps, mean, low, high = average_seeds(curves)
+        style = network_style(place)
+        axes.fill_between(steps, low, high, color=style["color"], alpha=0.12, linewidth=0)
+        axes.plot(steps, mean, linewidth=1, markersize=4, markevery=0.25, label=variant.name, **style)
+    axes.set_xlabel("step")
+    axes.set_xlim(left=0)
+    axes.grid(linewidth=0.3)
+    style_axes(axes)

@@ -1,0 +1,105 @@
+"""Matplotlib figures without a display: create them, style them, and write them to files or into a page.
+
+Matplotlib is the optional extra `figures`; it is imported only when a figure is created.
+"""
+
+import io
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from aldsr.core.errors import UserError
+from aldsr.core.files import atomic_write
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+DPI = 200
+FONT = 8  # points
+MARKERS = "osD^v<>Pp*Xh"
+INSTALL = "install it with: pip install 'aldsr[figures]'"
+METADATA = {".pdf": {"CreationDate": None}, ".svg": {"Date": None}}  # no dates: the same figure is the same file
+
+
+class FigureError(UserError):
+    """A figure that cannot be drawn or written."""
+
+
+def has_matplotlib() -> bool:
+    """Whether the extra `figures` is installed."""
+    return find_spec("matplotlib") is not None
+
+
+def prepare_output(output: Path, formats: Sequence[str]) -> list[Path]:
+    """Return one file per format and create their folder.
+
+    Args:
+        output: a name with or without the ending of one of the formats: "fig", "fig.png".
+        formats: such as "png" and "pdf".
+
+    Raises:
+        FigureError: if matplotlib is missing, the ending is another one, or the folder cannot be created.
+    """
+    if not has_matplotlib():
+        raise FigureError(f"figures need matplotlib, which is missing; {INSTALL}")
+    if output.suffix and output.suffix[1:].lower() not in formats:
+        endings = " or ".join(f".{each}" for each in formats)
+        raise FigureError(f"{output}: ends in '{output.suffix}', expected {endings} (both are written), or no ending")
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FigureError(f"{output.parent}: cannot be created ({error.strerror}); choose another folder") from error
+    return [output.with_suffix(f".{each}") for each in formats]
+
+
+def create_figure(*, width: float, height: float, constrained: bool = True) -> "Figure":
+    """Create an empty figure that belongs to no window.
+
+    Args:
+        width, height: in pixels of the PNG.
+        constrained: let matplotlib make room for labels and legends.
+    """
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width / DPI, height / DPI), dpi=DPI, layout="constrained" if constrained else None)
+
+
+def style_axes(axes: "Axes") -> None:
+    """Small text, and no frame above and on the right."""
+    axes.tick_params(labelsize=FONT)
+    axes.xaxis.label.set_fontsize(FONT)
+    axes.yaxis.label.set_fontsize(FONT)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def network_style(place: int) -> dict[str, Any]:
+    """Colour and marker of a chart's n-th network; markers are hollow, since some lie on top of each other."""
+    return {"color": f"C{place % 10}", "marker": MARKERS[place % len(MARKERS)], "markerfacecolor": "none"}
+
+
+def save_figure(figure: "Figure", files: Sequence[Path]) -> None:
+    """Write a figure into each file, complete or not at all.
+
+    Raises:
+        FigureError: if a file cannot be written.
+    """
+    from matplotlib import rc_context
+
+    for file in files:
+        try:
+            with atomic_write(file) as temporary, rc_context({"svg.hashsalt": "aldsr"}):
+                figure.savefig(temporary, format=file.suffix[1:], metadata=METADATA.get(file.suffix))
+        except OSError as error:
+            raise FigureError(f"{file}: cannot be written ({error.strerror}); choose another place") from error
+
+
+def render_svg(figure: "Figure") -> bytes:
+    """Render a figure as an SVG document with a transparent background."""
+    from matplotlib import rc_context
+
+    file = io.BytesIO()
+    with rc_context({"svg.hashsalt": "aldsr"}):
+        figure.savefig(file, format="svg", metadata=METADATA[".svg"], transparent=True)
+    return file.getvalue()

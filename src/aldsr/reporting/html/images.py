@@ -1,0 +1,90 @@
+"""Images of the page: which ones are worth a look, and a lossless window of each."""
+
+import base64
+import io
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from PIL import Image
+from torch import Tensor
+
+from aldsr.analysis.variants import Variant
+from aldsr.evaluation.views import View
+from aldsr.reporting.html.tables import format_gain
+
+Window = tuple[slice, slice]  # rows and columns
+
+
+def select_images(variants: Sequence[Variant], set_name: str, number: int) -> list[str]:
+    """Select the images of a set in which the networks differ most in PSNR, or a single network from bicubic.
+
+    Args:
+        variants: of each the run with the lowest seed counts.
+        set_name: of a data set.
+        number: of images, at most.
+
+    Returns:
+        Names, largest difference first.
+    """
+    runs = [each.first.results for each in variants if set_name in each.first.results["sets"]]
+    scores = [run["sets"][set_name]["images"] for run in runs]
+    if len(scores) == 1:
+        scores.append(runs[0]["bicubic"][set_name]["images"])
+    shared = [name for name in scores[0] if all(name in images for images in scores)]
+    spread = {name: _spread([images[name]["psnr"] for images in scores]) for name in shared}
+    return sorted(shared, key=lambda name: -spread[name])[:number]
+
+
+def describe_image(set_name: str, name: str, views: Sequence[View], window: Window) -> dict[str, Any]:
+    """Describe an image as `assets/viewer.js` reads it: of every version name, pixels in the window, and scores.
+
+    Args:
+        set_name, name: of the image.
+        views: HR, bicubic, then the networks' (see `aldsr.evaluation.views`).
+        window: rows and columns to show; the scores are of the whole image.
+    """
+    height, width = views[0].image.shape[-2:]
+    rows, columns = ((part.stop - part.start) for part in window)
+    cut = "" if (rows, columns) == (height, width) else f", of which {columns}×{rows} are shown"
+    return {
+        "set": set_name,
+        "name": name,
+        "caption": f"{set_name}, {name}: {width}×{height} pixels{cut}",
+        "width": columns,
+        "height": rows,
+        "versions": [
+            {
+                "name": view.name,
+                "src": encode_data_uri(view.image[:, *window]),
+                "psnr": _format(view.psnr, ".2f"),
+                "ssim": _format(view.ssim, ".4f"),
+                "gain": _format_gain(view, bicubic=views[1]),
+            }
+            for view in views
+        ],
+    }
+
+
+def encode_data_uri(image: Tensor) -> str:
+    """Encode an image, `Tensor[3, H, W]` uint8, as a data: URI of lossless WebP."""
+    file = io.BytesIO()
+    pixels = image.permute(1, 2, 0).contiguous().cpu().numpy()
+    Image.fromarray(pixels).save(file, "WebP", lossless=True)
+    return f"data:image/webp;base64,{base64.b64encode(file.getvalue()).decode()}"
+
+
+def _spread(values: Sequence[float]) -> float:
+    """Largest less smallest; 0 if all are infinite, that is, equal to HR."""
+    low, high = min(values), max(values)
+    return 0.0 if low == high else high - low
+
+
+def _format(value: float | None, spec: str) -> str | None:
+    return None if value is None else "∞" if math.isinf(value) else f"{value:{spec}}"
+
+
+def _format_gain(view: View, *, bicubic: View) -> str | None:
+    if view is bicubic or view.psnr is None or bicubic.psnr is None or not math.isfinite(view.psnr - bicubic.psnr):
+        return None
+    return format_gain(view.psnr - bicubic.psnr)
