@@ -3,93 +3,78 @@
 import json
 import re
 import shutil
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from aldsr.report import main
+from tests.analysis.fake_runs import change_config
+from tests.command import run_command
 
 
 @pytest.fixture
 def study(planted: Path, tmp_path: Path) -> Path:
-    """A copy that may be spoilt."""
+    """A copy that may be damaged, and its images beside it."""
+    shutil.copytree(planted.parent / "mine", tmp_path / "mine")
     return Path(shutil.copytree(planted, tmp_path / "study"))
 
 
-def data_of(page: Path) -> dict:
-    """What a page has to draw."""
-    found = re.search(r'id="data">(.*?)</script>', page.read_text(encoding="utf-8"), re.S)
-    assert found is not None
-    return dict(json.loads(found[1]))
+def read_images(page: Path) -> list[dict[str, Any]]:
+    """The images that a page shows."""
+    (content,) = re.findall(r'id="data">(.*?)</script>', page.read_text(encoding="utf-8"), re.S)
+    return list(json.loads(content))
 
 
 def test_a_study_becomes_a_page(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    main([str(study), "--pictures", "2", "--side", "48", "--against", "DW-RDN"])
+    assert run_command(main, str(study), "--pictures", "2", "--side", "48", "--against", "DW-RDN") == 0
     page = study / "report.html"
-    said = " ".join(capsys.readouterr().out.split())
-    assert said == f"written {page} (0.1 MB); open it in a browser: {page.as_uri()}"
-    data = data_of(page)
-    assert [each["name"] for each in data["variants"]] == ["RDN", "DW-RDN"]
-    assert [(each["name"], each["width"]) for each in data["pictures"]] == [("image2", 48), ("image0", 48)]
-    assert [each["name"] for each in data["pictures"][0]["versions"]] == ["HR", "bicubic", "RDN", "DW-RDN"]
-    assert "Differences from DW-RDN" in page.read_text()
+    assert page.as_uri() in capsys.readouterr().out
+    images = read_images(page)
+    assert [(each["name"], each["width"]) for each in images] == [("image2", 48), ("image0", 48)]
+    assert [each["name"] for each in images[0]["versions"]] == ["HR", "bicubic", "RDN", "DW-RDN"]
+    html = page.read_text()
+    assert "Differences from DW-RDN" in html
+    assert 'alt="validation while training"' in html
 
 
-def test_without_pictures_neither_images_nor_weights_are_needed(study: Path) -> None:
+def test_without_images_neither_files_nor_weights_are_needed(study: Path) -> None:
     for weights in study.glob("*/weights.safetensors"):
         weights.unlink()
-    main([*map(str, sorted(study.iterdir())), "--pictures", "0", "-o", str(study / "page.html")])
-    assert data_of(study / "page.html")["pictures"] == []
-
-
-def moved(study: Path) -> list[str]:
-    """The images are gone."""
-    config = study / "rdn-seed1" / "config.yaml"
-    config.write_text(re.sub(r"- .*mine", "- /nowhere/mine", config.read_text()))
-    return [str(study / "rdn-seed1")]
-
-
-def others(study: Path) -> list[str]:
-    """There are other images."""
-    folder = study.parent / "other" / "mine"
-    shutil.copytree(study.parent / "mine", folder)
-    shutil.copy(folder / "image0.png", folder / "image1.png")
-    return [str(study), "--sets", str(folder)]
-
-
-def unfinished(study: Path) -> list[str]:
-    """A run has no weights."""
-    (study / "dw-rdn-seed1" / "weights.safetensors").unlink()
-    return [str(study)]
+    shutil.rmtree(study.parent / "mine")
+    page = study / "page.html"
+    assert run_command(main, *map(str, sorted(study.iterdir())), "--pictures", "0", "-o", str(page)) == 0
+    assert read_images(page) == []
 
 
 @pytest.mark.parametrize(
-    ("spoil", "said"),
+    ("damage", "options", "named"),
     [
-        (
-            moved,
-            "/nowhere/mine: expected a folder of images, found nothing there; check the path; say where its images",
-        ),
-        (others, "holds other images than those of mine that were measured; say where its images are with --sets DIR"),
-        (
-            unfinished,
-            "dw-rdn-seed1: has no weights.safetensors; expected the folder of a training run that has finished",
-        ),
-        (lambda study: [str(study), "-o", str(study)], "expected a file in a folder that is there"),
-        (lambda study: [str(study), "--against", "SwinIR"], "--against 'SwinIR': no variant of this study"),
-        (lambda study: [str(study / "nowhere")], "nowhere: no such file; expected a run's folder"),
+        ("moved", [], "/nowhere/mine.* --sets DIR"),
+        ("other", ["--sets", "mine"], "mine: .* --sets DIR"),
+        ("unfinished", [], "dw-rdn-seed1: .*weights.safetensors.*--pictures 0"),
+        ("", ["-o", "."], "-o"),
+        ("", ["--against", "SwinIR"], "--against 'SwinIR'"),
+        ("", ["nowhere"], "nowhere"),
+        ("", ["--pictures", "-1"], "--pictures"),
     ],
 )
 def test_a_mistake_is_one_sentence(
-    spoil: Callable[[Path], list[str]], said: str, study: Path, planted: Path, capsys: pytest.CaptureFixture[str]
+    damage: str,
+    options: list[str],
+    named: str,
+    study: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    shutil.copytree(planted.parent / "mine", study.parent / "mine")
-    before = sorted(study.iterdir())
-    with pytest.raises(SystemExit) as leaving:
-        main(spoil(study))
-    assert leaving.value.code == 2
-    error = capsys.readouterr().err
-    assert said in error
-    assert error.count("\n") == 1
-    assert sorted(study.iterdir()) == before
+    monkeypatch.chdir(study.parent)
+    if damage == "moved":
+        for run in study.iterdir():
+            change_config(run, {"data.eval_dirs": ["/nowhere/mine"]})
+    elif damage == "other":
+        shutil.copy("mine/image0.png", "mine/image1.png")
+    elif damage == "unfinished":
+        (study / "dw-rdn-seed1" / "weights.safetensors").unlink()
+    assert run_command(main, "study", *options) == 2
+    assert re.search(rf"^.*error: .*{named}.*\n\Z", capsys.readouterr().err, re.M)
+    assert not (study / "report.html").exists()

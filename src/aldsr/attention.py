@@ -30,7 +30,7 @@ from aldsr.imaging import LITERATURE
 from aldsr.nn.description import TRUSTED, Description, NetworkError, flat, label, scale_of
 from aldsr.nn.weights import load_network
 from aldsr.reporting.charts.attention import ablation_figure, descriptor_figure, distribution_figure
-from aldsr.reporting.charts.canvas import write
+from aldsr.reporting.charts.figures import save_figure
 from aldsr.reporting.tables.attention import Attention, Run, ablations_sheet, as_json, attention_notes, layers_sheet
 from aldsr.reporting.tables.sheet import Sheet, terminal_tables
 
@@ -194,7 +194,7 @@ def draw(folder: Path, found: Sequence[Attention]) -> list[str]:
         name = re.sub(r"[^a-z0-9]+", "-", each.name.lower()).strip("-")
         figures |= {f"r-{name}": distribution_figure(each), f"z-{name}": descriptor_figure(each)}
     for name, figure in figures.items():
-        write(figure, [folder / f"{name}.png"])
+        save_figure(figure, [folder / f"{name}.png"])
     return [f"{name}.png" for name in figures]
 
 

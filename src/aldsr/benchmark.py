@@ -31,7 +31,7 @@ from aldsr.core.files import atomic_write
 from aldsr.evaluation.inference import PRECISIONS
 from aldsr.evaluation.results import ResultsError
 from aldsr.nn.description import TRUSTED, build
-from aldsr.reporting.charts.canvas import FigureError, drawn_files, write
+from aldsr.reporting.charts.figures import FigureError, prepare_output, save_figure
 from aldsr.reporting.charts.speed import growth_chart, speed_chart
 from aldsr.reporting.tables.growth import growth_table
 from aldsr.reporting.tables.speed import Figures, loading_table, resize_table, speed_table
@@ -115,7 +115,7 @@ def show(options: argparse.Namespace) -> None:
             temporary.write_text(json.dumps(figures, indent=1) + "\n")
         console.print(f"figures   {options.json}", markup=False, highlight=False, soft_wrap=True)
     for what, files in charts.items():
-        write(CHARTS[what](figures), files)
+        save_figure(CHARTS[what](figures), files)
         console.print(f"chart     {', '.join(map(str, files))}", markup=False, highlight=False, soft_wrap=True)
 
 
@@ -137,9 +137,9 @@ def chart_files(output: Path | None, wanted: Sequence[str]) -> dict[str, list[Pa
     drawn = [what for what in wanted if what in CHARTS]
     if not drawn:
         raise FigureError(f"--chart: {' and '.join(wanted)} have none; there are charts of {', '.join(CHARTS)}")
-    (one, *_) = drawn_files(output, ("png", "svg"))
+    (one, *_) = prepare_output(output, ("png", "svg"))
     names = {what: one if len(drawn) == 1 else one.with_stem(f"{one.stem}-{what}") for what in drawn}
-    return {what: drawn_files(name, ("png", "svg")) for what, name in names.items()}
+    return {what: prepare_output(name, ("png", "svg")) for what, name in names.items()}
 
 
 def measured(what: str, options: argparse.Namespace, console: Console) -> Any:

@@ -20,8 +20,8 @@ from aldsr.analysis.variants import Variant, reference_of
 from aldsr.bench.speed import read_figures
 from aldsr.core.command import plain_command
 from aldsr.evaluation.results import ResultsError, check_comparable, read_results
-from aldsr.reporting.charts.canvas import drawn_files, write
-from aldsr.reporting.charts.cost import chart_sets, check_latency, cost_chart
+from aldsr.reporting.charts.cost import check_latency, draw_cost_chart, select_sets
+from aldsr.reporting.charts.figures import prepare_output, save_figure
 from aldsr.reporting.tables.notes import study_notes
 from aldsr.reporting.tables.results import comparison_table, latex, markdown, protocol_line
 from aldsr.reporting.tables.sheet import latex_sheet, latex_text, markdown_sheet, terminal_tables
@@ -136,11 +136,11 @@ def draw(found: Sequence[Variant], options: argparse.Namespace) -> list[Path]:
     Raises:
         FigureError, ResultsError: if it cannot be drawn or written, or seconds of a network are not known.
     """
-    files, sets = drawn_files(options.chart, ("png", "svg")), chart_sets(found, options.chart_sets)
+    files, sets = prepare_output(options.chart, ("png", "svg")), select_sets(found, options.chart_sets)
     latency = read_figures(options.latency) if options.latency else None
     if latency is not None:
         check_latency(found, latency, options.latency)
-    write(cost_chart(found, sets=sets, latency=latency), files)
+    save_figure(draw_cost_chart(found, sets=sets, latency=latency), files)
     return files
 
 

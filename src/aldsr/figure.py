@@ -24,8 +24,8 @@ from aldsr.evaluation.results import ResultsError
 from aldsr.evaluation.views import network_of, views
 from aldsr.imaging import LITERATURE
 from aldsr.nn.description import TRUSTED
-from aldsr.reporting.charts.canvas import FigureError, drawn_files, write
-from aldsr.reporting.charts.figure import Crop, comparison_figure, telling_crop
+from aldsr.reporting.charts.comparison import Crop, comparison_figure, telling_crop
+from aldsr.reporting.charts.figures import FigureError, prepare_output, save_figure
 
 PAPER = "Urban100", ("img_076", "img076")  # the image of the paper's Fig. 4: its set, and what the file is called
 
@@ -69,7 +69,7 @@ def draw(options: argparse.Namespace) -> None:
     Raises:
         DataError, NetworkError, ResultsError, FigureError: for what cannot be read, shown or written.
     """
-    files, console = drawn_files(options.output, ("png", "pdf")), Console(emoji=False)
+    files, console = prepare_output(options.output, ("png", "pdf")), Console(emoji=False)
     study, found = read_comparison(options.runs, allow_unequal_budgets=options.allow_unequal_budgets)
     file = (options.image or papers_image(found, options.scale)).expanduser()
     image = image_of(file, options.scale)
@@ -80,7 +80,7 @@ def draw(options: argparse.Namespace) -> None:
     with console.status(f"Upscaling {file.name} with {len(networks)} networks"):
         versions = views(image[0], networks, scale=options.scale, protocol=LITERATURE)
     chosen = options.crop or telling_crop(versions)
-    write(comparison_figure(versions, chosen, title=f"{image.name}, x{options.scale}"), files)
+    save_figure(comparison_figure(versions, chosen, title=f"{image.name}, x{options.scale}"), files)
     lines = [
         f"image     {file}, {size[0]}x{size[1]}, LR {image.lr_source}",
         f"crop      {','.join(map(str, chosen))}{'' if options.crop else ', where networks and HR differ most'}",

@@ -1,8 +1,8 @@
-"""`python -m aldsr.report RUN… | STUDY…`: one HTML page to look with, which needs no network and no other file.
+"""`python -m aldsr.report RUN… | STUDY…`: one HTML page that needs no network and no other file.
 
-It shows scores and costs, the statistics of `aldsr.compare`, plots, and pictures: a slider over any two of HR, bicubic
-and the networks, all of them side by side under one zoom, and their errors. Results that must not share a table are
-refused as by `aldsr.compare`.
+It shows scores and costs, the statistics of `aldsr.compare`, charts (with the extra `figures`), and images: a slider
+over any two of HR, bicubic and the networks, all of them side by side under one zoom, and maps of their errors. Results
+that must not share a table are refused as by `aldsr.compare`.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from aldsr.analysis.comparison import read_comparison
 from aldsr.analysis.study import Study
-from aldsr.analysis.variants import Variant
+from aldsr.analysis.variants import Variant, reference_of
 from aldsr.core.command import plain_command
 from aldsr.core.files import atomic_write
 from aldsr.data import BenchmarkSet, DataError, SuperResolutionData, set_name
@@ -24,111 +24,104 @@ from aldsr.evaluation.results import ResultsError
 from aldsr.evaluation.views import network_of, views
 from aldsr.imaging import Protocol, busiest
 from aldsr.nn.description import TRUSTED, NetworkError
-from aldsr.reporting.html.content import page_of
-from aldsr.reporting.html.page import page_html
-from aldsr.reporting.html.pictures import picture, telling
+from aldsr.reporting.html.images import describe_image, select_images
+from aldsr.reporting.html.report import render_report
 
-WHERE = "say where its images are with --sets DIR, or leave pictures out with --pictures 0"
+HINT = "say where its images are with --sets DIR, or leave images out with --pictures 0"
 
 
 @plain_command(interrupted="nothing was written")
 def main(argv: Sequence[str] | None = None) -> None:
-    """Read the runs, let their networks make the pictures, and write the page."""
-    options, console = parsed(argv), Console()
-    study, found = read_comparison(options.results, allow_unequal_budgets=options.allow_unequal_budgets)
-    page, output = page_of(study, found, against=options.against), output_of(options)
-    html = page_html(page, pictures=pictures(study, found, options, console) if options.pictures else [])
+    """Read the runs, upscale the images in which their networks differ most, and write the page."""
+    options, console = parse_options(argv), Console()
+    study, variants = read_comparison(options.results, allow_unequal_budgets=options.allow_unequal_budgets)
+    reference, output = reference_of(variants, options.against), choose_output(options)
+    images = upscale_images(study, variants, options, console) if options.pictures else []
+    html = render_report(study, variants, reference, images)
     with atomic_write(output) as temporary:
         temporary.write_text(html, encoding="utf-8")
-    where = f"{output} ({len(html.encode()) / 1e6:.1f} MB); open it in a browser: {output.resolve().as_uri()}"
-    console.print(f"written  {where}", highlight=False, soft_wrap=True, markup=False)
+    size = f"{len(html.encode()) / 1e6:.1f} MB"
+    message = f"written  {output} ({size}); open it in a browser: {output.resolve().as_uri()}"
+    console.print(message, highlight=False, soft_wrap=True, markup=False)
 
 
-def parsed(argv: Sequence[str] | None) -> argparse.Namespace:
-    """The command line."""
+def parse_options(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Read the command line."""
     parser = argparse.ArgumentParser(prog="python -m aldsr.report", description=__doc__)
-    parser.add_argument("results", nargs="+", type=Path, metavar="RUN", help="run folders, or studies' folders")
-    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="(default report.html in the first folder)")
-    parser.add_argument("--pictures", type=natural, default=4, metavar="N", help="of each set; 0: none (default 4)")
-    parser.add_argument(
-        "--side",
-        type=natural,
-        default=512,
-        metavar="PIXELS",
-        help="largest; a window is cut; 0: whole images (default 512)",
-    )
-    parser.add_argument("--sets", nargs="+", type=Path, metavar="DIR", help="where the images are, if they were moved")
-    parser.add_argument("--against", metavar="NAME", help="what the other networks are held against")
-    parser.add_argument("--allow-unequal-budgets", action="store_true", help="of a study, as in aldsr.compare")
-    parser.add_argument("--allow-code", action="append", default=[], metavar="PACKAGE", help="of a block of your own")
+    add = parser.add_argument
+    add("results", nargs="+", type=Path, metavar="RUN", help="run folders, or study folders")
+    add("-o", "--output", type=Path, metavar="FILE", help="(default report.html in the first folder)")
+    add("--pictures", type=parse_count, default=4, metavar="N", help="images of each set; 0: none (default 4)")
+    add("--side", type=parse_count, default=512, metavar="PIXELS", help="largest window; 0: whole image (default 512)")
+    add("--sets", nargs="+", type=Path, metavar="DIR", help="where the images are, if they were moved")
+    add("--against", metavar="NAME", help="the network that the others are compared with")
+    add("--allow-unequal-budgets", action="store_true", help="of a study, as in aldsr.compare")
+    add("--allow-code", action="append", default=[], metavar="PACKAGE", help="trust the package of your own block")
     return parser.parse_args(argv)
 
 
-def natural(text: str) -> int:
-    """A whole number from 0 up."""
+def parse_count(text: str) -> int:
+    """Parse a whole number from 0 up."""
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"'{text}': expected a whole number from 0 up")
     return int(text)
 
 
-def output_of(options: argparse.Namespace) -> Path:
-    """The file to be written.
+def choose_output(options: argparse.Namespace) -> Path:
+    """Return the file to write.
 
     Raises:
-        ResultsError: if it cannot be.
+        ResultsError: if it cannot be written.
     """
     first: Path = options.results[0]
     output: Path = options.output or (first if first.is_dir() else first.parent) / "report.html"
     if output.is_dir() or not os.access(output.parent, os.W_OK):
-        raise ResultsError(
-            f"-o {output}: expected a file in a folder that is there and can be written to; choose another"
-        )
+        raise ResultsError(f"-o {output}: expected a file in a folder that exists and can be written to")
     return output
 
 
-def pictures(
-    study: Study, found: Sequence[Variant], options: argparse.Namespace, console: Console
+def upscale_images(
+    study: Study, variants: Sequence[Variant], options: argparse.Namespace, console: Console
 ) -> list[dict[str, Any]]:
-    """What the networks of the lowest seeds make of the images in which they differ most.
+    """Upscale the images in which the networks of the lowest seeds differ most; see `describe_image`.
 
     Raises:
-        DataError, ResultsError: if images are not there, or are not those that were measured.
+        DataError, ResultsError: if the images are missing, or are not those that were measured.
         NetworkError: if a network cannot be loaded.
     """
-    fields = found[0].first.results["protocol"]
+    fields = variants[0].first.results["protocol"]
     scale, protocol = fields["scale"], Protocol.from_fields(fields)
-    sets = measured_sets(study, options.sets)
+    sets = find_sets(study, options.sets)
+    trusted = (*TRUSTED, *options.allow_code)
     try:
-        networks = {each.name: network_of(each.first.folder, trusted=(*TRUSTED, *options.allow_code)) for each in found}
+        networks = {each.name: network_of(each.first.folder, trusted=trusted) for each in variants}
     except NetworkError as error:
-        raise NetworkError(f"{error}; pictures are left out with --pictures 0") from error
-    work = [(each, name) for each in sets for name in telling(found, each.name, options.pictures)]
-    shown = []
-    columns = (TextColumn("pictures"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    now = TextColumn("{task.fields[now]}")
-    with Progress(*columns, now, console=console, transient=True, disable=not console.is_terminal) as bars:
-        task = bars.add_task("pictures", total=len(work), now="")
-        for benchmark, name in work:
-            bars.update(task, now=f"{benchmark.name}, {name}")
+        raise NetworkError(f"{error}; images are left out with --pictures 0") from error
+    jobs = [(each, name) for each in sets for name in select_images(variants, each.name, options.pictures)]
+    images = []
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as progress:
+        task = progress.add_task("", total=len(jobs))
+        for benchmark, name in jobs:
+            progress.update(task, description=f"{benchmark.name}, {name}")
             pair = benchmark[benchmark.image_names.index(name)]
+            window = busiest(pair.hr[0], options.side or max(pair.hr.shape))
             versions = views(pair, networks, scale=scale, protocol=protocol)
-            shown.append(
-                picture(benchmark.name, name, versions, busiest(pair.hr[0], options.side or max(pair.hr.shape)))
-            )
-            bars.advance(task)
-    return shown
+            images.append(describe_image(benchmark.name, name, versions, window))
+            progress.advance(task)
+    return images
 
 
-def measured_sets(study: Study, folders: Sequence[Path] | None) -> list[BenchmarkSet]:
-    """The images that the runs were measured on, found again.
+def find_sets(study: Study, folders: Sequence[Path] | None) -> list[BenchmarkSet]:
+    """Find the images that the runs were measured on.
 
     Args:
         study: whose runs.
-        folders: where they are now; None: where they were.
+        folders: where the images are now; None: where the runs found them.
 
     Raises:
-        DataError: if they are not there.
-        ResultsError: if they are others.
+        DataError: if they are missing.
+        ResultsError: if they are other images.
     """
     recorded = [folder for run in study.runs for folder in run.config["data"].get("eval_dirs") or []]
     places = {set_name(folder): str(folder) for folder in folders or recorded}
@@ -137,13 +130,13 @@ def measured_sets(study: Study, folders: Sequence[Path] | None) -> list[Benchmar
     try:
         data.prepare_data()
     except DataError as error:
-        raise DataError(f"{error}; {WHERE}") from error
+        raise DataError(f"{error}; {HINT}") from error
     measured = {name: each for run in study.runs for name, each in run.results["sets"].items()}
     for each in data.benchmarks:
         identity, expected = each.identity(), measured.get(each.name, {})
         if any(expected.get(key) != identity[key] for key in ("fingerprint", "lr_fingerprint")):
             place = places.get(each.name, each.name)
-            raise ResultsError(f"{place}: holds other images than those of {each.name} that were measured; {WHERE}")
+            raise ResultsError(f"{place}: has other images than those of {each.name} that were measured; {HINT}")
     return data.benchmarks
 
 

@@ -8,8 +8,8 @@ import torch
 from PIL import Image
 
 from aldsr.evaluation.views import View
-from aldsr.reporting.charts.canvas import write
-from aldsr.reporting.charts.figure import Crop, comparison_figure, layout, marked_scores, telling_crop
+from aldsr.reporting.charts.comparison import Crop, comparison_figure, layout, marked_scores, telling_crop
+from aldsr.reporting.charts.figures import save_figure
 
 
 def versions(*, height: int = 320, width: int = 480, networks: int = 1) -> list[View]:
@@ -59,7 +59,7 @@ def test_nothing_overlaps_or_leaves_the_figure(networks: int, size: tuple[int, i
 def test_every_pixel_of_a_crop_is_a_square_of_its_colour(tmp_path: Path) -> None:
     shown, crop = versions(networks=2), Crop(31, 17, 64, 50)
     plan = layout(shown, crop)
-    write(comparison_figure(shown, crop, title="noise"), [tmp_path / "fig.png"])
+    save_figure(comparison_figure(shown, crop, title="noise"), [tmp_path / "fig.png"])
     with Image.open(tmp_path / "fig.png") as image:
         drawn = np.asarray(image.convert("RGB"))
     assert drawn.shape[1::-1] == plan.size

@@ -8,7 +8,7 @@ import pytest
 from aldsr.analysis.comparison import read_comparison
 from aldsr.analysis.variants import Variant
 from aldsr.evaluation.results import ResultsError
-from aldsr.reporting.charts.cost import chart_sets, check_latency, cost_chart
+from aldsr.reporting.charts.cost import check_latency, draw_cost_chart, select_sets
 from tests.analysis.fake_runs import fake_config, fake_results, write_run
 from tests.reporting.recorded import record
 
@@ -37,7 +37,7 @@ def found(tmp_path: Path) -> list[Variant]:
 
 
 def test_a_network_is_a_point_in_the_panel_of_every_set_and_cost(found: list[Variant]) -> None:
-    figure = cost_chart(found, sets=["Set5", "B100"], latency=latency("DW-RDN", "RDN"))
+    figure = draw_cost_chart(found, sets=["Set5", "B100"], latency=latency("DW-RDN", "RDN"))
     panels = [axes for axes in figure.axes if axes.containers]
     points = [[tuple(float(each) for each in bar[0].get_xydata()[0]) for bar in axes.containers] for axes in panels]
     assert points == [
@@ -55,14 +55,14 @@ def test_a_network_is_a_point_in_the_panel_of_every_set_and_cost(found: list[Var
 
 
 def test_bars_are_the_spread_over_seeds_and_the_range_of_seconds(found: list[Variant]) -> None:
-    figure = cost_chart(found, sets=["Set5"], latency=latency("DW-RDN", "RDN"))
+    figure = draw_cost_chart(found, sets=["Set5"], latency=latency("DW-RDN", "RDN"))
     across, along = (bar.get_segments()[0] for bar in figure.axes[2].containers[0][2])
     assert across[:, 0].tolist() == [2.0, 4.0]
     assert along[:, 1].tolist() == pytest.approx([32.5 - 0.5**0.5, 32.5 + 0.5**0.5])
 
 
 def test_without_seconds_there_are_no_panels_of_seconds(found: list[Variant]) -> None:
-    assert len(cost_chart(found, sets=["Set5"]).axes) == 2
+    assert len(draw_cost_chart(found, sets=["Set5"]).axes) == 2
 
 
 def test_seconds_of_all_networks_are_needed(found: list[Variant]) -> None:
@@ -72,7 +72,7 @@ def test_seconds_of_all_networks_are_needed(found: list[Variant]) -> None:
 
 
 def test_sets_that_are_not_there_are_named(found: list[Variant]) -> None:
-    assert chart_sets(found, None) == ["Set5", "B100"]
-    assert chart_sets(found, ["B100"]) == ["B100"]
+    assert select_sets(found, None) == ["Set5", "B100"]
+    assert select_sets(found, ["B100"]) == ["B100"]
     with pytest.raises(ResultsError, match="--chart-sets Set14: no set of this study; expected of Set5, B100"):
-        chart_sets(found, ["Set14"])
+        select_sets(found, ["Set14"])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from aldsr.reporting.charts.canvas import FigureError
+from aldsr.reporting.charts.figures import FigureError
 from aldsr.reporting.charts.speed import growth_chart, speed_chart
 from aldsr.reporting.tables.speed import rows_of
 from tests.reporting.recorded import growth, record, training

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from aldsr.reporting.html.tables import networks_sheet, sheet_html, signed, upscaling_seconds
+from aldsr.reporting.html.tables import format_gain, networks_sheet, render_sheet, upscaling_seconds
 from aldsr.reporting.tables.sheet import Column, Sheet
 from tests.analysis.fake_runs import read_variants, write_variant
 
@@ -40,7 +40,7 @@ def test_measured_seconds_are_those_of_the_folded_form(tmp_path: Path) -> None:
 
 def test_a_sheet_keeps_its_lines_and_tells_whose_figures_they_are() -> None:
     columns = [Column("<b>", [("1", "2 & 3")]), Column("RDN", [("4",)], paper=True), Column("who", [("x",)], left=True)]
-    html = sheet_html(Sheet("ours", "set", ["a"], columns, "theirs"))
+    html = render_sheet(Sheet("ours", "set", ["a"], columns, "theirs"))
     for expected in (
         "<figcaption>ours · theirs</figcaption>",
         '<th scope="col" class="number">&lt;b&gt;</th>',
@@ -53,4 +53,4 @@ def test_a_sheet_keeps_its_lines_and_tells_whose_figures_they_are() -> None:
 
 @pytest.mark.parametrize(("gain", "said"), [(-0.001, "+0.00"), (-0.006, "-0.01"), (1.234, "+1.23")])
 def test_what_rounds_to_nothing_has_no_minus(gain: float, said: str) -> None:
-    assert signed(gain) == said
+    assert format_gain(gain) == said

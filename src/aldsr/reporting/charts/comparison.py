@@ -10,7 +10,7 @@ from torch import Tensor, stack
 from torch.nn import functional as F
 
 from aldsr.evaluation.views import View
-from aldsr.reporting.charts.canvas import canvas
+from aldsr.reporting.charts.figures import create_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -114,7 +114,7 @@ def comparison_figure(versions: Sequence[View], crop: Crop, *, title: str) -> "F
         title: what stands under the whole image.
     """
     plan = layout(versions, crop)
-    figure = canvas(width=plan.size[0], height=plan.size[1])
+    figure = create_figure(width=plan.size[0], height=plan.size[1], constrained=False)
     hr = versions[0].image
     corner = GAP + (plan.side - plan.hr[0]) // 2, GAP
     axes = _picture(figure, hr, corner, plan.hr, interpolation="antialiased")

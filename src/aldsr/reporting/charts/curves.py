@@ -1,7 +1,7 @@
 """Training curves: loss and validation PSNR against the step, a line per network with its range over seeds."""
 
 import csv
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 LOSS, VALIDATION = "loss", "psnr_y"  # columns of log.csv
 POINTS = 100  # of a smoothed curve
-BANDWIDTH = 0.05  # of the smoothing, as a share of a run's steps
+BANDWIDTH = 0.08  # of the smoothing, as a share of a run's steps
 
 Array = NDArray[np.float64]
 Curve = tuple[Array, Array]  # steps and values
@@ -76,9 +76,7 @@ def average_seeds(curves: Sequence[Curve]) -> tuple[Array, Array, Array, Array]:
     return steps, values.mean(0), values.min(0), values.max(0)
 
 
-def _draw_curves(
-    axes: "Axes", variants: Sequence[Variant], column: str, prepare: Callable[[Curve], Curve]
-) -> None:
+def _draw_curves(axes: "Axes", variants: Sequence[Variant], column: str, prepare: Callable[[Curve], Curve]) -> None:
     """Draw the curves of those runs that have more than one value."""
     for place, variant in enumerate(variants):
         curves = [read_curve(run.folder / "log.csv", column) for run in variant.runs.values()]
@@ -87,8 +85,8 @@ def _draw_curves(
             continue
         steps, mean, low, high = average_seeds(curves)
         style = network_style(place)
-        axes.fill_between(steps, low, high, color=style["color"], alpha=0.12, linewidth=0)
-        axes.plot(steps, mean, linewidth=1, markersize=4, markevery=0.25, label=variant.name, **style)
+        axes.fill_between(steps, low, high, color=style["color"], alpha=0.08, linewidth=0)
+        axes.plot(steps, mean, linewidth=1, markersize=5, markevery=0.25, label=variant.name, **style)
     axes.set_xlabel("step")
     axes.set_xlim(left=0)
     axes.grid(linewidth=0.3)

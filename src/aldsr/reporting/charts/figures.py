@@ -68,7 +68,7 @@ def create_figure(*, width: float, height: float, constrained: bool = True) -> "
 
 def style_axes(axes: "Axes") -> None:
     """Small text, and no frame above and on the right."""
-    axes.tick_params(labelsize=FONT)
+    axes.tick_params(which="both", labelsize=FONT)
     axes.xaxis.label.set_fontsize(FONT)
     axes.yaxis.label.set_fontsize(FONT)
     axes.spines[["top", "right"]].set_visible(False)

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from aldsr.reporting.charts.canvas import FigureError, canvas
+from aldsr.reporting.charts.figures import FigureError, create_figure
 from aldsr.reporting.tables.growth import AXES, Series, series_of
 from aldsr.reporting.tables.speed import Figures, Row, rows_of, title_of
 
@@ -28,8 +28,7 @@ def speed_chart(what: str, figures: Figures) -> "Figure":
     rows = [row for row in rows_of(figures[what]) if row.seconds]
     if not rows:
         raise FigureError(f"{what}: every process was killed, so there is nothing to draw; measure a smaller --size")
-    figure = canvas(width=WIDTH, height=REST + BAR * len(rows))
-    figure.set_layout_engine("constrained")
+    figure = create_figure(width=WIDTH, height=REST + BAR * len(rows))
     axes = figure.subplots()
     _bars(axes, rows)
     dense = next((row.median for row in rows if row.record["network"] == "RDN"), None)
@@ -77,8 +76,7 @@ def growth_chart(figures: Figures) -> "Figure":
     if not found:
         raise FigureError("growth: was measured at one size only, so there is nothing to draw; give a larger --batch")
     keys = [key for key in AXES if any(series.key == key for series in found)]
-    figure = canvas(width=PANEL * len(keys), height=PANEL)
-    figure.set_layout_engine("constrained")
+    figure = create_figure(width=PANEL * len(keys), height=PANEL)
     panels = figure.subplots(1, len(keys), squeeze=False, sharey=True)[0]
     for axes, key in zip(panels, keys, strict=True):
         axes.loglog()

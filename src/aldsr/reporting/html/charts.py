@@ -37,7 +37,9 @@ def render_charts(variants: Sequence[Variant]) -> str:
         return f'<p class="note">Charts need matplotlib: {escape(INSTALL)}, then write this page again.</p>'
     icons = [f"<li>{_render_icon(place)}{escape(each.name)}</li>" for place, each in enumerate(variants)]
     panels = [_render_panel(panel, variants) for panel in list_panels(variants)]
-    return f'<ul class="legend">{"".join(icons)}</ul><div class="charts">{"".join(panels)}</div><p class="note">{NOTE}</p>'
+    return (
+        f'<ul class="legend">{"".join(icons)}</ul><div class="charts">{"".join(panels)}</div><p class="note">{NOTE}</p>'
+    )
 
 
 def list_panels(variants: Sequence[Variant]) -> list[Panel]:

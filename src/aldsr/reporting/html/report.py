@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from aldsr.analysis.study import Study
 from aldsr.analysis.scores import compare_variants, set_names
+from aldsr.analysis.study import Study
 from aldsr.analysis.variants import Variant
 from aldsr.core.version import code_version
 from aldsr.reporting.html.charts import render_charts
@@ -64,7 +64,11 @@ def render_statistics(study: Study, variants: Sequence[Variant], reference: Vari
         if word != "protocol"  # stands at the top of the page
     )
     content = tables + (f"<dl>{notes}</dl>" if notes else "")
-    return f'<section aria-labelledby="statistics"><h2 id="statistics">Statistics</h2>{content}</section>' if content else ""
+    return (
+        f'<section aria-labelledby="statistics"><h2 id="statistics">Statistics</h2>{content}</section>'
+        if content
+        else ""
+    )
 
 
 def explain_images(variants: Sequence[Variant]) -> str:
@@ -72,6 +76,6 @@ def explain_images(variants: Sequence[Variant]) -> str:
     differ = "the networks differ most" if len(variants) > 1 else "the network differs most from bicubic"
     seeds = " Of several seeds, the lowest is shown." if any(len(each.runs) > 1 for each in variants) else ""
     return (
-        f"Of each set the images in which {differ} in PSNR: not a fair sample.{seeds} Large images are cut to the window "
-        "with most detail and never resized; scores are of whole images."
+        f"Of each set the images in which {differ} in PSNR: not a fair sample.{seeds} Large images are cut to the "
+        "window with most detail and never resized; scores are of whole images."
     )
