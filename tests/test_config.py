@@ -10,7 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 from aldsr.evaluation.cost import count_parameters
 from aldsr.nn.description import build
 from aldsr.run.configs import config_dir
-from aldsr.sweep.plan import planned
+from aldsr.sweep.plan import make_plan
 
 GROUPS = ("model", "descriptor", "size", "schedule", "data", "trainer", "logger", "experiment", "variant")
 CHOICES = [(group, path.stem) for group in GROUPS for path in sorted((config_dir() / group).glob("*.yaml"))]
@@ -133,7 +133,7 @@ def test_every_variant_of_every_study_composes_at_every_budget(study: str, budge
     chosen = [f"study.budget={budget}"]
     whole = of_study(study, chosen, hydra=True)
     assert (whole.study.name, whole.hydra.sweep.dir) == (study, f"runs/{study}")
-    jobs = planned(chosen, dict(whole.hydra.sweeper.params)).jobs
+    jobs = make_plan(chosen, dict(whole.hydra.sweeper.params)).jobs
     assert len(jobs) == JOBS[study] * BUDGETS[budget]
     described = set()
     one_seed_each = {name.rpartition("-seed")[0]: (name, overrides) for name, overrides in jobs.items()}

@@ -15,9 +15,9 @@ import pytest
 from torch import Tensor
 
 from aldsr.run.configs import config_dir
-from aldsr.sweep.folders import held, in_use
+from aldsr.sweep.folders import is_locked, lock_folder
 from aldsr.sweep.plan import read_plan
-from aldsr.sweep.states import standing
+from aldsr.sweep.status import run_status
 from aldsr.train import train
 from aldsr.training import SuperResolution, devices
 from tests.command import run_command
@@ -69,7 +69,7 @@ def test_the_same_command_skips_what_is_done_and_tries_again_what_failed(
     study = Path("runs/again")
     good, bad = study / "train_dirs-train", study / "train_dirs-later"
     assert run_command(train, *IN_PROCESS, *swept) == 1
-    assert (standing(good).state, standing(bad).state) == ("done", "failed")
+    assert (run_status(good).state, run_status(bad).state) == ("done", "failed")
     assert "later: expected a folder of images" in (bad / "failure.txt").read_text()
     assert "1 done, 1 failed" in " ".join(capfd.readouterr().out.split())
 
@@ -77,7 +77,7 @@ def test_the_same_command_skips_what_is_done_and_tries_again_what_failed(
     make_image(Path("later/0.png"), width=96, height=80)
     assert run_command(train, *IN_PROCESS, *swept) == 0
     assert content(good) == before
-    assert standing(bad).state == "done"
+    assert run_status(bad).state == "done"
     assert not (bad / "failure.txt").exists()
     said = capfd.readouterr().out
     assert f"{good}: done already" in said
@@ -94,7 +94,7 @@ def test_another_configuration_under_the_same_name_is_refused_and_stops_no_other
     before = content(study / "seed1")
     assert run_command(train, "-m", *options, "seed=1,2", "optimizer.lr=0.01") == 1
     assert content(study / "seed1") == before
-    assert standing(study / "seed2").state == "done"
+    assert run_status(study / "seed2").state == "done"
     said = capfd.readouterr().err
     assert "seed1: holds a run of another configuration (optimizer.lr was 0.001, is now 0.01); give this" in said
 
@@ -107,7 +107,7 @@ def test_in_this_process_as_well_another_configuration_is_refused(
     before = content(Path("runs/other/seed1"))
     assert run_command(train, *options, "seed=1,2", "optimizer.lr=0.01") == 1
     assert content(Path("runs/other/seed1")) == before
-    assert standing(Path("runs/other/seed2")).state == "done"
+    assert run_status(Path("runs/other/seed2")).state == "done"
     assert "optimizer.lr was 0.001, is now 0.01" in capfd.readouterr().err
 
 
@@ -120,21 +120,21 @@ def test_a_job_goes_on_from_its_last_checkpoint(small: list[str], monkeypatch: p
     original, made, run = SuperResolution.training_step, [], Path("runs/resumed/seed1")
 
     def step(self: SuperResolution, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
-        if self.global_step == 5 and not standing(run).reason:
+        if self.global_step == 5 and not run_status(run).reason:
             raise PullThePlug("in the middle")
         made.append(self.global_step)
         return original(self, batch, batch_idx)
 
     monkeypatch.setattr(SuperResolution, "training_step", step)
     assert run_command(train, *options) == 1
-    assert standing(run).state == "failed"
-    assert standing(run).reason.endswith("PullThePlug: in the middle")
+    assert run_status(run).state == "failed"
+    assert run_status(run).reason.endswith("PullThePlug: in the middle")
     assert (made, checkpoint(run)["global_step"]) == ([0, 1, 2, 3, 4], 3)
     made.clear()
     monkeypatch.setattr(SuperResolution, "training_step", record(made, original))
     assert run_command(train, *options) == 0
     assert made == [3, 4, 5, 6]
-    assert standing(run).state == "done"
+    assert run_status(run).state == "done"
     assert not (run / "failure.txt").exists()
     assert steps(run) == list(range(7))
     assert json.loads((run / "results.json").read_text())["training"]["steps"] == 7
@@ -163,7 +163,7 @@ def test_a_single_run_that_is_done_is_left_alone(small: list[str], capfd: pytest
 def test_a_folder_that_another_process_works_in_is_left_alone(
     small: list[str], capfd: pytest.CaptureFixture[str]
 ) -> None:
-    with held(Path("run")):
+    with lock_folder(Path("run")):
         assert run_command(train, *small, "run_dir=run", "trainer.max_steps=1") == 2
     said = capfd.readouterr().err
     assert said == "error: run: another process is working in it; wait for it or choose another folder\n"
@@ -216,14 +216,14 @@ def test_a_sweep_told_to_stop_stops_its_job_with_a_checkpoint_and_the_same_comma
     options = ["-m", *waiting, "seed=choice(1)", "study.name=stopped"]
     with Started(*options) as started:
         started.meet()
-        assert standing(run).state == "running"
+        assert run_status(run).state == "running"
         started.send(signal.SIGTERM)
         assert started.status() != 0
-        wait_for(lambda: not in_use(run))
-    assert standing(run).state == "interrupted", started.said()
+        wait_for(lambda: not is_locked(run))
+    assert run_status(run).state == "interrupted", started.said()
     assert checkpoint(run)["global_step"] == MET_AT
     assert run_command(train, *IN_PROCESS, *options[1:]) == 0
-    assert standing(run).state == "done"
+    assert run_status(run).state == "done"
     assert run_command(train, *waiting, "seed=1", "run_dir=whole") == 0
     check_same_weights(run, "whole")
     assert updates(run) == {7}

@@ -1,7 +1,6 @@
-"""`python -m aldsr.study DIR`: where a study stands: what is done, runs, was interrupted, failed or waits."""
+"""`python -m aldsr.study DIR`: print the status of a study's runs: done, running, interrupted, failed or waiting."""
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,41 +8,32 @@ from rich.console import Console
 
 from aldsr.analysis.record import record_study
 from aldsr.core.command import plain_command
+from aldsr.core.errors import OptionError
 from aldsr.core.run_files import FAILURE
-from aldsr.evaluation.results import ResultsError
-from aldsr.sweep.table import standings, study_table, summary
+from aldsr.sweep.status_table import status_summary, status_table, study_status
 
 
 @plain_command()
 def main(argv: Sequence[str] | None = None) -> None:
-    """Print the study's table."""
+    """Print the study's status; with --record copy its results."""
     parser = argparse.ArgumentParser(prog="python -m aldsr.study", description=__doc__)
     parser.add_argument("study", type=Path, help="a study's folder, such as runs/linearity")
-    parser.add_argument("--record", type=Path, metavar="TO", help="copy scores, settings and logs of what is done")
+    parser.add_argument("--record", type=Path, metavar="DIR", help="copy scores, configs and logs of finished runs")
     options = parser.parse_args(argv)
-    folder: Path = options.study
-    found = standings(folder)
-    if not found:
-        reason = "holds no runs" if folder.is_dir() else "no such folder"
-        raise ResultsError(f"{folder}: {reason}; expected a study's folder, such as runs/linearity")
-    console = Console()
-    console.print(study_table(found), summary(found), highlight=False)
-    for name, each in found.items():
-        if each.state == "failed":
-            words = f"failed  {folder / name / FAILURE}: {each.reason}"
-            console.print(words, highlight=False, soft_wrap=True, markup=False)
+    statuses = study_status(options.study)
+    if not statuses:
+        found = "holds no runs" if options.study.is_dir() else "no such folder"
+        raise OptionError(f"{options.study}: {found}; expected a study's folder, such as runs/linearity")
+    Console().print(status_table(statuses), status_summary(statuses), highlight=False)
+    for name, status in statuses.items():
+        if status.state == "failed":
+            print(f"failed  {options.study / name / FAILURE}: {status.reason}")
     if options.record:
-        keep(folder, options.record)
-
-
-def keep(folder: Path, to: Path) -> None:
-    """Record the study, or say why not and end with status 2."""
-    try:
-        names = record_study(folder, to)
-    except (ResultsError, OSError) as error:
-        print(f"error: --record {to}: {error}", file=sys.stderr)
-        sys.exit(2)
-    print(f"recorded  {len(names)} runs in {to}; python -m aldsr.compare {to}")
+        try:
+            names = record_study(options.study, options.record)
+        except OSError as error:
+            raise OptionError(f"--record {options.record}: cannot be written ({error.strerror or error})") from error
+        print(f"recorded  {len(names)} runs in {options.record}; python -m aldsr.compare {options.record}")
 
 
 if __name__ == "__main__":

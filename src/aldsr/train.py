@@ -28,7 +28,7 @@ from aldsr.run.messages import conclude, conclude_job, find_earlier, goes_on, in
 from aldsr.run.resolve import PLAIN, cluster_of, on_cpu, ranks_of, settle_pace, settled
 from aldsr.sweep.cluster import Nodes
 from aldsr.sweep.launch import launch
-from aldsr.sweep.states import recorded
+from aldsr.sweep.status import record_failure
 from aldsr.training import (
     LAYOUTS,
     TRAINER_OPTIONS,
@@ -52,10 +52,10 @@ def train(config: DictConfig) -> None:
     """Settle what is open, check what can be wrong, then fit: here, or in one process per device."""
     run = settled(config)
     among = cluster_of(run)
-    with recorded(Path(run["run_dir"]), of_study=bool(run["study"]["name"])):
+    with record_failure(Path(run["run_dir"]), in_study=bool(run["study"]["name"])):
         if run["if_exists"] == "continue" and find_earlier(run):
             print(f"{run['run_dir']}: done already")
-        elif among.rank:
+        elif among.node_rank:
             launch(follow, run, ranks=run["trainer"]["devices"], share_cpu=on_cpu(run), among=among)
         else:
             lead(run, among)

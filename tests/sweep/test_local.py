@@ -8,48 +8,32 @@ from pathlib import Path
 
 import pytest
 
+from aldsr.core.errors import OptionError
 from aldsr.sweep import local
-from aldsr.sweep.local import Job, Place, on_cores, on_gpus, run_jobs
-from aldsr.sweep.states import FAILURE
+from aldsr.sweep.local import Job, Slot, core_slots, gpu_slots, run_jobs
+from aldsr.sweep.status import FAILURE
 from tests.command import PATIENCE
 
 
 @pytest.mark.parametrize(
     ("gpus", "gpus_per_job", "expected"),
-    [
-        ("0", 1, ["0"]),
-        ("0 1", 1, ["0", "1"]),
-        ("0 1", 2, ["0,1"]),
-        ("0 1 2", 2, ["0,1"]),
-        ("4 5 6 7 GPU-8", 2, ["4,5", "6,7"]),
-        ("4 5 6 7 GPU-8", 1, ["4", "5", "6", "7", "GPU-8"]),
-    ],
+    [("0", 1, ["0"]), ("0 1 2", 2, ["0,1"]), ("4 5 6 7 GPU-8", 2, ["4,5", "6,7"]), ("4 GPU-8", 1, ["4", "GPU-8"])],
 )
-def test_gpus_are_dealt_out_in_sets(gpus: str, gpus_per_job: int, expected: list[str]) -> None:
-    assert on_gpus(gpus.split(), gpus_per_job) == [{"CUDA_VISIBLE_DEVICES": each} for each in expected]
+def test_gpus_are_divided_into_slots(gpus: str, gpus_per_job: int, expected: list[str]) -> None:
+    assert gpu_slots(gpus.split(), gpus_per_job) == [{"CUDA_VISIBLE_DEVICES": each} for each in expected]
 
 
-@pytest.mark.parametrize(("cores", "cores_per_job", "jobs"), [(1, 1, 1), (8, 1, 8), (8, 3, 2), (2, 2, 1)])
-def test_cores_are_dealt_out_by_number(cores: int, cores_per_job: int, jobs: int) -> None:
-    assert on_cores(cores, cores_per_job) == [{"OMP_NUM_THREADS": str(cores_per_job)}] * jobs
+@pytest.mark.parametrize(("cores", "cores_per_job", "jobs"), [(8, 1, 8), (8, 3, 2), (2, 2, 1)])
+def test_cores_are_divided_into_slots(cores: int, cores_per_job: int, jobs: int) -> None:
+    assert core_slots(cores, cores_per_job) == [{"OMP_NUM_THREADS": str(cores_per_job)}] * jobs
 
 
-@pytest.mark.parametrize(("number", "per_job"), [(0, 1), (1, 2), (5, 6), (2, 0), (2, -1)])
-def test_more_than_there_are_is_a_sentence(number: int, per_job: int) -> None:
-    end = "; give a number from 1 to that, or null for one job at a time"
-    with pytest.raises(ValueError, match=end) as caught:
-        on_gpus([str(each) for each in range(number)], per_job)
-    assert f"gpus_per_job={per_job}: this machine has {number} usable NVIDIA GPUs" in str(caught.value)
-    with pytest.raises(ValueError, match=end) as caught:
-        on_cores(number, per_job)
-    assert f"cores_per_job={per_job}: this machine has {number} usable cores" in str(caught.value)
-
-
-def test_a_job_finds_its_place_in_its_environment(tmp_path: Path) -> None:
-    shows = [sys.executable, "-c", "import os; print(os.environ['OMP_NUM_THREADS'])"]
-    found = [Job(tmp_path / name, shows) for name in ("one", "two")]
-    assert run_jobs(found, on_cores(6, 3)) == [0, 0]
-    assert [(job.folder / "output.log").read_text() for job in found] == ["3\n", "3\n"]
+@pytest.mark.parametrize(("number", "per_job"), [(0, 1), (5, 6), (2, 0)])
+def test_more_than_the_machine_has_is_an_option_error(number: int, per_job: int) -> None:
+    with pytest.raises(OptionError, match=f"hydra.launcher.gpus_per_job={per_job}"):
+        gpu_slots([str(each) for each in range(number)], per_job)
+    with pytest.raises(OptionError, match=f"hydra.launcher.cores_per_job={per_job}"):
+        core_slots(number, per_job)
 
 
 def jobs(number: int) -> list[Job]:
@@ -60,9 +44,9 @@ def test_jobs_run_side_by_side_and_never_two_on_one_gpu() -> None:
     """A job waits for a second one beside it, and there is none on its own GPU."""
     together, busy, ran = threading.Barrier(2), set(), []
 
-    def start(job: Job, place: Place, alone: bool) -> int:
-        gpus = place["CUDA_VISIBLE_DEVICES"].split(",")
-        assert not alone
+    def run_job(job: Job, slot: Slot, capture: bool) -> int:
+        gpus = slot["CUDA_VISIBLE_DEVICES"].split(",")
+        assert capture
         assert busy.isdisjoint(gpus), f"{gpus} is busy"
         busy.update(gpus)
         ran.append(job)
@@ -73,15 +57,15 @@ def test_jobs_run_side_by_side_and_never_two_on_one_gpu() -> None:
         together.wait(PATIENCE)
         return 0
 
-    assert run_jobs(jobs(6), on_gpus(["0", "1", "2", "3"], 2), start=start) == [0] * 6
+    assert run_jobs(jobs(6), gpu_slots(["0", "1", "2", "3"], 2), run_job=run_job) == [0] * 6
     assert sorted(ran) == jobs(6)
 
 
-def test_a_free_gpu_is_taken_by_the_next_job_while_another_one_is_busy() -> None:
-    others_done, done, where = threading.Event(), [], {}
+def test_the_next_job_takes_the_gpu_that_is_free() -> None:
+    others_done, done, slots = threading.Event(), [], {}
 
-    def start(job: Job, place: Place, alone: bool) -> int:
-        where[job.folder.name] = place
+    def run_job(job: Job, slot: Slot, capture: bool) -> int:
+        slots[job.folder.name] = slot
         if job.folder.name == "job0":
             assert others_done.wait(PATIENCE), "the others wait for this one"
         else:
@@ -90,26 +74,27 @@ def test_a_free_gpu_is_taken_by_the_next_job_while_another_one_is_busy() -> None
                 others_done.set()
         return int(job.folder.name[-1])
 
-    assert run_jobs(jobs(5), on_gpus(["0", "1"], 1), start=start) == [0, 1, 2, 3, 4]
+    assert run_jobs(jobs(5), gpu_slots(["0", "1"], 1), run_job=run_job) == [0, 1, 2, 3, 4]
     assert done == ["job1", "job2", "job3", "job4"]
-    assert all(where[name] != where["job0"] for name in done)
+    assert all(slots[name] != slots["job0"] for name in done)
 
 
-def test_one_place_runs_one_job_after_another_in_order() -> None:
-    began = []
+def test_one_slot_runs_one_job_after_another_in_order(capfd: pytest.CaptureFixture[str]) -> None:
+    ran = []
 
-    def start(job: Job, place: Place, alone: bool) -> int:
-        assert not place
-        assert alone
-        began.append(job)
-        return 1 if len(began) == 2 else 0
+    def run_job(job: Job, slot: Slot, capture: bool) -> int:
+        assert not slot
+        assert not capture
+        ran.append(job)
+        return len(ran)
 
-    assert run_jobs(jobs(4), start=start) == [0, 1, 0, 0]
-    assert began == jobs(4)
+    assert run_jobs(jobs(3), run_job=run_job) == [1, 2, 3]
+    assert ran == jobs(3)
+    assert capfd.readouterr().out.splitlines() == ["[1/3] job0", "[2/3] job1", "[3/3] job2"]
 
 
-def test_no_further_job_begins_once_the_command_is_told_to_stop(monkeypatch: pytest.MonkeyPatch) -> None:
-    cancelled, began = threading.Event(), []
+def test_no_further_job_starts_after_ctrl_c(monkeypatch: pytest.MonkeyPatch) -> None:
+    cancelled, ran = threading.Event(), []
 
     class Pool(ThreadPoolExecutor):
         def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
@@ -117,8 +102,8 @@ def test_no_further_job_begins_once_the_command_is_told_to_stop(monkeypatch: pyt
             if cancel_futures:
                 cancelled.set()
 
-    def start(job: Job, place: Place, alone: bool) -> int:
-        began.append(job)
+    def run_job(job: Job, slot: Slot, capture: bool) -> int:
+        ran.append(job)
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
         cancelled.wait(PATIENCE)
         return 130
@@ -127,20 +112,13 @@ def test_no_further_job_begins_once_the_command_is_told_to_stop(monkeypatch: pyt
     earlier = signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored by what a shell runs in its background
     try:
         with pytest.raises(KeyboardInterrupt):
-            run_jobs(jobs(3), start=start)
+            run_jobs(jobs(3), run_job=run_job)
     finally:
         signal.signal(signal.SIGINT, earlier)
-    assert began == jobs(1)
+    assert ran == jobs(1)
 
 
-def test_a_job_is_announced_with_its_number_and_gpus(capfd: pytest.CaptureFixture[str]) -> None:
-    run_jobs(jobs(2), on_gpus(["4", "5"], 2), start=lambda *_: 0)
-    run_jobs(jobs(1), start=lambda *_: 0)
-    said = capfd.readouterr().out.splitlines()
-    assert said == ["[1/2] job0 on GPU 4,5", "[2/2] job1 on GPU 4,5", "[1/1] job0"]
-
-
-# Real processes: each adds a line to `attempts` in its folder, then does what it is told.
+# Real processes: each adds its GPUs to `attempts` in its folder, then runs the code that it is given.
 COMMAND = """
 import os, sys
 from pathlib import Path
@@ -151,69 +129,57 @@ number = len(Path(sys.argv[1], "attempts").read_text().splitlines())
 """
 
 
-def job(folder: Path, what: str) -> Job:
-    return Job(folder, [sys.executable, "-c", COMMAND + what, str(folder)])
+def process(folder: Path, code: str) -> Job:
+    return Job(folder, [sys.executable, "-c", COMMAND + code, str(folder)])
 
 
 def attempts(folder: Path) -> list[str]:
     return (folder / "attempts").read_text().splitlines()
 
 
-def test_a_job_that_was_killed_is_tried_once_more(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    killed_once = job(tmp_path / "a", "number == 1 and os.kill(os.getpid(), 9)")
-    assert run_jobs([killed_once]) == [0]
-    assert len(attempts(tmp_path / "a")) == 2
-    assert "killed by SIGKILL after" in (tmp_path / "a" / FAILURE).read_text()
-    assert f"{tmp_path}/a: killed by SIGKILL; goes on from its last checkpoint" in capfd.readouterr().out
+def failure(folder: Path) -> str:
+    """The last line of the recorded failure, if there is one."""
+    return (folder / FAILURE).read_text().splitlines()[-1] if (folder / FAILURE).exists() else ""
 
 
-@pytest.mark.parametrize("dies", ["os.kill(os.getpid(), 9)", "os._exit(128 + 9)", "os.abort()"])
-def test_a_job_that_is_killed_again_is_given_up_and_the_next_one_runs(dies: str, tmp_path: Path) -> None:
-    statuses = run_jobs([job(tmp_path / "a", dies), job(tmp_path / "b", "")])
-    assert statuses == [{"os.abort()": -6, "os._exit(128 + 9)": 137}.get(dies, -9), 0]
-    assert len(attempts(tmp_path / "a")) == 2
-    assert len(attempts(tmp_path / "b")) == 1
-    assert "killed by SIG" in (tmp_path / "a" / FAILURE).read_text()
-    assert not (tmp_path / "b" / FAILURE).exists()
-
-
+@pytest.mark.slow
 @pytest.mark.parametrize(
-    ("ends", "status"),
-    [("sys.exit(1)", 1), ("sys.exit(2)", 2), ("os.kill(os.getpid(), 15)", -15), ("sys.exit(143)", 143), ("", 0)],
+    ("code", "status", "number", "reason"),
+    [
+        ("number == 1 and os.kill(os.getpid(), 9)", 0, 2, "killed by SIGKILL after"),
+        ("os.kill(os.getpid(), 9)", -9, 2, "killed by SIGKILL after"),
+        ("os._exit(128 + 9)", 137, 2, "killed by SIGKILL after"),
+        ("os.abort()", -6, 2, "killed by SIGABRT after"),
+        ("sys.exit(1)", 1, 1, "ended with status 1"),
+        (f"Path(sys.argv[1], {FAILURE!r}).write_text('its own'); sys.exit(2)", 2, 1, "its own"),
+        ("os.kill(os.getpid(), 15)", -15, 1, ""),
+        ("sys.exit(143)", 143, 1, ""),
+        ("print('to out')", 0, 1, ""),
+    ],
 )
-def test_a_job_that_ends_by_itself_or_is_told_to_is_not_tried_again(ends: str, status: int, tmp_path: Path) -> None:
-    assert run_jobs([job(tmp_path / "a", ends)]) == [status]
-    assert len(attempts(tmp_path / "a")) == 1
+def test_only_a_killed_job_is_tried_again_and_the_next_job_runs_anyway(
+    code: str, status: int, number: int, reason: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert run_jobs([process(tmp_path / "a", code), process(tmp_path / "b", "")]) == [status, 0]
+    assert len(attempts(tmp_path / "a")) == number
+    assert failure(tmp_path / "a").startswith(reason)
+    assert bool(failure(tmp_path / "a")) == bool(reason)
+    assert attempts(tmp_path / "b") == ["none"]
+    assert ("to out" in capfd.readouterr().out) == ("to out" in code)
+    assert not (tmp_path / "a" / "output.log").exists()
 
 
-def test_a_job_that_ended_without_a_word_has_a_reason_all_the_same(tmp_path: Path) -> None:
-    run_jobs([job(tmp_path / "a", "sys.exit(1)"), job(tmp_path / "b", "sys.exit(143)")])
-    assert "ended with status 1 before it could say why" in (tmp_path / "a" / FAILURE).read_text()
-    assert not (tmp_path / "b" / FAILURE).exists()
-
-
-def test_the_reason_that_a_job_gave_itself_is_kept(tmp_path: Path) -> None:
-    says = f"Path(sys.argv[1], {FAILURE!r}).write_text('ValueError: its own words'); sys.exit(1)"
-    run_jobs([job(tmp_path / "a", says)])
-    assert (tmp_path / "a" / FAILURE).read_text() == "ValueError: its own words"
-
-
-def test_side_by_side_each_job_sees_its_gpus_and_has_its_own_output(
+@pytest.mark.slow
+def test_jobs_side_by_side_see_their_gpus_and_write_output_log(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,5,6,7")
-    speaks = "print('to out'); print('to err', file=sys.stderr)"
-    some = [job(tmp_path / name, speaks) for name in "abc"]
-    assert run_jobs(some, on_gpus(["4", "5", "6", "7"], 2)) == [0, 0, 0]
+    code = "print('to out'); print('to err', file=sys.stderr)"
+    assert run_jobs([process(tmp_path / name, code) for name in "abc"], gpu_slots("4567", 2)) == [0, 0, 0]
     assert {line for name in "abc" for line in attempts(tmp_path / name)} <= {"4,5", "6,7"}
     for name in "abc":
         assert set((tmp_path / name / "output.log").read_text().splitlines()) == {"to out", "to err"}
-    said = capfd.readouterr()
-    assert "to out" not in said.out
-    assert "to err" not in said.err
-
-
-def test_one_after_another_jobs_speak_for_themselves(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    assert run_jobs([job(tmp_path / "a", "print('to out')")]) == [0]
-    assert "to out" in capfd.readouterr().out
-    assert not (tmp_path / "a" / "output.log").exists()
+    output = capfd.readouterr()
+    assert "to out" not in output.out + output.err
+    assert "[1/3]" in output.out
+    assert " on GPU " in output.out

@@ -11,11 +11,11 @@ import pytest
 from omegaconf import OmegaConf
 
 from aldsr.sweep import plan
-from aldsr.sweep.plan import PLAN, Plan, WritePlan, planned, read_plan, write_plan
+from aldsr.sweep.plan import PLAN, Plan, WritePlan, make_plan, read_plan, write_plan
 
 
 def test_the_jobs_are_the_product_of_the_command_line_and_the_params() -> None:
-    found = planned(["optimizer.lr=1e-3,1e-4", "size=tiny"], {"seed": "1,2", "variant": "rdn,ald_det"})
+    found = make_plan(["optimizer.lr=1e-3,1e-4", "size=tiny"], {"seed": "1,2", "variant": "rdn,ald_det"})
     assert set(found.jobs) == {
         f"{v}-lr{lr}-seed{s}" for v in ("rdn", "ald_det") for lr in (0.001, 0.0001) for s in (1, 2)
     }
@@ -24,53 +24,53 @@ def test_the_jobs_are_the_product_of_the_command_line_and_the_params() -> None:
 
 def test_a_key_that_the_command_line_gives_replaces_that_of_the_params() -> None:
     params = {"seed": "1,2,3", "variant": "rdn,dw"}
-    several, one = planned(["seed=7,8"], params), planned(["seed=7"], params)
+    several, one = make_plan(["seed=7,8"], params), make_plan(["seed=7"], params)
     assert set(several.jobs) == {f"{variant}-seed{seed}" for variant in ("rdn", "dw") for seed in (7, 8)}
     assert one.jobs == {"rdn-seed7": ["seed=7", "variant=rdn"], "dw-seed7": ["seed=7", "variant=dw"]}
 
 
 @pytest.mark.parametrize("seeds", ["1,2", "range(1,3)", "choice(1,2)"])
 def test_every_way_to_write_a_sweep_gives_the_same_names(seeds: str) -> None:
-    assert set(planned(["model=rdn", f"seed={seeds}"], {}).jobs) == {"seed1", "seed2"}
-    assert set(planned([], {"seed": seeds}).jobs) == {"seed1", "seed2"}
+    assert set(make_plan(["model=rdn", f"seed={seeds}"], {}).jobs) == {"seed1", "seed2"}
+    assert set(make_plan([], {"seed": seeds}).jobs) == {"seed1", "seed2"}
 
 
 def test_names_do_not_depend_on_the_order_on_the_command_line() -> None:
     forward, backward = (
-        planned(each, {}) for each in (["model=rdn,dw_rdn", "seed=1,2"], ["seed=2,1", "model=dw_rdn,rdn"])
+        make_plan(each, {}) for each in (["model=rdn,dw_rdn", "seed=1,2"], ["seed=2,1", "model=dw_rdn,rdn"])
     )
     assert forward.jobs.keys() == backward.jobs.keys()
 
 
 def test_a_plan_names_the_jobs_that_it_holds() -> None:
-    found = planned(["model=rdn,dw_rdn", "optimizer.lr=1e-3,1e-4"], {"seed": "1,2"})
-    assert [found.name(overrides) for overrides in found.jobs.values()] == list(found.jobs)
+    found = make_plan(["model=rdn,dw_rdn", "optimizer.lr=1e-3,1e-4"], {"seed": "1,2"})
+    assert [found.find_name(overrides) for overrides in found.jobs.values()] == list(found.jobs)
     assert len(found.jobs) == 8
 
 
 def test_two_jobs_never_share_a_name() -> None:
-    found = planned(["data.train_dirs=['a/b'],['a-b'],['a:b']", "seed=1,2"], {})
+    found = make_plan(["data.train_dirs=['a/b'],['a-b'],['a:b']", "seed=1,2"], {})
     assert len(found.jobs) == 6
     assert {tuple(job) for job in found.jobs.values()} == {
         (f"data.train_dirs=['{folder}']", f"seed={seed}") for folder in ("a/b", "a-b", "a:b") for seed in (1, 2)
     }
-    assert [found.name(job) for job in found.jobs.values()] == list(found.jobs)
+    assert [found.find_name(job) for job in found.jobs.values()] == list(found.jobs)
 
 
 def test_the_same_job_given_twice_is_one() -> None:
-    assert planned(["seed=1,1,2"], {}).jobs == {"seed1": ["seed=1"], "seed2": ["seed=2"]}
+    assert make_plan(["seed=1,1,2"], {}).jobs == {"seed1": ["seed=1"], "seed2": ["seed=2"]}
 
 
 def test_a_key_given_twice_counts_by_its_last_value() -> None:
-    found = planned(["trainer.max_steps=4", "seed=1,2", "trainer.max_steps=7"], {})
+    found = make_plan(["trainer.max_steps=4", "seed=1,2", "trainer.max_steps=7"], {})
     assert found.jobs.keys() == {"seed1", "seed2"}
-    assert found.name(["trainer.max_steps=4", "seed=2", "trainer.max_steps=7"]) == "seed2"
-    assert found.name(["trainer.max_steps=7", "seed=2"]) == "seed2"
+    assert found.find_name(["trainer.max_steps=4", "seed=2", "trainer.max_steps=7"]) == "seed2"
+    assert found.find_name(["trainer.max_steps=7", "seed=2"]) == "seed2"
 
 
 def test_what_is_no_job_of_the_plan_has_no_name() -> None:
     with pytest.raises(KeyError, match="seed=3"):
-        planned(["seed=1,2"], {}).name(["seed=3"])
+        make_plan(["seed=1,2"], {}).find_name(["seed=3"])
 
 
 def test_a_folder_without_a_plan_has_none(tmp_path: Path) -> None:
@@ -78,15 +78,15 @@ def test_a_folder_without_a_plan_has_none(tmp_path: Path) -> None:
 
 
 def test_a_plan_is_read_as_it_was_written(tmp_path: Path) -> None:
-    written = planned(["model=rdn,dw_rdn"], {"seed": "1,2"})
+    written = make_plan(["model=rdn,dw_rdn"], {"seed": "1,2"})
     write_plan(tmp_path / "runs" / "study", written)
     assert read_plan(tmp_path / "runs" / "study") == written
     assert not list(tmp_path.rglob("*.part"))
 
 
 def test_two_sweeps_in_one_study_add_up(tmp_path: Path) -> None:
-    write_plan(tmp_path, planned(["model=rdn,dw_rdn", "seed=1"], {}))
-    write_plan(tmp_path, planned(["model=ldw_rdn,dw_rdn", "seed=1"], {}))
+    write_plan(tmp_path, make_plan(["model=rdn,dw_rdn", "seed=1"], {}))
+    write_plan(tmp_path, make_plan(["model=ldw_rdn,dw_rdn", "seed=1"], {}))
     found = read_plan(tmp_path)
     assert found is not None
     assert set(found.jobs) == {"rdn", "dw_rdn", "ldw_rdn"}
@@ -94,12 +94,12 @@ def test_two_sweeps_in_one_study_add_up(tmp_path: Path) -> None:
 
 def test_a_job_keeps_its_name_when_another_sweep_joins_the_study(tmp_path: Path) -> None:
     """A job of the first sweep may begin, in a cluster's queue, after the second sweep was written down."""
-    first = planned(["model=rdn,dw_rdn", "seed=1,2"], {})
+    first = make_plan(["model=rdn,dw_rdn", "seed=1,2"], {})
     write_plan(tmp_path, first)
-    write_plan(tmp_path, planned(["optimizer.lr=1e-3,1e-4"], {}))
+    write_plan(tmp_path, make_plan(["optimizer.lr=1e-3,1e-4"], {}))
     found = read_plan(tmp_path)
     assert found is not None
-    assert [found.name(overrides) for overrides in first.jobs.values()] == list(first.jobs)
+    assert [found.find_name(overrides) for overrides in first.jobs.values()] == list(first.jobs)
 
 
 def test_plans_written_at_the_same_time_lose_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,7 +121,7 @@ def test_plans_written_at_the_same_time_lose_nothing(tmp_path: Path, monkeypatch
 
 @pytest.fixture
 def _forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(WritePlan, "begun", None)
+    monkeypatch.setattr(WritePlan, "folder", None)
     monkeypatch.setattr(WritePlan, "jobs", ())
 
 
@@ -138,11 +138,11 @@ def test_hydras_callback_writes_the_plan(params: dict[str, Any] | None, tmp_path
     found = read_plan(tmp_path / "study")
     assert found is not None
     assert len(found.jobs) == (4 if params else 2)
-    assert (WritePlan.begun, WritePlan.jobs) == (tmp_path / "study", tuple(found.jobs))
+    assert (WritePlan.folder, WritePlan.jobs) == (tmp_path / "study", tuple(found.jobs))
 
 
 @pytest.mark.usefixtures("_forgotten")
 def test_a_sweep_that_cannot_be_leaves_nothing(tmp_path: Path) -> None:
     WritePlan().on_multirun_start(sweep(tmp_path / "study", [], {"seed": "${nowhere}"}))
     assert list(tmp_path.iterdir()) == []
-    assert WritePlan.begun is None
+    assert WritePlan.folder is None

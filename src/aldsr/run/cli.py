@@ -25,7 +25,7 @@ from aldsr.core.processes import end_with_launcher
 from aldsr.run.configs import config_dir
 from aldsr.sweep.launch import RankError
 from aldsr.sweep.plan import WritePlan
-from aldsr.sweep.table import conclude_sweep
+from aldsr.sweep.status_table import print_sweep_summary
 
 
 def hydra_command(name: str) -> Callable[[Callable[[DictConfig], None]], Callable[[], None]]:
@@ -67,7 +67,7 @@ def hydra_command(name: str) -> Callable[[Callable[[DictConfig], None]], Callabl
 
 
 def _finish_sweep(failed: int) -> None:
-    if WritePlan.begun and conclude_sweep(WritePlan.begun, WritePlan.jobs):
+    if WritePlan.folder and not print_sweep_summary(WritePlan.folder, WritePlan.jobs):
         sys.exit(1)
     if failed:
         print(f"{failed} of the multirun's jobs failed, see above.", file=sys.stderr)

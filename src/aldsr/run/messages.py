@@ -19,8 +19,8 @@ from aldsr.nn.description import label
 from aldsr.reporting.tables.results import cost_table, explain_table, protocol_line, scores_table
 from aldsr.run.resolve import ranks_of
 from aldsr.sweep.continuing import check_same
-from aldsr.sweep.folders import held, open_folder
-from aldsr.sweep.states import standing
+from aldsr.sweep.folders import lock_folder, open_run_folder
+from aldsr.sweep.status import run_status
 from aldsr.training.wandb.logger import wandb_mode
 
 
@@ -44,7 +44,7 @@ def find_earlier(run: dict[str, Any]) -> bool:
     if not (folder / "config.yaml").is_file():
         return False
     check_same(folder, run)
-    if standing(folder).state == "done":
+    if run_status(folder).state == "done":
         return True
     checkpoint = folder / "checkpoints" / "last.ckpt"
     if checkpoint.is_file():
@@ -63,8 +63,8 @@ def open_run(run: dict[str, Any], *, goes_on: bool) -> Iterator[None]:
     folder = Path(run["run_dir"])
     with ExitStack() as lock:
         try:
-            lock.enter_context(held(folder))
-            if moved := open_folder(folder, goes_on=goes_on):
+            lock.enter_context(lock_folder(folder))
+            if moved := open_run_folder(folder, keep=goes_on):
                 Console().print(f"{folder} held an earlier run, which is now {moved}", highlight=False, soft_wrap=True)
             with atomic_write(folder / "config.yaml") as temporary:
                 OmegaConf.save(OmegaConf.create(run), temporary)

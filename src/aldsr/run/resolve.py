@@ -12,7 +12,7 @@ from torch import nn
 
 from aldsr.core.errors import OptionError
 from aldsr.nn.description import lookup
-from aldsr.sweep.cluster import Nodes, nodes
+from aldsr.sweep.cluster import Nodes, find_nodes
 from aldsr.sweep.continuing import MEASURED
 from aldsr.sweep.names import run_name, run_tags
 from aldsr.sweep.plan import read_plan
@@ -32,7 +32,8 @@ def settled(config: DictConfig) -> dict[str, Any]:
     """
     hydra = HydraConfig.get()
     choices, overrides = hydra.runtime.choices, list(hydra.overrides.task)
-    config.name = config.name or run_name(choices, config.scale)
+    model: Any = OmegaConf.to_container(config.model, resolve=True)
+    config.name = config.name or run_name(choices, model, config.scale)
     if hydra.mode == RunMode.MULTIRUN:  # of a launcher that calls the job itself, such as one for a cluster
         _place_in_study(config, Path(hydra.sweep.dir), overrides)
     config.run_dir = str(config.run_dir or f"runs/{config.name}")
@@ -42,7 +43,7 @@ def settled(config: DictConfig) -> dict[str, Any]:
     run: dict[str, Any] = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)  # type: ignore[assignment]
     run.pop("budgets", None)
     if "tags" in run["logger"]:
-        run["logger"]["tags"] += run_tags(choices, run["scale"], run["study"]["budget"])
+        run["logger"]["tags"] += run_tags(choices, model, run["scale"], run["study"]["budget"])
     for option in ("seed", "scale"):
         if not isinstance(run[option], int) or run[option] < 0:
             raise OptionError(f"{option}={run[option]}: expected a whole number")
@@ -63,7 +64,7 @@ def _place_in_study(config: DictConfig, folder: Path, overrides: list[str]) -> N
     if plan is None:
         raise OptionError(f"{folder}: has no study.json; it is written by hydra/callbacks=study when a sweep starts")
     try:
-        config.name = plan.name(overrides)
+        config.name = plan.find_name(overrides)
     except KeyError as error:
         raise OptionError(
             f"{folder}: its study.json has no such job: {error.args[0]}; start the sweep again"
@@ -146,7 +147,7 @@ def cluster_of(run: dict[str, Any]) -> Nodes:
         OptionError: if they are not there.
     """
     try:
-        return nodes(run["trainer"]["num_nodes"])
+        return find_nodes(run["trainer"]["num_nodes"])
     except ValueError as error:
         raise OptionError(str(error)) from error
 

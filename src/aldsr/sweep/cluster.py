@@ -1,52 +1,53 @@
-"""Where a job runs: on this machine alone, or on several nodes that SLURM has given it."""
+"""The nodes that a job runs on: this machine, or several that SLURM has allocated."""
 
 import os
 import re
 import secrets
 from typing import NamedTuple
 
+from aldsr.core.errors import OptionError
+
 
 class Nodes(NamedTuple):
-    """The machines of a job.
+    """The nodes of a job, as torchelastic needs to know them.
 
     Attributes:
-        number: of machines.
-        rank: of this one; the first one looks after the run's folder.
-        endpoint: "host:port" where they meet.
-        job: a word that only they know.
+        num_nodes: number of nodes.
+        node_rank: rank of this node; node 0 manages the run's folder.
+        endpoint: "host:port" of the rendezvous.
+        run_id: id of the rendezvous, the same on all nodes of the job.
     """
 
-    number: int
-    rank: int
+    num_nodes: int
+    node_rank: int
     endpoint: str
-    job: str
+    run_id: str
 
 
-def nodes(number: int) -> Nodes:
-    """The nodes of this job.
+def find_nodes(num_nodes: int) -> Nodes:
+    """Find the nodes of this job.
 
     Args:
-        number: how many the configuration asks for.
+        num_nodes: number of nodes that the configuration asks for.
 
     Raises:
-        ValueError: if SLURM has given another number, or there is no SLURM to give more than one.
+        OptionError: if SLURM has allocated another number, or more than one is asked for outside of SLURM.
     """
-    if number == 1:
+    if num_nodes == 1:
         return Nodes(1, 0, "localhost:0", secrets.token_hex(4))
-    given = int(os.environ.get("SLURM_NNODES", 1))
-    if given != number:
-        where = f"SLURM has given {given}" if "SLURM_NNODES" in os.environ else "this is no SLURM job"
-        raise ValueError(f"trainer.num_nodes={number}: {where}; use hydra/launcher=slurm, which asks for as many")
-    job = os.environ["SLURM_JOB_ID"]
-    port = 29400 + int(job) % 1000
-    endpoint = f"{first_host(os.environ['SLURM_JOB_NODELIST'])}:{port}"
-    word = f"{job}-{os.environ.get('SLURM_RESTART_COUNT', 0)}"
-    return Nodes(number, int(os.environ["SLURM_NODEID"]), endpoint, word)
+    if int(os.environ.get("SLURM_NNODES", 1)) != num_nodes:
+        allocated = os.environ.get("SLURM_NNODES")
+        found = f"SLURM has allocated {allocated}" if allocated else "this is not a SLURM job"
+        raise OptionError(f"trainer.num_nodes={num_nodes}: {found}; use hydra/launcher=slurm, which requests as many")
+    job_id = os.environ["SLURM_JOB_ID"]
+    endpoint = f"{first_host(os.environ['SLURM_JOB_NODELIST'])}:{29400 + int(job_id) % 1000}"
+    run_id = f"{job_id}-{os.environ.get('SLURM_RESTART_COUNT', 0)}"
+    return Nodes(num_nodes, int(os.environ["SLURM_NODEID"]), endpoint, run_id)
 
 
-def first_host(hosts: str) -> str:
-    """The first of SLURM's list of hosts: "gpu[07-09,12],cpu1" → "gpu07"."""
-    match = re.match(r"([^,\[]+)(?:\[([^,\-\]]+)[^\]]*\]([^,\[]*))?", hosts)
+def first_host(node_list: str) -> str:
+    """First host of SLURM's compact node list: "gpu[07-09,12],cpu1" → "gpu07"."""
+    match = re.match(r"([^,\[]+)(?:\[([^,\-\]]+)[^\]]*\]([^,\[]*))?", node_list)
     if match is None:
-        raise ValueError(f"SLURM_JOB_NODELIST={hosts}: cannot be read as a list of hosts")
+        raise OptionError(f"SLURM_JOB_NODELIST={node_list}: expected a list of hosts such as gpu[07-09,12]")
     return "".join(part or "" for part in match.groups())

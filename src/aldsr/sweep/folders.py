@@ -1,4 +1,4 @@
-"""Run folders: one per run, one process at a time in each, and no run ever written over another."""
+"""Run folders: one per run, locked by the process that works in it; an earlier run is archived, never overwritten."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,40 +15,45 @@ class InUseError(UserError):
     """Another process works in the folder."""
 
 
-def open_folder(folder: Path, *, goes_on: bool) -> Path | None:
-    """Make a run's folder. What it holds of another run is moved aside, unless the run goes on.
+def open_run_folder(folder: Path, *, keep: bool) -> Path | None:
+    """Create a run's folder, or prepare the one that exists.
+
+    Args:
+        folder: the run's folder.
+        keep: continue the run in the folder: keep its files, except for temporary ones of a killed process.
+            Otherwise move an earlier run aside.
 
     Returns:
-        Where the earlier run was moved to (`NAME-archived-20260131-120000`), if there was one.
+        The folder that an earlier run was moved to (`NAME-archived-20260131-120000`), or None.
 
     Raises:
-        OSError: if the folder cannot be made or written.
+        OSError: if the folder cannot be created or written.
     """
     folder.mkdir(parents=True, exist_ok=True)
     probe = folder / ".probe"
     probe.touch()
     probe.unlink()
-    if goes_on:
-        for left in folder.rglob("*.part"):  # by a process that was killed
-            left.unlink(missing_ok=True)
-    if goes_on or not (folder / CONFIG).exists():
+    if keep:
+        for temporary in folder.rglob("*.part"):
+            temporary.unlink(missing_ok=True)
+    if keep or not (folder / CONFIG).exists():
         return None
-    moved = folder.with_name(f"{folder.name}{ARCHIVED}{datetime.now():%Y%m%d-%H%M%S}")
-    moved.mkdir()
-    # The config last, so that a move that was broken off is taken up again; the lock stays, since it is held.
-    for each in sorted(folder.iterdir(), key=lambda path: path.name == CONFIG):
-        if each.name != LOCK:
-            each.rename(moved / each.name)
-    return moved
+    archive = folder.with_name(f"{folder.name}{ARCHIVED}{datetime.now():%Y%m%d-%H%M%S}")
+    archive.mkdir()
+    # The config is moved last, so that an interrupted move is resumed. The lock stays, since this process holds it.
+    for path in sorted(folder.iterdir(), key=lambda path: path.name == CONFIG):
+        if path.name != LOCK:
+            path.rename(archive / path.name)
+    return archive
 
 
 @contextmanager
-def held(folder: Path) -> Iterator[None]:
-    """Keep other processes out of a folder. It is free again when this process ends, however it ends.
+def lock_folder(folder: Path) -> Iterator[None]:
+    """Lock a folder against other processes. The lock is released when this process ends, even if it is killed.
 
     Raises:
-        InUseError: if another process has it.
-        OSError: if the folder cannot be made or written.
+        InUseError: if another process holds the lock.
+        OSError: if the folder cannot be created or written.
     """
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / LOCK)
@@ -62,8 +67,8 @@ def held(folder: Path) -> Iterator[None]:
         lock.release()
 
 
-def in_use(folder: Path) -> bool:
-    """Whether some process holds the folder."""
+def is_locked(folder: Path) -> bool:
+    """Whether a process holds the folder's lock."""
     if not (folder / LOCK).is_file():
         return False
     lock = FileLock(folder / LOCK)
@@ -71,7 +76,7 @@ def in_use(folder: Path) -> bool:
         lock.acquire(blocking=False)
     except Timeout:
         return True
-    except OSError:  # somebody else's folder, or one on a read-only disk, can be looked at, but not locked
+    except OSError:  # without write permission the folder can be read, but not locked
         return False
     lock.release()
     return False

@@ -24,7 +24,7 @@ from aldsr.core.command import user_message
 from aldsr.core.errors import UserError
 from aldsr.core.files import atomic_write
 from aldsr.core.processes import end_with_parent
-from aldsr.sweep.cluster import Nodes, nodes
+from aldsr.sweep.cluster import Nodes, find_nodes
 
 
 class RankError(RuntimeError):
@@ -63,22 +63,22 @@ def launch(
         UserError: if a rank met a mistake of the user.
         RankError: if a rank failed otherwise. With one rank, whatever `work` raises.
     """
-    among = among or nodes(1)
-    if ranks * among.number == 1:
+    among = among or find_nodes(1)
+    if ranks * among.num_nodes == 1:
         work(config)
         return
     threads = max(1, (os.cpu_count() or 1) // ranks) if share_cpu else 0
     settings = LaunchConfig(
-        min_nodes=among.number,
-        max_nodes=among.number,
+        min_nodes=among.num_nodes,
+        max_nodes=among.num_nodes,
         nproc_per_node=ranks,
         rdzv_backend="c10d",
         rdzv_endpoint=among.endpoint,
-        rdzv_configs={"is_host": among.rank == 0},
+        rdzv_configs={"is_host": among.node_rank == 0},
         start_method="spawn",
         max_restarts=0,
         monitor_interval=0.5,
-        run_id=among.job,
+        run_id=among.run_id,
     )
     with TemporaryDirectory() as folder:
         mistake = Path(folder) / "mistake.txt"

@@ -1,13 +1,12 @@
-"""Jobs of a sweep on this machine: one after another, or side by side on its GPUs or cores, each a process of its own.
+"""Run a sweep's jobs on this machine: one after another, or side by side on its GPUs or cores.
 
-A job is the plain command with its own options, so whatever becomes of it (an exception, no memory, a
-signal) it ends alone. Where jobs run side by side, what one says goes to `output.log` in its folder.
+Each job is a process of its own that runs the plain command, so that an exception, a lack of memory or a signal ends
+no other job. The output of jobs that run side by side goes to `output.log` in their folders.
 """
 
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,15 +15,15 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import NamedTuple
 
-from rich.console import Console
-
+from aldsr.core.errors import OptionError
 from aldsr.core.processes import LAUNCHER
-from aldsr.sweep.states import note_failure, standing
+from aldsr.sweep.status import run_status, write_failure
 
-RETRIES = 1  # of a job that a signal killed, as the kernel does where memory is short
-ASKED = (130, 128 + signal.SIGTERM, 128 + signal.SIGUSR1, -signal.SIGINT, -signal.SIGTERM, -signal.SIGUSR1)
-Place = Mapping[str, str]  # what a job finds in its environment: the GPUs or cores that are its own
-KILLING = (signal.SIGKILL, signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT)  # not those of somebody who wants it to stop
+ATTEMPTS = 2  # at a job that is killed, as the kernel does where memory is short
+KILL_SIGNALS = (signal.SIGKILL, signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT)
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)  # somebody asked the job to stop
+
+Slot = Mapping[str, str]  # environment variables that give a job its GPUs or cores
 
 
 class Job(NamedTuple):
@@ -34,106 +33,109 @@ class Job(NamedTuple):
     command: list[str]
 
 
-def on_gpus(gpus: Sequence[str], gpus_per_job: int) -> list[Place]:
-    """Places for jobs with so many GPUs each.
+def gpu_slots(gpus: Sequence[str], gpus_per_job: int) -> list[Slot]:
+    """Divide GPUs into slots of `gpus_per_job` each.
 
     Raises:
-        ValueError: if a job is to have more GPUs than there are.
+        OptionError: if there are fewer GPUs.
     """
-    if not 1 <= gpus_per_job <= len(gpus):
-        raise ValueError(
-            f"hydra.launcher.gpus_per_job={gpus_per_job}: this machine has {len(gpus)} usable NVIDIA GPUs; give a "
-            "number from 1 to that, or null for one job at a time"
-        )
-    whole = len(gpus) - len(gpus) % gpus_per_job
-    return [{"CUDA_VISIBLE_DEVICES": ",".join(gpus[at : at + gpus_per_job])} for at in range(0, whole, gpus_per_job)]
+    _check_per_job("gpus_per_job", gpus_per_job, len(gpus), "usable NVIDIA GPUs")
+    starts = range(0, len(gpus) - gpus_per_job + 1, gpus_per_job)
+    return [{"CUDA_VISIBLE_DEVICES": ",".join(gpus[start : start + gpus_per_job])} for start in starts]
 
 
-def usable_cores() -> int:
-    """The CPU cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def on_cores(cores: int, cores_per_job: int) -> list[Place]:
-    """Places for jobs with so many CPU cores each.
+def core_slots(cores: int, cores_per_job: int) -> list[Slot]:
+    """Divide CPU cores into slots of `cores_per_job` each.
 
     Raises:
-        ValueError: if a job is to have more cores than there are.
+        OptionError: if there are fewer cores.
     """
-    if not 1 <= cores_per_job <= cores:
-        raise ValueError(
-            f"hydra.launcher.cores_per_job={cores_per_job}: this machine has {cores} usable cores; give a number from "
-            "1 to that, or null for one job at a time"
-        )
+    _check_per_job("cores_per_job", cores_per_job, cores, "usable cores")
     return [{"OMP_NUM_THREADS": str(cores_per_job)}] * (cores // cores_per_job)
+
+
+def _check_per_job(option: str, per_job: int, available: int, unit: str) -> None:
+    if not 1 <= per_job <= available:
+        raise OptionError(
+            f"hydra.launcher.{option}={per_job}: this machine has {available} {unit}; give a number from 1 to that, or "
+            "null for one job at a time"
+        )
+
+
+def count_usable_cores() -> int:
+    """Number of CPU cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def run_jobs(
     jobs: Sequence[Job],
-    places: Sequence[Place] = ({},),
+    slots: Sequence[Slot] = ({},),
     *,
-    start: Callable[[Job, Place, bool], int] | None = None,
+    run_job: Callable[[Job, Slot, bool], int] | None = None,
 ) -> list[int]:
-    """Run jobs, as many at a time as there are places; a free place is taken by the next job.
+    """Run jobs, at most one per slot at a time.
 
     Args:
-        jobs: what to run.
-        places: see `on_gpus` and `on_cores`; the default: one job at a time, on whatever it takes.
-        start: runs a job to its end and returns its exit status; None: as a process.
+        jobs: jobs to run, in this order.
+        slots: see `gpu_slots` and `core_slots`; default: one job at a time with all resources.
+        run_job: takes a job, its slot and whether to capture its output, and returns its exit status; None: run it as
+            a process.
 
     Returns:
-        The exit status of every job.
+        Exit status of each job.
     """
-    free: SimpleQueue[Place] = SimpleQueue()
-    for place in places:
-        free.put(place)
-    alone, begin = len(places) == 1, start or _attempts
+    run_job = run_job or _run_with_retry
+    free: SimpleQueue[Slot] = SimpleQueue()
+    for slot in slots:
+        free.put(slot)
 
-    def run(numbered: tuple[int, Job]) -> int:
-        place = free.get()
+    def run_numbered(number: int, job: Job) -> int:
+        slot = free.get()
         try:
-            on = f" on GPU {gpus}" if (gpus := place.get("CUDA_VISIBLE_DEVICES")) else ""
-            _say(f"[{numbered[0]}/{len(jobs)}] {numbered[1].folder}{on}")
-            return begin(numbered[1], place, alone)
+            gpus = slot.get("CUDA_VISIBLE_DEVICES")
+            _print(f"[{number}/{len(jobs)}] {job.folder}{f' on GPU {gpus}' if gpus else ''}")
+            return run_job(job, slot, len(slots) > 1)
         finally:
-            free.put(place)
+            free.put(slot)
 
-    with ThreadPoolExecutor(len(places)) as pool:
+    with ThreadPoolExecutor(len(slots)) as pool:
         try:
-            return list(pool.map(run, enumerate(jobs, start=1)))
-        except BaseException:  # the command is told to stop: no further job begins
+            return list(pool.map(run_numbered, range(1, len(jobs) + 1), jobs))
+        except BaseException:  # the command is asked to stop: start no further job
             pool.shutdown(wait=False, cancel_futures=True)
             raise
 
 
-def _attempts(job: Job, place: Place, alone: bool) -> int:
-    """Run a job, and once more if a signal killed it."""
-    for attempt in range(RETRIES + 1):
-        began = time.monotonic()
-        status = _process(job, place, alone)
-        if (killed := -status if status < 0 else status - 128) not in KILLING:
+def _run_with_retry(job: Job, slot: Slot, capture: bool) -> int:
+    """Run a job, and once more if it is killed; record why it failed if it could not do so itself."""
+    for attempt in range(1, ATTEMPTS + 1):
+        start = time.monotonic()
+        status = _run_process(job, slot, capture)
+        number = -status if status < 0 else status - 128  # the signal that ended it, directly or through its shell
+        if number not in KILL_SIGNALS:
             break
-        note_failure(job.folder, f"killed by {signal.Signals(killed).name} after {time.monotonic() - began:.0f} s")
-        if attempt < RETRIES:
-            _say(f"{job.folder}: killed by {signal.Signals(killed).name}; goes on from its last checkpoint")
-    if status not in (0, *ASKED) and standing(job.folder).state in ("waiting", "interrupted"):
-        note_failure(job.folder, f"ended with status {status} before it could say why")
-    if not alone:
-        found = standing(job.folder)
-        _say(f"{job.folder}: {found.state}" + (f" ({found.reason})" if found.reason else ""))
+        name = signal.Signals(number).name
+        write_failure(job.folder, f"killed by {name} after {time.monotonic() - start:.0f} s")
+        if attempt < ATTEMPTS:
+            _print(f"{job.folder}: killed by {name}; trying again from its last checkpoint")
+    stopped = number in STOP_SIGNALS
+    if status and not stopped and run_status(job.folder).state in ("waiting", "interrupted"):
+        write_failure(job.folder, f"ended with status {status} before it could record a reason")
+    if capture:
+        found = run_status(job.folder)
+        _print(f"{job.folder}: {found.state}{f' ({found.reason})' if found.reason else ''}")
     return status
 
 
-def _process(job: Job, place: Place, alone: bool) -> int:
-    surroundings = {**os.environ, **place, LAUNCHER: str(os.getpid())}
-    with ExitStack() as files:
+def _run_process(job: Job, slot: Slot, capture: bool) -> int:
+    environment = {**os.environ, **slot, LAUNCHER: str(os.getpid())}
+    with ExitStack() as stack:
         output = None
-        if not alone:
+        if capture:
             job.folder.mkdir(parents=True, exist_ok=True)
-            output = files.enter_context((job.folder / "output.log").open("ab"))
-        return subprocess.run(job.command, env=surroundings, stdout=output, stderr=output, check=False).returncode
+            output = stack.enter_context((job.folder / "output.log").open("ab"))
+        return subprocess.run(job.command, env=environment, stdout=output, stderr=output, check=False).returncode
 
 
-def _say(words: str) -> None:
-    Console().print(words, highlight=False, soft_wrap=True)
-    sys.stdout.flush()
+def _print(message: str) -> None:
+    print(message, flush=True)

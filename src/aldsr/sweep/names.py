@@ -1,41 +1,75 @@
-"""Names of runs: made from what was chosen, readable, the same every time."""
+"""Names of runs, made from the options that were chosen: readable, and the same every time."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any
 
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.types import RunMode
+from omegaconf import OmegaConf
 
 
-def run_name(choices: Mapping[str, str], scale: int) -> str:
-    """`ald_rdn-det-small-x4`; the descriptor only where there is one to choose."""
-    return "-".join([*_network(choices), choices["size"], f"x{scale}"])
+def run_name(choices: Mapping[str, str], model: Mapping[str, Any], scale: int) -> str:
+    """Name of a single run: `ald_rdn-det-small-x4`, `rdn-small-x4`.
 
-
-def run_tags(choices: Mapping[str, str], scale: int, budget: str | None) -> list[str]:
-    """What a run is found by in W&B: model, descriptor, size or the budget that sets it, scale."""
-    return [*_network(choices), f"budget-{budget}" if budget else choices["size"], f"x{scale}"]
-
-
-def _network(choices: Mapping[str, str]) -> list[str]:
-    return [choices["model"], *([choices["descriptor"]] if choices["model"] == "ald_rdn" else [])]
-
-
-def swept_keys(arguments: Sequence[str], params: Iterable[str] = ()) -> set[str]:
-    """The keys that a multirun varies, from its command line (`seed=1,2`) and `hydra.sweeper.params`."""
-    parser = OverridesParser.create()
-    overrides = parser.parse_overrides([a for a in arguments if "=" in a and not a.startswith("-")])
-    return {o.key_or_group for o in overrides if o.is_sweep_override()} | set(params)
-
-
-def job_name(overrides: Sequence[str], swept: set[str]) -> str:
-    """A job's folder from the values it was given: `model=ldw_rdn seed=2` → `ldw_rdn-seed2`.
-
-    A choice of a group goes by its value alone, an option by its last name and value. The order is
-    always the same: the model, other choices, options, the seed.
+    Args:
+        choices: Hydra's choice in each config group.
+        model: the resolved section `model` of the configuration, as plain data.
+        scale: upscaling factor.
     """
-    given = OverridesParser.create().parse_overrides(list(overrides))
-    values = {o.key_or_group: str(o.get_value_element_as_str()) for o in given if o.key_or_group in swept}
-    chosen = {key: "." not in key and bool(re.match(r"[A-Za-z_]", value)) for key, value in values.items()}
-    order = sorted(values, key=lambda key: (key == "seed", not chosen[key], key != "model", key))
-    parts = [values[key] if chosen[key] else key.rpartition(".")[2] + values[key] for key in order]
-    return re.sub(r"[^\w.+-]+", "-", "-".join(parts)).strip("-") or "job"
+    return "-".join([choices["model"], *_descriptor_name(choices, model), choices["size"], f"x{scale}"])
+
+
+def run_tags(choices: Mapping[str, str], model: Mapping[str, Any], scale: int, budget: str | None) -> list[str]:
+    """W&B tags of a run: model, descriptor, size or the budget that sets it, scale."""
+    size = f"budget-{budget}" if budget else choices["size"]
+    return [choices["model"], *_descriptor_name(choices, model), size, f"x{scale}"]
+
+
+def _descriptor_name(choices: Mapping[str, str], model: Mapping[str, Any]) -> list[str]:
+    """The choice of descriptor, or what else the model's block uses; nothing if it takes no descriptor."""
+    conv = model.get("conv")
+    descriptor = conv.get("descriptor") if isinstance(conv, Mapping) else None
+    if not isinstance(descriptor, Mapping):
+        return []
+    choice = choices.get("descriptor")
+    if choice and descriptor == _load_choice("descriptor", choice):
+        return [choice]
+    return [_clean("-".join(_option_values(descriptor)))]
+
+
+def _load_choice(group: str, choice: str) -> Any:
+    """Content of a config group's file, before any override."""
+    loader = GlobalHydra.instance().config_loader()
+    loaded = loader.load_configuration(f"{group}/{choice}", [], RunMode.RUN)
+    return OmegaConf.to_container(loaded[group], resolve=True)
+
+
+def _option_values(description: Mapping[str, Any]) -> Iterator[str]:
+    """`determinant`, `scale_free-of-determinant`, `mypackage.power-exponent3`."""
+    yield str(description.get("_target_", "")).removeprefix("aldsr.nn.descriptors.")
+    for key, value in description.items():
+        if isinstance(value, Mapping):
+            yield from (key, *_option_values(value))
+        elif key not in ("_target_", "_partial_"):
+            yield f"{key}{value}"
+
+
+def job_name(overrides: Sequence[str], swept: Collection[str]) -> str:
+    """Name of a sweep's job from the values of the swept keys: `model=ldw_rdn seed=2` → `ldw_rdn-seed2`.
+
+    The choice of a config group is named by its value alone, an option by its last name and its value, always in the
+    same order: the model, other choices, options, the seed.
+    """
+    parsed = OverridesParser.create().parse_overrides(list(overrides))
+    values = {o.key_or_group: str(o.get_value_element_as_str()) for o in parsed if o.key_or_group in swept}
+    is_choice = {key: "." not in key and bool(re.match(r"[A-Za-z_]", value)) for key, value in values.items()}
+    order = sorted(values, key=lambda key: (key == "seed", not is_choice[key], key != "model", key))
+    parts = [values[key] if is_choice[key] else key.rpartition(".")[2] + values[key] for key in order]
+    return _clean("-".join(parts)) or "job"
+
+
+def _clean(name: str) -> str:
+    """Replace what does not belong into a path."""
+    return re.sub(r"[^\w.+-]+", "-", name).strip("-")

@@ -7,23 +7,23 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from aldsr.sweep.folders import held
-from aldsr.sweep.plan import planned, write_plan
-from aldsr.sweep.states import FAILURE, PROGRESS, REFUSAL, Standing
-from aldsr.sweep.table import conclude_sweep, standings, study_table, summary
+from aldsr.sweep.folders import lock_folder
+from aldsr.sweep.plan import make_plan, write_plan
+from aldsr.sweep.status import FAILURE, PROGRESS, REFUSAL, RunStatus
+from aldsr.sweep.status_table import print_sweep_summary, status_summary, status_table, study_status
 
 EVERY = {
-    "rdn-seed1": Standing("done", 4000, 4000, 29.916, 600.0),
-    "ald_rdn-det-reduction16-lr0.001-betas0.9-0.999-seed1": Standing("running", 1000, 4000, 28.0, 600.0),
-    "dw-seed1": Standing("interrupted", 75_000, 300_000, None, 86400.0 * 4),
-    "ldw-seed1": Standing("failed", reason="ValueError: no"),
-    "rdn-seed2": Standing("waiting"),
+    "rdn-seed1": RunStatus("done", 4000, 4000, 29.916, 600.0),
+    "ald_rdn-det-reduction16-lr0.001-betas0.9-0.999-seed1": RunStatus("running", 1000, 4000, 28.0, 600.0),
+    "dw-seed1": RunStatus("interrupted", 75_000, 300_000, None, 86400.0 * 4),
+    "ldw-seed1": RunStatus("failed", reason="ValueError: no"),
+    "rdn-seed2": RunStatus("waiting"),
 }
 
 
-def shown(found: dict[str, Standing], width: int = 80) -> str:
+def shown(found: dict[str, RunStatus], width: int = 80) -> str:
     console = Console(file=io.StringIO(), width=width, color_system=None)
-    console.print(study_table(found))
+    console.print(status_table(found))
     return console.file.getvalue()  # type: ignore[attr-defined, no-any-return]
 
 
@@ -51,32 +51,33 @@ def test_on_a_narrow_terminal_nothing_is_cut_off() -> None:
 
 @pytest.mark.parametrize("states", [["done"], ["done", "done"]])
 def test_a_study_that_is_done_has_nothing_left(states: list[str]) -> None:
-    found = {str(n): Standing(state, 10, 10, 30.0, 60.0) for n, state in enumerate(states)}  # type: ignore[arg-type]
-    assert summary(found) == f"{len(states)} done"
+    found = {str(n): RunStatus(state, 10, 10, 30.0, 60.0) for n, state in enumerate(states)}  # type: ignore[arg-type]
+    assert status_summary(found) == f"{len(states)} done"
 
 
 def test_the_rest_is_what_is_left_of_runs_that_have_begun_and_the_usual_time_for_the_others() -> None:
     found = {
-        "a": Standing("done", 100, 100, 30.0, 100.0),
-        "b": Standing("running", 25, 100, 30.0, 200.0),  # 150 s left
-        "c": Standing("failed", 50, 100, None, 300.0),  # 150 s left
-        "d": Standing("waiting"),  # 200 s, as the others take
-        "e": Standing("interrupted", 10, 100),  # without a pace: 200 s
+        "a": RunStatus("done", 100, 100, 30.0, 100.0),
+        "b": RunStatus("running", 25, 100, 30.0, 200.0),  # 150 s left
+        "c": RunStatus("failed", 50, 100, None, 300.0),  # 150 s left
+        "d": RunStatus("waiting"),  # 200 s, as the others take
+        "e": RunStatus("interrupted", 10, 100),  # without a pace: 200 s
     }
-    assert summary(found) == (
+    assert status_summary(found) == (
         "1 done, 1 running, 1 interrupted, 1 failed, 1 waiting; the rest takes about 0:11:40, one run after another"
     )
 
 
 def test_before_the_first_steps_no_time_is_made_up() -> None:
-    found = {"a": Standing("running", 0, 100), "b": Standing("waiting")}
+    found = {"a": RunStatus("running", 0, 100), "b": RunStatus("waiting")}
     assert (
-        summary(found) == "1 running, 1 waiting; how long the rest takes is not known before a run has made some steps"
+        status_summary(found)
+        == "1 running, 1 waiting; how long the rest takes is not known before a run has made some steps"
     )
 
 
 def test_only_the_states_that_occur_are_counted() -> None:
-    assert summary({"a": Standing("failed"), "b": Standing("failed")}).startswith("2 failed; ")
+    assert status_summary({"a": RunStatus("failed"), "b": RunStatus("failed")}).startswith("2 failed; ")
 
 
 def make(folder: Path, name: str, *files: str) -> None:
@@ -86,12 +87,12 @@ def make(folder: Path, name: str, *files: str) -> None:
 
 
 def test_a_study_is_its_plan_and_whatever_else_lies_there(tmp_path: Path) -> None:
-    write_plan(tmp_path, planned(["model=rdn,dw_rdn", "seed=2,1"], {}))
+    write_plan(tmp_path, make_plan(["model=rdn,dw_rdn", "seed=2,1"], {}))
     make(tmp_path, "extra", "config.yaml")
     make(tmp_path, "rdn-seed1", "config.yaml", "results.json", PROGRESS)
     make(tmp_path, "rdn-seed1-archived-20260131-120000", "config.yaml", "results.json")
     make(tmp_path, "notes", "readme.txt")
-    found = standings(tmp_path)
+    found = study_status(tmp_path)
     assert list(found) == ["rdn-seed2", "rdn-seed1", "dw_rdn-seed2", "dw_rdn-seed1", "extra"]
     assert {name: each.state for name, each in found.items()} == {
         "rdn-seed2": "waiting",
@@ -105,7 +106,7 @@ def test_a_study_is_its_plan_and_whatever_else_lies_there(tmp_path: Path) -> Non
 def test_a_sweep_that_is_done_says_what_to_do_next(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     make(tmp_path, "seed1", "results.json", PROGRESS)
     make(tmp_path, "of-another-sweep", FAILURE)
-    assert conclude_sweep(tmp_path, ["seed1"]) is False
+    assert print_sweep_summary(tmp_path, ["seed1"]) is True
     said = capsys.readouterr().out
     assert f"Next      python -m aldsr.compare {tmp_path} puts them into one table" in said
     assert "of-another-sweep" not in said
@@ -113,9 +114,9 @@ def test_a_sweep_that_is_done_says_what_to_do_next(tmp_path: Path, capsys: pytes
 
 def test_a_job_that_another_command_works_on_is_not_lacking(tmp_path: Path) -> None:
     make(tmp_path, "seed1", "results.json")
-    with held(tmp_path / "seed2"):
-        assert conclude_sweep(tmp_path, ["seed1", "seed2"]) is False
-    assert conclude_sweep(tmp_path, ["seed1", "seed2"]) is True
+    with lock_folder(tmp_path / "seed2"):
+        assert print_sweep_summary(tmp_path, ["seed1", "seed2"]) is True
+    assert print_sweep_summary(tmp_path, ["seed1", "seed2"]) is False
 
 
 def test_a_sweep_that_lacks_something_says_what_and_why(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -123,11 +124,11 @@ def test_a_sweep_that_lacks_something_says_what_and_why(tmp_path: Path, capsys: 
     make(tmp_path, "seed2", "config.yaml")
     (tmp_path / "seed2" / FAILURE).write_text("2026-01-31\nValueError: [bold]\n")
     make(tmp_path, "seed3", "config.yaml")
-    assert conclude_sweep(tmp_path, ["seed1", "seed2", "seed3"]) is True
+    assert print_sweep_summary(tmp_path, ["seed1", "seed2", "seed3"]) is False
     lines = capsys.readouterr().out.splitlines()
     assert f"failed  {tmp_path}/seed2: ValueError: [bold] ({tmp_path}/seed2/{FAILURE})" in lines
     assert f"interrupted  {tmp_path}/seed3" in lines
-    assert lines[-1] == "The same command tries these again and skips what is done."
+    assert lines[-1].startswith("Run the same command again")
 
 
 def test_a_job_that_was_refused_is_named_though_the_run_in_its_folder_is_done(
@@ -136,8 +137,8 @@ def test_a_job_that_was_refused_is_named_though_the_run_in_its_folder_is_done(
     make(tmp_path, "seed1", "results.json")
     make(tmp_path, "seed2", "results.json")
     (tmp_path / "seed2" / REFUSAL).write_text("seed2: holds a run of another configuration (ema was 0.9, is now [1])\n")
-    assert conclude_sweep(tmp_path, ["seed1"]) is False
+    assert print_sweep_summary(tmp_path, ["seed1"]) is True
     capsys.readouterr()
-    assert conclude_sweep(tmp_path, ["seed1", "seed2"]) is True
+    assert print_sweep_summary(tmp_path, ["seed1", "seed2"]) is False
     lines = capsys.readouterr().out.splitlines()
     assert lines[-1] == "refused  seed2: holds a run of another configuration (ema was 0.9, is now [1])"

@@ -1,0 +1,108 @@
+"""Status of a run, read from the files in its folder, and the files that record why a run failed."""
+
+import json
+import re
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from aldsr.core.run_files import CONFIG, FAILURE, PROGRESS, REFUSAL, RESULTS
+from aldsr.sweep.continuing import DifferentRunError
+from aldsr.sweep.folders import InUseError, is_locked
+
+State = Literal["done", "running", "interrupted", "failed", "waiting"]
+
+
+@dataclass(frozen=True)
+class RunStatus:
+    """State and progress of a run.
+
+    Attributes:
+        state: "done" has results; "running" is locked by a process; "failed" has recorded a failure; "interrupted" has
+            begun, "waiting" has not.
+        step: optimizer steps made.
+        total: optimizer steps in all; 0 before the run has begun.
+        psnr: best mean PSNR in dB of the first set over all validations; None before the first one.
+        seconds: total duration, estimated from the steps made; None if unknown.
+        reason: last line of the recorded failure.
+    """
+
+    state: State
+    step: int = 0
+    total: int = 0
+    psnr: float | None = None
+    seconds: float | None = None
+    reason: str = ""
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Estimated seconds until the run is done; None if unknown."""
+        if self.seconds is None or not self.total:
+            return None
+        return self.seconds * (1 - self.step / self.total)
+
+
+def run_status(folder: Path) -> RunStatus:
+    """Status of the run in a folder; without a folder it is waiting."""
+    progress = _read_progress(folder)
+    if (folder / RESULTS).is_file():
+        return RunStatus("done", **progress)
+    if is_locked(folder):
+        return RunStatus("running", **progress)
+    with suppress(FileNotFoundError):
+        lines = (folder / FAILURE).read_text().strip().splitlines()
+        reason = re.sub(r"^(\w+\.)+(?=\w+: )", "", lines[-1]) if lines else ""  # without the exception's module
+        return RunStatus("failed", **progress, reason=reason)
+    return RunStatus("interrupted" if (folder / CONFIG).is_file() else "waiting", **progress)
+
+
+@contextmanager
+def record_failure(folder: Path, *, in_study: bool) -> Iterator[None]:
+    """Record an exception in the run's folder, and remove the record of an earlier attempt.
+
+    `failure.txt` holds the traceback. If the folder holds another run, that run's files stay as they are, and a job
+    of a study writes `refused.txt`.
+
+    Args:
+        folder: the run's folder.
+        in_study: create the folder if necessary. Otherwise only a run that has begun records its failure.
+    """
+    failure = folder / FAILURE
+    earlier = failure.read_text() if failure.is_file() else None
+    for path in (failure, folder / REFUSAL):
+        with suppress(OSError):  # a folder that cannot be written is reported when it is opened
+            path.unlink(missing_ok=True)
+    try:
+        yield
+    except (InUseError, DifferentRunError) as error:
+        if earlier is not None:
+            failure.write_text(earlier)
+        if in_study and isinstance(error, DifferentRunError):
+            with suppress(OSError):
+                (folder / REFUSAL).write_text(f"{error}\n")
+        raise
+    except Exception as error:
+        if in_study or (folder / CONFIG).exists():
+            write_failure(folder, "".join(traceback.format_exception(error)))
+        raise
+
+
+def write_failure(folder: Path, reason: str) -> None:
+    """Write `failure.txt`: the time, and a traceback or a sentence, of which the last line is the reason."""
+    with suppress(OSError):  # on a full disk the run's own error matters more
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / FAILURE).write_text(f"{time.strftime('%Y-%m-%d %H:%M:%S')}\n{reason.strip()}\n")
+
+
+def _read_progress(folder: Path) -> dict[str, Any]:
+    """The known fields of the run's progress file; none if it is missing or damaged."""
+    with suppress(OSError, ValueError):
+        progress = json.loads((folder / PROGRESS).read_text())
+        if isinstance(progress, dict):
+            fields = ("step", "total", "psnr", "seconds")
+            return {field: progress[field] for field in fields if progress.get(field) is not None}
+    return {}
