@@ -17,7 +17,7 @@ from aldsr.analysis.comparison import read_comparison
 from aldsr.analysis.scores import compare_variants
 from aldsr.analysis.study import check_run_folder, is_study
 from aldsr.analysis.variants import Variant, reference_of
-from aldsr.bench.speed import read_figures
+from aldsr.bench.records import read_benchmark
 from aldsr.core.command import plain_command
 from aldsr.evaluation.results import ResultsError, check_comparable, read_results
 from aldsr.reporting.charts.cost import check_latency, draw_cost_chart, select_sets
@@ -137,7 +137,7 @@ def draw(found: Sequence[Variant], options: argparse.Namespace) -> list[Path]:
         FigureError, ResultsError: if it cannot be drawn or written, or seconds of a network are not known.
     """
     files, sets = prepare_output(options.chart, ("png", "svg")), select_sets(found, options.chart_sets)
-    latency = read_figures(options.latency) if options.latency else None
+    latency = read_benchmark(options.latency) if options.latency else None
     if latency is not None:
         check_latency(found, latency, options.latency)
     save_figure(draw_cost_chart(found, sets=sets, latency=latency), files)

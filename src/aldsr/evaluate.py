@@ -12,7 +12,7 @@ from lightning import Callback, seed_everything
 from omegaconf import DictConfig, OmegaConf, open_dict
 from torch import nn
 
-from aldsr.bench.cost import measured_cost
+from aldsr.bench.cost import measure_cost
 from aldsr.core.device import device_name
 from aldsr.core.errors import OptionError
 from aldsr.core.files import atomic_write
@@ -169,7 +169,7 @@ def measure(run: dict[str, Any]) -> None:
         for found in results["sets"].values():
             found |= {"lr": "not known", "lr_fingerprint": None}
     if run["cost"] and network is not None:
-        results["cost"] = measured_cost(network.to(device), scale=run["scale"], precision=run["precision"])
+        results["cost"] = measure_cost(network.to(device), scale=run["scale"], precision=run["precision"])
     write_results(Path(run["run_dir"]), results)
     if network is not None and run["deployment"] and run["ckpt_path"]:
         form = deployed(network=network.cpu(), collapsed=run["collapsed"])

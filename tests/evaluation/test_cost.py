@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from aldsr.bench.cost import latency, measured_cost
+from aldsr.bench.cost import latency, measure_cost
 from aldsr.core.memory import peak_memory
 from aldsr.evaluation.cost import block_parameters, count_parameters, multi_adds
 from aldsr.nn import RDN, ALDBlock, BicubicUpscale, LDWBlock, fold
@@ -82,9 +82,9 @@ def test_latency_is_measured_at_least_three_times() -> None:
 def test_costs_folded_and_unfolded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("aldsr.evaluation.cost.OUTPUT", (32, 48))
     network = RDN(conv=partial(ALDBlock, reduction=2), D=1, C=2, G=4, G0=4, scale=4)
-    cost = measured_cost(network, scale=4, precision="bf16-mixed")
+    cost = measure_cost(network, scale=4, precision="bf16-mixed")
     assert cost["lr"] == "12x8"
     assert cost["unfolded"]["parameters"] == count_parameters(network)
     assert cost["folded"]["parameters"] == count_parameters(fold(network)) < count_parameters(network)
     assert cost["folded"]["latency_s"] > 0
-    assert "folded" not in measured_cost(RDN(D=1, C=2, G=4, G0=4, scale=4), scale=4)
+    assert "folded" not in measure_cost(RDN(D=1, C=2, G=4, G0=4, scale=4), scale=4)

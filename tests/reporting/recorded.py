@@ -4,8 +4,7 @@ from typing import Any
 
 from rich.console import Console, RenderableType
 
-from aldsr.bench.growth import growing
-from aldsr.bench.tasks import Task
+from aldsr.bench.tasks import Task, growing_tasks
 
 WAY = {"precision": "32-true", "layout": "contiguous", "micro_batches": 1, "checkpoint": False, "keep_memory": True}
 WHOLE = Task({"D": 8, "C": 1, "G": 4, "G0": 4}, batch=8, patch=16)
@@ -32,7 +31,7 @@ def growth(power: float = 1.0) -> dict[str, Any]:
     """Figures of two networks whose steps take the given power of the work, RDN's thrice as long."""
     records = [
         record(network, [factor * work(task) ** power], batch=task.batch, patch_size=task.patch, D=task.size["D"])
-        for task in growing(WHOLE)
+        for task in growing_tasks(WHOLE)
         for network, factor in (("RDN", 3.0), ("ALD-RDN", 1.0))
     ]
     settings = {"size": "small", "batch": 8, "patch_size": 16, "scale": 4}

@@ -16,8 +16,8 @@ from aldsr.nn import fold
 from aldsr.nn.folding import foldable
 
 
-def measured_cost(network: nn.Module, *, scale: int, precision: str = "32-true") -> dict[str, Any]:
-    """What one image of 1280x720 pixels of output costs on the network's device, folded and unfolded.
+def measure_cost(network: nn.Module, *, scale: int, precision: str = "32-true") -> dict[str, Any]:
+    """Measure one image of 1280x720 pixels of output on the network's device, folded and unfolded.
 
     Args:
         network: on its device.
@@ -27,13 +27,13 @@ def measured_cost(network: nn.Module, *, scale: int, precision: str = "32-true")
     Returns:
         `lr` ("320x180"), `device`, `threads`, and for "unfolded" and, where there is something to fold,
         "folded": `parameters`, `latency_s` (median after warm-up, with `runs`), `peak_memory_bytes` beyond
-        the weights (None where this system does not tell).
+        the weights (None where the system does not report it).
     """
     height, width = input_size(scale)
     dtype = PRECISIONS[precision]
     device = device_of(network)
     lr = torch.rand(1, 3, height, width, device=device).contiguous(memory_format=torch.channels_last)
-    found: dict[str, Any] = {
+    cost: dict[str, Any] = {
         "lr": f"{width}x{height}",
         "device": device_name(device),
         "threads": torch.get_num_threads(),
@@ -46,17 +46,17 @@ def measured_cost(network: nn.Module, *, scale: int, precision: str = "32-true")
         with torch.no_grad(), torch.autocast(device.type, dtype, enabled=dtype is not None):
             memory = peak_memory(partial(form, lr), device)
             seconds = latency(form, lr)
-        found[kind] = {
+        cost[kind] = {
             "parameters": count_parameters(form),
             "latency_s": median(seconds),
             "runs": len(seconds),
             "peak_memory_bytes": memory,
         }
-    return found
+    return cost
 
 
 def latency(network: nn.Module, lr: Tensor, *, budget: float = 5.0) -> list[float]:
-    """Seconds of single runs after two that warm up: at least 3 and at most 50, about `budget` seconds in all."""
+    """Seconds of 3 to 50 runs, about `budget` in all, after two runs that warm up."""
     timer = Timer("network(lr)", globals={"network": network, "lr": lr}, num_threads=torch.get_num_threads())
     warm = min(timer.timeit(1).median for _ in range(2))
     runs = min(50, max(3, int(budget / warm)))

@@ -1,4 +1,4 @@
-"""ALD-RDN as the paper's equations are usually typed in: what aldsr's speed is measured against."""
+"""ALD-RDN as the equations of the paper are usually implemented: the reference for aldsr's speed."""
 
 from types import MethodType
 from typing import Any
@@ -24,7 +24,7 @@ class LiteralALD(nn.Module):
 
 
 def literal_rdn(**size: Any) -> RDN:
-    """ALD-RDN of literal blocks: RDBs concatenate, upscaling is torch's PixelShuffle."""
+    """Build ALD-RDN of literal blocks: RDBs concatenate, and upscaling is torch's PixelShuffle."""
     network = RDN(conv=LiteralALD, **size)
     network.UPNet.forward = MethodType(nn.Sequential.forward, network.UPNet)  # type: ignore[method-assign]
     return network

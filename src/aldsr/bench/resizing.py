@@ -1,4 +1,4 @@
-"""How fast images are resized, beside the way in which MATLAB's algorithm is usually ported."""
+"""How fast images are resized, compared with the usual port of MATLAB's algorithm."""
 
 import math
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from aldsr.nn.bicubic import cubic
 
 
 def resize_by_rows(image: Tensor, scale: float) -> Tensor:
-    """MATLAB's bicubic as it is usually ported: one product of matrix and vector per row (column) and channel.
+    """MATLAB's bicubic as it is usually ported: a matrix-vector product per row (column) and channel.
 
     The reference for the speed of `imresize`. Symmetric border, no rounding.
 
@@ -23,13 +23,13 @@ def resize_by_rows(image: Tensor, scale: float) -> Tensor:
         scale: factor of both axes.
     """
     channels, _, width = image.shape
-    weights, starts, padded = _prepared(image, scale)
+    weights, starts, padded = _prepare(image, scale)
     rows = image.new_empty(channels, len(starts), width)
     taps = weights.shape[1]
     for row, start in enumerate(starts):
         for channel in range(channels):
             rows[channel, row] = padded[channel, start : start + taps].T.mv(weights[row])
-    weights, starts, padded = _prepared(rows.mT, scale)
+    weights, starts, padded = _prepare(rows.mT, scale)
     padded = padded.mT
     resized = image.new_empty(channels, rows.shape[1], len(starts))
     for column, start in enumerate(starts):
@@ -38,7 +38,7 @@ def resize_by_rows(image: Tensor, scale: float) -> Tensor:
     return resized
 
 
-def _prepared(image: Tensor, scale: float) -> tuple[Tensor, list[int], Tensor]:
+def _prepare(image: Tensor, scale: float) -> tuple[Tensor, list[int], Tensor]:
     """Weights `Tensor[size, taps]` of every output row, its first source row, and the mirrored image."""
     height, stretch = image.shape[-2], min(scale, 1.0)
     size, taps = math.ceil(height * scale), math.ceil(4 / stretch) + 2
@@ -51,10 +51,7 @@ def _prepared(image: Tensor, scale: float) -> tuple[Tensor, list[int], Tensor]:
 
 
 def resize_times(*, height: int = 1356, width: int = 2040, scale: int = 4, rounds: int = 7) -> dict[str, float]:
-    """Median seconds on one core to make LR of one image: "imresize" of uint8, and the loop over "rows".
-
-    The two take turns, so that both see the same machine.
-    """
+    """Median seconds on one core to make LR of one image, in turns: "imresize" of uint8, and the loop over "rows"."""
     hr = torch.randint(0, 256, (3, height, width), dtype=torch.uint8)
     work: dict[str, Callable[[], Tensor]] = {
         "imresize": lambda: imresize(hr[None], Fraction(1, scale)),
