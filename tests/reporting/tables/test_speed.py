@@ -8,7 +8,7 @@ import pytest
 from aldsr.reporting.tables.speed import loading_table, resize_table, rows_of, speed_table
 from tests.reporting.recorded import printed, record
 
-FOLDER = Path(__file__).parents[2] / "experiments" / "speed"
+FOLDER = Path(__file__).parents[3] / "experiments" / "speed"
 
 
 @pytest.mark.skipif(not FOLDER.is_dir(), reason="experiments/ is not part of a wheel")
