@@ -29,7 +29,7 @@ from aldsr.evaluation.attention import ablation_scores, ablations, attention_of
 from aldsr.imaging import LITERATURE
 from aldsr.nn.description import TRUSTED, Description, NetworkError, flat, label, scale_of
 from aldsr.nn.weights import load_network
-from aldsr.reporting.charts.attention import ablation_figure, descriptor_figure, distribution_figure
+from aldsr.reporting.charts.attention import draw_ablations, draw_descriptor, draw_distribution
 from aldsr.reporting.charts.figures import save_figure
 from aldsr.reporting.tables.attention import Attention, Run, ablations_sheet, as_json, attention_notes, layers_sheet
 from aldsr.reporting.tables.sheet import Sheet, terminal_tables
@@ -189,10 +189,10 @@ def write_json(folder: Path, found: Sequence[Attention], benchmarks: Sequence[Be
 
 def draw(folder: Path, found: Sequence[Attention]) -> list[str]:
     """The plots, as PNG files; their names."""
-    figures = {"ablation": ablation_figure(found)}
+    figures = {"ablation": draw_ablations(found)}
     for each in found:
         name = re.sub(r"[^a-z0-9]+", "-", each.name.lower()).strip("-")
-        figures |= {f"r-{name}": distribution_figure(each), f"z-{name}": descriptor_figure(each)}
+        figures |= {f"r-{name}": draw_distribution(each), f"z-{name}": draw_descriptor(each)}
     for name, figure in figures.items():
         save_figure(figure, [folder / f"{name}.png"])
     return [f"{name}.png" for name in figures]

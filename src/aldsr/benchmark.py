@@ -33,7 +33,7 @@ from aldsr.evaluation.inference import PRECISIONS
 from aldsr.evaluation.results import ResultsError
 from aldsr.nn.description import TRUSTED, build
 from aldsr.reporting.charts.figures import FigureError, prepare_output, save_figure
-from aldsr.reporting.charts.speed import growth_chart, speed_chart
+from aldsr.reporting.charts.speed import draw_growth_chart, draw_speed_chart
 from aldsr.reporting.tables.growth import growth_table
 from aldsr.reporting.tables.speed import Figures, loading_table, resize_table, speed_table
 
@@ -49,8 +49,8 @@ TABLES: dict[str, Callable[[Figures], RenderableType]] = {
     "resize": resize_table,
 }
 CHARTS: dict[str, Callable[[Figures], "Figure"]] = {
-    **{what: partial(speed_chart, what) for what in SPEEDS},
-    "growth": growth_chart,
+    **{what: partial(draw_speed_chart, what) for what in SPEEDS},
+    "growth": draw_growth_chart,
 }
 
 

@@ -24,7 +24,7 @@ from aldsr.evaluation.results import ResultsError
 from aldsr.evaluation.views import network_of, views
 from aldsr.imaging import LITERATURE
 from aldsr.nn.description import TRUSTED
-from aldsr.reporting.charts.comparison import Crop, comparison_figure, telling_crop
+from aldsr.reporting.charts.comparison import Crop, draw_comparison, find_crop
 from aldsr.reporting.charts.figures import FigureError, prepare_output, save_figure
 
 PAPER = "Urban100", ("img_076", "img076")  # the image of the paper's Fig. 4: its set, and what the file is called
@@ -79,8 +79,8 @@ def draw(options: argparse.Namespace) -> None:
     networks = {each.name: network_of(each.first.folder, trusted=(*TRUSTED, *options.allow_code)) for each in found}
     with console.status(f"Upscaling {file.name} with {len(networks)} networks"):
         versions = views(image[0], networks, scale=options.scale, protocol=LITERATURE)
-    chosen = options.crop or telling_crop(versions)
-    save_figure(comparison_figure(versions, chosen, title=f"{image.name}, x{options.scale}"), files)
+    chosen = options.crop or find_crop(versions)
+    save_figure(draw_comparison(versions, chosen, title=f"{image.name}, x{options.scale}"), files)
     lines = [
         f"image     {file}, {size[0]}x{size[1]}, LR {image.lr_source}",
         f"crop      {','.join(map(str, chosen))}{'' if options.crop else ', where networks and HR differ most'}",

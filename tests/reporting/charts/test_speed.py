@@ -3,13 +3,13 @@
 import pytest
 
 from aldsr.reporting.charts.figures import FigureError
-from aldsr.reporting.charts.speed import growth_chart, speed_chart
+from aldsr.reporting.charts.speed import draw_growth_chart, draw_speed_chart
 from aldsr.reporting.tables.speed import rows_of
 from tests.reporting.recorded import growth, record, training
 
 
 def test_a_bar_is_as_long_as_its_median() -> None:
-    (axes,) = speed_chart("training", training()).axes
+    (axes,) = draw_speed_chart("training", training()).axes
     rows = rows_of(training()["training"])
     assert [bar.get_width() for bar in axes.patches] == [row.median for row in rows]
     assert [label.get_text() for label in axes.get_yticklabels()] == [
@@ -25,13 +25,13 @@ def test_a_bar_is_as_long_as_its_median() -> None:
 
 def test_a_process_that_was_killed_has_no_bar() -> None:
     records = [record("literal", keep_memory=False), record("ALD-RDN", [2.0, 4.0], checkpoint=True)]
-    (axes,) = speed_chart("checkpointing", {"device": "here", "threads": 2, "checkpointing": records}).axes
+    (axes,) = draw_speed_chart("checkpointing", {"device": "here", "threads": 2, "checkpointing": records}).axes
     assert [label.get_text() for label in axes.get_yticklabels()] == ["ALD-RDN, checkpointing"]
     assert axes.texts[0].get_text() == "  3 s"
 
 
 def test_a_panel_for_each_thing_that_grows_says_the_exponents() -> None:
-    panels = growth_chart(growth(0.8)).axes
+    panels = draw_growth_chart(growth(0.8)).axes
     assert [axes.get_xlabel() for axes in panels] == ["patches", "LR pixels", "RDBs"]
     for axes in panels:
         said = [text.get_text() for text in axes.get_legend().get_texts()]
@@ -41,6 +41,6 @@ def test_a_panel_for_each_thing_that_grows_says_the_exponents() -> None:
 def test_nothing_to_draw_is_told() -> None:
     killed = {"device": "here", "threads": 2, "training": [record("RDN")]}
     with pytest.raises(FigureError, match="training: every process was killed"):
-        speed_chart("training", killed)
+        draw_speed_chart("training", killed)
     with pytest.raises(FigureError, match="growth: was measured at one size only"):
-        growth_chart({**growth(), "growth": growth()["growth"][-2:]})
+        draw_growth_chart({**growth(), "growth": growth()["growth"][-2:]})

@@ -88,17 +88,17 @@ def test_json_holds_every_value_and_every_change() -> None:
 
 def test_plots_show_every_channel_and_every_change() -> None:
     pytest.importorskip("matplotlib")
-    from aldsr.reporting.charts.attention import ablation_figure, descriptor_figure, distribution_figure
+    from aldsr.reporting.charts.attention import draw_ablations, draw_descriptor, draw_distribution
 
     found = Attention("ALD-RDN (det)", [run(0), run(1)])
-    points = [line for axes in descriptor_figure(found).axes for line in axes.lines]
+    points = [line for axes in draw_descriptor(found).axes for line in axes.lines]
     assert sum(len(line.get_xdata()) for line in points) == 3 * 4 * 2  # layers, channels, runs
-    above, below = distribution_figure(found).axes
+    above, below = draw_distribution(found).axes
     assert [tick.get_text() for tick in below.get_xticklabels()] == ["1.1", "1.2", "2.1"]
     low, high = above.get_ylim()
     assert low < 0.1
     assert high > 0.5
-    both = ablation_figure([found, Attention("ALD-RDN (none)", [run(0)])])
+    both = draw_ablations([found, Attention("ALD-RDN (none)", [run(0)])])
     (axes,), (legend,) = both.axes, both.legends
     drawn = [container.lines[0].get_xdata().tolist() for container in axes.containers]
     assert drawn[1] == pytest.approx([-0.45, -10.5])

@@ -1,4 +1,4 @@
-"""What attention learned, as pictures: r per layer, r against z, and what ablations change. Needs matplotlib."""
+"""What attention learned: r per layer, r against z, and what ablations change."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -6,101 +6,92 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from aldsr.evaluation.attention import LayerAttention
+from aldsr.reporting.charts.figures import create_figure
 from aldsr.reporting.tables.attention import Attention, layer_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-R, DUE, QUIET = "#222222", "#c44e52", "#999999"
 COLUMNS = 4  # of panels
+SMALL = 8  # points: smaller text than the title's
+PANEL = {"r_sd": ("sd of r", "#222222"), "due": ("part of r due to z (RMS)", "#c44e52")}  # below the distributions
 
 
-def distribution_figure(found: Attention) -> "Figure":
+def draw_distribution(attention: Attention) -> "Figure":
     """Above, r of every channel by layer; below, how far r varies within a layer, and how much of it is due to z."""
-    figure = _figure(width=max(6.0, 0.32 * len(found.runs[0].layers) + 2), height=5.4)
-    above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
-    layers = _pooled(found)
+    layers = _pool_runs(attention)
     places = range(1, len(layers) + 1)
+    figure = create_figure(width=max(1200, 64 * len(layers) + 400), height=1080)
+    above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
     above.boxplot([layer.r for layer in layers], positions=places, widths=0.6, flierprops={"markersize": 2})
     above.set_ylabel("r")
-    above.set_title(f"{found.name}: r per layer")
-    statistics = [layer.statistics() for layer in layers]
-    for key, label, colour in (("r_sd", "sd of r", R), ("due", "part of r due to z (RMS)", DUE)):
-        below.plot(places, [each[key] for each in statistics], ".-", label=label, color=colour)
+    above.set_title(f"{attention.name}: r per layer")
+    for key, (label, colour) in PANEL.items():
+        below.plot(places, [layer.statistics()[key] for layer in layers], ".-", label=label, color=colour)
     below.set_ylim(bottom=0)
-    below.legend(fontsize=8, frameon=False)
+    below.legend(fontsize=SMALL, frameon=False, ncols=2, loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0)
     below.set_xlabel("RDB.layer")
     below.set_xticks(places, [layer_name(layer.place) for layer in layers], rotation=90, fontsize=7)
     return figure
 
 
-def descriptor_figure(found: Attention) -> "Figure":
-    """r against z, a point per channel, a panel per RDB, a colour per layer."""
+def draw_descriptor(attention: Attention) -> "Figure":
+    """r against z: a panel per RDB, a colour per layer, a point per channel."""
     from matplotlib import colormaps
 
     blocks: dict[str, list[LayerAttention]] = {}
-    for layer in _pooled(found):
+    for layer in _pool_runs(attention):
         blocks.setdefault(layer_name(layer.place).partition(".")[0], []).append(layer)
-    rows = -(-len(blocks) // COLUMNS)
-    width = min(len(blocks), COLUMNS)
-    figure = _figure(width=2.6 * width + 0.6, height=2.4 * rows + 0.8)
-    panels = figure.subplots(rows, width, sharex=True, sharey=True, squeeze=False).flat
+    rows, columns = -(-len(blocks) // COLUMNS), min(len(blocks), COLUMNS)
+    figure = create_figure(width=520 * columns + 120, height=480 * rows + 160)
+    panels = list(figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).flat)
     for axes, (name, layers) in zip(panels, blocks.items(), strict=False):
         for place, layer in enumerate(layers):
             colour = colormaps["viridis"](place / max(1, len(layers) - 1) * 0.9)
             axes.plot(layer.z, layer.r, ".", markersize=3, alpha=0.6, color=colour, label=layer_name(layer.place))
         axes.set_title(f"RDB {name}", fontsize=9)
         axes.legend(fontsize=6, frameon=False, markerscale=2, handletextpad=0)
-    for axes in list(panels)[len(blocks) :]:
+    for axes in panels[len(blocks) :]:
         axes.set_visible(False)
-    figure.suptitle(f"{found.name}: r against the descriptor z", fontsize=11)
+    figure.suptitle(f"{attention.name}: r against the descriptor z", fontsize=11)
     figure.supxlabel("z", fontsize=9)
     figure.supylabel("r", fontsize=9)
     return figure
 
 
-def ablation_figure(found: Sequence[Attention]) -> "Figure":
+def draw_ablations(attentions: Sequence[Attention]) -> "Figure":
     """What each ablation changes in PSNR-Y, with 95 % intervals: a panel per set, a colour per network."""
-    sets, names = found[0].sets, found[0].ablations
-    figure = _figure(width=3.4 * len(sets) + 1.2, height=0.34 * len(names) * len(found) + 1.6)
+    sets, names = attentions[0].sets, attentions[0].ablations
+    figure = create_figure(width=680 * len(sets) + 240, height=68 * len(names) * len(attentions) + 320)
     panels = figure.subplots(1, len(sets), sharey=True, squeeze=False)[0]
     for axes, set_name in zip(panels, sets, strict=True):
-        for place, each in enumerate(found):
-            _intervals(axes, each, set_name, offset=0.7 * ((place + 0.5) / len(found) - 0.5))
-        axes.axvline(0, color=QUIET, linewidth=0.8)
-        axes.set_xscale("symlog", linthresh=0.01)  # losses of hundredths and of many dB in one picture
+        for place, attention in enumerate(attentions):
+            offset = 0.7 * ((place + 0.5) / len(attentions) - 0.5)
+            _draw_intervals(axes, attention, set_name, offset=offset)
+        axes.axvline(0, color="#999999", linewidth=0.8)
+        axes.set_xscale("symlog", linthresh=0.01)  # losses of hundredths and of many dB in one panel
         axes.xaxis.set_major_formatter("{x:g}")
         axes.set_title(set_name, fontsize=10)
         axes.set_xlabel("change of PSNR-Y (dB)", fontsize=9)
     panels[0].set_yticks(range(len(names)), names)
     panels[0].invert_yaxis()
-    if len(found) > 1:
-        figure.legend(*panels[0].get_legend_handles_labels(), fontsize=8, frameon=False, loc="outside lower center")
-    else:
-        figure.suptitle(found[0].name, fontsize=11)
+    handles, labels = panels[0].get_legend_handles_labels()
+    figure.legend(handles, labels, fontsize=SMALL, frameon=False, loc="outside lower center")
     return figure
 
 
-def _intervals(axes: "Axes", found: Attention, set_name: str, *, offset: float) -> None:
-    """One network's changes on one set: dots with intervals, above or below their ablations' lines."""
-    changes = [found.change(set_name, name) for name in found.ablations]
+def _draw_intervals(axes: "Axes", attention: Attention, set_name: str, *, offset: float) -> None:
+    changes = [attention.change(set_name, name) for name in attention.ablations]
     mean = np.array([each.mean for each in changes])
     ends = np.array([[each.mean - each.low, each.high - each.mean] for each in changes]).T
     ends[~np.isfinite(ends)] = 0  # one image and one run have no interval
-    axes.errorbar(mean, np.arange(len(mean)) + offset, xerr=ends, fmt="o", markersize=4, label=found.name)
+    axes.errorbar(mean, np.arange(len(mean)) + offset, xerr=ends, fmt="o", markersize=4, label=attention.name)
 
 
-def _pooled(found: Attention) -> list[LayerAttention]:
+def _pool_runs(attention: Attention) -> list[LayerAttention]:
     """The layers with the channels of all runs side by side."""
     return [
         LayerAttention(layers[0].place, *(np.concatenate(each) for each in zip(*(x[1:] for x in layers), strict=True)))
-        for layers in zip(*(run.layers for run in found.runs), strict=True)
+        for layers in zip(*(run.layers for run in attention.runs), strict=True)
     ]
-
-
-def _figure(*, width: float, height: float) -> "Figure":
-    """An empty figure, in inches, that belongs to no window."""
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(width, height), layout="constrained", dpi=150)

@@ -1,10 +1,10 @@
-"""What `aldsr.benchmark` has recorded, as charts: bars of seconds, and lines of how they grow. Needs matplotlib."""
+"""What `aldsr.benchmark` recorded, as charts: bars of seconds, and lines of how they grow."""
 
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from aldsr.reporting.charts.figures import FigureError, create_figure
+from aldsr.reporting.charts.figures import FONT, FigureError, create_figure, style_axes
 from aldsr.reporting.tables.growth import AXES, Series, series_of
 from aldsr.reporting.tables.speed import Figures, Row, rows_of, title_of
 
@@ -12,15 +12,14 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-WIDTH, BAR, REST = 1600, 80, 320  # pixels: of the figure, of a row's height, of what is not rows
+WIDTH, BAR, REST = 1600, 80, 320  # pixels: width, height of a row, height of everything else
 PANEL = 640  # pixels of a panel of lines
-FONT = 8  # points
 OURS, LITERAL, FLOOR, RANGE = "#4c72b0", "#b0b0b0", "#c44e52", "#333333"
 COLOURS = ("#dd8452", "#4c72b0")
 
 
-def speed_chart(what: str, figures: Figures) -> "Figure":
-    """A bar per row: median, range, roofline, and how many times as fast as dense RDN.
+def draw_speed_chart(what: str, figures: Figures) -> "Figure":
+    """Draw a bar per row: median, range, roofline, and the speed relative to dense RDN.
 
     Raises:
         FigureError: if every process was killed.
@@ -30,22 +29,23 @@ def speed_chart(what: str, figures: Figures) -> "Figure":
         raise FigureError(f"{what}: every process was killed, so there is nothing to draw; measure a smaller --size")
     figure = create_figure(width=WIDTH, height=REST + BAR * len(rows))
     axes = figure.subplots()
-    _bars(axes, rows)
+    _draw_bars(axes, rows)
     dense = next((row.median for row in rows if row.record["network"] == "RDN"), None)
     for place, row in enumerate(rows):
         ratio = f", {dense / row.median:.2f} × RDN's speed" if dense else ""
         axes.text(row.seconds[-1], place, f"  {row.median:.3g} s{ratio}", va="center", fontsize=FONT)
-    axes.set_xlim(0, 1.5 * max(row.seconds[-1] for row in rows))  # room for the words
-    axes.set_yticks(range(len(rows)), [bar_name(row) for row in rows])
+    axes.set_xlim(0, 1.5 * max(row.seconds[-1] for row in rows))  # room for the text
+    axes.set_yticks(range(len(rows)), [name_bar(row) for row in rows])
     axes.invert_yaxis()
     axes.set_xlabel("seconds, median")
     axes.set_title(title_of(what, figures), fontsize=FONT, loc="left")
-    _dressed(axes)
+    axes.legend(fontsize=FONT, frameon=False)
+    style_axes(axes)
     return figure
 
 
-def _bars(axes: "Axes", rows: list[Row]) -> None:
-    """Medians, their ranges and rooflines, from the top down."""
+def _draw_bars(axes: "Axes", rows: list[Row]) -> None:
+    """Medians, ranges and rooflines, from the top down."""
     places, middle = np.arange(len(rows)), np.array([row.median for row in rows])
     colours = [LITERAL if row.record["network"] == "literal" else OURS for row in rows]
     axes.barh(places, middle, height=0.6, color=colours)
@@ -55,23 +55,23 @@ def _bars(axes: "Axes", rows: list[Row]) -> None:
     axes.scatter(floors, places, marker="|", s=180, linewidths=2, color=FLOOR, zorder=3, label=label)
 
 
-def bar_name(row: Row) -> str:
-    """What a bar is called: the network, and what sets it apart from the next."""
-    found = row.record
-    parts = [found["network"]]
-    if found["network"] == "literal":
-        parts.append("freed memory kept" if found["keep_memory"] else "the system's allocator")
-    return ", ".join([*parts, *(["checkpointing"] if found["checkpoint"] else [])])
+def name_bar(row: Row) -> str:
+    """Name a bar by the network and what distinguishes it from the next one."""
+    record = row.record
+    parts = [record["network"]]
+    if record["network"] == "literal":
+        parts.append("freed memory kept" if record["keep_memory"] else "the system's allocator")
+    if record["checkpoint"]:
+        parts.append("checkpointing")
+    return ", ".join(parts)
 
 
-def growth_chart(figures: Figures) -> "Figure":
-    """A panel for each thing that grows, both axes logarithmic: medians with their ranges, and the fitted line.
+def draw_growth_chart(figures: Figures) -> "Figure":
+    """Draw a panel for each thing that grows, on logarithmic axes: medians with ranges, and the fitted line.
 
     Raises:
-        FigureError: if nothing grew.
+        FigureError: if everything was measured at one size only.
     """
-    from matplotlib.ticker import LogLocator
-
     found = list(series_of(figures["growth"]))
     if not found:
         raise FigureError("growth: was measured at one size only, so there is nothing to draw; give a larger --batch")
@@ -79,35 +79,29 @@ def growth_chart(figures: Figures) -> "Figure":
     figure = create_figure(width=PANEL * len(keys), height=PANEL)
     panels = figure.subplots(1, len(keys), squeeze=False, sharey=True)[0]
     for axes, key in zip(panels, keys, strict=True):
-        axes.loglog()
-        own = [series for series in found if series.key == key]
-        for series, colour in zip(own, COLOURS, strict=False):
-            _line(axes, series, colour)
-        axes.set_xticks(own[0].amounts, [f"{amount:,}" for amount in own[0].amounts])
+        _draw_growth(axes, [series for series in found if series.key == key])
         axes.set_xlabel(AXES[key])
-        axes.minorticks_off()
-        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axes.yaxis.set_major_formatter("{x:g}")
-        _dressed(axes)
+        style_axes(axes)
     panels[0].set_ylabel("seconds of a step", fontsize=FONT)
     figure.suptitle(f"{title_of('growth', figures)}. Dashed: linear", fontsize=FONT)
     return figure
 
 
-def _line(axes: "Axes", series: Series, colour: str) -> None:
-    """A series, the line through it and, dashed, what linear growth up to its last step would be."""
-    middle, amounts = np.array(series.medians), np.array(series.amounts)
-    ends = np.array([[mid - each[0], each[-1] - mid] for mid, each in zip(middle, series.seconds, strict=True)]).T
-    axes.errorbar(amounts, middle, yerr=ends, fmt="o", markersize=4, capsize=3, linewidth=1, color=colour)
-    exponent, factor = series.line
-    label = f"{series.network}: exponent {exponent:.2f}"
-    axes.plot(amounts, factor * amounts**exponent, color=colour, linewidth=1, label=label)
-    axes.plot(amounts, middle[-1] * amounts / amounts[-1], "--", color=colour, linewidth=0.7, alpha=0.6)
+def _draw_growth(axes: "Axes", found: list[Series]) -> None:
+    """The networks' series, the lines through them and, dashed, linear growth up to their last steps."""
+    from matplotlib.ticker import LogLocator
 
-
-def _dressed(axes: "Axes") -> None:
-    """Small letters and no frame."""
-    axes.tick_params(labelsize=FONT)
-    axes.xaxis.label.set_fontsize(FONT)
-    axes.spines[["top", "right"]].set_visible(False)
+    axes.loglog()
+    for series, colour in zip(found, COLOURS, strict=False):
+        middle, amounts = np.array(series.medians), np.array(series.amounts)
+        ends = np.array([[mid - each[0], each[-1] - mid] for mid, each in zip(middle, series.seconds, strict=True)]).T
+        axes.errorbar(amounts, middle, yerr=ends, fmt="o", markersize=4, capsize=3, linewidth=1, color=colour)
+        exponent, factor = series.line
+        label = f"{series.network}: exponent {exponent:.2f}"
+        axes.plot(amounts, factor * amounts**exponent, color=colour, linewidth=1, label=label)
+        axes.plot(amounts, middle[-1] * amounts / amounts[-1], "--", color=colour, linewidth=0.7, alpha=0.6)
+    axes.set_xticks(found[0].amounts, [f"{amount:,}" for amount in found[0].amounts])
+    axes.minorticks_off()
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter("{x:g}")
     axes.legend(fontsize=FONT, frameon=False)

@@ -11,7 +11,7 @@ from aldsr.analysis.variants import Variant
 from aldsr.reporting.charts.cost import Cost, draw_cost_panel, list_costs
 from aldsr.reporting.charts.curves import draw_loss, draw_validation
 from aldsr.reporting.charts.figures import INSTALL, create_figure, has_matplotlib, network_style, render_svg
-from aldsr.reporting.html.tables import upscaling_seconds
+from aldsr.reporting.html.tables import read_cost
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -55,7 +55,7 @@ def list_panels(variants: Sequence[Variant]) -> list[Panel]:
 
 
 def _read_seconds(variant: Variant) -> tuple[float, float, float] | None:
-    seconds = upscaling_seconds(variant)
+    seconds = read_cost(variant).get("latency_s")
     return None if seconds is None else (seconds,) * 3
 
 

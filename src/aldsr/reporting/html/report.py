@@ -31,7 +31,7 @@ def render_report(
         ResultsError: if a run's log cannot be read.
     """
     html = {
-        "scores": render_sheet(networks_sheet(variants)),
+        "scores": render_sheet(networks_sheet(study.name, variants)),
         "charts": render_charts(variants),
         "statistics": render_statistics(study, variants, reference),
     }
