@@ -159,7 +159,7 @@ def measured(
     (progress,) = (each for each in trainer.callbacks if isinstance(each, ProgressFile))  # type: ignore[attr-defined]
     results["training"] = {
         "steps": trainer.global_step,
-        "seconds": round(progress.spent(), 1),
+        "seconds": round(progress.training_seconds(), 1),
         "ranks": trainer.world_size,
         "threads": torch.get_num_threads(),
         "images": len(data.train_pairs),

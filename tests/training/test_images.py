@@ -1,17 +1,17 @@
-"""Comparison pictures."""
+"""Comparison images."""
 
 import numpy as np
 import torch
 
 from aldsr.imaging import imresize
-from aldsr.training.images import BAR, comparison
+from aldsr.training.images import CAPTION_HEIGHT, draw_comparison
 
 
 def test_bicubic_sr_and_hr_stand_side_by_side() -> None:
     lr = torch.randint(0, 256, (3, 12, 16), dtype=torch.uint8)
     sr, hr = (torch.randint(0, 256, (3, 48, 64), dtype=torch.uint8) for _ in range(2))
-    picture = np.asarray(comparison(lr, sr, hr, captions=("bicubic", "SR", "HR"), side=100))
-    assert picture.shape == (BAR + 48, 3 * 64, 3)
-    for place, expected in enumerate((imresize(lr[None], 4)[0], sr, hr)):
-        part = picture[BAR:, place * 64 : (place + 1) * 64]
+    comparison = np.asarray(draw_comparison(lr, sr, hr, captions=("bicubic", "SR", "HR"), side=100))
+    assert comparison.shape == (CAPTION_HEIGHT + 48, 3 * 64, 3)
+    for index, expected in enumerate((imresize(lr[None], 4)[0], sr, hr)):
+        part = comparison[CAPTION_HEIGHT:, index * 64 : (index + 1) * 64]
         assert (part == expected.permute(1, 2, 0).numpy()).all()

@@ -1,4 +1,4 @@
-"""What a long run says about itself."""
+"""What a long run prints and writes about itself."""
 
 import io
 import json
@@ -15,44 +15,52 @@ from rich.console import Console
 
 from aldsr.training import TRAINER_OPTIONS, LongRunNotice, ProgressFile, TrainingProgress
 
+MODULE: Any = None  # the callbacks do not look at it
 
-def trainer(step: int, total: int) -> Any:
+
+class Clock:
+    """Stands still until it is told."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 1000.0
+        monkeypatch.setattr(time, "monotonic", lambda: self.now)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    return Clock(monkeypatch)
+
+
+def trainer(step: int, total: int = 100, *, rank: int = 0, psnr: float | None = None) -> Any:
+    """A trainer at a step; `psnr`: of the first set, if it was validated."""
     progress = SimpleNamespace(total=SimpleNamespace(completed=step))
+    metrics = {"loss": 0.1} if psnr is None else {"loss": 0.1, "Set5/psnr_y": psnr, "Set14/psnr_y": 40.0}
     return SimpleNamespace(
         global_step=step,
-        is_global_zero=True,
+        is_global_zero=rank == 0,
         accumulate_grad_batches=1,
         estimated_stepping_batches=total,
+        callback_metrics={name: torch.tensor(value) for name, value in metrics.items()},
         strategy=SimpleNamespace(root_device=SimpleNamespace(type="cpu")),
         fit_loop=SimpleNamespace(epoch_loop=SimpleNamespace(batch_progress=progress)),
     )
 
 
-def said_after(total: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> str:
-    """What is said in the first steps of a run whose steps take two seconds."""
-    clock = iter(range(0, 1000, 2))
-    monkeypatch.setattr(time, "monotonic", lambda: float(next(clock)))
+@pytest.mark.parametrize(("total", "notices"), [(300_000, 1), (1000, 0)])
+def test_a_long_run_is_announced_once(
+    total: int, notices: int, clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
     notice = LongRunNotice(advice="size=small")
     for step in range(1, 10):
-        notice.on_train_batch_end(trainer(step, total), None, None, None, step)  # type: ignore[arg-type]
-    return capsys.readouterr().out
-
-
-def test_days_are_announced_with_the_way_out(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    said = said_after(300_000, capsys, monkeypatch)
-    assert "2.00 s a step: the remaining 299,995 steps take about 6.9 days" in said
-    assert "size=small" in said
-    assert said.count("s a step") == 1
-
-
-def test_a_short_run_is_left_in_peace(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    assert said_after(1000, capsys, monkeypatch) == ""
+        clock.now += 2
+        notice.on_train_batch_end(trainer(step, total), MODULE, None, None, step)
+    output = capsys.readouterr().out
+    assert output.count("2.00 s a step: the remaining 299,995 steps take about 6.9 days") == notices
+    assert output.count("size=small") == notices
 
 
 class Run(LightningModule):
-    """A run of four steps with one validation, for its looks."""
+    """A run of two epochs with one validation each."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -73,115 +81,78 @@ class Run(LightningModule):
 @pytest.mark.filterwarnings("ignore:.*does not have many workers.*")
 @pytest.mark.parametrize("terminal", [True, False])
 def test_a_validation_leaves_a_line_and_a_terminal_gets_a_bar_with_an_eta(terminal: bool) -> None:
-    progress = TrainingProgress()
-    progress.console = Console(file=io.StringIO(), force_terminal=terminal, no_color=True, width=160)
+    console = Console(file=io.StringIO(), force_terminal=terminal, no_color=True, width=160)
     options: dict[str, Any] = {"logger": False, "enable_checkpointing": False, "accelerator": "cpu"}
-    trainer = Trainer(max_steps=40, max_epochs=-1, callbacks=[progress], **options, **TRAINER_OPTIONS)
+    trainer = Trainer(max_steps=40, max_epochs=-1, callbacks=[TrainingProgress(console)], **options, **TRAINER_OPTIONS)
     trainer.fit(Run(), torch.ones(20, 1), torch.ones(3, 1))
-    said = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", progress.console.file.getvalue())  # type: ignore[attr-defined]
-    assert "step     20/40" in said
-    assert "PSNR-Y: Set5 30.12 dB" in said
-    assert ("training" in said) == terminal
-    assert ("40/40 0:00:0" in said) == terminal
-    assert ("PSNR-Y 30.12 dB" in said) == terminal
-    assert progress.bars is None
+    trainer.validate(trainer.lightning_module, torch.ones(3, 1), verbose=False)
+    output = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", console.file.getvalue())  # type: ignore[attr-defined]
+    assert "step     20/40" in output
+    assert "PSNR-Y: Set5 30.12 dB" in output
+    for shown in ("training", "40/40 0:00:0", "PSNR-Y 30.12 dB", "validating"):
+        assert (shown in output) == terminal
 
 
-class Clock:
-    """Stands still until it is told."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.now = 1000.0
-        monkeypatch.setattr(time, "monotonic", lambda: self.now)
+def read(path: Path) -> dict[str, Any]:
+    progress: dict[str, Any] = json.loads(path.read_text())
+    assert list(progress) == ["step", "total", "psnr", "seconds"]
+    return progress
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    return Clock(monkeypatch)
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "progress.json"
 
 
-def at(step: int, **options: Any) -> Any:
-    """A run of 100 steps; `psnr`: of each set that was measured."""
-    psnr = options.pop("psnr", {})
-    run = trainer(step, 100)
-    run.sanity_checking, run.callback_metrics = False, {"loss": torch.tensor(0.1)}
-    run.callback_metrics |= {f"{name}/psnr_y": torch.tensor(value) for name, value in psnr.items()}
-    for name, value in options.items():
-        setattr(run, name, value)
-    return run
-
-
-def noted(path: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(path.read_text())
-    assert list(found) == ["step", "total", "psnr", "seconds"]
-    return found
-
-
-def test_how_far_a_run_is_is_written_every_few_seconds(tmp_path: Path, clock: Clock) -> None:
-    path = tmp_path / "progress.json"
+def test_progress_is_written_every_few_seconds(path: Path, clock: Clock) -> None:
     file = ProgressFile(path, every=5)
-    file.on_train_start(at(0), None)  # type: ignore[arg-type]
-    assert noted(path) == {"step": 0, "total": 100, "psnr": None, "seconds": None}
+    file.on_train_start(trainer(0), MODULE)
+    assert read(path) == {"step": 0, "total": 100, "psnr": None, "seconds": None}
     for step in range(1, 5):
         clock.now += 2
-        file.on_train_batch_end(at(step))
-        assert noted(path)["step"] == (3 if step >= 3 else 0)
-    assert noted(path)["seconds"] == 200  # three steps in six seconds
-    assert not list(tmp_path.glob("*.part"))
+        file.on_train_batch_end(trainer(step))
+        assert read(path)["step"] == (3 if step >= 3 else 0)
+    assert read(path)["seconds"] == 200  # three steps in six seconds
 
 
-def test_the_best_of_the_first_set_is_kept(tmp_path: Path, clock: Clock) -> None:
-    path = tmp_path / "progress.json"
+def test_the_best_of_the_first_set_is_kept_and_a_resumed_run_estimates_by_its_own_steps(
+    path: Path, clock: Clock
+) -> None:
+    path.write_text('{"step": 60, "total": 100, "psnr": 28.0, "seconds": 7.0}')
     file = ProgressFile(path)
-    file.on_train_start(at(0), None)  # type: ignore[arg-type]
-    for step, psnr, best in ((10, 28.0, 28.0), (20, 30.0, 30.0), (30, 29.0, 30.0)):
-        clock.now += 10
-        file.on_validation_end(at(step, psnr={"Set5": psnr, "Set14": 40.0}), None)  # type: ignore[arg-type]
-        assert noted(path) == {"step": step, "total": 100, "psnr": best, "seconds": 100}
-
-
-def test_a_run_that_goes_on_keeps_its_best_and_takes_the_pace_of_its_own_process(tmp_path: Path, clock: Clock) -> None:
-    path = tmp_path / "progress.json"
-    path.write_text('{"step": 60, "total": 100, "psnr": 31.5, "seconds": 7.0}')
-    file = ProgressFile(path, every=0)
-    file.on_train_start(at(60), None)  # type: ignore[arg-type]
-    assert noted(path) == {"step": 60, "total": 100, "psnr": 31.5, "seconds": None}
-    clock.now += 30
-    file.on_train_batch_end(at(70))
-    assert noted(path) == {"step": 70, "total": 100, "psnr": 31.5, "seconds": 300}
+    file.on_train_start(trainer(60), MODULE)
+    assert read(path) == {"step": 60, "total": 100, "psnr": 28.0, "seconds": None}
+    for step, psnr, best in ((70, 27.0, 28.0), (80, 30.0, 30.0), (90, 29.0, 30.0)):
+        clock.now += 30
+        file.on_validation_end(trainer(step, psnr=psnr), MODULE)
+        assert read(path) == {"step": step, "total": 100, "psnr": best, "seconds": 300}
 
 
 @pytest.mark.parametrize("content", [b"", b'{"step"', b"\xff", b"null"])
-def test_damaged_progress_stops_no_training(content: bytes, tmp_path: Path) -> None:
-    path = tmp_path / "progress.json"
+def test_a_damaged_file_stops_no_training(content: bytes, path: Path) -> None:
     path.write_bytes(content)
-    ProgressFile(path).on_train_start(at(1), None)  # type: ignore[arg-type]
-    assert noted(path)["psnr"] is None
+    ProgressFile(path).on_train_start(trainer(1), MODULE)
+    assert read(path)["psnr"] is None
 
 
-def test_only_the_first_rank_writes_and_no_trial_run_counts(tmp_path: Path) -> None:
-    path = tmp_path / "progress.json"
+def test_only_the_first_rank_writes_and_only_while_it_trains(path: Path) -> None:
     other = ProgressFile(path, every=0)
-    other.on_train_start(at(0, is_global_zero=False), None)  # type: ignore[arg-type]
-    other.on_train_batch_end(at(1, is_global_zero=False))
-    ProgressFile(path, every=0).on_validation_end(at(0, psnr={"Set5": 9.0}), None)  # type: ignore[arg-type]
+    other.on_train_start(trainer(0, rank=1), MODULE)
+    other.on_train_batch_end(trainer(1, rank=1))
+    ProgressFile(path, every=0).on_validation_end(trainer(0, psnr=9.0), MODULE)
     assert not path.exists()
-    file = ProgressFile(path)
-    file.on_train_start(at(0), None)  # type: ignore[arg-type]
-    file.on_validation_end(at(0, psnr={"Set5": 9.0}, sanity_checking=True), None)  # type: ignore[arg-type]
-    assert noted(path)["psnr"] is None
 
 
-def test_time_spent_is_that_of_all_processes_up_to_their_last_checkpoint(tmp_path: Path, clock: Clock) -> None:
-    first = ProgressFile(tmp_path / "progress.json")
-    first.on_train_start(at(0), None)  # type: ignore[arg-type]
+def test_training_seconds_are_those_of_all_processes_up_to_their_last_checkpoint(path: Path, clock: Clock) -> None:
+    first = ProgressFile(path)
+    first.on_train_start(trainer(0), MODULE)
     clock.now += 40
     checkpoint = first.state_dict()
     clock.now += 5  # lost, since no checkpoint was written
-    second = ProgressFile(tmp_path / "progress.json")
+    second = ProgressFile(path)
     second.load_state_dict(checkpoint)
-    second.on_train_start(at(40), None)  # type: ignore[arg-type]
+    second.on_train_start(trainer(40), MODULE)
     clock.now += 60
-    second.on_train_end(at(100), None)  # type: ignore[arg-type]
+    second.on_train_end(trainer(100), MODULE)
     clock.now += 1000
-    assert second.spent() == 100
+    assert second.training_seconds() == 100

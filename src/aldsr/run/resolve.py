@@ -111,7 +111,8 @@ def settle_pace(run: dict[str, Any], network: nn.Module, *, recall: bool) -> Non
     threads, ranks = torch.get_num_threads(), ranks_of(run)
     torch.set_num_threads(threads if on_gpu else max(1, threads // trainer["devices"]))  # as the ranks will have it
     paces = autotune(
-        network.to("cuda" if on_gpu else "cpu"),
+        network,
+        device="cuda" if on_gpu else "cpu",
         batch_size=run["data"]["batch_size"] // ranks,
         patch_size=run["data"]["patch_size"],
         precisions=supported_precisions(trainer["accelerator"]) if chosen[0] == "auto" else chosen[:1],

@@ -1,12 +1,12 @@
-"""Precision, layout and micro-batches by measurement: what trains this network fastest on this device.
+"""Measure which precision, memory layout and number of micro-batches trains a network fastest on this device.
 
-A CPU is fast while a layer's tensors stay in its cache, so a batch computed in parts, with summed gradients, may
-take less time than the whole, and takes less memory. Whether it does depends on network, patch and processor.
+A CPU is fast while a layer's tensors fit in its cache, so a batch computed in parts, with summed gradients, may take
+less time than the whole, and takes less memory. Whether it does depends on the network, the patch and the processor.
 """
 
 import copy
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -14,15 +14,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-AUTOCAST = {"32-true": None, "bf16-mixed": torch.bfloat16}  # Lightning's names
+AUTOCAST = {"32-true": None, "bf16-mixed": torch.bfloat16}  # by Lightning's names
 LAYOUTS = {"contiguous": torch.contiguous_format, "channels-last": torch.channels_last}
-PROBE = 8  # precision and layout are compared on an eighth of the batch
-GAIN = 0.05  # what something else than fp32 on the whole batch has to save of the time
+PROBE_PARTS = 8  # precisions and layouts are compared on one of so many parts of the batch
+MIN_GAIN = 0.05  # part of the time that has to be saved for anything but the plainest setting
 
 
 @dataclass(frozen=True)
 class StepTiming:
-    """A way to train and the seconds that a step takes with it (without the optimizer)."""
+    """Settings of a training step and the seconds that it takes, without the optimizer."""
 
     precision: str
     layout: str
@@ -34,6 +34,42 @@ class StepTiming:
         return f"{self.precision}, {self.layout}{parts}: {self.seconds:.3g} s a step"
 
 
+class StepTimer:
+    """Times forward and backward of a training step, on a copy of the network.
+
+    Args:
+        network: with an attribute `scale`.
+        batch_size: patches of a step.
+        patch_size: side of an LR patch.
+        device: to measure on.
+    """
+
+    def __init__(self, network: nn.Module, *, batch_size: int, patch_size: int, device: torch.device) -> None:
+        self.device = device
+        self.network = copy.deepcopy(network).to(device).train()
+        scale: int = network.scale  # type: ignore[assignment]
+        self.lr = torch.rand(batch_size, 3, patch_size, patch_size, device=device)
+        self.hr = torch.rand(batch_size, 3, scale * patch_size, scale * patch_size, device=device)
+
+    def time_step(self, precision: str, layout: str, micro_batches: int) -> StepTiming:
+        """Time one micro-batch, the faster of two runs after one to warm up, and multiply by their number."""
+        self.network.to(memory_format=LAYOUTS[layout])  # type: ignore[call-overload]
+        size = len(self.lr) // micro_batches
+        lr = self.lr[:size].contiguous(memory_format=LAYOUTS[layout])
+        seconds = min([self._run_once(lr, self.hr[:size], AUTOCAST[precision]) for _ in range(3)][1:])
+        return StepTiming(precision, layout, micro_batches, seconds * micro_batches)
+
+    def _run_once(self, lr: Tensor, hr: Tensor, dtype: torch.dtype | None) -> float:
+        self.network.zero_grad()
+        started = time.perf_counter()
+        with torch.autocast(self.device.type, dtype, enabled=dtype is not None):
+            sr = self.network(lr)
+        F.l1_loss(sr.float(), hr).backward()
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+        return time.perf_counter() - started
+
+
 def autotune(
     network: nn.Module,
     *,
@@ -42,71 +78,47 @@ def autotune(
     precisions: Sequence[str],
     layouts: Sequence[str] = ("contiguous", "channels-last"),
     micro_batches: Sequence[int] | None = None,
+    device: torch.device | str | None = None,
 ) -> list[StepTiming]:
-    """Time forward and backward of a step in the ways that are offered. The last one is the fastest.
+    """Time a training step with the given settings; the last timing returned is the one to use.
 
-    First precisions and layouts on a small part of the batch, then, with the fastest of these, micro-batches
-    from small to large, as long as larger ones are no slower: memory for a larger one is not asked for before.
+    Precisions and layouts are compared on a small part of the batch. With the fastest of these, micro-batches are
+    timed from small to large until they become slower, so that memory for a larger one is not asked for before. The
+    network and torch's random state stay as they are.
 
     Args:
-        network: on its device, with an attribute `scale`; it stays as it is.
+        network: with an attribute `scale`.
         batch_size: patches of a step on this device.
         patch_size: side of an LR patch.
-        precisions: of `AUTOCAST`, the plainest first: others have to save `GAIN` of its time.
-        layouts: of `LAYOUTS`, likewise.
-        micro_batches: numbers of parts; None: powers of two that divide the batch.
+        precisions: names in `AUTOCAST`, the plainest first; another one has to save `MIN_GAIN` of the time.
+        layouts: names in `LAYOUTS`, likewise.
+        micro_batches: numbers of micro-batches to try; None for the powers of two that divide the batch.
+        device: to measure on; None for that of the network.
     """
-    numbers = sorted(micro_batches or _divisors(batch_size), reverse=True)
-    measure = _Measure(network, patch_size, batch_size)
-    probe = numbers[0] if len(numbers) == 1 else max(min(PROBE, batch_size), 1)
-    while batch_size % probe:
-        probe -= 1
-    tried = [measure(precision, layout, probe) for precision, layout in product(precisions, layouts)]
-    best = tried[0]
-    for pace in tried[1:]:
-        best = pace if pace.seconds < (1 - GAIN) * best.seconds else best
-    paces = []
-    for number in numbers:
-        paces.append(measure(best.precision, best.layout, number))
-        if paces[-1].seconds > (1 + GAIN) * min(pace.seconds for pace in paces):
-            break
-    return [*tried, *sorted(paces, key=lambda pace: -pace.seconds)[:-1], _plainest(paces)]
+    counts = sorted(micro_batches or _divisors(batch_size), reverse=True)
+    parts = next(number for number in range(min(PROBE_PARTS, batch_size), 0, -1) if batch_size % number == 0)
+    parts = counts[0] if len(counts) == 1 else parts
+    device = torch.device(device or next(network.parameters()).device)
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        timer = StepTimer(network, batch_size=batch_size, patch_size=patch_size, device=device)
+        probes = [timer.time_step(precision, layout, parts) for precision, layout in product(precisions, layouts)]
+        best = probes[0]
+        for probe in probes[1:]:
+            best = probe if probe.seconds < (1 - MIN_GAIN) * best.seconds else best
+        timings: list[StepTiming] = []
+        for count in counts:
+            timings.append(timer.time_step(best.precision, best.layout, count))
+            if timings[-1].seconds > (1 + MIN_GAIN) * min(timing.seconds for timing in timings):
+                break
+    chosen = _choose(timings)
+    return [*probes, *(timing for timing in timings if timing is not chosen), chosen]
 
 
-def _plainest(paces: Sequence[StepTiming]) -> StepTiming:
-    """The largest micro-batch of those that are as fast as the fastest, but for noise."""
-    limit = min(pace.seconds for pace in paces) / (1 - GAIN)
-    return min((pace for pace in paces if pace.seconds <= limit), key=lambda pace: pace.micro_batches)
+def _choose(timings: Sequence[StepTiming]) -> StepTiming:
+    """Return the largest micro-batch that is as fast as the fastest, up to noise."""
+    limit = min(timing.seconds for timing in timings) / (1 - MIN_GAIN)
+    return min((timing for timing in timings if timing.seconds <= limit), key=lambda timing: timing.micro_batches)
 
 
 def _divisors(batch_size: int) -> list[int]:
     return [number for number in (1, 2, 4, 8, 16, 32) if batch_size % number == 0 and batch_size >= 2 * number] or [1]
-
-
-class _Measure:
-    """Times a micro-batch, and takes it for all of the step's."""
-
-    def __init__(self, network: nn.Module, patch_size: int, batch_size: int) -> None:
-        self.network = copy.deepcopy(network).train()
-        self.device = next(network.parameters()).device
-        scale: int = network.scale  # type: ignore[assignment]
-        self.lr = torch.rand(batch_size, 3, patch_size, patch_size, device=self.device)
-        self.hr = torch.rand(batch_size, 3, scale * patch_size, scale * patch_size, device=self.device)
-
-    def __call__(self, precision: str, layout: str, micro_batches: int) -> StepTiming:
-        self.network.to(memory_format=LAYOUTS[layout])  # type: ignore[call-overload]
-        size = len(self.lr) // micro_batches
-        lr = self.lr[:size].contiguous(memory_format=LAYOUTS[layout])
-        seconds = min(list(self._times(lr, self.hr[:size], AUTOCAST[precision]))[1:])
-        return StepTiming(precision, layout, micro_batches, seconds * micro_batches)
-
-    def _times(self, lr: Tensor, hr: Tensor, dtype: torch.dtype | None, runs: int = 3) -> Iterator[float]:
-        for _ in range(runs):
-            self.network.zero_grad()
-            started = time.perf_counter()
-            with torch.autocast(self.device.type, dtype, enabled=dtype is not None):
-                sr = self.network(lr)
-            F.l1_loss(sr.float(), hr).backward()
-            if self.device.type == "cuda":
-                torch.cuda.synchronize()
-            yield time.perf_counter() - started

@@ -1,4 +1,4 @@
-"""Checkpoints that are whole or not there, and a way out when the system wants its machine back."""
+"""Checkpoints that are always complete, and one more when a scheduler is about to take the machine away."""
 
 import signal
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from lightning.fabric.plugins import TorchCheckpointIO
 from aldsr.core.errors import UserError
 from aldsr.core.files import atomic_write
 
-SIGNALS = (signal.SIGTERM, signal.SIGUSR1)  # of schedulers that are about to take the machine away
+SIGNALS = (signal.SIGTERM, signal.SIGUSR1)  # sent by schedulers before they kill a job
 
 
 class CheckpointError(UserError):
@@ -22,75 +22,78 @@ class CheckpointError(UserError):
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
-    """Writes a checkpoint beside the last one, then puts it in its place.
+    """Writes a checkpoint to a temporary file beside the last one, then renames it.
 
-    Lightning's own goes by way of the system's folder for temporary files, which is often on another disk: then
-    a process that is killed meanwhile leaves half a file.
+    Lightning writes to the system's folder for temporary files, often on another disk, and copies: a process that is
+    killed meanwhile leaves half a file.
+
+    Attributes:
+        defers: whether a written checkpoint keeps its temporary name until `rename_pending`.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.waits = False  # whether a checkpoint gets its place only when `put` says so
-        self.waiting = ExitStack()
+        self.defers = False
+        self._pending = ExitStack()
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
-        self.put()
+        self.rename_pending()
         path = Path(path)
         with ExitStack() as stack:
-            stack.enter_context(_told(path))
+            stack.enter_context(_explain_failure(path))
             path.parent.mkdir(parents=True, exist_ok=True)
             torch.save(checkpoint, stack.enter_context(atomic_write(path)))
-            if self.waits:
-                self.waiting = stack.pop_all()
+            if self.defers:
+                self._pending = stack.pop_all()
 
-    def put(self) -> None:
-        """Put the checkpoint that waits, if there is one, in its place."""
-        self.waiting.close()
+    def rename_pending(self) -> None:
+        """Give the deferred checkpoint, if there is one, its name."""
+        self._pending.close()
 
 
 @contextmanager
-def _told(path: Path) -> Iterator[None]:
+def _explain_failure(path: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, RuntimeError) as error:  # torch's writer turns a full disk into a RuntimeError
         reason = getattr(error, "strerror", None) or (str(error) or type(error).__name__).splitlines()[0]
         raise CheckpointError(
-            f"{path}: cannot be written ({reason}); the previous checkpoint is whole. Free some space or make the "
-            "folder writable, then go on with ckpt_path=last"
+            f"{path}: cannot be written ({reason}); the previous checkpoint is intact. Free some space or make the "
+            "folder writable, then continue with ckpt_path=last"
         ) from error
 
 
 class CheckpointAfterLog(Callback):
-    """Has a step's checkpoint put in its place after its log.
+    """Renames a step's checkpoint only after the step has been logged.
 
     Lightning saves a checkpoint before it logs the step, and before the validation that follows an epoch's last step.
-    A process that is killed in between would go on from that checkpoint and never log either.
+    A process that is killed in between would continue from that checkpoint and never log either.
 
     Args:
-        checkpoints: the trainer's.
+        checkpoint_io: of the trainer.
     """
 
-    def __init__(self, checkpoints: AtomicCheckpointIO) -> None:
-        self.checkpoints = checkpoints
+    def __init__(self, checkpoint_io: AtomicCheckpointIO) -> None:
+        self.checkpoint_io = checkpoint_io
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self.checkpoints.waits = True
+        self.checkpoint_io.defers = True
 
     def on_train_batch_start(self, trainer: Trainer, *args: Any, **options: Any) -> None:
-        self.checkpoints.put()
+        self.checkpoint_io.rename_pending()
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self.checkpoints.waits = False
-        self.checkpoints.put()
+        self.checkpoint_io.defers = False
+        self.checkpoint_io.rename_pending()
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         self.on_train_end(trainer, pl_module)
 
 
 class CheckpointOnSignal(Callback):
-    """On SIGTERM or SIGUSR1: finish the step, write a checkpoint, leave with status 128 + signal.
+    """On SIGTERM or SIGUSR1: finish the step, write a checkpoint, exit with status 128 + signal.
 
-    While it validates it leaves at once, with the checkpoint that is there.
+    During a validation it exits at once and leaves the last checkpoint as it is.
 
     Args:
         checkpoint: the file to write.
@@ -98,52 +101,52 @@ class CheckpointOnSignal(Callback):
 
     def __init__(self, *, checkpoint: Path) -> None:
         self.checkpoint = checkpoint
-        self.received = 0
+        self.received = 0  # number of the signal
         self.saved = False
-        self.before: dict[int, Any] = {}
+        self.previous_handlers: dict[int, Any] = {}
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self.before = {number: signal.getsignal(number) for number in SIGNALS}
+        self.previous_handlers = {number: signal.getsignal(number) for number in SIGNALS}
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        # In place of Lightning's, set since on_fit_start, which broadcasts inside the handler, in the middle of
-        # whatever the ranks exchange, and ends with status 0.
+        # Replaces Lightning's handlers, set after on_fit_start: they communicate with the other ranks inside the
+        # handler, in the middle of another collective operation, and end with status 0.
         for number in SIGNALS:
-            signal.signal(number, self._note)
+            signal.signal(number, self._receive)
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        self._put_back()
+        self._restore_handlers()
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
-        self._put_back()
+        self._restore_handlers()
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         if (batch_idx + 1) % trainer.accumulate_grad_batches:
             return
-        # The signal reaches ranks at different steps; all have to leave after the same one.
+        # The signal reaches the ranks at different steps; all of them have to exit after the same one.
         if trainer.strategy.reduce_boolean_decision(bool(self.received), all=False):
             trainer.save_checkpoint(self.checkpoint)
-            self.saved = True  # and leave when this step has been logged
+            self.saved = True  # exit as soon as this step has been logged
 
     def on_train_batch_start(self, trainer: Trainer, *args: Any, **options: Any) -> None:
-        self._leave_if(self.saved)
+        self._exit_if(self.saved)
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._leave_if(self.saved)
+        self._exit_if(self.saved)
 
     def on_validation_batch_end(self, trainer: Trainer, *args: Any, **options: Any) -> None:
-        self._leave_if(bool(self.received))
+        self._exit_if(bool(self.received))
 
-    def _leave_if(self, wanted: bool) -> None:
-        if wanted:
+    def _exit_if(self, condition: bool) -> None:
+        if condition:
             raise SystemExit(128 + (self.received or signal.SIGTERM))
 
-    def _note(self, number: int, frame: FrameType | None) -> None:
+    def _receive(self, number: int, frame: FrameType | None) -> None:
         self.received = number
 
-    def _put_back(self) -> None:
-        for number, handler in self.before.items():
+    def _restore_handlers(self) -> None:
+        for number, handler in self.previous_handlers.items():
             signal.signal(number, handler)
-        self.before = {}
+        self.previous_handlers = {}

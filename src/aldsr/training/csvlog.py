@@ -1,4 +1,4 @@
-"""A CSV log that survives interruption: one row per step, written whole or not at all."""
+"""A CSV log that survives interruption: one row per step, and a file that is always complete."""
 
 import csv
 from argparse import Namespace
@@ -12,12 +12,12 @@ from aldsr.core.files import atomic_write
 
 
 class CsvLog(Logger):
-    """Logs metrics to one CSV file.
+    """Logs metrics to one CSV file with one row per step.
 
-    A step logged again after a resume replaces its row, so every step stands there once.
+    A step that is logged again after a resume replaces its row.
 
     Args:
-        path: the file; its rows are kept when it exists.
+        path: the file; its rows are kept if it exists.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -43,7 +43,7 @@ class CsvLog(Logger):
 
     @rank_zero_only
     def log_hyperparams(self, params: dict[str, Any] | Namespace, *args: Any, **kwargs: Any) -> None:
-        """The run's config.yaml holds them."""
+        """Do nothing: the run's config.yaml has them."""
 
     @rank_zero_only
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:

@@ -1,7 +1,9 @@
-"""Which devices a run uses and in which precision, settled before anything starts."""
+"""Which devices and which precision a run uses, decided before anything starts."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -14,7 +16,7 @@ class DeviceError(UserError, ValueError):
 
 @dataclass(frozen=True)
 class Devices:
-    """Lightning's `accelerator`, `devices` and `precision`; the last stays "auto" where it is to be measured."""
+    """Lightning's `accelerator`, `devices` and `precision`; the precision stays "auto" if it has to be measured."""
 
     accelerator: str
     devices: int
@@ -22,13 +24,13 @@ class Devices:
 
 
 def resolve_devices(*, accelerator: str, devices: int | str, precision: str, strategy: str) -> Devices:
-    """Turn "auto" into what is there.
+    """Replace "auto" by what this machine has.
 
-    accelerator "auto" is the GPU if there is one. devices "auto" is one; with a DDP strategy, all GPUs, or
-    two processes on a CPU. precision "auto" is the only one that `precisions` offers, if it is one.
+    accelerator "auto" is the GPU if there is one. devices "auto" is one; with a DDP strategy all GPUs, or two
+    processes on a CPU. precision "auto" is fp32 if the device supports nothing else.
 
     Raises:
-        DeviceError: if more devices are asked for than there are.
+        DeviceError: if there are fewer devices than asked for.
     """
     gpus = torch.cuda.device_count()
     if accelerator == "auto":
@@ -42,28 +44,27 @@ def resolve_devices(*, accelerator: str, devices: int | str, precision: str, str
     if on_gpu and int(devices) > gpus:
         instead = f"trainer.devices={gpus}" if gpus else "trainer=cpu"
         raise DeviceError(f"trainer.devices={devices}: this machine has {gpus} usable NVIDIA GPUs; use {instead}")
-    if precision == "auto" and len(offered := supported_precisions(accelerator)) == 1:
-        precision = offered[0]
+    if precision == "auto" and len(supported := supported_precisions(accelerator)) == 1:
+        precision = supported[0]
     return Devices(accelerator, int(devices), precision)
 
 
 def visible_gpus() -> list[str]:
-    """The NVIDIA GPUs that this process may use, as `CUDA_VISIBLE_DEVICES` names them."""
-    named = os.environ.get("CUDA_VISIBLE_DEVICES")
-    names = named.split(",") if named else map(str, range(torch.cuda.device_count()))
+    """Return the NVIDIA GPUs that this process may use, by their names in `CUDA_VISIBLE_DEVICES`."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    names = visible.split(",") if visible else map(str, range(torch.cuda.device_count()))
     return [name.strip() for name in names][: torch.cuda.device_count()]
 
 
 def supported_precisions(accelerator: str) -> tuple[str, ...]:
-    """Lightning's names of the precisions worth trying for training on "cpu", "gpu" or "cuda".
+    """Return Lightning's names of the precisions worth trying for training on "cpu", "gpu" or "cuda".
 
-    bf16 where the device computes in it natively: NVIDIA from Ampere on, and CPUs with AVX512-BF16 or
-    AMX. Elsewhere it is emulated. ValidationModule is always done in fp32.
+    bf16 is one if the device computes in it natively: NVIDIA from Ampere on, CPUs with AVX512-BF16 or AMX.
     """
     if accelerator in ("gpu", "cuda"):
         native = torch.cuda.is_available() and torch.cuda.get_device_capability() >= (8, 0)
     else:
-        # Private names of torch, absent from some releases, where fp32 is taken then.
-        probes = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
-        native = accelerator == "cpu" and any(getattr(torch.cpu, probe, bool)() for probe in probes)
+        # Older releases of torch cannot tell: there, bf16 has to be asked for.
+        capabilities: Mapping[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
+        native = accelerator == "cpu" and any(capabilities.get(name) for name in ("avx512_bf16", "amx_bf16"))
     return ("32-true", "bf16-mixed") if native else ("32-true",)

@@ -1,4 +1,4 @@
-"""Comparison pictures: LR by bicubic | SR | HR."""
+"""Images that a validation writes: comparisons with bicubic and HR, and the super-resolved images themselves."""
 
 from pathlib import Path
 from typing import Any
@@ -11,37 +11,38 @@ from torch import Tensor
 from aldsr.core.files import atomic_write
 from aldsr.imaging import busiest, imresize
 
-BAR = 20  # pixels of caption above each picture
+CAPTION_HEIGHT = 20  # pixels
+LOGGED_IMAGES = 4  # comparisons of each validation that go to W&B
 
 
-def comparison(lr: Tensor, sr: Tensor, hr: Tensor, *, captions: tuple[str, str, str], side: int) -> Image.Image:
-    """The same crop of bicubic, SR and HR side by side, with captions.
+def draw_comparison(lr: Tensor, sr: Tensor, hr: Tensor, *, captions: tuple[str, str, str], side: int) -> Image.Image:
+    """Draw the same crop of bicubic, SR and HR side by side, with captions.
 
     Args:
-        lr: `Tensor[3, H, W]`, sr and hr: `Tensor[3, sH, sW]`, all uint8.
-        captions: what stands above each.
-        side: largest side of the crop in HR pixels, taken where HR has most detail.
+        lr: `Tensor[3, H, W]`, uint8.
+        sr, hr: `Tensor[3, sH, sW]`, uint8.
+        captions: texts above bicubic, SR and HR.
+        side: largest side of the crop in HR pixels; it is taken where HR has most detail.
     """
     scale = hr.shape[-1] // lr.shape[-1]
     bicubic = imresize(lr[None], scale)[0]
     rows, columns = busiest(hr, side)
     width = columns.stop - columns.start
-    canvas = Image.new("RGB", (3 * width, BAR + rows.stop - rows.start), "white")
+    canvas = Image.new("RGB", (3 * width, CAPTION_HEIGHT + rows.stop - rows.start), "white")
     draw = ImageDraw.Draw(canvas)
-    for place, (image, caption) in enumerate(zip((bicubic, sr, hr), captions, strict=True)):
-        crop = image[:, rows, columns].permute(1, 2, 0).cpu().numpy()
-        canvas.paste(Image.fromarray(np.ascontiguousarray(crop)), (place * width, BAR))
-        draw.text((place * width + 4, 3), caption, fill="black", font_size=13)
+    for index, (image, caption) in enumerate(zip((bicubic, sr, hr), captions, strict=True)):
+        canvas.paste(_to_pil(image[:, rows, columns]), (index * width, CAPTION_HEIGHT))
+        draw.text((index * width + 4, 3), caption, fill="black", font_size=13)
     return canvas
 
 
 class ComparisonImages(Callback):
-    """Writes comparison pictures of the first images of every set, and logs a few of them.
+    """Writes comparisons of the first images of every set, and logs some of them.
 
     Args:
         folder: gets `SET-IMAGE.png`, replaced at every validation.
         name: of the network, for the captions.
-        per_set: images of each set.
+        per_set: number of images of each set.
         side: largest side of the crop, in HR pixels.
     """
 
@@ -50,10 +51,10 @@ class ComparisonImages(Callback):
         self.name = name
         self.per_set = per_set
         self.side = side
-        self.shown: dict[str, tuple[Tensor, Tensor, Tensor]] = {}
+        self.images: dict[tuple[str, str], tuple[Tensor, Tensor, Tensor]] = {}  # (set, image) → LR, SR, HR
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self.shown = {}
+        self.images = {}
 
     def on_validation_batch_end(
         self,
@@ -64,33 +65,30 @@ class ComparisonImages(Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Keep what this rank will show; rank 0 shows every world_size-th image."""
-        if not trainer.is_global_zero or batch.number >= self.per_set:
-            return
-        benchmark = trainer.datamodule.benchmarks[dataloader_idx]  # type: ignore[attr-defined]
-        key = f"{benchmark.name}/{benchmark.image_names[batch.number]}"
-        self.shown[key] = batch.lr[0].cpu(), outputs[0].cpu(), batch.hr[0].cpu()
+        """Keep the images of rank 0, which has every world_size-th."""
+        if trainer.is_global_zero and batch.number < self.per_set:
+            benchmark = trainer.datamodule.benchmarks[dataloader_idx]  # type: ignore[attr-defined]
+            key = benchmark.name, benchmark.image_names[batch.number]
+            self.images[key] = batch.lr[0].cpu(), outputs[0].cpu(), batch.hr[0].cpu()
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if not trainer.is_global_zero:
             return
         self.folder.mkdir(parents=True, exist_ok=True)
         scores = next(iter(pl_module.scores.values()))  # type: ignore[operator]
-        pictures = {key: self._picture(key, scores) for key in self.shown}
-        for key, picture in pictures.items():
-            picture.save(self.folder / f"{key.replace('/', '-')}.png")
-        if trainer.state.fn == "fit":
-            _log(trainer, dict(list(pictures.items())[:4]))
-
-    def _picture(self, key: str, scores: dict[str, dict[str, dict[str, float]]]) -> Image.Image:
-        set_name, _, image = key.partition("/")
-        psnr = scores[set_name][image]["psnr"]
-        captions = ("bicubic", f"{self.name}  {psnr:.2f} dB", f"HR  {image}")
-        return comparison(*self.shown[key], captions=captions, side=self.side)
+        for number, ((set_name, image), tensors) in enumerate(self.images.items()):
+            captions = ("bicubic", f"{self.name}  {scores[set_name][image]['psnr']:.2f} dB", f"HR  {image}")
+            comparison = draw_comparison(*tensors, captions=captions, side=self.side)
+            comparison.save(self.folder / f"{set_name}-{image}.png")
+            if trainer.state.fn != "fit" or number >= LOGGED_IMAGES:
+                continue
+            for logger in trainer.loggers:
+                if hasattr(logger, "log_image"):  # one key per image, since W&B shows all images of a key at one size
+                    logger.log_image(f"pictures/{set_name}/{image}", [comparison], step=trainer.global_step)
 
 
 class SaveImages(Callback):
-    """Writes every super-resolved image as `folder/SET/NAME_x4_SR.png`; each rank its own.
+    """Writes every super-resolved image as `folder/SET/NAME_x4_SR.png`; each rank writes its own.
 
     Args:
         folder: gets one folder per set.
@@ -113,11 +111,8 @@ class SaveImages(Callback):
         path = self.folder / benchmark.name / name
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_write(path) as temporary:
-            Image.fromarray(outputs[0].permute(1, 2, 0).cpu().numpy()).save(temporary, format="PNG")
+            _to_pil(outputs[0]).save(temporary, format="PNG")
 
 
-def _log(trainer: Trainer, pictures: dict[str, Image.Image]) -> None:
-    for logger in trainer.loggers:
-        if hasattr(logger, "log_image"):
-            for key, picture in pictures.items():  # W&B shows pictures of one key at one size
-                logger.log_image(f"pictures/{key}", [picture], step=trainer.global_step)
+def _to_pil(image: Tensor) -> Image.Image:
+    return Image.fromarray(np.ascontiguousarray(image.permute(1, 2, 0).cpu().numpy()))
