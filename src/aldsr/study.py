@@ -4,13 +4,10 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
-
 from aldsr.analysis.record import record_study
 from aldsr.core.command import plain_command
 from aldsr.core.errors import OptionError
-from aldsr.core.run_files import FAILURE
-from aldsr.sweep.status_table import status_summary, status_table, study_status
+from aldsr.sweep.status_table import print_status, study_status
 
 
 @plain_command()
@@ -24,10 +21,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if not statuses:
         found = "holds no runs" if options.study.is_dir() else "no such folder"
         raise OptionError(f"{options.study}: {found}; expected a study's folder, such as runs/linearity")
-    Console().print(status_table(statuses), status_summary(statuses), highlight=False)
-    for name, status in statuses.items():
-        if status.state == "failed":
-            print(f"failed  {options.study / name / FAILURE}: {status.reason}")
+    print_status(options.study, statuses)
     if options.record:
         try:
             names = record_study(options.study, options.record)

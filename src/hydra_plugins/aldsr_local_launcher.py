@@ -31,14 +31,12 @@ class LocalLauncher(Launcher):
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         # Imported here, since every Hydra command imports all plugins when it starts.
         from aldsr.sweep.local import Job, run_jobs
-        from aldsr.sweep.plan import read_plan
+        from aldsr.sweep.plan import find_job_name
 
         folder = Path(self.config.hydra.sweep.dir)
-        plan = read_plan(folder)
-        assert plan is not None, "the callback WritePlan writes it before the first job"
         study = str(self.config.study.name or folder.name)
         command = [sys.executable, "-m", self.command, *self._config_options()]
-        named = {plan.find_name(overrides): overrides for overrides in job_overrides}
+        named = {find_job_name(folder, overrides): overrides for overrides in job_overrides}
         jobs = [
             Job(folder / name, [*command, *overrides, *_run_options(study, folder, name)])
             for name, overrides in named.items()

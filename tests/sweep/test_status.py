@@ -1,4 +1,4 @@
-"""Where a run stands, read from a folder that no run has made."""
+"""Status of a run, read from a folder that no run has made."""
 
 import json
 from pathlib import Path
@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from aldsr.core.run_files import FAILURE, PROGRESS, REFUSAL
 from aldsr.sweep.continuing import DifferentRunError
 from aldsr.sweep.folders import InUseError, lock_folder
-from aldsr.sweep.status import FAILURE, PROGRESS, REFUSAL, RunStatus, record_failure, run_status, write_failure
+from aldsr.sweep.status import RunStatus, record_failure, run_status, write_failure
 
 KNOWN: dict[str, Any] = {"step": 30, "total": 100, "psnr": 29.5, "seconds": 60.0}
 
@@ -20,102 +21,91 @@ def write(folder: Path, *names: str) -> Path:
     return folder
 
 
-def test_a_folder_that_is_not_there_or_empty_waits(tmp_path: Path) -> None:
-    assert run_status(tmp_path / "nowhere") == run_status(tmp_path) == RunStatus("waiting")
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ([], RunStatus("waiting")),
+        (["config.yaml", "results.json", PROGRESS], RunStatus("done", **KNOWN)),
+        (["config.yaml", ".lock", PROGRESS], RunStatus("interrupted", **KNOWN)),
+        (["config.yaml", FAILURE], RunStatus("failed", reason="something")),
+    ],
+)
+def test_the_files_of_a_folder_tell_its_status(files: list[str], expected: RunStatus, tmp_path: Path) -> None:
+    assert run_status(write(tmp_path, *files)) == expected
+
+
+def test_a_missing_folder_is_waiting_and_is_not_created(tmp_path: Path) -> None:
+    assert run_status(tmp_path / "nowhere") == RunStatus("waiting")
     assert not (tmp_path / "nowhere").exists()
 
 
-def test_a_run_with_results_is_done(tmp_path: Path) -> None:
-    write(tmp_path, "config.yaml", "results.json", PROGRESS)
-    assert run_status(tmp_path) == RunStatus("done", **KNOWN)
-
-
-def test_a_run_that_is_worked_on_is_running_whatever_went_before(tmp_path: Path) -> None:
+def test_a_locked_run_is_running_even_after_a_failure(tmp_path: Path) -> None:
     write(tmp_path, "config.yaml", FAILURE, PROGRESS)
     with lock_folder(tmp_path):
         assert run_status(tmp_path) == RunStatus("running", **KNOWN)
     assert run_status(tmp_path).state == "failed"
 
 
-def test_a_run_that_was_killed_is_interrupted(tmp_path: Path) -> None:
-    write(tmp_path, "config.yaml", ".lock", PROGRESS)
-    assert run_status(tmp_path) == RunStatus("interrupted", **KNOWN)
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("Traceback …\nValueError: two words\n", "ValueError: two words"),
+        ("aldsr.sweep.folders.InUseError: a.b.c: is in use", "InUseError: a.b.c: is in use"),
+        ("killed by SIGKILL after 3 s", "killed by SIGKILL after 3 s"),
+        ("", ""),
+    ],
+)
+def test_the_reason_is_the_last_line_without_the_module_of_its_exception(
+    content: str, reason: str, tmp_path: Path
+) -> None:
+    (tmp_path / FAILURE).write_text(content)
+    assert run_status(tmp_path) == RunStatus("failed", reason=reason)
 
 
-def test_a_failed_run_gives_its_reason(tmp_path: Path) -> None:
-    write(tmp_path, "config.yaml")
-    write_failure(tmp_path, "Traceback:\nValueError: two words")
-    assert run_status(tmp_path) == RunStatus("failed", reason="ValueError: two words")
-    write_failure(tmp_path, "killed by SIGKILL after 3 s")
-    assert run_status(tmp_path).reason == "killed by SIGKILL after 3 s"
-
-
-def test_a_reason_is_said_without_the_module_of_its_exception(tmp_path: Path) -> None:
-    write_failure(tmp_path, "aldsr.sweep.folders.InUseError: a.b.c: is in use")
-    assert "aldsr.sweep.folders.InUseError" in (tmp_path / FAILURE).read_text()
-    assert run_status(tmp_path).reason == "InUseError: a.b.c: is in use"
-
-
-def test_an_empty_failure_is_a_failure(tmp_path: Path) -> None:
-    (tmp_path / FAILURE).touch()
-    assert run_status(tmp_path) == RunStatus("failed")
-
-
-@pytest.mark.parametrize("content", [b"", b'{"step": 3', b"[1, 2]", b"null", b"\xff\xfe\x00", b'{"step": null}'])
-def test_damaged_progress_is_no_progress(content: bytes, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"", {}),
+        (b'{"step": 3', {}),
+        (b"[1, 2]", {}),
+        (b"\xff\xfe\x00", {}),
+        (b'{"step": 3, "total": 9, "psnr": null, "seconds": null, "other": 1}', {"step": 3, "total": 9}),
+    ],
+)
+def test_incomplete_or_damaged_progress_gives_what_it_has(
+    content: bytes, expected: dict[str, int], tmp_path: Path
+) -> None:
     write(tmp_path, "config.yaml")
     (tmp_path / PROGRESS).write_bytes(content)
-    assert run_status(tmp_path) == RunStatus("interrupted")
+    assert run_status(tmp_path) == RunStatus("interrupted", **expected)  # type: ignore[arg-type]
 
 
-def test_progress_before_the_first_validation(tmp_path: Path) -> None:
-    write(tmp_path, "config.yaml")
-    (tmp_path / PROGRESS).write_text('{"step": 3, "total": 9, "psnr": null, "seconds": null, "other": 1}')
-    assert run_status(tmp_path) == RunStatus("interrupted", step=3, total=9)
-
-
-def test_an_exception_is_recorded_with_its_traceback(tmp_path: Path) -> None:
+def test_a_job_of_a_study_records_its_exception_with_the_traceback(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError), record_failure(tmp_path / "job", in_study=True):
         1 / 0  # noqa: B018
-    told = (tmp_path / "job" / FAILURE).read_text()
-    assert "Traceback" in told
-    assert told.splitlines()[-1] == "ZeroDivisionError: division by zero"
+    failure = (tmp_path / "job" / FAILURE).read_text()
+    assert "Traceback" in failure
+    assert failure.splitlines()[-1] == "ZeroDivisionError: division by zero"
 
 
-def test_a_mistake_in_a_single_command_makes_no_folder(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="a typing mistake"), record_failure(tmp_path / "run", in_study=False):
-        raise ValueError("a typing mistake")
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_run_that_has_begun_records_its_failure_without_a_study(tmp_path: Path) -> None:
-    write(tmp_path, "config.yaml")
-    with pytest.raises(ValueError, match="late"), record_failure(tmp_path, in_study=False):
-        raise ValueError("late")
-    assert run_status(tmp_path) == RunStatus("failed", reason="ValueError: late")
+def test_a_single_run_records_its_exception_only_after_it_has_begun(tmp_path: Path) -> None:
+    for expected in ("waiting", "failed"):
+        with pytest.raises(ValueError, match="a typing mistake"), record_failure(tmp_path / "run", in_study=False):
+            raise ValueError("a typing mistake")
+        assert run_status(tmp_path / "run").state == expected
+        write(tmp_path / "run", "config.yaml")
 
 
 @pytest.mark.parametrize("error", [InUseError("busy"), DifferentRunError("other")])
-def test_what_is_about_another_run_is_not_recorded_in_its_folder(error: Exception, tmp_path: Path) -> None:
-    write(tmp_path, "config.yaml")
+def test_an_error_about_another_run_leaves_that_run_as_it_is(error: Exception, tmp_path: Path) -> None:
+    write(tmp_path, "config.yaml", FAILURE)
     with pytest.raises(type(error)), record_failure(tmp_path, in_study=True):
         raise error
-    assert run_status(tmp_path).state == "interrupted"
+    assert run_status(tmp_path) == RunStatus("failed", reason="something")
     assert (tmp_path / REFUSAL).exists() == isinstance(error, DifferentRunError)
 
 
-@pytest.mark.parametrize("error", [InUseError("busy"), DifferentRunError("other")])
-def test_the_failure_of_the_run_in_the_folder_outlives_what_is_about_another_run(
-    error: Exception, tmp_path: Path
-) -> None:
-    write_failure(write(tmp_path, "config.yaml"), "its own reason")
-    before = (tmp_path / FAILURE).read_text()
-    with pytest.raises(type(error)), record_failure(tmp_path, in_study=True):
-        raise error
-    assert (tmp_path / FAILURE).read_text() == before
-
-
-def test_a_refusal_leaves_its_sentence_until_the_next_attempt(tmp_path: Path) -> None:
+def test_a_refusal_is_kept_until_the_next_attempt(tmp_path: Path) -> None:
     with pytest.raises(DifferentRunError), record_failure(tmp_path, in_study=True):
         raise DifferentRunError("one sentence")
     assert (tmp_path / REFUSAL).read_text() == "one sentence\n"
@@ -123,24 +113,10 @@ def test_a_refusal_leaves_its_sentence_until_the_next_attempt(tmp_path: Path) ->
         assert not (tmp_path / REFUSAL).exists()
 
 
-@pytest.mark.parametrize("leaving", [KeyboardInterrupt, SystemExit])
-def test_a_run_that_is_told_to_stop_has_not_failed(leaving: type[BaseException], tmp_path: Path) -> None:
-    with pytest.raises(leaving), record_failure(write(tmp_path, "config.yaml"), in_study=True):
-        raise leaving
-    assert run_status(tmp_path).state == "interrupted"
-
-
-def test_the_failure_of_an_earlier_attempt_is_removed(tmp_path: Path) -> None:
-    write(tmp_path, "config.yaml", FAILURE)
-    with record_failure(tmp_path, in_study=True):
-        pass
-    assert not (tmp_path / FAILURE).exists()
-
-
-def test_a_run_that_failed_once_and_is_told_to_stop_the_next_time_has_not_failed(tmp_path: Path) -> None:
-    write(tmp_path, "config.yaml", FAILURE)
-    with pytest.raises(SystemExit), record_failure(tmp_path, in_study=True):
-        raise SystemExit(143)
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
+def test_a_run_that_is_stopped_has_not_failed(error: type[BaseException], tmp_path: Path) -> None:
+    with pytest.raises(error), record_failure(write(tmp_path, "config.yaml"), in_study=True):
+        raise error
     assert run_status(tmp_path).state == "interrupted"
 
 

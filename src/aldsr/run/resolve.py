@@ -15,7 +15,7 @@ from aldsr.nn.description import lookup
 from aldsr.sweep.cluster import Nodes, find_nodes
 from aldsr.sweep.continuing import MEASURED
 from aldsr.sweep.names import run_name, run_tags
-from aldsr.sweep.plan import read_plan
+from aldsr.sweep.plan import find_job_name
 from aldsr.training import LAYOUTS, autotune, resolve_devices, supported_precisions
 
 # What stands for "auto" while options are checked.
@@ -60,15 +60,7 @@ def settled(config: DictConfig) -> dict[str, Any]:
 
 def _place_in_study(config: DictConfig, folder: Path, overrides: list[str]) -> None:
     """Name a job of a sweep, and put its folder into the study's."""
-    plan = read_plan(folder)
-    if plan is None:
-        raise OptionError(f"{folder}: has no study.json; it is written by hydra/callbacks=study when a sweep starts")
-    try:
-        config.name = plan.find_name(overrides)
-    except KeyError as error:
-        raise OptionError(
-            f"{folder}: its study.json has no such job: {error.args[0]}; start the sweep again"
-        ) from error
+    config.name = find_job_name(folder, overrides)
     config.run_dir = str(folder / config.name)
     config.study.name = config.study.name or folder.name
     config.if_exists = config.if_exists or "continue"

@@ -8,7 +8,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from aldsr.core.errors import UserError
-from aldsr.core.run_files import ARCHIVED, CONFIG, LOCK
+from aldsr.core.run_files import ARCHIVED, CONFIG, FAILURE, LOCK
 
 
 class InUseError(UserError):
@@ -20,8 +20,8 @@ def open_run_folder(folder: Path, *, keep: bool) -> Path | None:
 
     Args:
         folder: the run's folder.
-        keep: continue the run in the folder: keep its files, except for temporary ones of a killed process.
-            Otherwise move an earlier run aside.
+        keep: continue the run in the folder, and remove only its recorded failure and the temporary files of a
+            killed process. Otherwise move an earlier run aside.
 
     Returns:
         The folder that an earlier run was moved to (`NAME-archived-20260131-120000`), or None.
@@ -30,13 +30,10 @@ def open_run_folder(folder: Path, *, keep: bool) -> Path | None:
         OSError: if the folder cannot be created or written.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    probe = folder / ".probe"
-    probe.touch()
-    probe.unlink()
-    if keep:
+    if keep or not (folder / CONFIG).exists():
         for temporary in folder.rglob("*.part"):
             temporary.unlink(missing_ok=True)
-    if keep or not (folder / CONFIG).exists():
+        (folder / FAILURE).unlink(missing_ok=True)
         return None
     archive = folder.with_name(f"{folder.name}{ARCHIVED}{datetime.now():%Y%m%d-%H%M%S}")
     archive.mkdir()

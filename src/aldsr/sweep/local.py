@@ -10,7 +10,6 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from pathlib import Path
 from queue import SimpleQueue
 from typing import NamedTuple
@@ -93,7 +92,7 @@ def run_jobs(
         slot = free.get()
         try:
             gpus = slot.get("CUDA_VISIBLE_DEVICES")
-            _print(f"[{number}/{len(jobs)}] {job.folder}{f' on GPU {gpus}' if gpus else ''}")
+            print(f"[{number}/{len(jobs)}] {job.folder}{f' on GPU {gpus}' if gpus else ''}", flush=True)
             return run_job(job, slot, len(slots) > 1)
         finally:
             free.put(slot)
@@ -117,25 +116,20 @@ def _run_with_retry(job: Job, slot: Slot, capture: bool) -> int:
         name = signal.Signals(number).name
         write_failure(job.folder, f"killed by {name} after {time.monotonic() - start:.0f} s")
         if attempt < ATTEMPTS:
-            _print(f"{job.folder}: killed by {name}; trying again from its last checkpoint")
+            print(f"{job.folder}: killed by {name}; trying again from its last checkpoint", flush=True)
     stopped = number in STOP_SIGNALS
     if status and not stopped and run_status(job.folder).state in ("waiting", "interrupted"):
         write_failure(job.folder, f"ended with status {status} before it could record a reason")
     if capture:
         found = run_status(job.folder)
-        _print(f"{job.folder}: {found.state}{f' ({found.reason})' if found.reason else ''}")
+        print(f"{job.folder}: {found.state}{f' ({found.reason})' if found.reason else ''}", flush=True)
     return status
 
 
 def _run_process(job: Job, slot: Slot, capture: bool) -> int:
     environment = {**os.environ, **slot, LAUNCHER: str(os.getpid())}
-    with ExitStack() as stack:
-        output = None
-        if capture:
-            job.folder.mkdir(parents=True, exist_ok=True)
-            output = stack.enter_context((job.folder / "output.log").open("ab"))
-        return subprocess.run(job.command, env=environment, stdout=output, stderr=output, check=False).returncode
-
-
-def _print(message: str) -> None:
-    print(message, flush=True)
+    if not capture:
+        return subprocess.run(job.command, env=environment, check=False).returncode
+    job.folder.mkdir(parents=True, exist_ok=True)
+    with (job.folder / "output.log").open("ab") as log:
+        return subprocess.run(job.command, env=environment, stdout=log, stderr=log, check=False).returncode

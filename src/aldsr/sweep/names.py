@@ -33,17 +33,12 @@ def _descriptor_name(choices: Mapping[str, str], model: Mapping[str, Any]) -> li
     descriptor = conv.get("descriptor") if isinstance(conv, Mapping) else None
     if not isinstance(descriptor, Mapping):
         return []
-    choice = choices.get("descriptor")
-    if choice and descriptor == _load_choice("descriptor", choice):
-        return [choice]
+    if choice := choices.get("descriptor"):
+        loader = GlobalHydra.instance().config_loader()
+        unchanged = loader.load_configuration(f"descriptor/{choice}", [], RunMode.RUN).descriptor
+        if descriptor == OmegaConf.to_container(unchanged, resolve=True):
+            return [choice]
     return [_clean("-".join(_option_values(descriptor)))]
-
-
-def _load_choice(group: str, choice: str) -> Any:
-    """Content of a config group's file, before any override."""
-    loader = GlobalHydra.instance().config_loader()
-    loaded = loader.load_configuration(f"{group}/{choice}", [], RunMode.RUN)
-    return OmegaConf.to_container(loaded[group], resolve=True)
 
 
 def _option_values(description: Mapping[str, Any]) -> Iterator[str]:

@@ -6,9 +6,9 @@ knows jobs that have not begun.
 
 import json
 from collections.abc import Mapping, Sequence
-from itertools import product
+from itertools import count, product
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from filelock import FileLock
 from hydra.core.global_hydra import GlobalHydra
@@ -19,28 +19,14 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
+from aldsr.core.errors import OptionError
 from aldsr.core.files import atomic_write
 from aldsr.sweep.names import job_name
 
 PLAN = "study.json"
 
 
-class Plan(NamedTuple):
-    """A study's jobs: the overrides of each, by its name."""
-
-    jobs: dict[str, list[str]]
-
-    def find_name(self, overrides: Sequence[str]) -> str:
-        """Name of the job with these overrides.
-
-        Raises:
-            KeyError: if the plan has no such job.
-        """
-        wanted = remove_duplicates(overrides)
-        for name, job in self.jobs.items():
-            if job == wanted:
-                return name
-        raise KeyError(" ".join(overrides))
+Plan = dict[str, list[str]]  # the overrides of each job, by its name
 
 
 def make_plan(overrides: Sequence[str], params: Mapping[str, Any]) -> Plan:
@@ -52,30 +38,29 @@ def make_plan(overrides: Sequence[str], params: Mapping[str, Any]) -> Plan:
     Raises:
         HydraException: if an override cannot be parsed or enumerated.
     """
-    loader = GlobalHydra.instance().config_loader() if GlobalHydra.instance().is_initialized() else None  # for glob()
-    parser = OverridesParser.create(loader)
-    arguments = [*(f"{key}={value}" for key, value in params.items()), *overrides]
-    parsed = parser.parse_overrides(arguments)
-    swept = {each.key_or_group for each in parsed if each.is_sweep_override()} | set(params)
-    jobs: dict[str, list[str]] = {}
+    hydra = GlobalHydra.instance()
+    parser = OverridesParser.create(hydra.config_loader() if hydra.is_initialized() else None)  # which glob() needs
+    parsed = parser.parse_overrides([*(f"{key}={value}" for key, value in params.items()), *overrides])
+    swept = {override.key_or_group for override in parsed if override.is_sweep_override()} | set(params)
+    plan: Plan = {}
     for job in map(remove_duplicates, list_jobs(parsed)):
-        name = unique = job_name(job, swept)
-        number = 1
-        while jobs.get(unique, job) != job:
-            number += 1
-            unique = f"{name}-{number}"
-        jobs[unique] = job
-    return Plan(jobs)
+        name = job_name(job, swept)
+        numbered = (f"{name}-{number}" for number in count(2))
+        unique = name
+        while plan.get(unique, job) != job:
+            unique = next(numbered)
+        plan[unique] = job
+    return plan
 
 
 def list_jobs(overrides: Sequence[Override]) -> list[list[str]]:
     """Overrides of each job, in the order of Hydra's basic sweeper."""
-    values: dict[str, list[str]] = {}
+    choices: dict[str, list[str]] = {}
     for override in overrides:
-        swept = override.is_sweep_override()
-        each = list(override.sweep_string_iterator()) if swept else [override.get_value_element_as_str()]
-        values[override.get_key_element()] = each
-    return [list(job) for job in product(*([f"{key}={value}" for value in each] for key, each in values.items()))]
+        key, swept = override.get_key_element(), override.is_sweep_override()
+        values = override.sweep_string_iterator() if swept else [override.get_value_element_as_str()]
+        choices[key] = [f"{key}={value}" for value in values]
+    return [list(job) for job in product(*choices.values())]
 
 
 def remove_duplicates(overrides: Sequence[str]) -> list[str]:
@@ -84,25 +69,35 @@ def remove_duplicates(overrides: Sequence[str]) -> list[str]:
 
 
 def write_plan(folder: Path, plan: Plan) -> None:
-    """Add a sweep's jobs to the plan in a study's folder.
-
-    Raises:
-        OSError: if the folder cannot be written.
-    """
+    """Add a sweep's jobs to the plan in a study's folder."""
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / f".{PLAN}.lock"):
-        earlier = read_plan(folder)
-        jobs = {**earlier.jobs, **plan.jobs} if earlier else plan.jobs
+        jobs = read_plan(folder) | plan
         with atomic_write(folder / PLAN) as temporary:
             temporary.write_text(json.dumps({"jobs": jobs}, indent=2) + "\n")
 
 
-def read_plan(folder: Path) -> Plan | None:
-    """Plan of a study's folder, or None if it has none."""
-    try:
-        return Plan(**json.loads((folder / PLAN).read_text()))
-    except FileNotFoundError:
-        return None
+def read_plan(folder: Path) -> Plan:
+    """Plan of a study's folder; empty if it has none."""
+    path = folder / PLAN
+    plan: Plan = json.loads(path.read_text())["jobs"] if path.is_file() else {}
+    return plan
+
+
+def find_job_name(folder: Path, overrides: Sequence[str]) -> str:
+    """Name of the job with these overrides in the plan of a study's folder.
+
+    Raises:
+        OptionError: if the plan has no such job.
+    """
+    wanted = remove_duplicates(overrides)
+    for name, job in read_plan(folder).items():
+        if job == wanted:
+            return name
+    raise OptionError(
+        f"{folder / PLAN}: has no job {' '.join(overrides)}; hydra/callbacks=study writes it when a sweep starts, so "
+        "start the sweep again"
+    )
 
 
 class WritePlan(Callback):
@@ -121,5 +116,5 @@ class WritePlan(Callback):
             plan = make_plan(config.hydra.overrides.task, dict(config.hydra.sweeper.params or {}))
         except (HydraException, OmegaConfBaseException):  # the sweeper raises it next, and the command reports it
             return
-        WritePlan.folder, WritePlan.jobs = Path(config.hydra.sweep.dir), tuple(plan.jobs)
+        WritePlan.folder, WritePlan.jobs = Path(config.hydra.sweep.dir), tuple(plan)
         write_plan(WritePlan.folder, plan)

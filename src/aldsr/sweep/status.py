@@ -62,28 +62,24 @@ def run_status(folder: Path) -> RunStatus:
 
 @contextmanager
 def record_failure(folder: Path, *, in_study: bool) -> Iterator[None]:
-    """Record an exception in the run's folder, and remove the record of an earlier attempt.
+    """Record an exception in the run's folder.
 
-    `failure.txt` holds the traceback. If the folder holds another run, that run's files stay as they are, and a job
-    of a study writes `refused.txt`.
+    `failure.txt` holds the traceback, until the run is opened again. If the folder holds another run, its files stay as
+    they are, and a job of a study writes `refused.txt`, until its next attempt.
 
     Args:
         folder: the run's folder.
         in_study: create the folder if necessary. Otherwise only a run that has begun records its failure.
     """
-    failure = folder / FAILURE
-    earlier = failure.read_text() if failure.is_file() else None
-    for path in (failure, folder / REFUSAL):
-        with suppress(OSError):  # a folder that cannot be written is reported when it is opened
-            path.unlink(missing_ok=True)
+    refusal = folder / REFUSAL
+    with suppress(OSError):  # a folder that cannot be written is reported when it is opened
+        refusal.unlink(missing_ok=True)
     try:
         yield
     except (InUseError, DifferentRunError) as error:
-        if earlier is not None:
-            failure.write_text(earlier)
         if in_study and isinstance(error, DifferentRunError):
             with suppress(OSError):
-                (folder / REFUSAL).write_text(f"{error}\n")
+                refusal.write_text(f"{error}\n")
         raise
     except Exception as error:
         if in_study or (folder / CONFIG).exists():

@@ -19,24 +19,20 @@ STYLES = {"done": "green", "running": "bold", "failed": "red", "interrupted": "y
 
 def study_status(folder: Path) -> dict[str, RunStatus]:
     """Status of every job of a study's plan and of every other run in its folder, by name."""
-    plan = read_plan(folder)
     runs = {path.parent.name for path in folder.glob(f"*/{CONFIG}") if ARCHIVED not in path.parent.name}
-    names = dict.fromkeys([*(plan.jobs if plan else []), *sorted(runs)])
-    return {name: run_status(folder / name) for name in names}
+    return {name: run_status(folder / name) for name in dict.fromkeys([*read_plan(folder), *sorted(runs)])}
 
 
 def status_table(statuses: Mapping[str, RunStatus]) -> Table:
     """One row per run: state, steps, best PSNR, estimated time left."""
     table = Table(title_justify="left")
-    for column in ("run", "state"):
-        table.add_column(column, overflow="fold")
-    for column in ("step", "PSNR-Y", "left"):
-        table.add_column(column, overflow="fold", justify="right")
+    for column in ("run", "state", "step", "PSNR-Y", "left"):
+        table.add_column(column, overflow="fold", justify="left" if column in ("run", "state") else "right")
     for name, status in statuses.items():
         step = f"{status.step:,}/{status.total:,}" if status.total else ""
         psnr = "" if status.psnr is None else f"{status.psnr:.2f} dB"
-        known = status.seconds_left is not None and status.state not in ("done", "waiting")
-        left = _duration(status.seconds_left or 0) if known else ""
+        seconds = None if status.state in ("done", "waiting") else status.seconds_left
+        left = "" if seconds is None else _duration(seconds)
         table.add_row(name, f"[{STYLES[status.state]}]{status.state}[/]", step, psnr, left)
     return table
 
@@ -56,6 +52,16 @@ def status_summary(statuses: Mapping[str, RunStatus]) -> str:
     return f"{summary}; the rest takes about {_duration(seconds)}, one run after another"
 
 
+def print_status(folder: Path, statuses: Mapping[str, RunStatus]) -> None:
+    """Print the status of runs in a study's folder: a table, and why runs have failed or were refused."""
+    Console().print(status_table(statuses), status_summary(statuses), highlight=False)
+    for name, status in statuses.items():
+        if status.state == "failed":
+            print(f"failed  {folder / name / FAILURE}: {status.reason}")
+        if (folder / name / REFUSAL).is_file():
+            print(f"refused  {(folder / name / REFUSAL).read_text().strip()}")
+
+
 def print_sweep_summary(folder: Path, jobs: Iterable[str]) -> bool:
     """Print the status of a sweep that has ended, and what to do next.
 
@@ -67,19 +73,14 @@ def print_sweep_summary(folder: Path, jobs: Iterable[str]) -> bool:
         Whether the sweep is complete: no job was refused, and each is done or running in another process.
     """
     statuses = {name: run_status(folder / name) for name in jobs}
-    refused = [folder / name / REFUSAL for name in statuses if (folder / name / REFUSAL).is_file()]
-    incomplete = {name: status for name, status in statuses.items() if status.state not in ("done", "running")}
-    Console().print(status_table(statuses), status_summary(statuses), highlight=False)
-    for name, status in incomplete.items():
-        reason = f": {status.reason} ({folder / name / FAILURE})" if status.reason else ""
-        print(f"{status.state}  {folder / name}{reason}")
-    for refusal in refused:
-        print(f"refused  {refusal.read_text().strip()}")
-    if incomplete:
-        print("Run the same command again to retry these; runs that are done are skipped.")
-    elif not refused:
-        print(f"Next      python -m aldsr.compare {folder} puts them into one table")
-    return not (incomplete or refused)
+    print_status(folder, statuses)
+    if any(status.state not in ("done", "running") for status in statuses.values()):
+        print("Run the same command again to retry what is not done; it skips what is.")
+        return False
+    if any((folder / name / REFUSAL).is_file() for name in statuses):
+        return False
+    print(f"Next      python -m aldsr.compare {folder} puts them into one table")
+    return True
 
 
 def _duration(seconds: float) -> str:
