@@ -92,6 +92,7 @@ def draw_cost_panel(axes: "Axes", variants: Sequence[Variant], *, set_name: str,
         )
     axes.set_xlabel(cost.label)
     axes.set_ylabel(f"{set_name}: {quantities(variants[0].first.results).partition(' ')[0]} (dB)")
+    axes.ticklabel_format(axis="y", useOffset=False)
     axes.set_xlim(left=0)  # half the cost is half as far to the right
     axes.grid(linewidth=0.3)
     style_axes(axes)

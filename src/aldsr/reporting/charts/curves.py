@@ -34,7 +34,8 @@ def draw_loss(axes: "Axes", variants: Sequence[Variant]) -> None:
 
 def draw_validation(axes: "Axes", variants: Sequence[Variant]) -> None:
     """Draw the validation PSNR; a network that was validated once only has no curve."""
-    axes.set_ylabel("validation PSNR (dB), mean of the sets")
+    axes.set_ylabel("validation PSNR (dB)")  # mean of the sets
+    axes.ticklabel_format(axis="y", useOffset=False)
     _draw_curves(axes, variants, VALIDATION, lambda curve: curve)
 
 
