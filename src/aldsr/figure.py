@@ -21,7 +21,7 @@ from aldsr.data import BenchmarkSet, Pair, cache_pairs, find_pairs, is_gray, set
 from aldsr.data.cache import cache_dir
 from aldsr.data.pairs import locate
 from aldsr.evaluation.results import ResultsError
-from aldsr.evaluation.views import network_of, views
+from aldsr.evaluation.views import load_run, make_views
 from aldsr.imaging import LITERATURE
 from aldsr.nn.description import TRUSTED
 from aldsr.reporting.charts.comparison import Crop, draw_comparison, find_crop
@@ -42,9 +42,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     if options.crop:
         check_crop(options.crop, width, height)
     trusted = (*TRUSTED, *options.allow_code)
-    networks = {each.name: network_of(each.first.folder, trusted=trusted) for each in variants}
+    networks = {each.name: load_run(each.first.folder, trusted=trusted) for each in variants}
     with console.status(f"Upscaling {file.name} with {len(networks)} networks"):
-        versions = views(image[0], networks, scale=options.scale, protocol=LITERATURE)
+        versions = make_views(image[0], networks, scale=options.scale, protocol=LITERATURE)
     crop = options.crop or find_crop(versions)
     save_figure(draw_comparison(versions, crop, title=f"{image.name}, x{options.scale}"), files)
     lines = [

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from aldsr.core.command import plain_command
-from aldsr.evaluation.cost import count_parameters, table_iv
+from aldsr.evaluation.cost import count_parameters, rdb_parameters
 from aldsr.nn.description import build, label
 from aldsr.run.configs import config_dir
 
@@ -25,7 +25,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         descriptions = [described(model, scale) for scale in (2, 3, 4)]
         block = build(descriptions[0]["conv"])
         whole = [count_parameters(build(description)) for description in descriptions]
-        numbers = [published, table_iv(block), *whole]
+        numbers = [published, rdb_parameters(block), *whole]
         table.add_row(label(descriptions[0]), *(f"{number:,}" for number in numbers))
     console = Console()
     console.print(table)

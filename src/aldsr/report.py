@@ -21,7 +21,7 @@ from aldsr.core.command import plain_command
 from aldsr.core.files import atomic_write
 from aldsr.data import BenchmarkSet, DataError, SuperResolutionData, set_name
 from aldsr.evaluation.results import ResultsError
-from aldsr.evaluation.views import network_of, views
+from aldsr.evaluation.views import load_run, make_views
 from aldsr.imaging import Protocol, busiest
 from aldsr.nn.description import TRUSTED, NetworkError
 from aldsr.reporting.html.images import describe_image, select_images
@@ -94,7 +94,7 @@ def upscale_images(
     sets = find_sets(study, options.sets)
     trusted = (*TRUSTED, *options.allow_code)
     try:
-        networks = {each.name: network_of(each.first.folder, trusted=trusted) for each in variants}
+        networks = {each.name: load_run(each.first.folder, trusted=trusted) for each in variants}
     except NetworkError as error:
         raise NetworkError(f"{error}; images are left out with --pictures 0") from error
     jobs = [(each, name) for each in sets for name in select_images(variants, each.name, options.pictures)]
@@ -106,7 +106,7 @@ def upscale_images(
             progress.update(task, description=f"{benchmark.name}, {name}")
             pair = benchmark[benchmark.image_names.index(name)]
             window = busiest(pair.hr[0], options.side or max(pair.hr.shape))
-            versions = views(pair, networks, scale=scale, protocol=protocol)
+            versions = make_views(pair, networks, scale=scale, protocol=protocol)
             images.append(describe_image(benchmark.name, name, versions, window))
             progress.advance(task)
     return images

@@ -9,13 +9,13 @@ import torch
 from PIL import Image
 
 from aldsr.data import BenchmarkSet, CachedPair, DataError
-from aldsr.evaluation.predictions import find_predictions, match, read_prediction
+from aldsr.evaluation.predictions import find_predictions, match_files, read_prediction
 
 FOLDER = Path("predictions")
 
 
 def matched(names: Sequence[str], files: Sequence[str]) -> list[str]:
-    return [file.name for file in match(names, [FOLDER / file for file in files], FOLDER)]
+    return [file.name for file in match_files(names, [FOLDER / file for file in files], FOLDER)]
 
 
 def refusal(names: Sequence[str], files: Sequence[str]) -> str:

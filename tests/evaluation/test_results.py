@@ -15,8 +15,8 @@ from aldsr.evaluation.results import (
     check_comparable,
     describe_network,
     read_results,
-    set_summary,
     summarise,
+    summarise_set,
 )
 from aldsr.imaging import PROTOCOLS
 from aldsr.imaging.protocol import CHOICES
@@ -60,8 +60,8 @@ def test_a_pooled_psnr_is_that_of_the_mean_error_over_all_pixels() -> None:
     errors, pixels = {"a": 4.0, "b": 100.0}, {"a": 300, "b": 100}
     images = {name: {"psnr": 10 * math.log10(255**2 / error), "ssim": 0.5} for name, error in errors.items()}
     pooled = 10 * math.log10(255**2 / ((300 * 4.0 + 100 * 100.0) / 400))
-    assert set_summary(images, pooled_by=pixels)["psnr"] == pytest.approx(pooled, abs=1e-12)
-    assert set_summary(images)["psnr"] > pooled
+    assert summarise_set(images, pixels)["psnr"] == pytest.approx(pooled, abs=1e-12)
+    assert summarise_set(images)["psnr"] > pooled
 
 
 def test_results_hold_everything_they_depend_on_as_fields() -> None:

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from aldsr.data import ImagePair, SuperResolutionData
 from aldsr.evaluate import evaluate
-from aldsr.evaluation.views import network_of, views
+from aldsr.evaluation.views import load_run, make_views
 from aldsr.imaging import LITERATURE, PROTOCOLS, imresize
 from aldsr.nn.description import NetworkError, build
 from aldsr.nn.folding import foldable
@@ -53,7 +53,7 @@ def run(tmp_path: Path) -> Path:
 
 def test_hr_and_bicubic_come_first_then_the_networks_in_their_order() -> None:
     pair = pair_of(48, 64)
-    found = views(pair, {"second": Repeat(), "first": Repeat()}, scale=4, protocol=LITERATURE)
+    found = make_views(pair, {"second": Repeat(), "first": Repeat()}, scale=4, protocol=LITERATURE)
     assert [view.name for view in found] == ["HR", "bicubic", "second", "first"]
     assert {(view.image.dtype, tuple(view.image.shape)) for view in found} == {(torch.uint8, (3, 48, 64))}
     assert torch.equal(found[0].image, pair.hr[0])
@@ -76,7 +76,7 @@ def test_the_scores_are_those_of_evaluate(
     data.prepare_data()
     network = load_network(run / "weights.safetensors")[0].eval()
     for name, pair in zip(("0", "1"), data.benchmarks[0], strict=True):
-        _, bicubic, sr = views(pair, {"ALD": network}, scale=4, protocol=PROTOCOLS["gray_direct"])
+        _, bicubic, sr = make_views(pair, {"ALD": network}, scale=4, protocol=PROTOCOLS["gray_direct"])
         assert {"psnr": sr.psnr, "ssim": sr.ssim} == results["sets"]["bench"]["images"][name]
         assert {"psnr": bicubic.psnr, "ssim": bicubic.ssim} == results["bicubic"]["bench"]["images"][name]
 
@@ -84,18 +84,18 @@ def test_the_scores_are_those_of_evaluate(
 def test_large_images_go_through_in_tiles() -> None:
     network = Repeat()
     pair = pair_of(48, 1120)
-    *_, tiled = views(pair, {"repeat": network}, scale=4, protocol=LITERATURE)
+    *_, tiled = make_views(pair, {"repeat": network}, scale=4, protocol=LITERATURE)
     assert network.seen == [(12, 256), (12, 256)]
     assert torch.equal(tiled.image, pair.lr[0].repeat_interleave(4, 1).repeat_interleave(4, 2))
 
 
 def test_a_network_of_another_scale_is_named() -> None:
     with pytest.raises(NetworkError, match="half: its network is for x2, this image is to be upscaled x4"):
-        views(pair_of(48, 64), {"whole": Repeat(), "half": Repeat(2)}, scale=4, protocol=LITERATURE)
+        make_views(pair_of(48, 64), {"whole": Repeat(), "half": Repeat(2)}, scale=4, protocol=LITERATURE)
 
 
 def test_a_runs_network_is_folded_and_computes_the_same(run: Path) -> None:
-    network, lr = network_of(run), torch.rand(1, 3, 9, 11)
+    network, lr = load_run(run), torch.rand(1, 3, 9, 11)
     assert not network.training
     assert foldable(network) == []
     torch.testing.assert_close(network(lr), load_network(run / "weights.safetensors")[0](lr))
@@ -104,11 +104,11 @@ def test_a_runs_network_is_folded_and_computes_the_same(run: Path) -> None:
 def test_a_folder_without_a_network_is_named(run: Path) -> None:
     (run / "weights.safetensors").unlink()
     with pytest.raises(NetworkError, match=r"run: has no weights\.safetensors; expected"):
-        network_of(run)
+        load_run(run)
     with pytest.raises(NetworkError, match="nowhere: no such folder"):
-        network_of(run / "nowhere")
+        load_run(run / "nowhere")
 
 
 def test_a_network_of_code_that_is_not_trusted_is_refused(run: Path) -> None:
     with pytest.raises(NetworkError, match="outside the trusted packages"):
-        network_of(run, trusted=("mypackage",))
+        load_run(run, trusted=("mypackage",))

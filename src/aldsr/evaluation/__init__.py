@@ -1,1 +1,1 @@
-"""A network, or anyone's images → results with their protocol."""
+"""Results of a network, or of images that anyone made, with the protocol by which they were measured."""

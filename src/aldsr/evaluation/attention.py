@@ -15,7 +15,7 @@ from scipy import stats
 from torch import Tensor, nn
 
 from aldsr.data import BenchmarkSet
-from aldsr.evaluation.views import super_resolved
+from aldsr.evaluation.views import super_resolve
 from aldsr.imaging import psnr_y
 from aldsr.nn import ALDBlock, fold
 
@@ -159,4 +159,4 @@ def set_psnr(network: nn.Module, benchmark: BenchmarkSet) -> list[float]:
     """PSNR-Y (dB) of every image of a set, by the literature's protocol."""
     scale: int = network.scale  # type: ignore[assignment]
     pairs = (benchmark[place] for place in range(len(benchmark)))
-    return [psnr_y(super_resolved(network, pair.lr), pair.hr, shave=scale).item() for pair in pairs]
+    return [psnr_y(super_resolve(network, pair.lr), pair.hr, shave=scale).item() for pair in pairs]

@@ -1,4 +1,4 @@
-"""What a network costs, counted: parameters and multi-adds."""
+"""Parameters and multi-adds of a network."""
 
 from collections.abc import Mapping
 from itertools import chain
@@ -12,26 +12,26 @@ from torch.utils.flop_counter import FlopCounterMode
 from aldsr.nn import RDB, ConvBlock
 from aldsr.nn.description import NetworkError, build
 
-OUTPUT = (720, 1280)  # height and width of the output for which the field counts multi-adds
+OUTPUT = (720, 1280)  # height and width of the output for which the literature counts multi-adds
 
 
 def count_parameters(module: nn.Module, *, biases: bool = True) -> int:
-    """Trainable numbers in a network, or its weights alone."""
+    """Trainable numbers of a network, with or without its biases."""
     return sum(p.numel() for name, p in module.named_parameters() if biases or not name.endswith("bias"))
 
 
-def table_iv(conv: ConvBlock) -> int:
+def rdb_parameters(conv: ConvBlock) -> int:
     """Parameters of one RDB as ALDNet's Table IV counts them: C = 8, G = G0 = 64, weights without biases."""
     return count_parameters(RDB(C=8, G=64, G0=64, conv=conv), biases=False)
 
 
 def block_parameters(description: Mapping[str, Any]) -> int | None:
-    """`table_iv` of a network's description; None of one without blocks, or with blocks from outside aldsr.
+    """`rdb_parameters` of the block in a network's description; None without a block, or for one from outside aldsr.
 
-    A study's folder may be a stranger's, so no code is run but aldsr's own.
+    Descriptions come from the folders of others, so no code but aldsr's own is run.
     """
     try:
-        return table_iv(build(description["conv"])) if description.get("conv") else None
+        return rdb_parameters(build(description["conv"])) if description.get("conv") else None
     except NetworkError:
         return None
 
@@ -42,17 +42,16 @@ def input_size(scale: int) -> tuple[int, int]:
 
 
 def multi_adds(network: nn.Module, *, scale: int) -> int | None:
-    """Multiply-accumulates for one image of 1280x720 pixels of output, the field's convention.
+    """Multiply-accumulates for one image of 1280x720 pixels of output, as the literature counts them.
 
-    Counted by torch's FlopCounter (two operations each) as the network runs on tensors without memory:
-    convolutions and matrix products, not additions, activations or resampling by index. None of a network
-    that cannot run without values, such as one whose branches depend on them.
+    Torch's FlopCounter counts convolutions and matrix products, not additions, activations or resampling by index,
+    while the network runs on fake tensors; None for a network that needs values, such as for branches.
     """
     lr = torch.empty(1, 3, *input_size(scale), device=device_of(network))
-    counter, without_memory = FlopCounterMode(display=False), FakeTensorMode(allow_non_fake_inputs=True)
+    counter, fake = FlopCounterMode(display=False), FakeTensorMode(allow_non_fake_inputs=True)
     try:
-        with without_memory, torch.no_grad(), counter:
-            network(without_memory.from_tensor(lr))
+        with fake, torch.no_grad(), counter:
+            network(fake.from_tensor(lr))
     except Exception:  # whatever a user's own block raises
         return None
     return counter.get_total_flops() // 2

@@ -1,4 +1,4 @@
-"""A network as it is used: in tiles, as a self-ensemble, in a precision."""
+"""A network at inference: in tiles, as a self-ensemble, in a precision."""
 
 from functools import partial
 
@@ -11,13 +11,13 @@ PRECISIONS = {"32-true": None, "bf16-mixed": torch.bfloat16, "16-mixed": torch.f
 
 
 class Inference(nn.Module):
-    """Wraps a network for measuring and upscaling. `Tensor[B, 3, H, W]` → `Tensor[B, 3, sH, sW]`, float32.
+    """Wrap a network for measuring and upscaling. `Tensor[B, 3, H, W]` → `Tensor[B, 3, sH, sW]`, float32.
 
     Args:
         network: with an attribute `scale`.
-        tile: largest side of what it is given, in LR pixels (see `tiled`); None: whole images.
+        tile: side of the tiles, in LR pixels (see `tiled`); None: whole images.
         overlap: of tiles, LR pixels at each side.
-        self_ensemble: average over the eight orientations of the image (see `self_ensemble`).
+        self_ensemble: average over the eight orientations of an image (see `self_ensemble`).
         precision: "32-true", "bf16-mixed" or "16-mixed".
 
     Raises:

@@ -65,16 +65,14 @@ def summarise(
     """
     head = {"network": dict(network), "measured": {**conditions, "version": code_version(), "torch": torch.__version__}}
     identities = {each.name: each.identity() for each in benchmarks}
-    every = {}
+    every: dict[str, dict[str, Any]] = {}
     for name, protocol in protocols.items():
-        found, reference = (_summaries(each[name], benchmarks, protocol, scale) for each in (scores, bicubic))
-        sets = {place: identities[place] | summary for place, summary in found.items()}
-        every[name] = head | {
-            "protocol": {"name": name, **protocol.to_fields(scale)},
-            "sets": sets,
-            "bicubic": reference,
-        }
-    results: dict[str, Any] = dict(next(iter(every.values())))
+        every[name] = {**head, "protocol": {"name": name, **protocol.to_fields(scale)}, "sets": {}, "bicubic": {}}
+        for each in benchmarks:
+            pixels = _scored_pixels(each, protocol.margin(scale)) if protocol.psnr_mean == "pixels" else None
+            every[name]["sets"][each.name] = identities[each.name] | summarise_set(scores[name][each.name], pixels)
+            every[name]["bicubic"][each.name] = summarise_set(bicubic[name][each.name], pixels)
+    results = dict(next(iter(every.values())))
     return results | {"explained": every} if len(every) > 1 else results
 
 
@@ -92,25 +90,17 @@ def describe_network(
     }
 
 
-def _summaries(
-    scores: Scores, benchmarks: Sequence[BenchmarkSet], protocol: Protocol, scale: int
-) -> dict[str, dict[str, Any]]:
-    pooled = protocol.psnr_mean == "pixels"
-    weights = {each.name: _pixels(each, protocol.margin(scale)) if pooled else None for each in benchmarks}
-    return {name: set_summary(images, pooled_by=weights[name]) for name, images in scores.items()}
-
-
-def set_summary(images: ImageScores, *, pooled_by: Mapping[str, int] | None = None) -> dict[str, Any]:
-    """A set's mean PSNR and SSIM, its number of images, and every image.
+def summarise_set(images: ImageScores, pixels: Mapping[str, int] | None = None) -> dict[str, Any]:
+    """Mean PSNR and SSIM of a set, the number of its images, and every image.
 
     Args:
         images: their scores.
-        pooled_by: pixels of each image, where PSNR is to be that of the error pooled over the set.
+        pixels: of each image; if given, PSNR is that of the squared error pooled over the set.
     """
     psnr = fmean(image["psnr"] for image in images.values())
-    if pooled_by:
-        error = sum(pooled_by[name] * 10 ** (-image["psnr"] / 10) for name, image in images.items())
-        psnr = -10 * math.log10(error / sum(pooled_by[name] for name in images)) if error else math.inf
+    if pixels:
+        error = sum(pixels[name] * 10 ** (-image["psnr"] / 10) for name, image in images.items())
+        psnr = -10 * math.log10(error / sum(pixels[name] for name in images)) if error else math.inf
     return {
         "psnr": psnr,
         "ssim": fmean(image["ssim"] for image in images.values()),
@@ -119,8 +109,7 @@ def set_summary(images: ImageScores, *, pooled_by: Mapping[str, int] | None = No
     }
 
 
-def _pixels(benchmark: BenchmarkSet, margin: int) -> dict[str, int]:
-    """Pixels of each image that are scored."""
+def _scored_pixels(benchmark: BenchmarkSet, margin: int) -> dict[str, int]:
     return {pair.name: (pair.hr.shape[-2] - 2 * margin) * (pair.hr.shape[-1] - 2 * margin) for pair in benchmark.pairs}
 
 

@@ -42,7 +42,7 @@ def find_crop(versions: Sequence[View]) -> Crop:
     """Find the window, a sixth of the image's width and height, in which the networks differ most from HR.
 
     Args:
-        versions: HR, bicubic, then the networks' (see `views`). Their mean absolute difference counts.
+        versions: HR, bicubic, then the networks' (see `make_views`). Their mean absolute difference counts.
     """
     hr = versions[0].image.float()
     error = stack([(version.image - hr).abs().mean(0) for version in versions[2:]]).mean(0)
@@ -58,7 +58,7 @@ def draw_comparison(versions: Sequence[View], crop: Crop, *, title: str) -> "Fig
     Crops are enlarged by a whole number: every pixel is a square of one colour.
 
     Args:
-        versions: HR, bicubic, then the networks' (see `views`).
+        versions: HR, bicubic, then the networks' (see `make_views`).
         crop: the part that is shown of each.
         title: of the whole image.
     """
