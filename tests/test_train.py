@@ -2,16 +2,21 @@
 
 import csv
 import json
+from collections import Counter
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 import yaml
+from lightning import Trainer
 from torch import Tensor
 
+from aldsr.data import SuperResolutionData
+from aldsr.nn import RDN
 from aldsr.nn.weights import read_weights
-from aldsr.run import resolve as settling
+from aldsr.run import resolve
 from aldsr.train import train
 from aldsr.training import StepTiming, SuperResolution
 from tests.command import run_command
@@ -91,23 +96,54 @@ def test_what_is_left_open_is_measured_said_and_written_down(
     small: list[str], capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     chosen = StepTiming("32-true", "contiguous", 2, 0.5)
-    monkeypatch.setattr(settling, "autotune", lambda *_, **__: [StepTiming("32-true", "contiguous", 1, 0.7), chosen])
+    monkeypatch.setattr(resolve, "autotune", lambda *_, **__: [StepTiming("32-true", "contiguous", 1, 0.7), chosen])
     assert run_command(train, *small, *OPEN, "run_dir=run", "trainer.max_steps=1") == 0
     assert (
-        "32-true, contiguous, 2 micro-batches: 0.5 s a step, the fastest of 2 measured ways" in capfd.readouterr().out
+        "32-true, contiguous, 2 micro-batches: 0.5 s a step, the fastest of 2 measured settings"
+        in capfd.readouterr().out
     )
     config = yaml.safe_load(Path("run/config.yaml").read_text())
     assert (config["trainer"]["precision"], config["layout"]) == ("32-true", "contiguous")
     assert config["trainer"]["accumulate_grad_batches"] == 2
-    assert len(config["paces"]) == 2
+    assert len(config["timings"]) == 2
 
 
 def test_a_run_that_goes_on_does_so_as_it_was_begun(small: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(settling, "autotune", lambda *_, **__: [StepTiming("32-true", "contiguous", 2, 0.5)])
+    monkeypatch.setattr(resolve, "autotune", lambda *_, **__: [StepTiming("32-true", "contiguous", 2, 0.5)])
     assert run_command(train, *small, *OPEN, "run_dir=run", "trainer.max_steps=1") == 0
-    monkeypatch.setattr(settling, "autotune", lambda *_, **__: pytest.fail("measured again"))
+    monkeypatch.setattr(resolve, "autotune", lambda *_, **__: pytest.fail("measured again"))
     assert run_command(train, *small, *OPEN, "run_dir=run", "trainer.max_steps=2", "ckpt_path=last") == 0
     assert yaml.safe_load(Path("run/config.yaml").read_text())["trainer"]["accumulate_grad_batches"] == 2
+
+
+def test_nothing_is_built_or_measured_twice(small: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """One network, optimizer, trainer; the last validation, if it was of the final weights, is the result."""
+    calls = Counter[str]()
+
+    def count(owner: type, method: str, name: str) -> None:
+        original = getattr(owner, method)
+
+        @wraps(original)
+        def counted(self: Any, *arguments: Any, **options: Any) -> Any:
+            calls[name] += 1
+            return original(self, *arguments, **options)
+
+        monkeypatch.setattr(owner, method, counted)
+
+    for owner, method, name in (
+        (RDN, "__init__", "network"),
+        (torch.optim.Adam, "__init__", "optimizer"),
+        (Trainer, "__init__", "trainer"),
+        (SuperResolution, "super_resolve", "image"),
+        (SuperResolutionData, "_load", "data"),
+    ):
+        count(owner, method, name)
+    assert run_command(train, *small, "run_dir=run") == 0
+    assert calls == {"network": 1, "optimizer": 1, "trainer": 1, "data": 1, "image": 2}
+    for options in (["trainer.max_steps=3"], ["ema=0.9"]):  # not of the weights that are written
+        calls.clear()
+        assert run_command(train, *small, *options, "run_dir=run") == 0
+        assert calls["image"] == (2 if "ema=0.9" not in options else 4)
 
 
 def test_checkpointing_changes_memory_only(small: list[str]) -> None:
@@ -147,7 +183,8 @@ def test_resuming_is_exact_to_the_last_bit(
 
     with monkeypatch.context() as patch:
         patch.setattr(SuperResolution, "training_step", step)
-        assert run_command(train, *overrides, "run_dir=broken") == 1
+        with pytest.raises(PullThePlug):
+            run_command(train, *overrides, "run_dir=broken")
     assert checkpoint("broken")["global_step"] == saved_at
     assert run_command(train, *overrides, "run_dir=broken", "ckpt_path=last") == 0
 
@@ -236,7 +273,7 @@ def test_logging_to_wandb_offline_without_a_question(small: list[str]) -> None:
 def test_the_first_lines_name_the_papers_protocol(
     capfd: pytest.CaptureFixture[str], small: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(settling, "QUICK_STEPS", 1)
+    monkeypatch.setattr(resolve, "QUICK_STEPS", 1)
     options = [o for o in small if not o.startswith(("size", "data", "trainer.max_steps"))]
     assert run_command(train, *options, "data.pictures=2", "data.eval_dirs=[bench]") == 0
     said = capfd.readouterr().out

@@ -1,10 +1,10 @@
 """Whether runs had the same to learn from: no network is better for having been trained longer."""
 
-from collections.abc import Mapping, Sequence
-from pathlib import PurePath
+from collections.abc import Sequence
 from typing import Any
 
 from aldsr.analysis.study import TrainingRun
+from aldsr.core.settings import flatten, folder_label
 from aldsr.evaluation.results import ResultsError
 
 # Of `data`; the whole of `schedule` belongs to it as well. The learning rate does not: it may be what is studied.
@@ -23,7 +23,7 @@ def budget(run: TrainingRun) -> dict[str, Any]:
     }
     if data.get("train_dirs") is not None:
         del given["data.pictures"]  # are of no use beside folders
-    return {**given, **flat(run.config.get("schedule"), "schedule")}
+    return {**given, **flatten({"schedule": run.config.get("schedule")})}
 
 
 def unequal_budgets(runs: Sequence[TrainingRun]) -> str | None:
@@ -54,15 +54,7 @@ def folder_names(folders: Any) -> str:
     """Folders by their last names, "HR" with the one above it; None stands for aldsr's own pictures."""
     if not isinstance(folders, Sequence) or isinstance(folders, str):
         return OWN_PICTURES if folders is None else str(folders)
-    paths = [PurePath(str(folder)) for folder in folders]
-    return ", ".join("/".join(path.parts[-2:]) if path.name == "HR" else path.name for path in paths)
-
-
-def flat(value: Any, name: str) -> dict[str, Any]:
-    """Nested data by dotted names, lists as they are; None, like what is absent, is left out."""
-    if isinstance(value, Mapping):
-        return {key: found for part, inner in value.items() for key, found in flat(inner, f"{name}.{part}").items()}
-    return {} if value is None else {name: value}
+    return ", ".join(folder_label(str(folder)) for folder in folders)
 
 
 def _said(value: Any) -> str:

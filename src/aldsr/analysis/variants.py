@@ -1,34 +1,18 @@
 """The runs of a study by what was trained: one variant per configuration, in which the seeds are the repeats.
 
-Two runs are of one variant if their configurations differ in nothing but the seed, names, places and what
-describes the machine. Nothing else is overlooked: an option that this list does not know keeps runs apart.
+Two runs are of one variant if their configurations differ only in settings that make no variant (see `core.settings`):
+the seed, names, places, the machine. An option that no rule knows keeps runs apart.
 """
 
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from aldsr.analysis.budgets import flat, folder_names
+from aldsr.analysis.budgets import folder_names
 from aldsr.analysis.study import TrainingRun
+from aldsr.core.settings import flatten, rule_of
 from aldsr.evaluation.results import ResultsError
 
-# What does not make another variant. `descriptor` is the choice that the model has taken over, if it takes one.
-NAMES = ("seed", "name", "study", "budgets", "run_dir", "if_exists", "ckpt_path", "datasets", "logger", "version")
-MACHINE = ("quick", "layout", "paces", "parameters", "pictures", "checkpoint_every", "descriptor", "model.checkpoint")
-DATA = ("data.seed", "data.num_workers", "data.eval_dirs", "data.train_dirs")  # train_dirs by their names instead
-TRAINER = (
-    "accelerator",
-    "devices",
-    "num_nodes",
-    "strategy",
-    "precision",
-    "accumulate_grad_batches",
-    "check_val_every_n_epoch",
-    "limit_val_batches",
-    "log_every_n_steps",
-    "deterministic",
-)
-LEFT_OUT = {*NAMES, *MACHINE, *DATA, *(f"trainer.{key}" for key in TRAINER)}
 NETWORK = "network"  # the key of an identity that holds the label
 LABELLED = ("model._target_", "model.conv._target_", "model.conv.descriptor.", "model.conv.live")  # what the label says
 SHORT = {"average": "avg", "maximum": "max", "determinant": "det", "zero": "none", "scale_free": "scale-free"}
@@ -71,8 +55,7 @@ def variants(runs: Sequence[TrainingRun]) -> list[Variant]:
 
 def identity(run: TrainingRun) -> dict[str, str]:
     """Everything that makes a run another variant than the next, by its dotted name."""
-    options = {key: found for part, value in run.config.items() for key, found in flat(value, str(part)).items()}
-    kept = {key: str(value) for key, value in options.items() if LEFT_OUT.isdisjoint(_prefixes(key))}
+    kept = {key: str(value) for key, value in flatten(run.config).items() if rule_of(key).variant}
     return {**kept, NETWORK: label(run), "data.train_dirs": folder_names(run.config["data"].get("train_dirs"))}
 
 
@@ -143,11 +126,6 @@ def _place(variant: Variant) -> tuple[int, list[tuple[float, str]]]:
     parts = re.split(r"(\d+(?:\.\d+)?(?:e-?\d+)?)", variant.name)
     numbers = [(float(part), "") if place % 2 else (0.0, part) for place, part in enumerate(parts)]
     return ORDER.index(variant.label) if variant.label in ORDER else len(ORDER), numbers
-
-
-def _prefixes(key: str) -> set[str]:
-    parts = key.split(".")
-    return {".".join(parts[: place + 1]) for place in range(len(parts))}
 
 
 def _short(key: str) -> str:

@@ -1,99 +1,40 @@
-"""A run from outside: its folder, its first and last words."""
+"""The first and the last lines of a run."""
 
 import shutil
 import sys
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
 
 import torch
-from omegaconf import OmegaConf
 from rich.console import Console
 
-from aldsr.core.errors import OptionError
-from aldsr.core.files import atomic_write
+from aldsr.core.run_files import CHECKPOINT, LOG, WEIGHTS
+from aldsr.core.settings import RunSettings
 from aldsr.data import SuperResolutionData
 from aldsr.evaluation.results import read_results
 from aldsr.nn.description import label
 from aldsr.reporting.tables.results import cost_table, explain_table, protocol_line, scores_table
-from aldsr.run.resolve import ranks_of
-from aldsr.sweep.continuing import check_same
-from aldsr.sweep.folders import lock_folder, open_run_folder
-from aldsr.sweep.status import run_status
 from aldsr.training.wandb.logger import wandb_mode
 
 
-def goes_on(run: dict[str, Any]) -> bool:
-    """Whether this is the run in its folder, continued, and not one that only starts from another's weights."""
-    folder = Path(run["run_dir"]).resolve()
-    within = bool(run["ckpt_path"]) and Path(run["ckpt_path"]).resolve().is_relative_to(folder)
-    return within or run["if_exists"] == "continue"
-
-
-def find_earlier(run: dict[str, Any]) -> bool:
-    """Look at what the folder holds of this run: go on from its last checkpoint if there is one.
-
-    Returns:
-        Whether it is done already.
-
-    Raises:
-        DifferentRunError: if the folder holds another run.
-    """
-    folder = Path(run["run_dir"])
-    if not (folder / "config.yaml").is_file():
-        return False
-    check_same(folder, run)
-    if run_status(folder).state == "done":
-        return True
-    checkpoint = folder / "checkpoints" / "last.ckpt"
-    if checkpoint.is_file():
-        run["ckpt_path"] = str(checkpoint)
-    return False
-
-
-@contextmanager
-def open_run(run: dict[str, Any], *, goes_on: bool) -> Iterator[None]:
-    """Make the run's folder, keep others out of it, and write its config.yaml.
-
-    Raises:
-        OptionError: if the folder cannot be written.
-        InUseError: if another process works in it.
-    """
-    folder = Path(run["run_dir"])
-    with ExitStack() as lock:
-        try:
-            lock.enter_context(lock_folder(folder))
-            if moved := open_run_folder(folder, keep=goes_on):
-                Console().print(f"{folder} held an earlier run, which is now {moved}", highlight=False, soft_wrap=True)
-            with atomic_write(folder / "config.yaml") as temporary:
-                OmegaConf.save(OmegaConf.create(run), temporary)
-        except OSError as error:
-            reason = error.strerror or error
-            raise OptionError(f"run_dir={folder}: cannot be written ({reason}); choose another folder") from error
-        yield
-
-
-def introduce(run: dict[str, Any], data: SuperResolutionData) -> None:
+def print_start(settings: RunSettings, data: SuperResolutionData) -> None:
     """The first lines: what is trained on what, where, for how long."""
-    trainer, patch = run["trainer"], data.patch_size
-    steps = trainer["max_steps"] if trainer["max_steps"] > 0 else trainer["max_epochs"] * data.steps_per_epoch
-    device = "GPU" if trainer["accelerator"] in ("gpu", "cuda") else "CPU"
-    threads = torch.get_num_threads()
-    power = f", {threads} thread{'s' * (threads != 1)}" if device == "CPU" else f", {torch.cuda.get_device_name()}"
-    ranks = f"{ranks_of(run)} × " if ranks_of(run) > 1 else ""
+    trainer, patch, threads = settings.trainer, data.patch_size, torch.get_num_threads()
+    device = (
+        f"GPU, {torch.cuda.get_device_name()}" if trainer.on_gpu else f"CPU, {threads} thread{'s' * (threads != 1)}"
+    )
+    ranks = f"{trainer.ranks} × " if trainer.ranks > 1 else ""
     images = f"{data.batch_size} LR patches, {patch}x{patch}, from {len(data.train_pairs)} images"
     sets = ", ".join(f"{benchmark.name} ({len(benchmark)})" for benchmark in data.benchmarks)
     lines = [
-        f"[bold]{label(run['model'])}[/bold] {run['name']}: {run['parameters']:,} parameters, x{run['scale']}",
-        f"trains   {steps:,} steps of {images}",
+        f"[bold]{label(settings.model)}[/bold] {settings.name}: {settings.parameters:,} parameters, x{settings.scale}",
+        f"trains   {settings.total_steps:,} steps of {images}",
         f"measures {sets}",
-        f"on       {ranks}{device}{power}, {trainer['precision']}",
-        f"writes   {run['run_dir']}",
+        f"on       {ranks}{device}, {trainer.precision}",
+        f"writes   {settings.run_dir}",
     ]
-    if run["paces"]:
-        lines.append(f"pace     {run['paces'][-1]}, the fastest of {len(run['paces'])} measured ways")
-    if run["quick"]:
+    if settings.timings:
+        lines.append(f"step     {settings.timings[-1]}, the fastest of {len(settings.timings)} measured settings")
+    if settings.quick:
         lines.append(
             "This is the quick start: about three minutes on two CPU cores. The paper's own protocol (full size, "
             "DIV2K, 300 epochs): experiment=paper"
@@ -101,7 +42,7 @@ def introduce(run: dict[str, Any], data: SuperResolutionData) -> None:
     Console().print("\n".join(lines), highlight=False, soft_wrap=True)
 
 
-def conclude_job(run_dir: str | Path) -> None:
+def print_job_summary(run_dir: str | Path) -> None:
     """The last line of a job of a sweep."""
     results = read_results(Path(run_dir))
     gains = (
@@ -111,7 +52,7 @@ def conclude_job(run_dir: str | Path) -> None:
     Console().print(f"done     {'; '.join(gains)}", highlight=False, soft_wrap=True)
 
 
-def conclude(run_dir: str | Path) -> None:
+def print_summary(run_dir: str | Path) -> None:
     """The last lines: the scores, how they were taken, where everything lies, and what to do next."""
     folder, console = Path(run_dir), Console()
     results = read_results(folder)
@@ -124,9 +65,9 @@ def conclude(run_dir: str | Path) -> None:
     lines += [f"results   {folder}/results.json, results.csv, table.md, table.tex", f"pictures  {folder / 'pictures'}"]
     if (folder / "deployed.safetensors").is_file():
         lines.append(f"deployed  {folder / 'deployed.safetensors'}: the network in its fastest form here, for evaluate")
-    weights, checkpoint = folder / "weights.safetensors", folder / "checkpoints" / "last.ckpt"
-    if checkpoint.is_file():
-        lines += [f"weights   {weights}", f"log       {folder / 'log.csv'}"]
+    weights = folder / WEIGHTS
+    if (folder / CHECKPOINT).is_file():
+        lines += [f"weights   {weights}", f"log       {folder / LOG}"]
         if (folder / "wandb").is_dir() and wandb_mode() == "offline":
             lines.append(f"W&B       kept offline; upload it with: wandb sync {folder}/wandb/offline-run-*")
         lines.append(

@@ -1,6 +1,8 @@
-"""Options of a run, with nothing left open: what this machine has, and what is fastest on it, put in."""
+"""The command line of `aldsr.train` becomes one frozen `RunSettings`."""
 
 import inspect
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,21 +13,22 @@ from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
 from aldsr.core.errors import OptionError
+from aldsr.core.run_files import CHECKPOINT, CONFIG
+from aldsr.core.settings import RunSettings, TrainerSettings
+from aldsr.core.version import code_version
+from aldsr.evaluation.cost import count_parameters
 from aldsr.nn.description import lookup
-from aldsr.sweep.cluster import Nodes, find_nodes
-from aldsr.sweep.continuing import MEASURED
 from aldsr.sweep.names import run_name, run_tags
 from aldsr.sweep.plan import find_job_name
-from aldsr.training import LAYOUTS, autotune, resolve_devices, supported_precisions
+from aldsr.training import LAYOUTS, StepTiming, autotune, resolve_devices, supported_precisions
 
-# What stands for "auto" while options are checked.
-PLAIN = {"precision": "32-true", "accumulate_grad_batches": 1}
+MEASURED = ("layout", "trainer.precision", "trainer.accumulate_grad_batches")  # "auto": chosen by measurement
 IF_EXISTS = ("archive", "continue")
 QUICK_STEPS = 1000  # of the quick start: about two and a half minutes on two CPU cores
 
 
-def settled(config: DictConfig) -> dict[str, Any]:
-    """The configuration of one training run as plain data, with nothing left "auto" or to be guessed.
+def resolve_config(config: DictConfig) -> RunSettings:
+    """The settings of one training run; only what has to be measured (see `measure_settings`) may still be "auto".
 
     Raises:
         OptionError, DeviceError, NetworkError: for options that cannot be met.
@@ -38,24 +41,117 @@ def settled(config: DictConfig) -> dict[str, Any]:
         _place_in_study(config, Path(hydra.sweep.dir), overrides)
     config.run_dir = str(config.run_dir or f"runs/{config.name}")
     config.if_exists = config.if_exists or "archive"
-    if config.if_exists not in IF_EXISTS:
-        raise OptionError(f"if_exists={config.if_exists}: expected {' or '.join(IF_EXISTS)}")
-    run: dict[str, Any] = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)  # type: ignore[assignment]
+    run: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     run.pop("budgets", None)
+    _check_values(run)
     if "tags" in run["logger"]:
         run["logger"]["tags"] += run_tags(choices, model, run["scale"], run["study"]["budget"])
+    steps = run["trainer"]["max_steps"], run["trainer"]["max_epochs"]
+    run["quick"] = (*steps, choices["data"], choices["size"]) == (None, None, "embedded", "small")
+    run["trainer"] = resolve_trainer(run["trainer"]).to_config()
+    _drop_foreign_options(run["model"], overrides)
+    run["ckpt_path"] = _find_checkpoint(run)
+    return RunSettings.from_config(_with_earlier_choices(run))
+
+
+def resolve_trainer(trainer: Mapping[str, Any]) -> TrainerSettings:
+    """Lightning's options with every "auto" and null replaced by what holds on this machine.
+
+    Raises:
+        DeviceError: if more devices are asked for than there are.
+    """
+    devices = resolve_devices(**{key: trainer[key] for key in ("accelerator", "devices", "precision", "strategy")})
+    chosen = {"accelerator": devices.accelerator, "devices": devices.devices, "precision": devices.precision}
+    steps, epochs = trainer["max_steps"], trainer["max_epochs"]
+    # Without this rule an explicit limit would meet the quick start's, and the smaller would win silently.
+    chosen["max_steps"] = steps if steps is not None else QUICK_STEPS if epochs is None else -1
+    chosen["max_epochs"] = -1 if epochs is None else epochs
+    if devices.accelerator in ("gpu", "cuda") and trainer["accumulate_grad_batches"] == "auto":
+        chosen["accumulate_grad_batches"] = 1  # a GPU is fastest with the whole batch
+    return TrainerSettings.from_config({**trainer, **chosen})
+
+
+def measure_settings(settings: RunSettings, network: nn.Module) -> RunSettings:
+    """The settings with precision, layout and micro-batches that train fastest here, where they are "auto".
+
+    Also notes the network's size and the code's version. The network stays as it is, and so does torch's random state.
+
+    Args:
+        settings: of `resolve_config`.
+        network: that is to be trained.
+    """
+    trainer = settings.trainer
+    if "auto" in (trainer.precision, settings.layout, trainer.accumulate_grad_batches):
+        timings = _time_steps(settings, network)
+        best = timings[-1]
+        trainer = replace(trainer, precision=best.precision, accumulate_grad_batches=best.micro_batches)
+        settings = replace(settings, trainer=trainer, layout=best.layout, timings=tuple(map(str, timings)))
+    return replace(settings, parameters=count_parameters(network), version=code_version())
+
+
+def _time_steps(settings: RunSettings, network: nn.Module) -> list[StepTiming]:
+    trainer, number = settings.trainer, settings.trainer.accumulate_grad_batches
+    threads = torch.get_num_threads()
+    if trainer.on_cpu:
+        torch.set_num_threads(max(1, threads // trainer.devices))  # as the ranks will have it
+    try:
+        return autotune(
+            network,
+            batch_size=settings.data.batch_size // trainer.ranks,
+            patch_size=settings.data.patch_size,
+            precisions=_candidates(trainer.precision, supported_precisions(trainer.accelerator)),
+            layouts=_candidates(settings.layout, list(LAYOUTS)),
+            micro_batches=None if number == "auto" else [int(number)],
+            device="cuda" if trainer.on_gpu else "cpu",
+        )
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _candidates(chosen: str, offered: Sequence[str]) -> Sequence[str]:
+    return offered if chosen == "auto" else [chosen]
+
+
+def _check_values(run: Mapping[str, Any]) -> None:
     for option in ("seed", "scale"):
         if not isinstance(run[option], int) or run[option] < 0:
             raise OptionError(f"{option}={run[option]}: expected a whole number")
-    run["quick"] = (run["trainer"]["max_steps"], run["trainer"]["max_epochs"], choices["data"], choices["size"]) == (
-        (None, None, "embedded", "small")
-    )
-    run["measured"] = [key for key in MEASURED if OmegaConf.select(config, key) == "auto"]
-    settle_trainer(run["trainer"])
-    _leave_out_foreign_options(run["model"], overrides)
-    if run["ckpt_path"] == "last":
-        run["ckpt_path"] = str(Path(run["run_dir"]) / "checkpoints" / "last.ckpt")
-    return run
+    for option, offered in (("if_exists", IF_EXISTS), ("layout", ("auto", *LAYOUTS))):
+        if run[option] not in offered:
+            raise OptionError(f"{option}={run[option]}: expected {' or '.join(offered)}")
+
+
+def _find_checkpoint(run: Mapping[str, Any]) -> str | None:
+    """The checkpoint to continue from: as given, `last` of the folder, or what a run in the folder has left."""
+    folder = Path(run["run_dir"])
+    left = (folder / CONFIG).is_file() and (folder / CHECKPOINT).is_file()
+    if run["ckpt_path"] == "last" or (run["if_exists"] == "continue" and left):
+        return str(folder / CHECKPOINT)
+    path: str | None = run["ckpt_path"]
+    return path
+
+
+def continues(settings: RunSettings) -> bool:
+    """Whether this is the run in its folder, continued, and not one that only starts from another's checkpoint."""
+    return _continues(settings.run_dir, settings.ckpt_path, settings.if_exists)
+
+
+def _continues(run_dir: str, ckpt_path: str | None, if_exists: str) -> bool:
+    within = bool(ckpt_path) and Path(ckpt_path or "").resolve().is_relative_to(Path(run_dir).resolve())
+    return within or if_exists == "continue"
+
+
+def _with_earlier_choices(run: dict[str, Any]) -> dict[str, Any]:
+    """Of a run that is continued: what was measured when it began holds, so that the same numbers come out."""
+    begun = Path(run["run_dir"]) / CONFIG
+    if not (_continues(run["run_dir"], run["ckpt_path"], run["if_exists"]) and begun.is_file()):
+        return run
+    config, earlier = OmegaConf.create(run), OmegaConf.load(begun)
+    for key in MEASURED:
+        if OmegaConf.select(config, key) == "auto" and (value := OmegaConf.select(earlier, key)) is not None:
+            OmegaConf.update(config, key, value)
+    found: Any = OmegaConf.to_container(config)
+    return found
 
 
 def _place_in_study(config: DictConfig, folder: Path, overrides: list[str]) -> None:
@@ -66,58 +162,7 @@ def _place_in_study(config: DictConfig, folder: Path, overrides: list[str]) -> N
     config.if_exists = config.if_exists or "continue"
 
 
-def settle_trainer(trainer: dict[str, Any]) -> None:
-    """Replace every "auto" and null of Lightning's options by what holds on this machine."""
-    asked = {key: trainer[key] for key in ("accelerator", "devices", "precision", "strategy")}
-    devices = resolve_devices(**asked)
-    trainer.update(accelerator=devices.accelerator, devices=devices.devices, precision=devices.precision)
-    # Without this rule an explicit limit would meet the quick start's, and the smaller would win unsaid.
-    if trainer["max_steps"] is None:
-        trainer["max_steps"] = -1 if trainer["max_epochs"] is not None else QUICK_STEPS
-    if trainer["max_epochs"] is None:
-        trainer["max_epochs"] = -1
-
-
-def settle_pace(run: dict[str, Any], network: nn.Module, *, recall: bool) -> None:
-    """Replace what is left "auto" of precision, layout and micro-batches by what trains fastest here, measured.
-
-    Args:
-        run: the configuration; what was measured is added as `paces`.
-        network: that is to be trained.
-        recall: whether the run goes on: then what it was begun with holds, so that the same numbers come out.
-    """
-    trainer, run["paces"] = run["trainer"], []
-    started = Path(run["run_dir"]) / "config.yaml"
-    if recall and started.is_file():
-        earlier: Any = OmegaConf.load(started)
-        for key in run["measured"]:
-            section, _, option = key.rpartition(".")
-            if (found := OmegaConf.select(earlier, key)) is not None:
-                (run[section] if section else run)[option] = found
-    on_gpu = trainer["accelerator"] in ("gpu", "cuda")
-    if on_gpu and trainer["accumulate_grad_batches"] == "auto":
-        trainer["accumulate_grad_batches"] = 1
-    chosen = trainer["precision"], run["layout"], trainer["accumulate_grad_batches"]
-    if "auto" not in chosen:
-        return
-    threads, ranks = torch.get_num_threads(), ranks_of(run)
-    torch.set_num_threads(threads if on_gpu else max(1, threads // trainer["devices"]))  # as the ranks will have it
-    paces = autotune(
-        network,
-        device="cuda" if on_gpu else "cpu",
-        batch_size=run["data"]["batch_size"] // ranks,
-        patch_size=run["data"]["patch_size"],
-        precisions=supported_precisions(trainer["accelerator"]) if chosen[0] == "auto" else chosen[:1],
-        layouts=list(LAYOUTS) if chosen[1] == "auto" else chosen[1:2],
-        micro_batches=None if chosen[2] == "auto" else chosen[2:],
-    )
-    torch.set_num_threads(threads)
-    trainer["precision"], run["layout"] = paces[-1].precision, paces[-1].layout
-    trainer["accumulate_grad_batches"] = paces[-1].micro_batches
-    run["paces"] = [str(pace) for pace in paces]
-
-
-def _leave_out_foreign_options(model: dict[str, Any], overrides: list[str]) -> None:
+def _drop_foreign_options(model: dict[str, Any], overrides: list[str]) -> None:
     """Let `model.conv._target_=mypackage.MyBlock` stand alone.
 
     What the chosen model's own block takes (ALD: reduction, descriptor) is left out where the user's
@@ -131,25 +176,3 @@ def _leave_out_foreign_options(model: dict[str, Any], overrides: list[str]) -> N
         typed = any(override.startswith(f"model.conv.{option}") for override in overrides)
         if option in conv and option not in accepted and not typed:
             del conv[option]
-
-
-def cluster_of(run: dict[str, Any]) -> Nodes:
-    """The machines that the run is to use.
-
-    Raises:
-        OptionError: if they are not there.
-    """
-    try:
-        return find_nodes(run["trainer"]["num_nodes"])
-    except ValueError as error:
-        raise OptionError(str(error)) from error
-
-
-def ranks_of(run: dict[str, Any]) -> int:
-    """Processes of the run, over all machines."""
-    return int(run["trainer"]["devices"] * run["trainer"]["num_nodes"])
-
-
-def on_cpu(run: dict[str, Any]) -> bool:
-    """Whether ranks have to share the cores."""
-    return bool(run["trainer"]["accelerator"] == "cpu")

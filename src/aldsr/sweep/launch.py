@@ -9,7 +9,7 @@ stopped and the job alone fails.
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -43,48 +43,47 @@ class RankError(RuntimeError):
 
 
 def launch(
-    work: Callable[[dict[str, Any]], None],
-    config: dict[str, Any],
-    *,
+    work: Callable[..., None],
+    *arguments: Any,
     ranks: int,
     share_cpu: bool,
-    among: Nodes | None = None,
+    nodes: Nodes | None = None,
 ) -> None:
-    """Run `work(config)`, in this process if there is one rank, else in `ranks` processes of this machine.
+    """Run `work(*arguments)`, in this process if there is one rank, else in `ranks` processes of this machine.
 
     Args:
         work: a function at the top level of a module.
-        config: plain data.
+        arguments: of `work`, which reach other processes by pickle.
         ranks: number of processes.
         share_cpu: divide the cores among the ranks, for training on a CPU.
-        among: the machines, each of which calls this; None: this one.
+        nodes: the machines, each of which calls this; None: this one.
 
     Raises:
         UserError: if a rank met a mistake of the user.
         RankError: if a rank failed otherwise. With one rank, whatever `work` raises.
     """
-    among = among or find_nodes(1)
-    if ranks * among.num_nodes == 1:
-        work(config)
+    nodes = nodes or find_nodes(1)
+    if ranks * nodes.num_nodes == 1:
+        work(*arguments)
         return
     threads = max(1, (os.cpu_count() or 1) // ranks) if share_cpu else 0
     settings = LaunchConfig(
-        min_nodes=among.num_nodes,
-        max_nodes=among.num_nodes,
+        min_nodes=nodes.num_nodes,
+        max_nodes=nodes.num_nodes,
         nproc_per_node=ranks,
         rdzv_backend="c10d",
-        rdzv_endpoint=among.endpoint,
-        rdzv_configs={"is_host": among.node_rank == 0},
+        rdzv_endpoint=nodes.endpoint,
+        rdzv_configs={"is_host": nodes.node_rank == 0},
         start_method="spawn",
         max_restarts=0,
         monitor_interval=0.5,
-        run_id=among.run_id,
+        run_id=nodes.run_id,
     )
     with TemporaryDirectory() as folder:
         mistake = Path(folder) / "mistake.txt"
         try:
             with _signals():
-                elastic_launch(settings, _rank)(work, config, threads, os.getpid(), mistake)
+                elastic_launch(settings, _rank)(work, arguments, threads, os.getpid(), mistake)
         except SignalException as error:
             raise SystemExit(128 + error.sigval) from None
         except ChildFailedError as error:
@@ -112,15 +111,13 @@ def _signals() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _rank(
-    work: Callable[[dict[str, Any]], None], config: dict[str, Any], threads: int, parent: int, mistake: Path
-) -> None:
+def _rank(work: Callable[..., None], arguments: Sequence[Any], threads: int, parent: int, mistake: Path) -> None:
     """Run the work; a mistake of the user is left as a sentence in the file `mistake`."""
     end_with_parent(parent, signal.SIGKILL)
     if threads:
         torch.set_num_threads(threads)
     try:
-        work(config)
+        work(*arguments)
     except Exception as error:
         if message := user_message(error):
             with atomic_write(mistake) as temporary:

@@ -21,6 +21,7 @@ class ValidationModule(LightningModule):
 
     Attributes:
         scores: after a validation, protocol → set → image → `psnr` (dB) and `ssim`, the same on every rank.
+        validated_step: the step after which it was; None before the first.
     """
 
     def __init__(self, *, scale: int, protocols: Mapping[str, Protocol] | None = None) -> None:
@@ -29,6 +30,7 @@ class ValidationModule(LightningModule):
         self.protocols = dict(protocols or {"y": PROTOCOLS["y"]})
         self.metrics: list[ImageScores] = []
         self.scores: dict[str, Scores] = {}
+        self.validated_step: int | None = None
 
     def super_resolve(self, batch: Any, dataloader_idx: int) -> Tensor:
         """Super-resolve the image of a batch: `Tensor[1, 3, sH, sW]`, uint8."""
@@ -48,6 +50,7 @@ class ValidationModule(LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         self.scores = {protocol: {} for protocol in self.protocols}
+        self.validated_step = self.global_step
         means = []
         for metric, benchmark in zip(self.metrics, self.trainer.datamodule.benchmarks, strict=True):  # type: ignore[attr-defined]
             names = benchmark.image_names

@@ -51,6 +51,7 @@ class SuperResolution(ValidationModule):
         self.description = dict(description or {})
         self.optimizer = optimizer
         self.schedule = schedule
+        self.optimizers_built: OptimizerLRScheduler = None
         self.loss = loss
 
     def forward(self, lr: Tensor) -> Tensor:
@@ -70,13 +71,25 @@ class SuperResolution(ValidationModule):
             self.losses.clear()
         return loss
 
-    def configure_optimizers(self) -> OptimizerLRScheduler:
+    def build_optimizer(self, total_steps: int) -> None:
+        """Build optimizer and scheduler before training starts, so that their options are checked early.
+
+        Args:
+            total_steps: optimizer steps of the whole run.
+        """
         assert self.optimizer is not None, "this module was built for validation only"
         optimizer = self.optimizer(self.network.parameters())
-        if self.schedule is None:
-            return optimizer
-        schedule = self.schedule(optimizer, int(self.trainer.estimated_stepping_batches))
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+        self.optimizers_built = optimizer
+        if self.schedule is not None:
+            self.optimizers_built = {
+                "optimizer": optimizer,
+                "lr_scheduler": {"scheduler": self.schedule(optimizer, total_steps), "interval": "step"},
+            }
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        if self.optimizers_built is None:
+            self.build_optimizer(int(self.trainer.estimated_stepping_batches))
+        return self.optimizers_built
 
     def super_resolve(self, batch: Any, dataloader_idx: int) -> Tensor:
         """Super-resolve in float32, whatever the precision of training."""

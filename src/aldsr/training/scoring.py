@@ -1,10 +1,11 @@
 """Scoring a network with Lightning, on any device and any number of ranks."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from lightning import Callback, LightningDataModule, Trainer
 
+from aldsr.core.settings import TrainerSettings
 from aldsr.training.measuring import Scores, ValidationModule
 
 # Options of every Trainer: aldsr has its own progress bar and samplers, and needs no sanity check.
@@ -19,7 +20,7 @@ TRAINER_OPTIONS: dict[str, Any] = {
 def score(
     module: ValidationModule,
     data: LightningDataModule,
-    trainer_options: Mapping[str, Any],
+    settings: TrainerSettings,
     callbacks: Sequence[Callback] = (),
 ) -> dict[str, Scores]:
     """Return PSNR and SSIM of every image of every set of `data`, by the protocols of the module.
@@ -27,13 +28,21 @@ def score(
     Args:
         module: a `SuperResolution` with a network, or `StoredPredictions`.
         data: a `SuperResolutionData`, or any datamodule with an attribute `benchmarks`.
-        trainer_options: Lightning's accelerator, devices, num_nodes and strategy.
+        settings: the devices to use.
         callbacks: such as a progress bar or comparison images.
 
     Returns:
         protocol → set → image → scores, the same on every rank.
     """
-    devices = {key: trainer_options[key] for key in ("accelerator", "devices", "num_nodes", "strategy")}
-    trainer = Trainer(logger=False, enable_checkpointing=False, callbacks=list(callbacks), **devices, **TRAINER_OPTIONS)
+    trainer = Trainer(
+        accelerator=settings.accelerator,
+        devices=settings.devices,
+        num_nodes=settings.num_nodes,
+        strategy=settings.strategy,
+        logger=False,
+        enable_checkpointing=False,
+        callbacks=list(callbacks),
+        **TRAINER_OPTIONS,
+    )
     trainer.validate(module, datamodule=data, verbose=False)
     return module.scores

@@ -1,0 +1,243 @@
+"""The settings of one training run: typed, frozen, and what each of them means when runs are compared or continued.
+
+Every field answers two questions (see `Rule`): does another value make another *variant*, so that the runs are not
+repeats of one experiment, and may it *change* when a run is continued. A key without a field, such as an option of a
+user's own block or `+trainer.x`, makes a variant and may not change.
+
+A field that is added later needs a third answer: `before`, what the code did before there was such an option. A
+recorded configuration that lacks the field counts as having that value, whatever today's default is, so that a new
+option does not separate new runs from recorded ones.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, Field, dataclass, fields
+from pathlib import PurePath
+from typing import Annotated, Any, Self, get_args, get_type_hints
+
+from aldsr.core.errors import OptionError
+from aldsr.core.frozen import FrozenDict, freeze, thaw
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What a setting means.
+
+    Attributes:
+        variant: whether another value makes another variant.
+        may_change: whether a run that is continued may have another value.
+        before: what a configuration without the setting did; None: nothing.
+    """
+
+    variant: bool
+    may_change: bool
+    before: Any = None
+
+
+NONE = FrozenDict()
+UNKNOWN = Rule(variant=True, may_change=False)
+PLACE = Rule(variant=False, may_change=True)  # where it runs, what it is called, how it is watched
+REPEAT = Rule(variant=False, may_change=False)  # seeds, and what changes a number's last bits only
+EXPERIMENT = Rule(variant=True, may_change=False)
+# Keys of older configurations that no field stands for any more, and options inside free-form settings.
+MORE_RULES = {
+    **dict.fromkeys(("budgets", "measured", "paces", "trainer.enable_progress_bar"), PLACE),
+    "model.checkpoint": REPEAT,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Base of the settings classes: from nested plain data and back, with keys that have no field in `options`."""
+
+    options: FrozenDict = NONE
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        """The settings of a configuration.
+
+        Raises:
+            OptionError: if a key that has no default is missing.
+        """
+        values: dict[str, Any] = {}
+        for each, kind, _ in _fields(cls):
+            key = _key(each.name)
+            if key in config:
+                values[each.name] = kind.from_config(config[key]) if _nested(kind) else freeze(config[key])
+            elif each.default is MISSING:
+                raise OptionError(f"the configuration has no '{key}'; expected the options of aldsr.train")
+        known = {_key(each.name) for each, *_ in _fields(cls)}
+        return cls(**values, options=FrozenDict({key: config[key] for key in config if key not in known}))
+
+    def to_config(self) -> dict[str, Any]:
+        """The same as nested plain data."""
+        config = {}
+        for each, *_ in _fields(type(self)):
+            value = getattr(self, each.name)
+            config[_key(each.name)] = value.to_config() if isinstance(value, Settings) else thaw(value)
+        return config | thaw(self.options)
+
+
+def _fields(settings: type) -> Iterator[tuple[Field[Any], Any, Rule]]:
+    """Every field but `options` with its type and its rule."""
+    hints = get_type_hints(settings, include_extras=True)
+    for each in fields(settings):
+        if each.name != "options":
+            yield each, *get_args(hints[each.name])
+
+
+def _nested(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, Settings)
+
+
+def _key(name: str) -> str:
+    return "_target_" if name == "target" else name
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudySettings(Settings):
+    """What the runs of a sweep have in common."""
+
+    name: Annotated[str | None, PLACE] = None
+    budget: Annotated[str | None, PLACE] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataSettings(Settings):
+    """Images and patches; see `aldsr.data.SuperResolutionData`."""
+
+    target: Annotated[str, EXPERIMENT] = "aldsr.data.SuperResolutionData"
+    scale: Annotated[int, EXPERIMENT]
+    train_dirs: Annotated[tuple[str, ...] | None, EXPERIMENT] = None
+    eval_dirs: Annotated[tuple[str, ...] | None, REPEAT] = None
+    pictures: Annotated[int, EXPERIMENT] = 64
+    patch_size: Annotated[int, EXPERIMENT] = 48
+    batch_size: Annotated[int, EXPERIMENT] = 16
+    steps_per_epoch: Annotated[int, EXPERIMENT] = 1000
+    seed: Annotated[int, REPEAT] = 0
+    num_workers: Annotated[int | None, PLACE] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainerSettings(Settings):
+    """Options of `lightning.Trainer`; "auto" where `run.resolve` has not chosen yet."""
+
+    target: Annotated[str, EXPERIMENT] = "lightning.Trainer"
+    accelerator: Annotated[str, PLACE]
+    devices: Annotated[int, PLACE]
+    num_nodes: Annotated[int, PLACE] = 1
+    strategy: Annotated[str, PLACE] = "auto"
+    precision: Annotated[str, REPEAT]
+    max_steps: Annotated[int, EXPERIMENT] = -1
+    max_epochs: Annotated[int, EXPERIMENT] = -1
+    accumulate_grad_batches: Annotated[int | str, REPEAT] = 1
+    gradient_clip_val: Annotated[float | None, EXPERIMENT] = None
+    check_val_every_n_epoch: Annotated[int | None, REPEAT] = 1
+    limit_val_batches: Annotated[int | float | None, REPEAT] = None
+    log_every_n_steps: Annotated[int, PLACE] = 50
+    deterministic: Annotated[bool | str | None, REPEAT] = False
+
+    @property
+    def on_cpu(self) -> bool:
+        """Whether ranks have to share the cores."""
+        return self.accelerator == "cpu"
+
+    @property
+    def on_gpu(self) -> bool:
+        """Whether it runs on NVIDIA GPUs."""
+        return self.accelerator in ("gpu", "cuda")
+
+    @property
+    def ranks(self) -> int:
+        """Processes of the run, over all machines."""
+        return self.devices * self.num_nodes
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSettings(Settings):
+    """Everything that decides a training run, and what describes it.
+
+    Attributes:
+        model: the network's description (see `nn.description`).
+        descriptor: the choice of a descriptor, which the model has taken over if it takes one.
+        schedule, optimizer, logger: what Hydra's `instantiate` makes them of.
+        if_exists: "archive" or "continue", if the folder holds a run.
+        ckpt_path: the checkpoint that the run is continued from; None: from the start.
+        ema: decay of a moving average of the weights; None: none.
+        checkpoint_every: steps between checkpoints.
+        layout: of the network's memory, "channels-last" or "contiguous".
+        pictures: comparison pictures per set.
+        quick: whether this is the quick start.
+        timings: what was measured to choose precision, layout and micro-batches.
+        parameters, version: of the network, and of the code.
+    """
+
+    model: Annotated[FrozenDict, EXPERIMENT]
+    descriptor: Annotated[FrozenDict | None, PLACE] = None
+    schedule: Annotated[FrozenDict, EXPERIMENT]
+    data: Annotated[DataSettings, EXPERIMENT]
+    trainer: Annotated[TrainerSettings, EXPERIMENT]
+    logger: Annotated[FrozenDict, PLACE]
+    scale: Annotated[int, EXPERIMENT]
+    seed: Annotated[int, REPEAT] = 0
+    run_dir: Annotated[str, PLACE]
+    name: Annotated[str, PLACE]
+    if_exists: Annotated[str, PLACE] = "archive"
+    study: Annotated[StudySettings, PLACE] = StudySettings()
+    ckpt_path: Annotated[str | None, PLACE] = None
+    ema: Annotated[float | None, EXPERIMENT] = None
+    checkpoint_every: Annotated[int, PLACE] = 500
+    layout: Annotated[str, REPEAT]
+    pictures: Annotated[int, PLACE] = 8
+    datasets: Annotated[str | None, PLACE] = None
+    optimizer: Annotated[FrozenDict, EXPERIMENT]
+    quick: Annotated[bool, PLACE] = False
+    timings: Annotated[tuple[str, ...], PLACE] = ()
+    parameters: Annotated[int | None, PLACE] = None
+    version: Annotated[str | None, PLACE] = None
+
+    @property
+    def total_steps(self) -> int:
+        """Optimizer steps of the whole run."""
+        epochs, steps = self.trainer.max_epochs * self.data.steps_per_epoch, self.trainer.max_steps
+        return min((number for number in (epochs, steps) if number >= 0), default=-1)
+
+
+def find_rules(settings: type = RunSettings, prefix: str = "") -> dict[str, Rule]:
+    """The rule of every field, by its dotted key such as `trainer.precision`."""
+    rules = {} if prefix else dict(MORE_RULES)
+    for each, kind, rule in _fields(settings):
+        key = f"{prefix}{_key(each.name)}"
+        rules |= {key: rule} if rule is PLACE or not _nested(kind) else find_rules(kind, f"{key}.")
+    return rules
+
+
+RULES = find_rules()
+
+
+def rule_of(key: str, rules: Mapping[str, Rule] = RULES) -> Rule:
+    """The rule of a dotted key: its own, else that of the nearest section above that has one, else `UNKNOWN`."""
+    while key:
+        if key in rules:
+            return rules[key]
+        key = key.rpartition(".")[0]
+    return UNKNOWN
+
+
+def flatten(config: Mapping[str, Any], rules: Mapping[str, Rule] = RULES) -> dict[str, Any]:
+    """Every setting by its dotted key, without those that are None, and with `before` of those that are absent."""
+    found = {key: rule.before for key, rule in rules.items() if rule.before is not None}
+    return found | dict(_leaves(config, ""))
+
+
+def _leaves(value: Any, key: str) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, Mapping):
+        for name, inner in value.items():
+            yield from _leaves(inner, f"{key}.{name}" if key else str(name))
+    elif value is not None:
+        yield key, thaw(value)
+
+
+def folder_label(folder: str) -> str:
+    """A folder by its last name, "HR" with the one above it, wherever it lies on this machine."""
+    path = PurePath(folder)
+    return "/".join(path.parts[-2:]) if path.name == "HR" else path.name

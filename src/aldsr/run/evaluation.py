@@ -1,0 +1,153 @@
+"""The command line of `aldsr.evaluate` becomes one frozen `EvaluationSettings`, and the network that it names."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import torch
+from hydra.core.hydra_config import HydraConfig
+from lightning import seed_everything
+from omegaconf import DictConfig, OmegaConf
+from torch import nn
+
+from aldsr.core.device import device_name
+from aldsr.core.errors import OptionError
+from aldsr.core.frozen import FrozenDict, thaw
+from aldsr.core.settings import NONE, PLACE, DataSettings, Settings, TrainerSettings
+from aldsr.evaluation.cost import input_size
+from aldsr.evaluation.inference import PRECISIONS, Inference
+from aldsr.imaging import select
+from aldsr.nn import BicubicUpscale, deploy
+from aldsr.nn.description import TRUSTED, build, label, scale_of
+from aldsr.nn.folding import collapsible, foldable
+from aldsr.nn.weights import load_network
+from aldsr.run.resolve import resolve_trainer
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluationSettings(Settings):
+    """What is measured, and how; see `conf/evaluate.yaml`. The rules of `core.settings` do not matter here."""
+
+    model: Annotated[FrozenDict, PLACE] = NONE
+    data: Annotated[DataSettings, PLACE]
+    trainer: Annotated[TrainerSettings, PLACE]
+    scale: Annotated[int, PLACE]
+    seed: Annotated[int, PLACE] = 0
+    ckpt_path: Annotated[str | None, PLACE] = None
+    predictions: Annotated[str | None, PLACE] = None
+    name: Annotated[str, PLACE]
+    protocol: Annotated[str, PLACE] = "y"
+    gray: Annotated[str | None, PLACE] = None
+    shave: Annotated[int | None, PLACE] = None
+    precision: Annotated[str, PLACE] = "32-true"
+    deploy: Annotated[bool, PLACE] = True
+    self_ensemble: Annotated[bool, PLACE] = False
+    tile: Annotated[int | None, PLACE] = None
+    overlap: Annotated[int, PLACE] = 8
+    save_images: Annotated[str | None, PLACE] = None
+    cost: Annotated[bool, PLACE] = False
+    allow_code: Annotated[tuple[str, ...], PLACE] = ()
+    run_dir: Annotated[str, PLACE]
+    pictures: Annotated[int, PLACE] = 8
+
+    @property
+    def inference(self) -> dict[str, Any]:
+        """How the network is used: the options of `Inference`, which results state."""
+        return {key: getattr(self, key) for key in ("tile", "overlap", "self_ensemble", "precision")}
+
+    @property
+    def device(self) -> torch.device:
+        """The device that the network runs on."""
+        return torch.device("cuda" if self.trainer.on_gpu else "cpu")
+
+
+def resolve_evaluation(config: DictConfig) -> tuple[EvaluationSettings, nn.Module | None]:
+    """The settings and the network that is measured (None: predictions). A checkpoint brings its own model and scale.
+
+    Raises:
+        OptionError, DeviceError, NetworkError: for options that cannot be met.
+    """
+    choice = HydraConfig.get().runtime.choices.get("model")
+    _check_subject({"model": choice, "ckpt_path": config.ckpt_path, "predictions": config.predictions})
+    if config.trainer.precision != "auto":
+        raise OptionError(f"trainer.precision={config.trainer.precision}: is for training; give precision=… here")
+    run: Any = OmegaConf.to_container(config, resolve=False)
+    network: nn.Module | None = None
+    if config.ckpt_path:
+        network, description = load_network(config.ckpt_path, [*TRUSTED, *config.allow_code])
+        changed = {"model": description, "scale": scale_of(description)}
+        changed["run_dir"] = config.run_dir or str(_folder_beside(Path(config.ckpt_path)))
+        run |= changed
+    if config.predictions:
+        run["name"] = config.name or Path(config.predictions).expanduser().resolve().name
+    run["data"]["train_dirs"] = []
+    run["run_dir"] = str(run["run_dir"] or f"runs/evaluate-{choice or run['name']}")
+    run = OmegaConf.to_container(OmegaConf.create(run), resolve=True, throw_on_missing=True)
+    run["model"] = run.get("model") or {}
+    run["name"] = run["name"] or label(run["model"]) + ("+" if run["self_ensemble"] else "")
+    run["trainer"] = resolve_trainer(run["trainer"]).to_config()
+    settings = EvaluationSettings.from_config(run)
+    _check_options(settings)
+    return settings, network or load_subject(settings)
+
+
+def load_subject(settings: EvaluationSettings) -> nn.Module | None:
+    """The network that is measured, from its file or fresh; None where predictions are."""
+    if settings.predictions:
+        return None
+    if settings.ckpt_path:
+        return load_network(settings.ckpt_path, [*TRUSTED, *settings.allow_code])[0]
+    seed_everything(settings.seed, verbose=False)
+    network: nn.Module = build(thaw(settings.model), trusted=None)
+    return network
+
+
+def choose_form(settings: EvaluationSettings, network: nn.Module | None) -> dict[str, Any] | None:
+    """Which blocks are collapsed, by a measurement on this device; None where nothing can be folded or collapsed.
+
+    Returns:
+        `collapsed`, places of blocks, and `deployment`, what was measured.
+    """
+    if network is None or not settings.deploy or not (foldable(network) or collapsible(network)):
+        return None
+    lr = torch.rand(1, 3, *input_size(settings.scale), device=settings.device)
+    chosen = deploy(network.to(settings.device), lr=lr, dtype=PRECISIONS[settings.precision])
+    deployment = {
+        "device": device_name(settings.device),
+        "lr": f"{lr.shape[-1]}x{lr.shape[-2]}",
+        "precision": settings.precision,
+        "seconds": chosen.measured,
+    }
+    return {"collapsed": chosen.collapsed, "deployment": deployment}
+
+
+def _check_subject(given: Mapping[str, str | None]) -> None:
+    named = [f"{option}={value}" for option, value in given.items() if value]
+    if not named:
+        raise OptionError(
+            "nothing to measure: give ckpt_path=FILE, a baseline such as model=bicubic, or predictions=DIR"
+        )
+    if len(named) > 1:
+        raise OptionError(f"{' and '.join(named)}: one thing is measured at a time; leave the others out")
+
+
+def _check_options(settings: EvaluationSettings) -> None:
+    """Try what can be wrong before anything is read."""
+    try:
+        select(settings.protocol, gray=settings.gray, shave=settings.shave)
+        if not settings.predictions:
+            Inference(BicubicUpscale(scale=settings.scale), **settings.inference)
+    except ValueError as error:
+        raise OptionError(str(error)) from error
+    if settings.save_images:
+        try:
+            Path(settings.save_images).expanduser().mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OptionError(f"save_images={settings.save_images}: cannot be written ({error.strerror})") from error
+
+
+def _folder_beside(checkpoint: Path) -> Path:
+    """Where a checkpoint's scores go: into its run's folder, if it lies in one."""
+    in_a_run = checkpoint.parent.name == "checkpoints"
+    return checkpoint.parents[1] / "evaluation" if in_a_run else checkpoint.with_suffix("")

@@ -1,0 +1,147 @@
+"""What `aldsr.train` fits: network, LightningModule and Trainer of the settings, each built once in a process."""
+
+import copy
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from hydra.utils import instantiate
+from lightning import Callback, Trainer, seed_everything
+from lightning.pytorch.callbacks import EMAWeightAveraging, LearningRateMonitor, ModelCheckpoint
+from lightning.pytorch.loggers import Logger
+from torch import nn
+
+from aldsr.core.device import device_name
+from aldsr.core.errors import OptionError
+from aldsr.core.frozen import thaw
+from aldsr.core.run_files import CHECKPOINT, LOG, PROGRESS
+from aldsr.core.settings import RunSettings
+from aldsr.data import SuperResolutionData, fingerprint, micro_batch_size
+from aldsr.evaluation.bicubic import score_bicubic
+from aldsr.evaluation.results import describe_network, summarise
+from aldsr.nn.description import build, label
+from aldsr.nn.weights import check_network, check_resumable
+from aldsr.training import (
+    TRAINER_OPTIONS,
+    AtomicCheckpointIO,
+    CheckpointAfterLog,
+    CheckpointOnSignal,
+    ComparisonImages,
+    CsvLog,
+    LongRunNotice,
+    ProgressFile,
+    SuperResolution,
+    TrainingProgress,
+)
+
+
+def build_network(settings: RunSettings) -> nn.Module:
+    """The network with its first weights, which depend on the seed only.
+
+    Raises:
+        NetworkError: if the description cannot be built.
+    """
+    seed_everything(settings.seed, verbose=False)
+    network: nn.Module = build(thaw(settings.model), trusted=None)
+    return network
+
+
+def check_start(settings: RunSettings, network: nn.Module) -> None:
+    """Check the network, and the checkpoint that it continues from, before anything else starts.
+
+    Raises:
+        NetworkError: if the network does not upscale by the scale, or the checkpoint is of another network.
+    """
+    with torch.random.fork_rng():  # a block may draw random numbers
+        check_network(copy.deepcopy(network), settings.scale)
+    if settings.ckpt_path:
+        check_resumable(settings.ckpt_path, network, thaw(settings.model))
+
+
+def build_training(settings: RunSettings, network: nn.Module) -> tuple[SuperResolution, Trainer]:
+    """The module with its optimizer, and a trainer, as yet without loggers: nothing is read or written.
+
+    Raises:
+        OptionError, DataError, MisconfigurationException: for options that cannot be met.
+    """
+    module = SuperResolution(
+        network=network,
+        description=thaw(settings.model),
+        optimizer=instantiate(thaw(settings.optimizer)),
+        schedule=instantiate(thaw(settings.schedule)),
+        layout=settings.layout,
+    )
+    try:
+        module.build_optimizer(settings.total_steps)
+    except (TypeError, ValueError) as error:
+        raise OptionError(f"optimizer or schedule: {error}; see optimizer=… and schedule=… in --help") from error
+    parts, ranks = settings.trainer.accumulate_grad_batches, settings.trainer.ranks
+    micro_batch_size(settings.data.batch_size, ranks=ranks, micro_batches=int(parts))
+    checkpoints = AtomicCheckpointIO()
+    trainer: Trainer = instantiate(
+        settings.trainer.to_config(),
+        callbacks=[CheckpointAfterLog(checkpoints), *build_callbacks(settings)],
+        logger=False,
+        plugins=[checkpoints],
+        default_root_dir=settings.run_dir,
+        **TRAINER_OPTIONS,
+    )
+    return module, trainer
+
+
+def build_callbacks(settings: RunSettings) -> list[Callback]:
+    """Checkpoints, progress, comparison images, and the moving average if there is to be one."""
+    folder = Path(settings.run_dir)
+    checkpoints = ModelCheckpoint(
+        dirpath=folder / "checkpoints",
+        filename="last",
+        every_n_train_steps=settings.checkpoint_every,
+        enable_version_counter=False,
+    )
+    average = [EMAWeightAveraging(decay=settings.ema)] if settings.ema else []
+    advice = "size=small, data.patch_size=24 or fewer steps, such as trainer.max_steps=2000"
+    images = ComparisonImages(folder=folder / "pictures", name=label(settings.model), per_set=settings.pictures)
+    return [
+        checkpoints,
+        *average,
+        LearningRateMonitor("step"),
+        TrainingProgress(),
+        LongRunNotice(advice=advice),
+        images,
+        ProgressFile(folder / PROGRESS),
+        CheckpointOnSignal(checkpoint=folder / CHECKPOINT),
+    ]
+
+
+def build_loggers(settings: RunSettings) -> list[Logger]:
+    """log.csv always, and beside it the logger that was chosen."""
+    chosen: Logger = instantiate(thaw(settings.logger))
+    return [chosen] if isinstance(chosen, CsvLog) else [CsvLog(Path(settings.run_dir) / LOG), chosen]
+
+
+def collect_results(
+    settings: RunSettings, trainer: Trainer, module: SuperResolution, data: SuperResolutionData
+) -> dict[str, Any]:
+    """The results of a trained network, with bicubic's beside them."""
+    device, scale = trainer.strategy.root_device, settings.scale
+    results = summarise(
+        describe_network(label(settings.model), module.network, thaw(settings.model), scale=scale),
+        module.scores,
+        bicubic=score_bicubic(data.benchmarks, scale=scale, protocols=module.protocols, device=device),
+        protocols=module.protocols,
+        benchmarks=data.benchmarks,
+        scale=scale,
+        conditions={"device": device_name(device), "precision": "32-true"},
+    )
+    callbacks: Sequence[Callback] = trainer.callbacks  # type: ignore[attr-defined]
+    (progress,) = (each for each in callbacks if isinstance(each, ProgressFile))
+    results["training"] = {
+        "steps": trainer.global_step,
+        "seconds": round(progress.training_seconds(), 1),
+        "ranks": trainer.world_size,
+        "threads": torch.get_num_threads(),
+        "images": len(data.train_pairs),
+        "fingerprint": fingerprint(pair.hr for pair in data.train_pairs),
+    }
+    return results
