@@ -1,9 +1,10 @@
-"""Trainings in processes of their own that can be met at a known step, without looking at a clock."""
+"""Trainings in processes of their own that are stopped at a known step, without looking at a clock."""
 
 import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,9 @@ import torch
 
 from tests.command import PATIENCE
 
-MET_AT = 3  # the step at which the optimizer below waits for a signal
-WAITING = ["optimizer._target_=waiting.Adam"]
+STOP_STEP = 3  # the step at which the optimizer below waits for a signal
 SOURCE = f'''
-"""Adam that waits at step {MET_AT} until a signal comes, unless there is a file called "pass"."""
+"""Adam that waits at step {STOP_STEP} until a signal comes, unless there is a file called "pass"."""
 
 import os
 import signal
@@ -29,7 +29,7 @@ import torch
 class Adam(torch.optim.Adam):
     def step(self, closure=None):
         loss = super().step(closure)
-        if all(state["step"] == {MET_AT} for state in self.state.values()) and not Path("pass").exists():
+        if all(state["step"] == {STOP_STEP} for state in self.state.values()) and not Path("pass").exists():
             caught = []
             for number in (signal.SIGTERM, signal.SIGUSR1):
                 earlier = signal.getsignal(number)
@@ -43,15 +43,15 @@ class Adam(torch.optim.Adam):
 
 @pytest.fixture
 def waiting(small: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The small training, with an optimizer that waits for a signal in a process started by `Started`."""
+    """The small training, with an optimizer that waits for a signal in a `TrainingProcess`."""
     (tmp_path / "waiting.py").write_text(SOURCE)
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    return [*small, *WAITING, "trainer.max_steps=7", "checkpoint_every=100"]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])]))
+    return [*small, "optimizer._target_=waiting.Adam", "trainer.max_steps=7", "checkpoint_every=100"]
 
 
-class Started:
-    """A training command in a process of its own; what it says goes to a file."""
+class TrainingProcess:
+    """A training command in a process of its own; its output goes to a file."""
 
     def __init__(self, *arguments: str) -> None:
         self.output = Path("output.txt")
@@ -59,7 +59,7 @@ class Started:
             command = [sys.executable, "-m", "aldsr.train", *arguments]
             self.process = subprocess.Popen(command, stdout=file, stderr=file, start_new_session=True)
 
-    def __enter__(self) -> "Started":
+    def __enter__(self) -> "TrainingProcess":
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -67,30 +67,27 @@ class Started:
             os.killpg(self.process.pid, 9)
         self.process.wait()
 
-    def meet(self, ranks: int = 1) -> None:
-        """Wait until all ranks wait."""
-        wait_for(lambda: all(Path(f"waits{rank}").exists() for rank in range(ranks)), self)
-        Path("pass").touch()  # for those that go on
+    def wait_for_stop_step(self, ranks: int = 1) -> None:
+        """Wait until the optimizers of all ranks wait."""
 
-    def send(self, number: int) -> None:
-        """Send the command, and nobody else, a signal."""
+        def reached() -> bool:
+            assert self.process.poll() is None, self.output.read_text()
+            return all(Path(f"waits{rank}").exists() for rank in range(ranks))
+
+        wait_for(reached)
+        Path("pass").touch()  # for later attempts
+
+    def stop(self, number: int) -> int:
+        """Send the command, and no other process, a signal; its exit status."""
         self.process.send_signal(number)
-
-    def status(self) -> int:
-        """Its exit status."""
         return self.process.wait(PATIENCE)
 
-    def said(self) -> str:
-        """All it has said."""
-        return self.output.read_text()
 
-
-def wait_for(condition: Any, started: Started | None = None) -> None:
-    """Wait until something holds, as long as a process that has to bring it about runs."""
+def wait_for(condition: Callable[[], bool]) -> None:
+    """Wait until something holds."""
     ends = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < ends, "it took too long"
-        assert started is None or started.process.poll() is None, started.said()
         time.sleep(0.02)
 
 
@@ -107,8 +104,5 @@ def updates(run: str | Path) -> set[int]:
 
 
 def check_same_weights(run: str | Path, other: str | Path) -> None:
-    """Two runs' last checkpoints agree to the last bit."""
-    ours, theirs = checkpoint(run)["state_dict"], checkpoint(other)["state_dict"]
-    assert ours.keys() == theirs.keys()
-    for name, weights in ours.items():
-        assert torch.equal(weights, theirs[name]), name
+    """The last checkpoints of two runs have the same weights, bit for bit."""
+    torch.testing.assert_close(checkpoint(run)["state_dict"], checkpoint(other)["state_dict"], rtol=0, atol=0)

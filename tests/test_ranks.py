@@ -9,7 +9,7 @@ import pytest
 
 from aldsr.train import train
 from tests.command import run_command
-from tests.stopping import MET_AT, Started, check_same_weights, checkpoint, updates, waiting
+from tests.stopping import STOP_STEP, TrainingProcess, check_same_weights, checkpoint, updates, waiting
 
 __all__ = ["waiting"]
 
@@ -41,12 +41,11 @@ def test_two_ranks_and_one_rank_go_down_the_same_curve_to_the_same_figures(small
 
 def test_two_ranks_told_to_stop_leave_together_and_go_on_to_the_same_weights(waiting: list[str]) -> None:
     options = [*(each for each in waiting if each != "trainer=cpu"), *RANKS]
-    with Started(*options, "run_dir=run") as started:
-        started.meet(ranks=2)
-        started.send(signal.SIGTERM)
-        assert started.status() == 128 + signal.SIGTERM, started.said()
-    assert checkpoint("run")["global_step"] == MET_AT
-    assert updates("run") == {MET_AT}
+    with TrainingProcess(*options, "run_dir=run") as process:
+        process.wait_for_stop_step(ranks=2)
+        assert process.stop(signal.SIGTERM) == 128 + signal.SIGTERM, process.output.read_text()
+    assert checkpoint("run")["global_step"] == STOP_STEP
+    assert updates("run") == {STOP_STEP}
     assert not Path("run/results.json").exists()
     for folder in ("run", "whole"):
         assert run_command(train, *options, f"run_dir={folder}", "if_exists=continue") == 0

@@ -1,6 +1,6 @@
-"""A sweep whose processes are killed at random moments, started again until it is done, is the sweep left in peace.
+"""A sweep that is killed at random moments and restarted until it is done ends as if it had never been killed.
 
-The short version belongs to the suite; the long one is run with `pytest -m chaos`.
+The short version is part of the suite; run the long one with `pytest -m chaos`.
 """
 
 import os
@@ -14,68 +14,59 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-import torch
 
 from aldsr.train import train
 from tests.command import run_command
+from tests.stopping import check_same_weights
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds processes in Linux's /proc")
 
-STARTING = 5.0  # seconds, within which a job on an idle machine has begun
+START_UP = 5.0  # seconds, within which a job on an idle machine has begun
 SETTINGS = ["logger=wandb", "checkpoint_every=1", "trainer.max_steps=12", "study.name=chaos"]
 ONE_JOB = ["model=ldw_rdn", "seed=choice(1)"]
 SIX_JOBS = ["model=rdn,ldw_rdn,ald_rdn", "seed=1,2", "trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2"]
 
 
 @pytest.mark.slow
-def test_a_sweep_killed_twice_ends_as_if_left_in_peace(small: list[str], tmp_path: Path) -> None:
+def test_a_sweep_killed_twice_ends_as_if_never_killed(small: list[str], tmp_path: Path) -> None:
     check_chaos([*small, *ONE_JOB, *SETTINGS], tmp_path, kills=2, steps=(1, 5), seed=2)
 
 
 @pytest.mark.chaos
-def test_a_study_killed_twenty_times_ends_as_if_left_in_peace(small: list[str], tmp_path: Path) -> None:
+def test_a_study_killed_twenty_times_ends_as_if_never_killed(small: list[str], tmp_path: Path) -> None:
     options = [each for each in small if each != "trainer=cpu"]
     check_chaos([*options, *SIX_JOBS, *SETTINGS], tmp_path, kills=24, steps=(-2, 5), seed=3)
 
 
 def check_chaos(options: Sequence[str], folder: Path, *, kills: int, steps: tuple[int, int], seed: int) -> None:
-    """Kill a sweep whenever it has made a random number of further steps, whatever time they take.
-
-    Where that number is none or fewer, it is killed while it starts.
-    """
-    peace, chaos, moments, finished = folder / "peace", folder / "chaos", random.Random(seed), {}
-    assert run_command(train, "-m", *options, f"run_dir={peace}") == 0
+    """Kill a sweep each time it has made a random number of further steps; at 0 or fewer, kill it while it starts."""
+    calm, chaos, randoms, finished = folder / "calm", folder / "chaos", random.Random(seed), {}
+    assert run_command(train, "-m", *options, f"run_dir={calm}") == 0
     for number in range(kills):
-        further = moments.randint(*steps)
-        delay, wanted = 0 if further > 0 else moments.uniform(0, STARTING), logged(chaos) + max(0, further)
+        further = randoms.randint(*steps)
+        delay, wanted = 0 if further > 0 else randoms.uniform(0, START_UP), logged(chaos) + max(0, further)
         killed = kill_sweep([*options, f"run_dir={chaos}"], lambda wanted=wanted: logged(chaos) >= wanted, delay=delay)
         assert killed, f"the sweep was done after {number} kills; kill it earlier"
         for path in chaos.glob("*/results.json"):
             finished.setdefault(path, path.stat().st_mtime_ns)
     assert run_command(train, "-m", *options, f"run_dir={chaos}") == 0
-    check_same_study(peace, chaos)
+    check_same_study(calm, chaos)
     for path, written in finished.items():
         assert path.stat().st_mtime_ns == written, f"{path} was made twice"
     assert not list(chaos.rglob("*.part"))
 
 
-def check_same_study(peace: Path, chaos: Path) -> None:
-    jobs = sorted(path.parent.name for path in peace.glob("*/results.json"))
+def check_same_study(calm: Path, chaos: Path) -> None:
+    jobs = sorted(path.parent.name for path in calm.glob("*/results.json"))
     assert jobs
-    assert sorted(path.name for path in chaos.iterdir()) == sorted(path.name for path in peace.iterdir())
-    identities = set()
+    assert sorted(path.name for path in chaos.iterdir()) == sorted(path.name for path in calm.iterdir())
+    wandb_ids = set()
     for job in jobs:
-        ours, theirs = (weights(study / job) for study in (chaos, peace))
-        assert ours.keys() == theirs.keys()
-        assert all(torch.equal(ours[name], theirs[name]) for name in theirs), f"{job}: other weights"
-        assert (chaos / job / "log.csv").read_text() == (peace / job / "log.csv").read_text()
-        identities.add((chaos / job / "wandb-id.txt").read_text())
-    assert len(identities) == len(jobs)
-
-
-def weights(run: Path) -> dict[str, torch.Tensor]:
-    state: dict[str, torch.Tensor] = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
-    return state
+        check_same_weights(chaos / job, calm / job)
+        assert (chaos / job / "log.csv").read_text() == (calm / job / "log.csv").read_text()
+        (wandb_id,) = {path.name.rpartition("-")[2] for path in (chaos / job / "wandb").glob("offline-run-*")}
+        wandb_ids.add(wandb_id)
+    assert len(wandb_ids) == len(jobs)
 
 
 def logged(study: Path) -> int:
@@ -84,7 +75,7 @@ def logged(study: Path) -> int:
 
 
 def kill_sweep(options: Sequence[str], when: Callable[[], bool], *, delay: float) -> bool:
-    """Run a sweep and SIGKILL all its processes some seconds after something holds; whether it was still running."""
+    """Kill a sweep and all its processes some seconds after something holds; whether it was still running."""
     command = [sys.executable, "-m", "aldsr.train", "-m", *options]
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     process = subprocess.Popen(command, start_new_session=True, **quiet)
@@ -96,15 +87,15 @@ def kill_sweep(options: Sequence[str], when: Callable[[], bool], *, delay: float
 
 
 def kill_tree(root: int) -> None:
-    """SIGKILL a process and all that it started, stopped first so that none starts another meanwhile."""
+    """SIGKILL a process and all its descendants, stopped first so that none starts another meanwhile."""
     tree = [root]
     for pid in tree:
         send(pid, signal.SIGSTOP)
-        tree += children(pid)
+        tree += [child for child, parent, _ in processes() if parent == pid]
     for pid in tree:
         send(pid, signal.SIGKILL)
     ends = time.monotonic() + 10
-    while any(alive(pid) for pid in tree[1:]) and time.monotonic() < ends:
+    while time.monotonic() < ends and any(pid in tree[1:] and state not in "ZX" for pid, _, state in processes()):
         time.sleep(0.02)
 
 
@@ -113,21 +104,11 @@ def send(pid: int, number: int) -> None:
         os.kill(pid, number)
 
 
-def children(parent: int) -> list[int]:
-    return [pid for pid, found, _ in processes() if found == parent]
-
-
-def alive(pid: int) -> bool:
-    return any(found == pid and state not in "ZX" for found, _, state in processes())
-
-
 def processes() -> list[tuple[int, int, str]]:
-    """Every process: its id, its parent's and its state."""
+    """Id, parent's id and state of every process."""
     found = []
     for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
+        with suppress(FileNotFoundError, ProcessLookupError):
             state, parent = stat.read_text().rpartition(")")[2].split()[:2]
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        found.append((int(stat.parent.name), int(parent), state))
+            found.append((int(stat.parent.name), int(parent), state))
     return found

@@ -17,7 +17,7 @@ from aldsr.train import train
 from aldsr.training import AtomicCheckpointIO, CheckpointError, CheckpointOnSignal, SuperResolution, checkpoints
 from aldsr.training.checkpoints import SIGNALS
 from tests.command import run_command
-from tests.stopping import MET_AT, Started, check_same_weights, checkpoint, updates, waiting
+from tests.stopping import STOP_STEP, TrainingProcess, check_same_weights, checkpoint, updates, waiting
 
 __all__ = ["waiting"]
 
@@ -156,7 +156,7 @@ def stop_in_this_process(number: int, *options: str) -> int:
     original = SuperResolution.training_step
 
     def step(self: SuperResolution, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
-        if self.global_step == MET_AT - 1:
+        if self.global_step == STOP_STEP - 1:
             os.kill(os.getpid(), number)
         return original(self, batch, batch_idx)
 
@@ -168,11 +168,10 @@ def stop_in_this_process(number: int, *options: str) -> int:
 
 def stop_from_outside(number: int, *options: str) -> int:
     """Run a training in a process of its own and send it a signal; return its exit status."""
-    with Started(*options) as started:
-        started.meet()
-        started.send(number)
-        status = started.status()
-    print(started.said())  # shown if a test fails
+    with TrainingProcess(*options) as process:
+        process.wait_for_stop_step()
+        status = process.stop(number)
+    print(process.output.read_text())  # shown if a test fails
     return status
 
 
@@ -185,8 +184,8 @@ def test_a_stopped_training_continues_to_the_same_weights(
     number: int, stop: Callable[..., int], waiting: list[str]
 ) -> None:
     assert stop(number, *waiting, "run_dir=run") == 128 + number
-    assert checkpoint("run")["global_step"] == MET_AT
-    assert updates("run") == {MET_AT}
+    assert checkpoint("run")["global_step"] == STOP_STEP
+    assert updates("run") == {STOP_STEP}
     assert not Path("run/results.json").exists()
     assert not Path("run/failure.txt").exists()
     for folder in ("run", "whole"):
