@@ -19,7 +19,7 @@ from aldsr.analysis.variants import Variant
 from aldsr.core.command import plain_command
 from aldsr.data import BenchmarkSet, Pair, cache_pairs, find_pairs, is_gray, set_name
 from aldsr.data.cache import cache_dir
-from aldsr.data.pairs import locate
+from aldsr.data.pairs import find_folders
 from aldsr.evaluation.results import ResultsError
 from aldsr.evaluation.views import load_run, make_views
 from aldsr.imaging import LITERATURE
@@ -100,7 +100,7 @@ def find_paper_image(variants: Sequence[Variant], scale: int) -> Path:
     name, stems = PAPER
     for variant in variants:
         for folder in variant.first.config["data"].get("eval_dirs") or []:
-            hr, _ = locate(Path(folder).expanduser(), scale)
+            hr, _ = find_folders(Path(folder).expanduser(), scale)
             if set_name(hr) == name and hr.is_dir():
                 for file in sorted(hr.iterdir()):
                     if file.stem in stems:
@@ -117,7 +117,7 @@ def load_image(file: Path, scale: int) -> BenchmarkSet:
     Raises:
         DataError: if it cannot be read, or its LR image is missing or does not fit.
     """
-    hr, lr = locate(file.parent, scale)
+    hr, lr = find_folders(file.parent, scale)
     pair = Pair(file.stem, file, None)
     if lr is not None:
         pair = next((each for each in find_pairs(hr, scale=scale) if each.hr == file), pair)

@@ -22,7 +22,7 @@ from aldsr.core.files import atomic_write
 from aldsr.data import BenchmarkSet, DataError, SuperResolutionData, set_name
 from aldsr.evaluation.results import ResultsError
 from aldsr.evaluation.views import load_run, make_views
-from aldsr.imaging import Protocol, busiest
+from aldsr.imaging import Protocol, detailed_window
 from aldsr.nn.description import TRUSTED, NetworkError
 from aldsr.reporting.html.images import describe_image, select_images
 from aldsr.reporting.html.report import render_report
@@ -105,7 +105,7 @@ def upscale_images(
         for benchmark, name in jobs:
             progress.update(task, description=f"{benchmark.name}, {name}")
             pair = benchmark[benchmark.image_names.index(name)]
-            window = busiest(pair.hr[0], options.side or max(pair.hr.shape))
+            window = detailed_window(pair.hr[0], options.side or max(pair.hr.shape))
             versions = make_views(pair, networks, scale=scale, protocol=protocol)
             images.append(describe_image(benchmark.name, name, versions, window))
             progress.advance(task)

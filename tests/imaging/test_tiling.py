@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from aldsr.imaging import self_ensemble, tiled
-from aldsr.imaging.tiling import Upscale, spans
+from aldsr.imaging.tiling import Upscale, tile_spans
 from aldsr.nn import BicubicUpscale
 
 # (tile, overlap); bicubic upscaling sees two LR pixels beyond its own.
@@ -28,7 +28,7 @@ def picture(*shape: int) -> Tensor:
 @pytest.mark.parametrize(("tile", "overlap"), [(t, o) for t in range(1, 15) for o in range(4) if t > 2 * o] + [(64, 8)])
 def test_spans_cover_an_axis_once_with_tiles_inside_it(tile: int, overlap: int) -> None:
     for size in range(1, 150):
-        found = spans(size, tile, overlap)
+        found = tile_spans(size, tile, overlap)
         length = min(tile, size)
         kept = [place for _, part in found for place in range(part.start, part.stop)]
         assert kept == list(range(size)), f"size {size}: not a partition"
@@ -46,19 +46,19 @@ def test_spans_cover_an_axis_once_with_tiles_inside_it(tile: int, overlap: int) 
 @pytest.mark.parametrize(("tile", "overlap"), [(5, 0), (5, 2), (12, 3), (64, 8)])
 def test_no_span_could_be_left_out(tile: int, overlap: int) -> None:
     for size in range(tile + 1, 200):
-        fewer = len(spans(size, tile, overlap)) - 1
+        fewer = len(tile_spans(size, tile, overlap)) - 1
         assert fewer * (tile - 2 * overlap) + 2 * overlap < size, f"size {size}: {fewer} tiles would do"
 
 
 @pytest.mark.parametrize("size", [1, 7, 8])
 def test_one_span_covers_what_fits_a_tile(size: int) -> None:
-    assert spans(size, 8, 3) == [(0, slice(0, size))]
+    assert tile_spans(size, 8, 3) == [(0, slice(0, size))]
 
 
 @pytest.mark.parametrize(("tile", "overlap"), [(16, 8), (4, 8), (0, 0), (-1, 0), (8, -1)])
 def test_tile_of_which_overlaps_leave_nothing_is_refused(tile: int, overlap: int) -> None:
     with pytest.raises(ValueError, match=f"tile={tile}: must be more than twice the overlap, {overlap} at each side"):
-        spans(100, tile, overlap)
+        tile_spans(100, tile, overlap)
     with pytest.raises(ValueError, match=f"tile={tile}: must be more than twice the overlap"):
         tiled(BicubicUpscale(scale=2), picture(1, 3, 4, 4), scale=2, tile=tile, overlap=overlap)
 

@@ -12,7 +12,7 @@ import tifffile
 from PIL import Image
 
 from aldsr.data import DataError
-from aldsr.pictures import Form, read_picture, write_picture
+from aldsr.pictures import Layout, read_picture, write_picture
 from aldsr.pictures.picture import Samples
 from aldsr.pictures.writing import format_of
 from tests.data.test_images import deep_noise, noise
@@ -28,9 +28,9 @@ def bands(pixels: Samples, *heights: int) -> Iterator[Samples]:
     yield pixels[top:]
 
 
-def form(pixels: Samples, icc: bytes | None = None) -> Form:
+def form(pixels: Samples, icc: bytes | None = None) -> Layout:
     height, width, channels = pixels.shape
-    return Form(width, height, channels, 8 * pixels.dtype.itemsize, icc)
+    return Layout(width, height, channels, 8 * pixels.dtype.itemsize, icc)
 
 
 def photograph() -> Samples:
@@ -121,7 +121,7 @@ def test_nothing_is_left_of_a_picture_that_breaks_off(tmp_path: Path, format: st
 
     (tmp_path / "a").write_text("earlier")
     with pytest.raises(KeyboardInterrupt):
-        write_picture(tmp_path / "a", format, Form(9, 16, 3, 8, None), breaking())
+        write_picture(tmp_path / "a", format, Layout(9, 16, 3, 8, None), breaking())
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
     assert (tmp_path / "a").read_text() == "earlier"
 
@@ -129,13 +129,13 @@ def test_nothing_is_left_of_a_picture_that_breaks_off(tmp_path: Path, format: st
 @pytest.mark.parametrize(
     ("format", "wanted", "words"),
     [
-        ("jpeg", Form(9, 16, 4, 8, None), "JPEG cannot hold the picture's transparency; take --format png"),
-        ("webp", Form(16384, 1, 3, 8, None), "16384x1 pixels, and WEBP holds at most 16383 a side"),
-        ("jpeg", Form(1, 65501, 3, 8, None), "1x65501 pixels, and JPEG holds at most 65500 a side"),
+        ("jpeg", Layout(9, 16, 4, 8, None), "JPEG cannot hold the picture's transparency; take --format png"),
+        ("webp", Layout(16384, 1, 3, 8, None), "16384x1 pixels, and WEBP holds at most 16383 a side"),
+        ("jpeg", Layout(1, 65501, 3, 8, None), "1x65501 pixels, and JPEG holds at most 65500 a side"),
     ],
 )
 def test_what_a_format_cannot_hold_is_said_before_the_work(
-    tmp_path: Path, format: str, wanted: Form, words: str
+    tmp_path: Path, format: str, wanted: Layout, words: str
 ) -> None:
     def never() -> Iterator[Samples]:
         raise AssertionError

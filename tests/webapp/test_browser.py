@@ -19,7 +19,7 @@ from PIL import Image
 
 from aldsr import upscale
 from aldsr.imaging import tiling
-from aldsr.pictures.banded import tile_size
+from aldsr.pictures.bands import tile_size
 from aldsr.web import CREDIT, INSTALLED, compose
 from tests.command import run_command
 from tests.data.test_images import orientation
@@ -147,14 +147,14 @@ def test_tiles_lie_where_python_lays_them(page: Any) -> None:
     cases = [(size, tile) for tile in (17, 18, 32, 33, 128) for size in range(1, 250, 4)]
     theirs = page.evaluate(
         """async (cases) => {
-          const { spans, tileSize } = await import("./tiling.js");
-          const plain = (size, tile) => spans(size, tile).map(({ start, from, to }) => [start, from, to]);
+          const { tile_spans, tileSize } = await import("./tiling.js");
+          const plain = (size, tile) => tile_spans(size, tile).map(({ start, from, to }) => [start, from, to]);
           return JSON.stringify(cases.map(([size, tile]) => [plain(size, tile), tileSize(size, tile)]));
         }""",
         cases,
     )
     for (size, tile), (spans, side) in zip(cases, json.loads(theirs), strict=True):
-        ours = [[start, kept.start, kept.stop] for start, kept in tiling.spans(size, tile, tiling.OVERLAP)]
+        ours = [[start, kept.start, kept.stop] for start, kept in tiling.tile_spans(size, tile, tiling.OVERLAP)]
         assert spans == ours, (size, tile)
         assert side == tile_size(size, tile), (size, tile)
 

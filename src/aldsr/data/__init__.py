@@ -1,4 +1,4 @@
-"""Where images come from: folders, aldsr's own pictures, a cache, stateless sampling, a LightningDataModule."""
+"""Image files → batches: folders, procedural images, a cache, stateless sampling, a LightningDataModule."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 else:
 
     def __getattr__(name: str) -> Any:
-        """`SuperResolutionData`, imported when it is asked for: it brings Lightning, which takes seconds."""
+        """Import `SuperResolutionData` when it is used: Lightning takes seconds."""
         if name == "SuperResolutionData":
             from aldsr.data.datamodule import SuperResolutionData
 

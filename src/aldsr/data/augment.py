@@ -1,4 +1,4 @@
-"""The eight flips and rotations of a square patch, exactly: pixels move, none is interpolated."""
+"""The eight flips and rotations of a square patch, exact: nothing is interpolated."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ from torch import Tensor
 
 
 def rot90(images: Tensor) -> Tensor:
-    """Quarter turn. torch's: kornia's random rotation warps, at an error of 1e-5 and tenfold the time."""
+    """Rotate by 90° as torch does; kornia's rotation interpolates, with an error of 1e-5 and ten times the time."""
     return torch.rot90(images, dims=(-2, -1))
 
 
@@ -19,13 +19,14 @@ def augment(images: Tensor, flips: Tensor) -> Tensor:
 
     Args:
         images: `Tensor[B, C, P, P]`, square, any type.
-        flips: `Tensor[B, 3]`, bool, best kept on the CPU. One image at a time: a masked operation on the
-            whole batch takes tenfold the time on a CPU, and on a GPU would have to wait for the mask.
+        flips: `Tensor[B, 3]`, bool, best kept on the CPU.
     """
-    return torch.stack([_turned(image, bits) for image, bits in zip(images, flips.tolist(), strict=True)])
+    # One image at a time: a masked operation on the whole batch takes ten times as long on a CPU, and a GPU would
+    # have to wait for the mask.
+    return torch.stack([_augment_image(image, bits) for image, bits in zip(images, flips.tolist(), strict=True)])
 
 
-def _turned(image: Tensor, bits: Sequence[bool]) -> Tensor:
-    for transform, wanted in zip((hflip, vflip, rot90), bits, strict=True):
-        image = transform(image) if wanted else image
+def _augment_image(image: Tensor, bits: Sequence[bool]) -> Tensor:
+    for transform, apply in zip((hflip, vflip, rot90), bits, strict=True):
+        image = transform(image) if apply else image
     return image

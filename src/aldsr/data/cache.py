@@ -1,9 +1,8 @@
 """Decoded images on disk, mapped into memory, so that a training step never decodes a file.
 
-One `.npy` per image, (3, H, W) uint8, named by the content of the file that it was decoded from; LR
-images made here are named by their HR image, scale and recipe. Every file is written beside its place
-and then renamed: a file that is there is whole, whoever was killed, and two processes that build the
-same cache only do the same work twice.
+One `.npy` per image, (3, H, W) uint8, named by the content of the file that it was decoded from; LR images made here
+are named by their HR image, scale and recipe. Files are written under a temporary name and renamed, so a file that is
+there is complete, and two processes that build the same cache only do the same work twice.
 """
 
 import hashlib
@@ -11,7 +10,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
@@ -60,22 +59,22 @@ def cache_pairs(pairs: Sequence[Pair], *, scale: int, folder: Path) -> list[Cach
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        digests = content_digests([f for pair in pairs for f in (pair.hr, pair.lr) if f], folder)
+        digests = hash_files([file for pair in pairs for file in (pair.hr, pair.lr) if file], folder)
         entries = [_Entry.of(pair, digests, scale, folder) for pair in pairs]
-        _sweep(folder)
+        _remove_leftovers(folder)
         missing = [entry for entry in entries if not (entry.hr.exists() and entry.lr.exists())]
-        _in_parallel(lambda entry: entry.build(), missing, "Decoding images")
+        _map_parallel(_Entry.build, missing, "Decoding images")
     except OSError as error:
         raise DataError(
             f"{error.filename or folder}: cannot write the image cache ({error.strerror or error}); free some space "
             "or set ALDSR_CACHE to a folder that can be written"
         ) from error
-    return [entry.mapped() for entry in entries]
+    return [entry.load() for entry in entries]
 
 
 @dataclass(frozen=True)
 class _Entry:
-    """A pair's two cache files."""
+    """The two cache files of a pair."""
 
     pair: Pair
     scale: int
@@ -84,24 +83,21 @@ class _Entry:
 
     @classmethod
     def of(cls, pair: Pair, digests: dict[Path, str], scale: int, folder: Path) -> "_Entry":
-        digest = digests[pair.hr]
-        lr = f"{digest}-bicubic-x{scale}" if pair.lr is None else digests[pair.lr]
-        return cls(pair, scale, folder / f"{digest}-{FORMAT}.npy", folder / f"{lr}-{FORMAT}.npy")
+        hr = digests[pair.hr]
+        lr = digests[pair.lr] if pair.lr else f"{hr}-bicubic-x{scale}"
+        return cls(pair, scale, folder / f"{hr}-{FORMAT}.npy", folder / f"{lr}-{FORMAT}.npy")
 
     def build(self) -> None:
+        """Write the files that are missing."""
         if not self.hr.exists():
-            save(self.hr, _decode(self.pair.hr))
-        if self.lr.exists():
-            return
-        if self.pair.lr is None:
-            hr = cropped(map_image(self.hr), self.scale, self.pair.hr)
-            save(self.lr, imresize(hr[None], Fraction(1, self.scale))[0].numpy())
-        else:
-            save(self.lr, _decode(self.pair.lr))
+            _save(self.hr, read_image(self.pair.hr).transpose(2, 0, 1))
+        if not self.lr.exists():
+            lr = read_image(self.pair.lr).transpose(2, 0, 1) if self.pair.lr else self._downscale()
+            _save(self.lr, lr)
 
-    def mapped(self) -> CachedPair:
-        hr = cropped(map_image(self.hr), self.scale, self.pair.hr)
-        lr = map_image(self.lr)
+    def load(self) -> CachedPair:
+        """Map both files."""
+        hr, lr = self._load_hr(), _map_image(self.lr)
         expected = hr.shape[-1] // self.scale, hr.shape[-2] // self.scale
         if (lr.shape[-1], lr.shape[-2]) != expected:
             raise DataError(
@@ -110,35 +106,34 @@ class _Entry:
             )
         return CachedPair(self.pair.name, hr, lr, lr_made=self.pair.lr is None)
 
+    def _load_hr(self) -> Tensor:
+        """HR without the pixels at the right and bottom that no LR pixel stands for."""
+        hr = _map_image(self.hr)
+        height, width = (size - size % self.scale for size in hr.shape[-2:])
+        if min(height, width) == 0:
+            size = f"{hr.shape[-1]}x{hr.shape[-2]}"
+            raise DataError(f"{self.pair.hr}: is {size}, too small for scale {self.scale}; remove it")
+        return hr[:, :height, :width]
 
-def _sweep(folder: Path) -> None:
-    """Remove what killed processes left half-written: nobody writes one image for an hour."""
+    def _downscale(self) -> np.ndarray:
+        return imresize(self._load_hr()[None], Fraction(1, self.scale))[0].numpy()
+
+
+def _remove_leftovers(folder: Path) -> None:
+    """Remove what killed processes left unfinished: writing one image takes less than an hour."""
     for temporary in folder.glob("*.part"):
         with suppress(FileNotFoundError):
             if time.time() - temporary.stat().st_mtime > 3600:
                 temporary.unlink()
 
 
-def cropped(hr: Tensor, scale: int, source: Path) -> Tensor:
-    """HR without the pixels at the right and bottom that no LR pixel stands for."""
-    height, width = (size - size % scale for size in hr.shape[-2:])
-    if min(height, width) == 0:
-        raise DataError(f"{source}: is {hr.shape[-1]}x{hr.shape[-2]}, too small for scale {scale}; remove it")
-    return hr[:, :height, :width]
-
-
-def _decode(path: Path) -> np.ndarray:
-    return np.ascontiguousarray(read_image(path).transpose(2, 0, 1))
-
-
-def save(path: Path, pixels: np.ndarray) -> None:
-    """Write an array, whole or not at all."""
+def _save(path: Path, pixels: np.ndarray) -> None:
     with atomic_write(path) as temporary, temporary.open("wb") as file:
-        np.save(file, pixels)
+        np.save(file, np.ascontiguousarray(pixels))
 
 
-def map_image(path: Path) -> Tensor:
-    """A cache file as `Tensor[3, H, W]`, uint8, without reading it.
+def _map_image(path: Path) -> Tensor:
+    """Map a cache file as `Tensor[3, H, W]`, uint8, without reading it.
 
     torch's mapping, unlike numpy's, keeps no file open: thousands of images fit any open-file limit.
     """
@@ -154,27 +149,28 @@ def map_image(path: Path) -> Tensor:
     return flat[start:].view(shape)
 
 
-def content_digests(files: Iterable[Path], folder: Path) -> dict[Path, str]:
-    """A digest of each file's content.
+def hash_files(files: Iterable[Path], folder: Path) -> dict[Path, str]:
+    """A digest of the content of every file.
 
-    Reading gigabytes at every start is avoided by an index beside the cache: a file whose size and
-    time of change are those of last time is taken to have last time's content.
+    An index in the cache's folder saves reading gigabytes at every start: a file whose size and time of change are
+    those in the index is taken to have the content of then.
     """
-    places = {file: str(file.resolve()) for file in files}
-    folders = sorted({str(Path(place).parent) for place in places.values()})
+    paths = {file: str(file.resolve()) for file in files}
+    folders = sorted({str(Path(path).parent) for path in paths.values()})
     index_file = folder / f"index-{_digest(json.dumps(folders).encode())}.json"
     index = _read_index(index_file)
-    stamps = {file: _stamp(file) for file in places}
-    stale = [file for file, place in places.items() if index.get(place, [])[:2] != stamps[file]]
-    for file, digest in _in_parallel(lambda f: (f, _file_digest(f)), stale, "Looking at files"):
-        index[places[file]] = [*stamps[file], digest]
+    stamps = {file: _stamp(file) for file in paths}
+    stale = [file for file, path in paths.items() if index.get(path, [])[:2] != stamps[file]]
+    for file, digest in zip(stale, _map_parallel(_hash_file, stale, "Hashing files"), strict=True):
+        index[paths[file]] = [*stamps[file], digest]
     if stale:
         with atomic_write(index_file) as temporary:
             temporary.write_text(json.dumps(index))
-    return {file: index[place][2] for file, place in places.items()}
+    return {file: index[path][2] for file, path in paths.items()}
 
 
 def _stamp(file: Path) -> list[int]:
+    """Size and time of change."""
     try:
         stat = file.stat()
     except OSError as error:
@@ -182,15 +178,7 @@ def _stamp(file: Path) -> list[int]:
     return [stat.st_size, stat.st_mtime_ns]
 
 
-def _read_index(path: Path) -> dict[str, list]:
-    """The index, without entries that are none; empty if it is not there yet or damaged."""
-    with suppress(OSError, ValueError, AttributeError):
-        entries = json.loads(path.read_text()).items()
-        return {place: entry for place, entry in entries if isinstance(entry, list) and len(entry) == 3}
-    return {}
-
-
-def _file_digest(file: Path) -> str:
+def _hash_file(file: Path) -> str:
     try:
         return _digest(file.read_bytes())
     except OSError as error:
@@ -201,15 +189,15 @@ def _digest(content: bytes) -> str:
     return hashlib.blake2b(content, digest_size=16).hexdigest()
 
 
-def _in_parallel(work: Callable[[T], R], items: Sequence[T], what: str) -> list[R]:
-    """Work on all items in threads (decoders release Python's lock), with a progress bar if it is much."""
+def _read_index(path: Path) -> dict[str, list]:
+    """The index without damaged entries; empty if it is missing or damaged as a whole."""
+    with suppress(OSError, ValueError, AttributeError):
+        entries = json.loads(path.read_text()).items()
+        return {path: entry for path, entry in entries if isinstance(entry, list) and len(entry) == 3}
+    return {}
+
+
+def _map_parallel(function: Callable[[T], R], items: Sequence[T], title: str) -> list[R]:
+    """Map a function over items in threads (decoders release Python's lock); a progress bar for 50 items or more."""
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        futures = [pool.submit(work, item) for item in items]
-        try:
-            return [
-                future.result()
-                for future in track(as_completed(futures), what, total=len(futures), disable=len(futures) < 50)
-            ]
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+        return list(track(pool.map(function, items), title, total=len(items), disable=len(items) < 50))

@@ -1,4 +1,4 @@
-"""The LightningDataModule: image folders → batches, the same for any number of ranks and workers."""
+"""The LightningDataModule: image folders → batches, independent of the number of ranks and workers."""
 
 import os
 import warnings
@@ -17,7 +17,7 @@ from aldsr.data.pairs import Pair, find_pairs, set_name
 from aldsr.data.patches import BenchmarkSet, ImagePair, PatchBatch, Patches
 from aldsr.data.photographs import write_photographs
 from aldsr.data.sampling import StepBatches
-from aldsr.data.synthetic import VERSION, write_pictures
+from aldsr.data.synthetic import VERSION, write_images
 from aldsr.imaging import unit_float
 
 
@@ -30,13 +30,13 @@ class SuperResolutionData(LightningDataModule):
     Args:
         scale: HR pixels per LR pixel.
         train_dirs: folders to train on (see `aldsr.data.pairs` for their layout); None: aldsr's own
-            procedural pictures; empty: no training.
+            procedural images; empty: no training.
         eval_dirs: folders to measure on, each one set; None: scikit-image's photographs.
         patch_size: side of an LR patch, in pixels.
         batch_size: patches in an optimizer step, over all ranks and micro-batches.
         steps_per_epoch: optimizer steps in an epoch.
-        seed: of the patches.
-        pictures: number of procedural pictures, 384×384 each.
+        seed: determines the patches.
+        pictures: number of procedural images, 384×384 each.
         num_workers: loader processes; None: none on a CPU, where a batch costs a millisecond and
             a process costs a core; 4 beside a GPU.
 
@@ -77,10 +77,10 @@ class SuperResolutionData(LightningDataModule):
         self.benchmarks: list[BenchmarkSet] = []
 
     def prepare_data(self) -> None:
-        """Make and decode all images, once per machine; the one place that warns of images left out."""
+        """Make and decode all images, once per machine; warn of the images that are left out."""
         if self.loaded:  # Lightning prepares anew for every fit and validate
             return
-        self._load()
+        self.setup("fit")
         if self.too_small:
             number = len(self.too_small) + len(self.train_pairs)
             side = self.patch_size * self.scale
@@ -91,31 +91,29 @@ class SuperResolutionData(LightningDataModule):
             )
 
     def setup(self, stage: str) -> None:
-        if not self.loaded:
-            self._load()
-
-    def _load(self) -> None:
-        """Everything into the cache, and from there mapped into memory."""
-        self.benchmarks = [self._benchmark(folder) for folder in self._eval_folders()]
-        _refuse_twins([benchmark.name for benchmark in self.benchmarks])
+        """Cache and map all images, unless they are mapped already."""
+        if self.loaded:
+            return
+        self.benchmarks = [self._load_benchmark(folder) for folder in self._eval_folders()]
+        _check_set_names([benchmark.name for benchmark in self.benchmarks])
         train_files = [find_pairs(folder, scale=self.scale) for folder in self._train_folders()]
-        pairs = [pair for files in train_files for pair in self._cached(files)]
-        self.train_pairs = self._large_enough(pairs) if pairs else []
+        pairs = [pair for files in train_files for pair in self._cache(files)]
+        self.train_pairs = self._drop_small(pairs) if pairs else []
         self.loaded = True
 
-    def _benchmark(self, folder: str | Path) -> BenchmarkSet:
+    def _load_benchmark(self, folder: str | Path) -> BenchmarkSet:
         files = find_pairs(folder, scale=self.scale)
         gray = [pair.name for pair in files if is_gray(pair.hr)]
-        return BenchmarkSet(set_name(folder), self._cached(files), gray)
+        return BenchmarkSet(set_name(folder), self._cache(files), gray)
 
-    def _cached(self, files: Sequence[Pair]) -> list[CachedPair]:
+    def _cache(self, files: Sequence[Pair]) -> list[CachedPair]:
         return cache_pairs(files, scale=self.scale, folder=self.cache / "images")
 
     def _train_folders(self) -> Sequence[str | Path]:
         if self.train_dirs is not None:
             return self.train_dirs
         folder = self.cache / "embedded" / f"pictures-v{VERSION}-{self.pictures}"
-        write_pictures(folder, number=self.pictures)
+        write_images(folder, number=self.pictures)
         return [folder]
 
     def _eval_folders(self) -> Sequence[str | Path]:
@@ -125,24 +123,23 @@ class SuperResolutionData(LightningDataModule):
         write_photographs(folder)
         return [folder]
 
-    def _large_enough(self, pairs: list[CachedPair]) -> list[CachedPair]:
-        """The images that hold a patch; the names of the others are kept."""
-        small = [pair.name for pair in pairs if min(pair.lr.shape[-2:]) < self.patch_size]
-        kept = [pair for pair in pairs if min(pair.lr.shape[-2:]) >= self.patch_size]
-        side = self.patch_size * self.scale
-        if not kept:
+    def _drop_small(self, pairs: list[CachedPair]) -> list[CachedPair]:
+        """The images that hold a patch; the names of the others are kept in `too_small`."""
+        large = [pair for pair in pairs if min(pair.lr.shape[-2:]) >= self.patch_size]
+        if not large:
+            side = self.patch_size * self.scale
             raise DataError(
                 f"data.train_dirs: none of {len(pairs)} images is as large as a patch, {side}x{side} HR pixels; "
                 f"use larger images or a smaller data.patch_size (now {self.patch_size})"
             )
-        self.too_small = small
-        return kept
+        self.too_small = [pair.name for pair in pairs if min(pair.lr.shape[-2:]) < self.patch_size]
+        return large
 
     def train_dataloader(self) -> DataLoader[PatchBatch]:
         assert self.trainer is not None
         if not self.train_pairs:
             raise DataError("data.train_dirs: is empty; name at least one folder of images to train on")
-        trainer, workers = self.trainer, self._workers()
+        trainer, workers = self.trainer, self._num_workers()
         batches = StepBatches(
             first_step=lambda: trainer.global_step,
             steps_per_epoch=self.steps_per_epoch,
@@ -155,7 +152,7 @@ class SuperResolutionData(LightningDataModule):
         return DataLoader(
             patches,
             batch_sampler=batches,
-            collate_fn=_as_it_is,
+            collate_fn=_identity,
             num_workers=workers,
             pin_memory=self._on_gpu(),
             persistent_workers=workers > 0,
@@ -171,10 +168,11 @@ class SuperResolutionData(LightningDataModule):
         ]
 
     def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
-        """Images go to the device as uint8; the bits that flip them are read on the CPU and stay there."""
+        """Move the images as uint8; the bits that flip them are read on the CPU and stay there."""
         return batch._replace(lr=batch.lr.to(device, non_blocking=True), hr=batch.hr.to(device, non_blocking=True))
 
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
+        """Flip, turn and scale training patches on their device."""
         if isinstance(batch, PatchBatch):
             return unit_float(augment(batch.lr, batch.flips)), unit_float(augment(batch.hr, batch.flips))
         return batch
@@ -183,18 +181,17 @@ class SuperResolutionData(LightningDataModule):
         assert self.trainer is not None
         return self.trainer.strategy.root_device.type == "cuda"
 
-    def _workers(self) -> int:
+    def _num_workers(self) -> int:
         if self.num_workers is not None:
             return self.num_workers
         return min(4, os.cpu_count() or 1) if self._on_gpu() else 0
 
 
-def _as_it_is(batch: Any) -> Any:
-    """`Patches` hands over whole batches: nothing is left to collate."""
+def _identity(batch: Any) -> Any:
+    """Collate nothing: `Patches` returns whole batches."""
     return batch
 
 
-def _refuse_twins(names: Sequence[str]) -> None:
-    twins = sorted({name for name in names if names.count(name) > 1})
-    if twins:
-        raise DataError(f"data.eval_dirs: two sets are called '{twins[0]}'; results go by name, so rename a folder")
+def _check_set_names(names: Sequence[str]) -> None:
+    if repeated := sorted({name for name in names if names.count(name) > 1}):
+        raise DataError(f"data.eval_dirs: two sets are called '{repeated[0]}'; results go by name, so rename a folder")

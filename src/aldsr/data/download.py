@@ -1,4 +1,4 @@
-"""Fetching the official DIV2K archives: resumed, checked by SHA-256, never half-written."""
+"""Download the official DIV2K archives: an interrupted download is resumed, every file is checked by its SHA-256."""
 
 import hashlib
 import shutil
@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
-from http.client import HTTPException, HTTPResponse, InvalidURL
+from http.client import HTTPException, HTTPResponse
 from pathlib import Path, PurePosixPath
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
@@ -21,7 +21,7 @@ Progress = Callable[[int, int], None]
 TIMEOUT_S = 30.0
 ATTEMPTS = 4  # in a row without new data
 PAUSE_S = 1.0  # after the first failure; longer after each further one
-CHUNK = 1 << 20
+CHUNK = 1 << 20  # bytes
 RETRIED = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}  # and every 5xx
 
 
@@ -29,13 +29,13 @@ class DownloadError(UserError):
     """A download that cannot go on."""
 
 
-class _DroppedError(Exception):
+class _ConnectionLostError(Exception):
     """A connection that failed or ended early: worth another attempt."""
 
 
 @dataclass(frozen=True)
 class Archive:
-    """A file on a server, with the size in bytes and the SHA-256 that it must have."""
+    """A zip file on a server, with the size in bytes and the SHA-256 that it must have."""
 
     url: str
     size: int
@@ -48,7 +48,7 @@ class Archive:
 
 
 # Source: github.com/tensorflow/datasets, tensorflow_datasets/url_checksums/div2k.txt at commit 333639b37af6.
-# Copied from there; we have not compared them with the server's files ourselves.
+# Copied from there; not compared with the server's files.
 _CHECKSUMS = (
     ("train_HR", 3530603713, "9d0b9c463f6e35b6c62cc6a930ee2224f670b34c1df841a57670f9acf0f6c335"),
     ("train_LR_bicubic_X2", 925390592, "a53a424317575838dadce4bcd97cf7b744d6855f43740ed5f0245af3cf4bd850"),
@@ -66,90 +66,99 @@ DIV2K: dict[str, Archive] = {
 
 
 def fetch(archive: Archive, folder: Path, *, progress: Progress | None = None) -> Path:
-    """The archive's path in `folder`, downloaded unless it is there already.
+    """Download an archive into `folder`, unless it is there already, and return its path.
 
-    What has arrived lies in `<name>.part` until its hash is right; a later call continues from it.
-    Raises DownloadError for a server, a file or a disk that does not play along.
+    Data is collected in `<name>.part`, which is renamed when its SHA-256 is right; a later call continues from it.
+
+    Raises:
+        DownloadError: if the server or the disk fails, or a file of this name has other content.
     """
     target = folder / archive.name
     part = target.with_name(f"{target.name}.part")
     with disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        if target.exists():
-            # only checked files get this name here: a wrong one is somebody's own, so not ours to replace
-            _require_hash(archive, target, "move it away and run the command again")
+        if target.exists():  # a wrong file of this name is the user's own: do not replace it
+            _check_hash(archive, target, "move it away and run the command again")
             return target
-        _require_space(archive, part)
-    _download(archive, part, progress or (lambda done, total: None))
-    with disk_errors(folder):
+        if file_size(part) > archive.size:
+            part.unlink()  # cannot be the beginning of this archive
+        _check_space(archive, part)
+        _download(archive, part, progress or (lambda done, total: None))
         try:
-            _require_hash(archive, part, "it was removed: run the command again to start anew")
+            _check_hash(archive, part, "it was removed; run the command again to start anew")
         except DownloadError:
             part.unlink()
             raise
         return part.replace(target)
 
 
-def sha256_of(path: Path) -> str:
-    """The SHA-256 of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def human_size(size: int) -> str:
-    """A number of bytes for people: 3530603713 is `3.5 GB`."""
+    """Format a number of bytes for people: 3530603713 is `3.5 GB`."""
     for unit, factor in (("GB", 10**9), ("MB", 10**6)):
         if size >= factor:
             return f"{size / factor:.1f} {unit}"
     return f"{size} bytes"
 
 
+def file_size(path: Path) -> int:
+    """The size of a file in bytes, 0 if there is none."""
+    return path.stat().st_size if path.is_file() else 0
+
+
+@contextmanager
+def disk_errors(folder: Path) -> Iterator[None]:
+    """Turn an error of the disk into a `DownloadError`."""
+    try:
+        yield
+    except OSError as error:
+        raise DownloadError(
+            f"{error.filename or folder}: {error.strerror or error}; expected a folder that can be written, "
+            "with space left: choose one, or free some space, and run the command again"
+        ) from error
+
+
 def _download(archive: Archive, part: Path, progress: Progress) -> None:
     """Connect until `part` is complete, or until several connections in a row have brought nothing new."""
-    if file_size(part) > archive.size:
-        with disk_errors(part):
-            part.unlink()  # cannot be the beginning of this archive
     failures, most, reason = 0, file_size(part), ""
-    while (have := file_size(part)) < archive.size:
+    while (size := file_size(part)) < archive.size:
         if failures == ATTEMPTS:
             raise DownloadError(
-                f"{archive.url}: stopped after {human_size(have)} of {human_size(archive.size)} ({reason}); "
+                f"{archive.url}: stopped after {human_size(size)} of {human_size(archive.size)} ({reason}); "
                 "check the connection and run the command again: it continues from there"
             )
         time.sleep(PAUSE_S * (2**failures - 1))
         try:
             _transfer(archive, part, progress)
             reason = "the server closed the connection"
-        except _DroppedError as dropped:
-            reason = str(dropped)
-        # compared with the most so far: a server that starts over each time must not keep us here for ever
+        except _ConnectionLostError as error:
+            reason = str(error)
+        # Compare with the most so far: a server that starts over each time must not be asked for ever.
         failures = 0 if file_size(part) >= most + CHUNK else failures + 1
         most = max(most, file_size(part))
 
 
 def _transfer(archive: Archive, part: Path, progress: Progress) -> None:
     """Append to `part` what one connection brings."""
-    have = file_size(part)
-    with _connect(archive.url, have) as response:
-        # 200 in place of 206: the server ignores Range and sends the whole file, so `part` starts over
-        done = have if response.status == HTTPStatus.PARTIAL_CONTENT else 0
+    start = file_size(part)
+    with _connect(archive.url, start) as response:
+        # 200 instead of 206: the server ignores Range and sends the whole file, so `part` starts over.
+        done = start if response.status == HTTPStatus.PARTIAL_CONTENT else 0
         length = response.headers.get("Content-Length", "")
         if length.isdecimal() and done + int(length) != archive.size:
-            raise _other_file(archive, f"{done + int(length)} bytes")
-        with disk_errors(part), part.open("ab" if done else "wb") as out:
+            raise DownloadError(
+                f"{archive.url}: the server sends {done + int(length)} bytes, expected {archive.size}; it has "
+                "another file: use another server"
+            )
+        with part.open("ab" if done else "wb") as file:
             progress(done, archive.size)
-            for chunk in _chunks(response):
+            while chunk := _read(response, min(CHUNK, archive.size - done)):
+                file.write(chunk)
                 done += len(chunk)
-                if done > archive.size:
-                    raise _other_file(archive, f"more than {archive.size} bytes")
-                out.write(chunk)
                 progress(done, archive.size)
 
 
 def _connect(url: str, start: int) -> HTTPResponse:
-    """The server's answer for the file from byte `start` on."""
-    if urlsplit(url).scheme not in ("http", "https"):
-        raise DownloadError(f"{url}: not a web address; expected one that begins with https:// or http://")
+    """Request a file from byte `start` on."""
     headers = {"User-Agent": "aldsr"} | ({"Range": f"bytes={start}-"} if start else {})
     try:
         response: HTTPResponse = urlopen(Request(url, headers=headers), timeout=TIMEOUT_S)
@@ -158,65 +167,40 @@ def _connect(url: str, start: int) -> HTTPResponse:
         error.close()
         answer = f"HTTP {error.code} {error.reason}"
         if error.code >= HTTPStatus.INTERNAL_SERVER_ERROR or error.code in RETRIED:
-            raise _DroppedError(answer) from error
+            raise _ConnectionLostError(answer) from error
         raise DownloadError(
             f"{url}: the server answered {answer}, expected the file; check the address or use another server"
         ) from error
-    except (ValueError, InvalidURL) as error:
-        raise DownloadError(f"{url}: not a web address ({error}); check it") from error
     except (OSError, HTTPException) as error:
-        raise _dropped(error) from error
+        raise _connection_lost(error) from error
 
 
-def _chunks(response: HTTPResponse) -> Iterator[bytes]:
-    """The body, in whatever pieces arrive, so that nothing is lost when the connection drops."""
+def _read(response: HTTPResponse, size: int) -> bytes:
+    """What has arrived, at most `size` bytes, so that nothing is lost when the connection drops."""
     try:
-        while chunk := response.read1(CHUNK):
-            yield chunk
+        return response.read1(size)
     except (OSError, HTTPException) as error:
-        raise _dropped(error) from error
+        raise _connection_lost(error) from error
 
 
-def _dropped(error: Exception) -> _DroppedError:
-    cause = getattr(error, "reason", error)  # urllib wraps what the socket said
-    return _DroppedError(getattr(cause, "strerror", None) or str(cause))
+def _connection_lost(error: Exception) -> _ConnectionLostError:
+    cause = getattr(error, "reason", error)  # urllib wraps the error of the socket
+    return _ConnectionLostError(getattr(cause, "strerror", None) or str(cause))
 
 
-def _other_file(archive: Archive, found: str) -> DownloadError:
-    return DownloadError(
-        f"{archive.url}: the server sends {found}, expected {archive.size}; it has another file: use another server"
-    )
+def _check_hash(archive: Archive, path: Path, remedy: str) -> None:
+    with path.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    if sha256 != archive.sha256:
+        raise DownloadError(f"{path}: found SHA-256 {sha256}, expected {archive.sha256}; {remedy}")
 
 
-def _require_hash(archive: Archive, path: Path, remedy: str) -> None:
-    found = sha256_of(path)
-    if found != archive.sha256:
-        raise DownloadError(f"{path}: found SHA-256 {found}, expected {archive.sha256}; {remedy}")
-
-
-def _require_space(archive: Archive, part: Path) -> None:
-    """Room for the rest of the archive and for its files, which are about as large."""
-    needed = max(archive.size - file_size(part), 0) + archive.size
+def _check_space(archive: Archive, part: Path) -> None:
+    """Require space for the rest of the archive and for its files, which are about as large."""
+    needed = 2 * archive.size - file_size(part)
     free = shutil.disk_usage(part.parent).free
     if free < needed:
         raise DownloadError(
             f"{part.parent}: found {human_size(free)} of free space, expected {human_size(needed)} for "
-            f"{archive.name} and its files; make room or choose another folder"
+            f"{archive.name} and its files; free some space or choose another folder"
         )
-
-
-def file_size(path: Path) -> int:
-    """The size of a file, 0 where there is none."""
-    return path.stat().st_size if path.is_file() else 0
-
-
-@contextmanager
-def disk_errors(path: Path) -> Iterator[None]:
-    """Turn what the disk refuses into a sentence; network errors never pass here as OSError."""
-    try:
-        yield
-    except OSError as error:
-        raise DownloadError(
-            f"{error.filename or path}: {error.strerror or error}; expected a folder that can be written, "
-            "with room left: choose one, or make room, and run the command again"
-        ) from error

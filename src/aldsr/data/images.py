@@ -1,4 +1,4 @@
-"""Image files → uint8 RGB."""
+"""Read image files as uint8 RGB."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,7 +31,7 @@ def image_files(folder: str | Path) -> list[Path]:
     if not folder.is_dir():
         found = "a file" if folder.exists() else "nothing"
         raise DataError(f"{folder}: expected a folder of images, found {found} there; check the path")
-    readable = {suffix for suffix, kind in Image.registered_extensions().items() if kind in Image.OPEN}
+    readable = {suffix for suffix, format in Image.registered_extensions().items() if format in Image.OPEN}
     files = sorted(f for f in folder.iterdir() if f.suffix.lower() in readable and not f.name.startswith("."))
     if not files:
         raise DataError(f"{folder}: holds no image file; expected PNG, JPEG, WebP or another format of Pillow")
@@ -39,37 +39,37 @@ def image_files(folder: str | Path) -> list[Path]:
 
 
 def read_image(path: Path) -> Pixels:
-    """An image file as RGB, (H, W, 3), uint8, upright.
+    """Read an image file as RGB, (H, W, 3), uint8, upright.
 
-    Gray becomes three equal channels, a palette its colours; transparency is dropped; 16 bits are
-    rounded to 8; of an animation the first frame counts; EXIF orientation is applied.
+    Gray becomes three equal channels, a palette its colours; transparency is dropped; 16 bits are rounded to 8; of an
+    animation the first frame is read; EXIF orientation is applied.
 
     Raises:
         DataError: if the file is missing, truncated, no image, or holds floating-point values.
     """
-    with opened(path) as image:
+    with open_image(path) as image:
         if image.mode == "F":
             raise DataError(f"{path}: holds floating-point values; convert it to an 8- or 16-bit image")
-        eight = _eight_bits(path, image)
-        eight.getexif()[ORIENTATION] = image.getexif().get(ORIENTATION, 1)
-        upright = ImageOps.exif_transpose(eight)
+        eight_bits = _read_8_bits(path, image)
+        eight_bits.getexif()[ORIENTATION] = image.getexif().get(ORIENTATION, 1)
+        upright = ImageOps.exif_transpose(eight_bits)
         if "transparency" in upright.info:
             upright = upright.convert("RGBA")
         return np.asarray(upright.convert("RGB"))
 
 
 def image_size(path: Path) -> tuple[int, int]:
-    """Width and height of an image as `read_image` gives it, from the file's header.
+    """Width and height of an image as `read_image` returns it, from the file's header.
 
     Of a PNG the whole file is read, since its EXIF may come after the pixels.
 
     Raises:
         DataError: if the file is missing or no image.
     """
-    with opened(path) as image:
-        # Lies on its side; of a TIFF, Pillow's own size is upright already.
-        across = image.format != "TIFF" and image.getexif().get(ORIENTATION, 1) in range(5, 9)
-        return (image.height, image.width) if across else (image.width, image.height)
+    with open_image(path) as image:
+        # Of a TIFF, Pillow's own size is upright already.
+        on_its_side = image.format != "TIFF" and image.getexif().get(ORIENTATION, 1) in range(5, 9)
+        return (image.height, image.width) if on_its_side else (image.width, image.height)
 
 
 def is_gray(path: Path) -> bool:
@@ -78,15 +78,14 @@ def is_gray(path: Path) -> bool:
     Raises:
         DataError: if the file is missing or no image.
     """
-    with opened(path) as image:
-        # Gray with alpha in 16 bits opens as RGBA: of a PNG only the raw mode tells.
-        deep_with_alpha = image.format == "PNG" and "LA;16" in str(image.tile)  # type: ignore[attr-defined]
-        return deep_with_alpha or image.mode in ("1", "L", "LA") or image.mode.startswith("I")
+    with open_image(path) as image:
+        # Gray with alpha in 16 bits opens as RGBA.
+        return "LA;16" in png_raw_mode(image) or image.mode in ("1", "L", "LA") or image.mode.startswith("I")
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Image.Image]:
-    """An image file, not yet decoded; whatever fails becomes one sentence."""
+def open_image(path: Path) -> Iterator[Image.Image]:
+    """Open an image file without decoding it; whatever fails, here or while decoding, becomes a `DataError`."""
     try:
         with Image.open(path) as image:
             yield image
@@ -100,26 +99,38 @@ def opened(path: Path) -> Iterator[Image.Image]:
         raise DataError(f"{path}: cannot be read as an image ({reason}); replace or remove the file") from error
 
 
-def _eight_bits(path: Path, image: Image.Image) -> Image.Image:
+def has_16_bits(image: Image.Image) -> bool:
+    """Whether an image that is not decoded yet has more than 8 bits a sample, by its header."""
+    return has_16_bit_tiff_samples(image) or image.mode.startswith("I") or ";16" in str(image.tile)  # type: ignore[attr-defined]
+
+
+def has_16_bit_tiff_samples(image: Image.Image) -> bool:
+    """Whether a file is a TIFF of 16 bits a sample, of which Pillow keeps 8 unless it is gray."""
+    return image.format == "TIFF" and 16 in image.tag_v2.get(BITS_PER_SAMPLE, ())  # type: ignore[attr-defined]
+
+
+def png_raw_mode(image: Image.Image) -> str:
+    """What tells the bits of a PNG that is not decoded yet, such as "RGB;16B"; empty for other formats."""
+    return str(image.tile) if image.format == "PNG" else ""  # type: ignore[attr-defined]
+
+
+def round_to_8_bits(samples: NDArray[np.integer]) -> Pixels:
+    """0…65535 → 0…255."""
+    return ((samples.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
+
+
+def _read_8_bits(path: Path, image: Image.Image) -> Image.Image:
     """The image with 8 bits a channel. Pillow keeps 16 bits of gray only, and cuts colour without a word."""
     if image.mode.startswith("I"):
-        return Image.fromarray(_rounded(np.asarray(image)))
-    if image.format == "TIFF" and 16 in image.tag_v2.get(BITS_PER_SAMPLE, ()):  # type: ignore[attr-defined]
+        return Image.fromarray(round_to_8_bits(np.asarray(image)))
+    if has_16_bit_tiff_samples(image):
         with tifffile.TiffFile(path) as file:
             page = file.pages.first
-            deep, planes_first = page.asarray(), page.planarconfig == tifffile.PLANARCONFIG.SEPARATE
-        if deep.ndim == 3:
-            return Image.fromarray(_rounded(deep.transpose(1, 2, 0) if planes_first else deep)[..., :3])
-    # Of a PNG the raw mode tells. 16-bit gray with alpha ("LA;16B") is left to Pillow, which drops the low byte.
-    if image.format == "PNG" and any(
-        "RGB" in str(tile) and ";16" in str(tile)
-        for tile in image.tile  # type: ignore[attr-defined]
-    ):
-        deep = np.asarray(kornia_rs.io.read_image_png_u16(str(path), image.mode.lower()))
-        return Image.fromarray(_rounded(deep)[..., :3])
+            samples, planes_first = page.asarray(), page.planarconfig == tifffile.PLANARCONFIG.SEPARATE
+        if samples.ndim == 3:
+            return Image.fromarray(round_to_8_bits(samples.transpose(1, 2, 0) if planes_first else samples)[..., :3])
+    # 16-bit gray with alpha ("LA;16B") is left to Pillow, which drops the low byte.
+    if "RGB" in (raw_mode := png_raw_mode(image)) and ";16" in raw_mode:
+        samples = np.asarray(kornia_rs.io.read_image_png_u16(str(path), image.mode.lower()))
+        return Image.fromarray(round_to_8_bits(samples)[..., :3])
     return image.copy()
-
-
-def _rounded(deep: NDArray[np.integer]) -> Pixels:
-    """0…65535 → 0…255."""
-    return ((deep.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""Which LR file belongs to which HR file, by the folder conventions of the field.
+"""Find the LR file of every HR file, by the folder conventions of the field.
 
 SET/HR/NAME.png              SET/LR_bicubic/X4/NAMEx4.png                  benchmarks
 DIV2K_train_HR/0001.png      DIV2K_train_LR_bicubic/X4/0001x4.png          DIV2K, Flickr2K
@@ -22,14 +22,14 @@ class Pair:
 
 
 def set_name(folder: str | Path) -> str:
-    """What a folder's images are called in tables: `Set5`, `DIV2K_valid`."""
+    """The name of a set of images in tables, by its folder: `Set5`, `DIV2K_valid`."""
     folder = Path(folder).expanduser().resolve()
     name = folder.parent.name if folder.name == "HR" else folder.name
     return name.removesuffix("_HR") or name
 
 
-def locate(folder: Path, scale: int) -> tuple[Path, Path | None]:
-    """The HR folder behind a set's folder and its LR folder, if there is one."""
+def find_folders(folder: Path, scale: int) -> tuple[Path, Path | None]:
+    """The HR folder of a set and its LR folder, None if it has none of this scale."""
     hr = folder / "HR" if (folder / "HR").is_dir() else folder
     if hr.name == "HR":
         lr = hr.parent / "LR_bicubic" / f"X{scale}"
@@ -41,24 +41,24 @@ def locate(folder: Path, scale: int) -> tuple[Path, Path | None]:
 
 
 def find_pairs(folder: str | Path, *, scale: int) -> list[Pair]:
-    """The pairs of a set, by name.
+    """Find the pairs of a set, sorted by name.
 
     Raises:
         DataError: if the folder is missing or empty, an HR image has no LR image or the reverse, or two
             files share a name.
     """
-    hr_folder, lr_folder = locate(Path(folder).expanduser(), scale)
+    hr_folder, lr_folder = find_folders(Path(folder).expanduser(), scale)
     hr_files = _by_stem(image_files(hr_folder))
     if lr_folder is None:
         return [Pair(stem, path, None) for stem, path in hr_files.items()]
     lr_files = _by_stem(image_files(lr_folder), suffix=f"x{scale}")
     if missing := sorted(hr_files.keys() - lr_files.keys()):
         raise DataError(
-            f"{lr_folder}: {some(missing)} of {hr_folder} have no LR image here; expected "
+            f"{lr_folder}: {list_names(missing)} of {hr_folder} have no LR image here; expected "
             f"'{missing[0]}x{scale}.png'; add them, or move the LR folder away to have LR made from HR"
         )
     if extra := sorted(lr_files.keys() - hr_files.keys()):
-        raise DataError(f"{hr_folder}: {some(extra)} of {lr_folder} have no HR image here; add or remove them")
+        raise DataError(f"{hr_folder}: {list_names(extra)} of {lr_folder} have no HR image here; add or remove them")
     return [Pair(stem, path, lr_files[stem]) for stem, path in hr_files.items()]
 
 
@@ -70,7 +70,7 @@ def _by_stem(files: list[Path], *, suffix: str = "") -> dict[str, Path]:
     return stems
 
 
-def some(names: Sequence[str]) -> str:
-    """A few names for a sentence: the first three, and how many more."""
+def list_names(names: Sequence[str]) -> str:
+    """List names in a message: the first three, and how many more."""
     shown = ", ".join(f"'{name}'" for name in names[:3])
     return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more"

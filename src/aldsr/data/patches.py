@@ -1,4 +1,4 @@
-"""Data sets for a DataLoader: training patches by sample number, and whole images of a benchmark set."""
+"""Datasets for a DataLoader: training patches by sample number, and whole images of a benchmark set."""
 
 import hashlib
 from collections.abc import Iterable, Sequence
@@ -25,7 +25,7 @@ class ImagePair(NamedTuple):
 
     lr: Tensor
     hr: Tensor
-    number: int  # its place in the set
+    number: int  # index in the set
     gray: bool = False  # whether the HR file is a gray image
 
 
@@ -36,7 +36,7 @@ class Patches(Dataset[PatchBatch]):
         pairs: the images; none smaller than the patch.
         patch_size: side of the LR patch, in pixels.
         scale: HR pixels per LR pixel.
-        seed: of the sequence.
+        seed: determines the sequence.
     """
 
     def __init__(self, pairs: Sequence[CachedPair], *, patch_size: int, scale: int, seed: int) -> None:
@@ -81,7 +81,7 @@ class BenchmarkSet(Dataset[ImagePair]):
 
     @property
     def lr_source(self) -> str:
-        """Where LR comes from: "given" beside HR, or "made" from HR."""
+        """How LR came about: "given" beside HR, or "made" from HR."""
         return "made" if any(pair.lr_made for pair in self.pairs) else "given"
 
     @property
@@ -89,7 +89,7 @@ class BenchmarkSet(Dataset[ImagePair]):
         return [pair.name for pair in self.pairs]
 
     def identity(self) -> dict[str, Any]:
-        """What makes two measurements comparable: the number of images, and fingerprints of HR and LR."""
+        """What two comparable measurements have in common: number of images, fingerprints of HR and LR."""
         return {
             "number": len(self),
             "fingerprint": fingerprint(pair.hr for pair in self.pairs),
@@ -106,7 +106,7 @@ class BenchmarkSet(Dataset[ImagePair]):
 
 
 def fingerprint(images: Iterable[Tensor]) -> str:
-    """A name for a set of images by their pixels: not by file names, file formats or order.
+    """A hash of the pixels of a set of images, independent of file names, file formats and order.
 
     Args:
         images: `Tensor[3, H, W]` each, uint8.

@@ -1,7 +1,7 @@
 """Stateless sampling: training patch number n is a pure function of (seed, n).
 
 So the sequence of patches depends neither on the number of workers, ranks or micro-batches nor on
-where a run was interrupted, and every network of a study sees the same data. Random bits come from
+where a run was interrupted, and all networks of a study are trained on the same data. Random bits come from
 Philox (Salmon et al., SC 2011), a counter-based generator: block n of the stream is computed directly.
 """
 
@@ -14,12 +14,12 @@ from torch.utils.data import Sampler
 
 from aldsr.data.images import DataError
 
-SHUFFLES = 1 << 64  # sets the streams that order the images apart from those that cut the patches
+SHUFFLES = 1 << 64  # separates the random streams of image orders from those of patch positions
 
 
 @dataclass(frozen=True)
 class Draw:
-    """What training patch n is: which image, where in it (both in [0, 1)), and how it is turned."""
+    """Training patch n: the image's index, the position in it (both in [0, 1)), and flips."""
 
     image: int
     top: float
@@ -32,7 +32,7 @@ class Draw:
 
 
 def draw(seed: int, n: int, images: int) -> Draw:
-    """Training patch n. Each pass over the images takes every image once, in an order of its own."""
+    """Draw training patch n. Each pass over the images takes every image once, in a new order."""
     top, left, bits, _ = np.random.Philox(key=seed, counter=n).random_raw(4).tolist()
     image = _order(seed, n // images, images)[n % images]
     flips = (bool(bits >> 63), bool(bits >> 62 & 1), bool(bits >> 61 & 1))
@@ -47,7 +47,7 @@ def _order(seed: int, number: int, images: int) -> list[int]:
 
 
 def micro_batch_size(batch_size: int, *, ranks: int, micro_batches: int) -> int:
-    """What each rank computes at a time of a batch.
+    """Samples that each rank processes at a time.
 
     Raises:
         DataError: if the batch cannot be divided evenly.
@@ -64,12 +64,12 @@ class StepBatches(Sampler[list[int]]):
     """The sample numbers of this rank's (micro-)batches, from the current step to the epoch's end.
 
     Args:
-        first_step: tells the number of optimizer steps done; asked at the start of every epoch, so that
-            a run resumed in the middle of an epoch goes on where it was.
+        first_step: returns the number of optimizer steps done; called at the start of every epoch, so that
+            a run resumed within an epoch continues where it was.
         steps_per_epoch: optimizer steps in an epoch.
         batch_size: samples in an optimizer step, over all ranks and micro-batches.
-        rank, ranks: which share of every batch is this process's.
-        micro_batches: parts in which this rank's share is computed.
+        rank, ranks: this process and the number of processes that share every batch.
+        micro_batches: parts in which a rank processes its share.
 
     Raises:
         DataError: if the batch cannot be divided evenly.

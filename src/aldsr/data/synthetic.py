@@ -1,4 +1,4 @@
-"""Procedural pictures to train a super-resolution network on when no data set is at hand.
+"""Procedural images to train a super-resolution network on when no data set is at hand.
 
 Three of four are dead leaves: shapes that occlude one another, radii by the power law r⁻³, which gives
 the edges and the spectrum of photographs (Lee, Mumford and Huang, "Occlusion models for natural images",
@@ -7,9 +7,7 @@ regularity prior for image restoration neural networks", SSVM 2021). The fourth 
 perspective, as in Urban100 (Huang, Singh and Ahuja, CVPR 2015).
 """
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +17,7 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from aldsr.data.photographs import write_folder
 
-VERSION = 1  # of the pictures: part of a cache folder's name, to be raised when they change
+VERSION = 1  # part of the cache folder's name; raise it when the images change
 
 Floats = NDArray[np.float32]
 
@@ -40,13 +38,13 @@ _OUTLINES = (_SMALL_DISC, _DISC, _SQUARE, _SHARD, _TRIANGLE)
 _OPPONENT = np.array([[1.0, 1.0, 1.0], [1.0, 0.0, -1.0], [1.0, -2.0, 1.0]]) / np.sqrt([[3.0], [2.0], [6.0]])
 
 
-def picture(index: int, *, seed: int = 0, size: int = 384) -> NDArray[np.uint8]:
-    """Training picture number `index`: a facade where `index % 4 == 3`, otherwise dead leaves.
+def render_image(index: int, *, seed: int = 0, size: int = 384) -> NDArray[np.uint8]:
+    """Render training image number `index`: a facade if `index % 4 == 3`, otherwise dead leaves.
 
-    A pure function of its arguments: neither the order of calls nor the machine matters.
+    A pure function of its arguments, the same on every machine; images of different indices are independent.
 
     Args:
-        index: number of the picture, 0 or more; pictures of different indices are independent.
+        index: number of the image, 0 or more.
         seed: of the whole collection, 0 or more.
         size: side in pixels.
 
@@ -54,54 +52,37 @@ def picture(index: int, *, seed: int = 0, size: int = 384) -> NDArray[np.uint8]:
         `uint8[size, size, 3]`, RGB in 0…255.
     """
     rng = Generator(np.random.Philox(np.random.SeedSequence(seed, spawn_key=(index,))))
-    scene = (facade if index % 4 == 3 else dead_leaves)(rng, size * OVERSAMPLING)
-    return _photographed(rng, scene)
+    scene = (render_facade if index % 4 == 3 else render_dead_leaves)(rng, size * OVERSAMPLING)
+    return _photograph(rng, scene)
 
 
-def write_pictures(
-    folder: Path,
-    *,
-    number: int,
-    seed: int = 0,
-    size: int = 384,
-    progress: Callable[[int], object] | None = None,
-) -> None:
-    """Write `folder/0000.png`, `0001.png`, …, unless `folder` is there already; complete or not at all.
-
-    Args:
-        folder: the folder to make.
-        number: how many pictures.
-        seed: as for `picture`.
-        size: side in pixels.
-        progress: called with the number of pictures written so far, after each.
-    """
-
-    def write(index: int, *, into: Path) -> None:
-        path = into / f"{index:04d}.png"
-        Image.fromarray(picture(index, seed=seed, size=size)).save(path, compress_level=1)
+def write_images(folder: Path, *, number: int, seed: int = 0, size: int = 384) -> None:
+    """Write `number` images `folder/0000.png`, `0001.png`, …, unless `folder` exists; all of them or none."""
 
     def fill(draft: Path) -> None:
+        def write(index: int) -> None:
+            image = Image.fromarray(render_image(index, seed=seed, size=size))
+            image.save(draft / f"{index:04d}.png", compress_level=1)
+
         with ThreadPoolExecutor(max_workers=2) as pool:
-            for done, _ in enumerate(pool.map(partial(write, into=draft), range(number)), start=1):
-                if progress:
-                    progress(done)
+            list(pool.map(write, range(number)))
 
     write_folder(folder, fill)
 
 
-def dead_leaves(rng: Generator, side: int) -> Floats:
+def render_dead_leaves(rng: Generator, side: int) -> Floats:
     """Leaves over leaves, each with its colour, shading and texture: `float32[side, side, 3]`, about 0…1."""
-    radius = _radii(rng, side)
+    radius = _sample_radii(rng, side)
     leaves = len(radius)
     centre = rng.uniform(-0.1 * side, 1.1 * side, (leaves, 2))
-    radius[0], centre[0] = side, side / 2  # the ground, seen where no leaf lies
-    labels = _occlude(_corners(rng, centre, radius), side)
-    colours = _palette(rng, leaves)[labels]
-    return colours * _relief(rng, labels, centre, radius)[..., None]
+    radius[0], centre[0] = side, side / 2  # the background, visible where no leaf lies
+    labels = _label_pixels(_place_outlines(rng, centre, radius), side)
+    colours = _sample_colours(rng, leaves)[labels]
+    return colours * _render_texture(rng, labels, centre, radius)[..., None]
 
 
-def _radii(rng: Generator, side: int) -> NDArray[np.float64]:
-    """Radii by the power law r⁻³, of as many leaves as make `LAYERS`; how fine is drawn for each picture."""
+def _sample_radii(rng: Generator, side: int) -> NDArray[np.float64]:
+    """Radii by the power law r⁻³, of as many leaves as make `LAYERS`; the smallest radius is random."""
     smallest, largest = OVERSAMPLING * np.exp(rng.uniform(np.log(1), np.log(16))), side / 3
     width = smallest**-2 - largest**-2  # of r⁻², which is uniform under this law
     mean_area = 2 * np.pi * np.log(largest / smallest) / width
@@ -109,7 +90,7 @@ def _radii(rng: Generator, side: int) -> NDArray[np.float64]:
     return (smallest**-2 - rng.random(leaves) * width) ** -0.5
 
 
-def _corners(rng: Generator, centre: NDArray[np.float64], radius: NDArray[np.float64]) -> list[list[float]]:
+def _place_outlines(rng: Generator, centre: NDArray[np.float64], radius: NDArray[np.float64]) -> list[list[float]]:
     """The polygon of each leaf as x, y, x, y, …: an outline, stretched, turned and moved."""
     leaves = len(radius)
     kind = rng.choice(len(_OUTLINES), leaves, p=[0.0, 0.4, 0.25, 0.2, 0.15])
@@ -131,7 +112,7 @@ def _corners(rng: Generator, centre: NDArray[np.float64], radius: NDArray[np.flo
     return polygons
 
 
-def _occlude(polygons: list[list[float]], side: int) -> NDArray[np.int32]:
+def _label_pixels(polygons: list[list[float]], side: int) -> NDArray[np.int32]:
     """Which leaf is seen at each pixel, later ones in front: `int32[side, side]`."""
     canvas = Image.new("I", (side, side))
     draw = ImageDraw.Draw(canvas)
@@ -140,15 +121,15 @@ def _occlude(polygons: list[list[float]], side: int) -> NDArray[np.int32]:
     return np.asarray(canvas)
 
 
-def _relief(
+def _render_texture(
     rng: Generator, labels: NDArray[np.int32], centre: NDArray[np.float64], radius: NDArray[np.float64]
 ) -> Floats:
     """Brightness within the leaves, about 1: a gradient, and on some leaves noise, grain or stripes."""
     leaves = len(radius)
     angle = rng.uniform(0, 2 * np.pi, leaves)
     cos, sin = np.cos(angle), np.sin(angle)
-    along = _per_leaf(labels, cos, sin, centre)  # the pixel's place in its leaf's own axes
-    across = _per_leaf(labels, -sin, cos, centre)
+    along = _leaf_coordinate(labels, cos, sin, centre)  # the pixel's place in its leaf's own axes
+    across = _leaf_coordinate(labels, -sin, cos, centre)
 
     slope = rng.normal(0, 0.25, leaves) / radius
     grain = np.where(rng.random(leaves) < 0.4, 0.15, 1.0)  # wood, fur, grass: noise drawn out
@@ -157,40 +138,40 @@ def _relief(
     striped = np.where(rng.random(leaves) < 0.15, rng.uniform(0.05, 0.4, leaves), 0)
     pitch = OVERSAMPLING * np.exp(rng.uniform(np.log(2), np.log(16), leaves))
 
-    texture = _noise_at(_noise(rng), across, along * _table(grain)[labels] + _table(place)[labels])
-    stripes = _wave(across * _table(1 / pitch)[labels])
-    shading = along * _table(slope)[labels]
-    relief = 1 + shading + _table(rough)[labels] * texture + _table(striped)[labels] * stripes
+    texture = _sample_noise(_make_noise(rng), across, along * _float32(grain)[labels] + _float32(place)[labels])
+    stripes = _parabolic_wave(across * _float32(1 / pitch)[labels])
+    shading = along * _float32(slope)[labels]
+    relief = 1 + shading + _float32(rough)[labels] * texture + _float32(striped)[labels] * stripes
     return relief.astype(np.float32)
 
 
-def _per_leaf(
+def _leaf_coordinate(
     labels: NDArray[np.int32], a: NDArray[np.float64], b: NDArray[np.float64], centre: NDArray[np.float64]
 ) -> Floats:
     """`a·x + b·y` at each pixel, from its leaf's centre, with its leaf's `a` and `b`."""
     x = np.arange(labels.shape[1], dtype=np.float32)
     offset = -(a * centre[:, 0] + b * centre[:, 1])
-    return _table(a)[labels] * x + _table(b)[labels] * x[:, None] + _table(offset)[labels]
+    return _float32(a)[labels] * x + _float32(b)[labels] * x[:, None] + _float32(offset)[labels]
 
 
-def _table(values: NDArray[np.float64]) -> Floats:
+def _float32(values: NDArray[np.float64]) -> Floats:
     return values.astype(np.float32)
 
 
-def facade(rng: Generator, side: int) -> Floats:
+def render_facade(rng: Generator, side: int) -> Floats:
     """One to three walls of windows, bricks, blinds or bars: `float32[side, side, 3]`, about 0…1."""
-    scene = _wall(rng, side)
+    scene = _render_wall(rng, side)
     y, x = np.mgrid[:side, :side].astype(np.float32) / side
     for _ in range(rng.integers(0, 3)):
         angle, (left, top) = rng.normal(0, 0.3), rng.uniform(0.2, 0.8, 2)
         right_of_edge = (x - left) * np.float32(np.cos(angle)) > (y - top) * np.float32(np.sin(angle))
-        scene = np.where(right_of_edge[..., None], _wall(rng, side), scene)
+        scene = np.where(right_of_edge[..., None], _render_wall(rng, side), scene)
     return scene
 
 
-def _wall(rng: Generator, side: int) -> Floats:
+def _render_wall(rng: Generator, side: int) -> Floats:
     """A lattice of panes in perspective: `float32[side, side, 3]`."""
-    u, v, nearest = _perspective(rng, side)
+    u, v, nearest = _perspective_grid(rng, side)
     pitch_u = max(np.exp(rng.uniform(np.log(2.5), np.log(40))), 2.5 / nearest) * OVERSAMPLING
     pitch_v = max(pitch_u * np.exp(rng.normal(0, 0.5)), 2.5 / nearest * OVERSAMPLING)
     row = v / np.float32(pitch_v)
@@ -200,7 +181,7 @@ def _wall(rng: Generator, side: int) -> Floats:
     if rng.random() < 0.4:  # blinds, planks, steps: lines one way only
         fill_u, fill_v = (1.0, fill_v) if rng.random() < 0.6 else (fill_u, 1.0)
 
-    wall, pane = _palette(rng, 2) * np.exp(rng.normal(-0.15, 0.5, (2, 1))).astype(np.float32)
+    wall, pane = _sample_colours(rng, 2) * np.exp(rng.normal(-0.15, 0.5, (2, 1))).astype(np.float32)
     tone = (1 + rng.normal(0, rng.uniform(0, 0.4), (64, 64))).astype(np.float32)
     cell = tone[np.floor(row).astype(np.int32) & 63, np.floor(column).astype(np.int32) & 63]
     glass = cell * (1 + np.float32(rng.normal(0, 0.3)) * (row % 1 - np.float32(0.5)))
@@ -208,11 +189,11 @@ def _wall(rng: Generator, side: int) -> Floats:
     if pitch_u > 10 * OVERSAMPLING * bars:
         glass = np.where((column * bars) % 1 < np.float32(0.12), np.float32(rng.uniform(0.3, 1.7)), glass)
     inside = (np.abs(column % 1 - 0.5) <= fill_u / 2) & (np.abs(row % 1 - 0.5) <= fill_v / 2)
-    plaster = 1 + np.float32(rng.exponential(0.06)) * _noise_at(_noise(rng), v, u)
+    plaster = 1 + np.float32(rng.exponential(0.06)) * _sample_noise(_make_noise(rng), v, u)
     return np.where(inside[..., None], pane * glass[..., None], wall * plaster[..., None])
 
 
-def _perspective(rng: Generator, side: int) -> tuple[Floats, Floats, float]:
+def _perspective_grid(rng: Generator, side: int) -> tuple[Floats, Floats, float]:
     """Coordinates u, v on a tilted plane at each pixel, and the smallest factor by which it shrinks."""
     y, x = np.mgrid[:side, :side].astype(np.float32) - np.float32(side / 2)
     angle = rng.normal(0, 0.15) if rng.random() < 0.7 else rng.uniform(0, np.pi)
@@ -223,7 +204,7 @@ def _perspective(rng: Generator, side: int) -> tuple[Floats, Floats, float]:
     return (cos * x + sin * y) / depth, (cos * y - sin * x) / depth, float(nearest)
 
 
-def _palette(rng: Generator, colours: int) -> Floats:
+def _sample_colours(rng: Generator, colours: int) -> Floats:
     """RGB near to a few base colours: `float32[colours, 3]`, 0…1.
 
     Gaussian in the logarithm along opponent axes, luminance by far the widest and warm-cool wider
@@ -238,7 +219,7 @@ def _palette(rng: Generator, colours: int) -> Floats:
     return np.minimum(rgb, 0.97).astype(np.float32)
 
 
-def _noise(rng: Generator) -> Floats:
+def _make_noise(rng: Generator) -> Floats:
     """1/f noise that tiles, the sum of smoothed random grids: `float32[NOISE_SIDE, NOISE_SIDE]`, about ±1."""
     total = np.zeros((NOISE_SIDE, NOISE_SIDE), np.float32)
     for side in (8, 16, 32, 64, 128, 256, 512):
@@ -249,18 +230,18 @@ def _noise(rng: Generator) -> Floats:
     return (total - np.float32(7 * 127.5)) / np.float32(7 * 32)
 
 
-def _noise_at(noise: Floats, row: Floats, column: Floats) -> Floats:
+def _sample_noise(noise: Floats, row: Floats, column: Floats) -> Floats:
     mask = NOISE_SIDE - 1
     return noise[row.astype(np.int32) & mask, column.astype(np.int32) & mask]
 
 
-def _wave(turns: Floats) -> Floats:
+def _parabolic_wave(turns: Floats) -> Floats:
     """Near to sin(2π·turns), of parabolas: unlike a sine, the same bits with every maths library."""
     phase = 2 * (turns - np.floor(turns)) - 1
     return 4 * phase * (np.abs(phase) - 1)
 
 
-def _photographed(rng: Generator, scene: Floats) -> NDArray[np.uint8]:
+def _photograph(rng: Generator, scene: Floats) -> NDArray[np.uint8]:
     """What a camera makes of a scene: area averages, slight blur, sensor noise."""
     step = OVERSAMPLING
     parts = [scene[top::step, left::step].clip(0, 1) for top in range(step) for left in range(step)]

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from aldsr.data import BenchmarkSet, DataError, image_files, image_size, read_image
-from aldsr.data.pairs import some
+from aldsr.data.pairs import list_names
 
 # After the name of an image: baby.png, babyx4.png, baby_x4_SR.png, baby_RDN_x4.png, baby-sr.png.
 SUFFIX = re.compile(r"(x[2-9])?([_\-.].*)?", re.IGNORECASE)
@@ -67,11 +67,11 @@ def match_files(names: Sequence[str], files: Sequence[Path], folder: Path) -> li
     if missing := [name for name in names if name not in matched]:
         unmatched = f"; '{extra[0]}' there fits no image of the set" if extra else ""
         raise DataError(
-            f"{folder}: no prediction of {some(missing)}; expected '{missing[0]}.png' or a name such as "
+            f"{folder}: no prediction of {list_names(missing)}; expected '{missing[0]}.png' or a name such as "
             f"'{missing[0]}_x4_SR.png'{unmatched}"
         )
     if extra:
-        raise DataError(f"{folder}: {some(extra)} fits no image of the set ({len(names)} images); remove or rename it")
+        raise DataError(f"{folder}: {list_names(extra)} fits no image of the set ({len(names)} images); remove or rename it")
     return [matched[name] for name in names]
 
 

@@ -1,8 +1,8 @@
-"""The mathematics of the measuring protocol: pure functions on tensors, and thin metrics over them."""
+"""Image mathematics: resizing, luma, PSNR, SSIM, tiling as pure functions on tensors, and thin metrics over them."""
 
 from typing import TYPE_CHECKING, Any
 
-from aldsr.imaging.detail import busiest
+from aldsr.imaging.detail import detailed_window
 from aldsr.imaging.luma import luma, luma_full_range
 from aldsr.imaging.protocol import LITERATURE, PROTOCOLS, Protocol, select
 from aldsr.imaging.quality import psnr, psnr_y, quantise, ssim, ssim_y, unit_float
@@ -17,7 +17,7 @@ __all__ = [
     "SSIMY",
     "ImageScores",
     "Protocol",
-    "busiest",
+    "detailed_window",
     "imresize",
     "luma",
     "luma_full_range",
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 else:
 
     def __getattr__(name: str) -> Any:
-        """The metrics, imported when they are asked for: they bring torchmetrics, which takes seconds."""
+        """Import the metrics when they are used: torchmetrics takes seconds."""
         if name in ("PSNRY", "SSIMY", "ImageScores"):
             from aldsr.imaging import metrics
 

@@ -1,12 +1,12 @@
-"""Where there is something to see."""
+"""Where an image has most detail."""
 
 import numpy as np
 import torch
 from torch import Tensor
 
 
-def busiest(image: Tensor, side: int) -> tuple[slice, slice]:
-    """The window of at most side×side pixels with most detail (sum of absolute differences)."""
+def detailed_window(image: Tensor, side: int) -> tuple[slice, slice]:
+    """Rows and columns of the window of at most side×side pixels with the largest sum of absolute differences."""
     gray = image.float().mean(0)
     detail = torch.zeros_like(gray)
     detail[1:] += gray.diff(dim=0).abs()

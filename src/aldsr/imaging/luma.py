@@ -1,4 +1,4 @@
-"""Luma: the two things that super-resolution code calls Y."""
+"""Luma: both quantities that super-resolution code calls Y."""
 
 import kornia.color
 import torch

@@ -1,4 +1,4 @@
-"""Scores as torchmetrics Metrics, right under DDP: means over images, and every image of a set by itself."""
+"""PSNR and SSIM as torchmetrics metrics, exact under DDP: means over images, and a score of every image."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -12,7 +12,7 @@ from aldsr.imaging.quality import psnr_y, ssim_y
 
 
 class _Float64(Metric):
-    """A metric that moves with a network, but is never rounded with it."""
+    """A metric that moves to a module's device, but keeps float64 when the module is cast."""
 
     full_state_update = False
 
@@ -22,11 +22,7 @@ class _Float64(Metric):
 
 
 class _ImageMean(_Float64):
-    """The mean over images of a score of one image, in any loop of one's own.
-
-    Args:
-        shave: pixels left out at each side: the scale, by convention.
-    """
+    """The mean over images of a score. `shave`: pixels left out at each side, the scale by convention."""
 
     higher_is_better = True
     total: Tensor
@@ -64,9 +60,8 @@ class SSIMY(_ImageMean):
 class ImageScores(_Float64):
     """PSNR and SSIM of each image of a set, under one protocol or several.
 
-    Every image has its own place in the state and ranks are summed, so it does not matter which rank
-    scores which image, in which order, or how many ranks there are: the result is the same to the last
-    bit, and an image that a padding sampler shows twice is noticed.
+    Every image has its own element of the state and ranks are summed, so the result does not depend, to the last bit,
+    on how images are distributed over ranks, and an image that a padding sampler repeats is noticed.
 
     Args:
         images: number of images in the set.

@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple
 from torch import Tensor
 
 from aldsr.imaging.luma import luma, luma_full_range
-from aldsr.imaging.quality import psnr, shaved, ssim
+from aldsr.imaging.quality import crop_border, psnr, ssim
 
 # The choices of each field, and how they are printed. Results hold the choices: rewording changes no comparison.
 CHOICES: dict[str, dict[str, str]] = {
@@ -106,7 +106,7 @@ class Protocol:
             ValueError: if shapes or types do not fit, or too little is left after shaving.
         """
         colour = "y_full_range" if gray and self.gray == "direct" else self.colour
-        a, b = (planes(image, colour) for image in shaved(sr, hr, self.margin(scale)))
+        a, b = (planes(image, colour) for image in crop_border(sr, hr, self.margin(scale)))
         return Score(psnr(a, b), ssim(a, b, windows=self.ssim_window))
 
 

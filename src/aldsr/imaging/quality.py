@@ -1,9 +1,8 @@
-"""PSNR and SSIM as the super-resolution literature takes them.
+"""PSNR and SSIM as the super-resolution literature computes them.
 
-`psnr` and `ssim` compare planes of values 0…255 that were converted already; `psnr_y` and `ssim_y` take
-uint8 RGB (what an image file holds: `quantise` first), turn it to unrounded luma and leave out `shave`
-pixels at each side (the scale, by convention). All give one float64 score per image. The score of a set
-is the mean over its images, never the PSNR of a pooled error. Other codebases' habits: `protocol.py`.
+`psnr` and `ssim` compare planes of values 0…255; `psnr_y` and `ssim_y` take uint8 RGB (`quantise` first), convert it to
+unrounded luma and leave out `shave` pixels at each side (the scale, by convention). All return one float64 score per
+image. The score of a set is the mean over its images, not the PSNR of a pooled error. Other conventions: `protocol.py`.
 """
 
 import math
@@ -51,8 +50,8 @@ def ssim(a: Tensor, b: Tensor, *, windows: Literal["valid", "same"] = "valid") -
 
     Args:
         a, b: `Tensor[B, C, H, W]`, 0…255; channels are averaged.
-        windows: "valid": those that lie inside the image, as the literature does; "same": one for every
-            pixel, of the picture mirrored at its border, as kornia does by default.
+        windows: "valid": those inside the image, as in the literature; "same": one for every pixel, the image mirrored
+            at its border, as kornia does by default.
 
     Returns:
         `Tensor[B]`, float64, in [-1, 1].
@@ -66,7 +65,7 @@ def ssim(a: Tensor, b: Tensor, *, windows: Literal["valid", "same"] = "valid") -
     a, b = a.double(), b.double()
     if windows == "same":
         a, b = (F.pad(each, 4 * [WINDOW // 2], mode="reflect") for each in (a, b))
-    mean_a, mean_b, product, squares = map(_windowed, (a, b, a * b, a.square().addcmul_(b, b)))
+    mean_a, mean_b, product, squares = map(_window_means, (a, b, a * b, a.square().addcmul_(b, b)))
     means, mean_squares = mean_a * mean_b, mean_a.square_().addcmul_(mean_b, mean_b)
     luminance = (2 * means + C1) / (mean_squares + C1)
     # The sum of both variances is all that is needed of them.
@@ -74,8 +73,8 @@ def ssim(a: Tensor, b: Tensor, *, windows: Literal["valid", "same"] = "valid") -
     return (luminance * structure).mean((-3, -2, -1))
 
 
-def _windowed(image: Tensor) -> Tensor:
-    """Means over Gaussian windows. Weighted shifts: on a CPU ten times as fast as a convolution in float64."""
+def _window_means(image: Tensor) -> Tensor:
+    """Means over Gaussian windows, by weighted shifts: on a CPU ten times as fast as a convolution in float64."""
     for axis in (-2, -1):
         size = image.shape[axis] - WINDOW + 1
         total = GAUSSIAN[0] * image.narrow(axis, 0, size)
@@ -85,8 +84,8 @@ def _windowed(image: Tensor) -> Tensor:
     return image
 
 
-def shaved(sr: Tensor, hr: Tensor, shave: int) -> tuple[Tensor, Tensor]:
-    """Both images without `shave` pixels at each side.
+def crop_border(sr: Tensor, hr: Tensor, shave: int) -> tuple[Tensor, Tensor]:
+    """Cut `shave` pixels from each side of both images.
 
     Args:
         sr, hr: `Tensor[B, 3, H, W]`, uint8.
@@ -120,7 +119,7 @@ def psnr_y(sr: Tensor, hr: Tensor, *, shave: int) -> Tensor:
     Raises:
         ValueError: if shapes or types do not fit, or nothing is left after shaving.
     """
-    a, b = shaved(sr, hr, shave)
+    a, b = crop_border(sr, hr, shave)
     return psnr(luma(a), luma(b))
 
 
@@ -132,5 +131,5 @@ def ssim_y(sr: Tensor, hr: Tensor, *, shave: int) -> Tensor:
     Raises:
         ValueError: as `psnr_y`, and if less than one 11×11 window is left after shaving.
     """
-    a, b = shaved(sr, hr, shave)
+    a, b = crop_border(sr, hr, shave)
     return ssim(luma(a), luma(b))

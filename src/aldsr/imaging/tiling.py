@@ -1,4 +1,4 @@
-"""Upscaling by tiles, for images of any size, and by all eight orientations: pure functions around a network."""
+"""Upscale in tiles, for images of any size, and in all eight orientations: pure functions around a network."""
 
 import math
 from collections.abc import Callable
@@ -11,11 +11,11 @@ Upscale = Callable[[Tensor], Tensor]
 OVERLAP = 8  # LR pixels; why 8: experiments/tiling
 
 
-def spans(size: int, tile: int, overlap: int) -> list[tuple[int, slice]]:
-    """How tiles cover an axis: where each begins, and which part of the result it is kept for.
+def tile_spans(size: int, tile: int, overlap: int) -> list[tuple[int, slice]]:
+    """How tiles cover an axis: where each begins, and which part of the axis its result is used for.
 
-    All tiles are `min(tile, size)` long; what is kept lies at least `overlap` away from a tile's end,
-    unless that is the picture's own.
+    All tiles are `min(tile, size)` long; what is used lies at least `overlap` away from a tile's end, unless that is
+    the end of the image.
 
     Raises:
         ValueError: if the overlaps leave nothing of a tile.
@@ -31,15 +31,15 @@ def spans(size: int, tile: int, overlap: int) -> list[tuple[int, slice]]:
 
 
 def tiled(upscale: Upscale, lr: Tensor, *, scale: int, tile: int, overlap: int = OVERLAP) -> Tensor:
-    """Upscale tile by tile, so that memory is bounded by the tile, however large the image is.
+    """Upscale tile by tile, so that memory depends on the tile, not on the image.
 
     Args:
         upscale: `Tensor[B, C, h, w]` → `Tensor[B, C, sh, sw]`.
         lr: `Tensor[B, C, H, W]`.
         scale: of the upscaling, s.
         tile: largest side that `upscale` is given, in LR pixels, overlaps included.
-        overlap: LR pixels at each inner side of a tile whose result is thrown away, since the network
-            saw a border there that the picture does not have.
+        overlap: LR pixels at each inner side of a tile whose result is discarded, since the network saw a border there
+            that the image does not have.
 
     Returns:
         `Tensor[B, C, sH, sW]`. Equal to `upscale(lr)` where the network does not see beyond the overlap.
@@ -48,7 +48,7 @@ def tiled(upscale: Upscale, lr: Tensor, *, scale: int, tile: int, overlap: int =
         ValueError: if the overlaps leave nothing of a tile.
     """
     height, width = lr.shape[-2:]
-    rows, columns = spans(height, tile, overlap), spans(width, tile, overlap)
+    rows, columns = tile_spans(height, tile, overlap), tile_spans(width, tile, overlap)
     sr: Tensor | None = None
     for top, kept_rows in rows:
         for left, kept_columns in columns:

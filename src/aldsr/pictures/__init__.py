@@ -1,22 +1,22 @@
-"""Anyone's picture files ↔ samples with bit depth, alpha and colour profile; upscaling them by bands."""
+"""Users' picture files ↔ samples with bit depth, alpha and colour profile; upscaling them in bands of rows."""
 
-from aldsr.pictures.banded import tiles_of, upscaled
-from aldsr.pictures.picture import Form, Picture, form_of
-from aldsr.pictures.planning import FORMATS, Job, found, plan
+from aldsr.pictures.bands import count_tiles, upscale_in_bands
+from aldsr.pictures.jobs import FORMATS, Job, find_pictures, plan_jobs
+from aldsr.pictures.picture import Layout, Picture, upscaled_layout
 from aldsr.pictures.reading import MAX_PIXELS, read_picture
 from aldsr.pictures.writing import write_picture
 
 __all__ = [
     "FORMATS",
     "MAX_PIXELS",
-    "Form",
     "Job",
+    "Layout",
     "Picture",
-    "form_of",
-    "found",
-    "plan",
+    "count_tiles",
+    "find_pictures",
+    "plan_jobs",
     "read_picture",
-    "tiles_of",
-    "upscaled",
+    "upscale_in_bands",
+    "upscaled_layout",
     "write_picture",
 ]

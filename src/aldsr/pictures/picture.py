@@ -1,4 +1,4 @@
-"""A picture as a file holds it: samples of 8 or 16 bits, gray or colour, alpha and colour profile beside them."""
+"""A decoded picture file: samples of 8 or 16 bits, gray or colour, with alpha and colour profile."""
 
 from typing import NamedTuple
 
@@ -10,12 +10,12 @@ SPACES = {1: b"GRAY", 3: b"RGB "}  # channels → colour space as an ICC profile
 
 
 class Picture(NamedTuple):
-    """Upright, decoded.
+    """A picture, decoded and upright.
 
     Attributes:
-        colour: (H, W, 1) gray or (H, W, 3) RGB; uint8 or uint16, over its whole range.
-        alpha: (H, W, 1), of the type of `colour`, not multiplied into it; None: opaque.
-        icc: the profile that says which colours the samples stand for; None: sRGB, by convention.
+        colour: (H, W, 1) gray or (H, W, 3) RGB; uint8 or uint16, of full range.
+        alpha: (H, W, 1), of the type of `colour`, not premultiplied; None: opaque.
+        icc: the colour profile; None: sRGB, by convention.
         format: of the file, as Pillow names it: "PNG", "JPEG", …
     """
 
@@ -31,8 +31,8 @@ class Picture(NamedTuple):
         return width, height
 
 
-class Form(NamedTuple):
-    """What a picture is to be like in a file, before there are pixels.
+class Layout(NamedTuple):
+    """Size, channels and bit depth of a picture file that is to be written.
 
     Attributes:
         width, height: in pixels.
@@ -54,17 +54,17 @@ class Form(NamedTuple):
 
     @property
     def mode(self) -> str:
-        """Pillow's name for 8 bits of it."""
+        """Pillow's mode for 8 bits."""
         return ("L", "LA", "RGB", "RGBA")[self.channels - 1]
 
 
-def form_of(picture: Picture, scale: int) -> Form:
-    """The form of a picture that is upscaled by `scale`."""
+def upscaled_layout(picture: Picture, scale: int) -> Layout:
+    """The layout of a picture that is upscaled by `scale`."""
     width, height = picture.size
     channels = picture.colour.shape[-1] + (picture.alpha is not None)
-    return Form(scale * width, scale * height, channels, 8 * picture.colour.dtype.itemsize, picture.icc)
+    return Layout(scale * width, scale * height, channels, 8 * picture.colour.dtype.itemsize, picture.icc)
 
 
-def fitting(icc: bytes | None, channels: int) -> bytes | None:
-    """The profile, if it is one for gray (1 channel) or RGB (3): what was CMYK has its own no longer."""
+def matching_profile(icc: bytes | None, channels: int) -> bytes | None:
+    """The colour profile if it is for gray (1 channel) or RGB (3), else None: it may be that of CMYK before."""
     return icc if icc and icc[16:20] == SPACES[channels] else None

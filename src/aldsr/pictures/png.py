@@ -1,7 +1,7 @@
-"""PNG written row by row, so that a picture larger than memory can be written; 8 and 16 bits.
+"""Write PNG row by row, so that a picture larger than memory can be written; 8 and 16 bits.
 
-W3C, Portable Network Graphics (Third Edition): chunks (5.3), filters (9.2). Pillow's encoder wants the whole
-picture at once and has no 16-bit colour.
+W3C, Portable Network Graphics (Third Edition): chunks (5.3), filters (9.2). Pillow's encoder needs the whole picture at
+once and has no 16-bit colour.
 """
 
 import struct
@@ -12,27 +12,27 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from aldsr.pictures.picture import Form, Samples
+from aldsr.pictures.picture import Layout, Samples
 
-ROWS = 64  # filtered at a time
+ROWS = 64  # to filter at a time
 COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}  # channels → PNG's number
 
 
-def write_png(path: Path, form: Form, bands: Iterable[Samples]) -> None:
+def write_png(path: Path, layout: Layout, bands: Iterable[Samples]) -> None:
     """Write a PNG file.
 
     Args:
         path: of the file.
-        form: of the picture.
-        bands: its rows from top to bottom, (rows, W, C) each, uint8 or uint16 as `form` says.
+        layout: of the picture.
+        bands: its rows from top to bottom, (rows, W, C) each, uint8 or uint16 as `layout` says.
     """
     compressor = zlib.compressobj(6, zlib.DEFLATED, 15, 9, zlib.Z_FILTERED)  # as libpng's own default
-    header = struct.pack(">IIBBBBB", form.width, form.height, form.bits, COLOUR_TYPES[form.channels], 0, 0, 0)
+    header = struct.pack(">IIBBBBB", layout.width, layout.height, layout.bits, COLOUR_TYPES[layout.channels], 0, 0, 0)
     with path.open("wb") as file:
         file.write(b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header))
-        if form.icc:
-            file.write(_chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(form.icc)))
-        for rows in filtered(bands, form):
+        if layout.icc:
+            file.write(_chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(layout.icc)))
+        for rows in filter_rows(bands, layout):
             if data := compressor.compress(rows.data):
                 file.write(_chunk(b"IDAT", data))
         file.write(_chunk(b"IDAT", compressor.flush()) + _chunk(b"IEND", b""))
@@ -42,20 +42,20 @@ def _chunk(kind: bytes, content: bytes) -> bytes:
     return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(content, zlib.crc32(kind)))
 
 
-def filtered(bands: Iterable[Samples], form: Form) -> Iterator[NDArray[np.uint8]]:
-    """The bytes of the rows, each after the filter that makes them smallest: (rows, 1 + bytes of a row)."""
-    pixel = form.channels * form.bits // 8
-    above = np.zeros((1, form.width * pixel), np.uint8)
+def filter_rows(bands: Iterable[Samples], layout: Layout) -> Iterator[NDArray[np.uint8]]:
+    """Yield the bytes of the rows after PNG's filters: (rows, 1 + bytes of a row)."""
+    pixel = layout.channels * layout.bits // 8
+    above = np.zeros((1, layout.width * pixel), np.uint8)
     for band in bands:
         for start in range(0, len(band), ROWS):
-            part = np.ascontiguousarray(band[start : start + ROWS].astype(f">u{form.bits // 8}", copy=False))
+            part = np.ascontiguousarray(band[start : start + ROWS].astype(f">u{layout.bits // 8}", copy=False))
             rows = part.view(np.uint8).reshape(len(part), -1)
             yield _filter(rows, np.concatenate((above, rows[:-1])), pixel)
             above = rows[-1:]
 
 
 def _filter(rows: NDArray[np.uint8], up: NDArray[np.uint8], pixel: int) -> NDArray[np.uint8]:
-    """Rows → filter's number and filtered bytes: by the least sum of absolute differences (12.7 of the standard)."""
+    """Rows → number of the filter and filtered bytes; the least sum of absolute differences decides (12.7)."""
     left, corner = (np.pad(each, ((0, 0), (pixel, 0)))[:, :-pixel] for each in (rows, up))
     a, b, c = (each.astype(np.int16) for each in (left, up, corner))
     average = ((a + b) >> 1).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""Picture files of any kind → samples, with everything that an upscaled picture has to keep."""
+"""Read picture files of any kind, with everything that an upscaled picture has to keep."""
 
 import struct
 import warnings
@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 from aldsr.data import DataError
-from aldsr.data.images import BITS_PER_SAMPLE, ORIENTATION, opened
-from aldsr.pictures.picture import Picture, Samples, fitting
+from aldsr.data.images import ORIENTATION, has_16_bit_tiff_samples, open_image, png_raw_mode
+from aldsr.pictures.picture import Picture, Samples, matching_profile
 
 MAX_PIXELS = 500_000_000
 # EXIF orientation → whether the stored picture is to be mirrored (left to right), then quarter turns to the left.
@@ -26,31 +26,32 @@ KINDS = {MINISWHITE: 1, MINISBLACK: 1, RGB: 3}  # → channels without alpha
 
 
 def read_picture(path: Path, *, max_pixels: int = MAX_PIXELS) -> Picture:
-    """A picture of 8 or 16 bits, gray or RGB, with its alpha and colour profile, upright.
+    """Read a picture of 8 or 16 bits, gray or RGB, with its alpha and colour profile, upright.
 
     Palettes become their colours, one transparent colour becomes alpha, CMYK becomes sRGB (by its profile if it has
-    one). Of a phone's multi-picture JPEG and of a TIFF with previews the main picture counts.
+    one). Of a phone's multi-picture JPEG and of a TIFF with previews the main picture is read.
 
     Raises:
         DataError: if the file is missing, truncated, no picture, larger than `max_pixels`, holds several frames or
             pages, or values that are neither 8 nor 16 bits.
     """
-    with _without_pillows_own(), opened(path) as image:
-        _check(path, image, max_pixels)
+    with _silent_pillow(), open_image(path) as image:
+        _check_header(path, image, max_pixels)
         icc = image.info.get("icc_profile")
-        deep = _deep(path, image)
-        samples = _eight_bits(image) if deep is None else deep
+        samples = _read_16_bits(path, image)
+        if samples is None:
+            samples = _read_8_bits(image)
         mirrored, turns = TURNS.get(image.getexif().get(ORIENTATION, 1), (False, 0))
         samples = np.ascontiguousarray(np.rot90(samples[:, ::-1] if mirrored else samples, turns))
         colours = 3 if samples.shape[-1] > 2 else 1
         alpha = samples[..., colours:] if samples.shape[-1] > colours else None
         icc = icc if isinstance(icc, bytes) else None
-        return Picture(samples[..., :colours], alpha, fitting(icc, colours), str(image.format))
+        return Picture(samples[..., :colours], alpha, matching_profile(icc, colours), str(image.format))
 
 
 @contextmanager
-def _without_pillows_own() -> Iterator[None]:
-    """Limit and warnings: our limit is an option, and of damaged EXIF nobody needs to know."""
+def _silent_pillow() -> Iterator[None]:
+    """Turn off Pillow's limit of pixels, since ours is an option, and its warnings, such as of damaged EXIF."""
     limit = Image.MAX_IMAGE_PIXELS
     Image.MAX_IMAGE_PIXELS = None
     try:
@@ -61,8 +62,8 @@ def _without_pillows_own() -> Iterator[None]:
         Image.MAX_IMAGE_PIXELS = limit
 
 
-def _check(path: Path, image: Image.Image, max_pixels: int) -> None:
-    """Look at the header before anything is decoded."""
+def _check_header(path: Path, image: Image.Image, max_pixels: int) -> None:
+    """Refuse by the header, before anything is decoded, what cannot be upscaled."""
     if image.width * image.height > max_pixels:
         raise DataError(
             f"{path}: is {image.width}x{image.height}, {image.width * image.height:,} pixels, and the limit is "
@@ -81,19 +82,19 @@ def _check(path: Path, image: Image.Image, max_pixels: int) -> None:
         )
 
 
-def _eight_bits(image: Image.Image) -> NDArray[np.uint8]:
+def _read_8_bits(image: Image.Image) -> NDArray[np.uint8]:
     """(H, W, C), alpha last; of a TIFF, Pillow applies the orientation while it decodes."""
     image.load()
     if image.mode == "CMYK":
-        return np.asarray(_from_cmyk(image))
+        return np.asarray(_convert_cmyk(image))
     gray = image.mode in ("1", "L", "LA", "La")
     if image.has_transparency_data:
         return np.asarray(image.convert("LA" if gray else "RGBA"))
     return np.asarray(image.convert("L"))[..., None] if gray else np.asarray(image.convert("RGB"))
 
 
-def _from_cmyk(image: Image.Image) -> Image.Image:
-    """By the colour profile if there is a usable one, else by the formula without one."""
+def _convert_cmyk(image: Image.Image) -> Image.Image:
+    """Convert to RGB by the colour profile if there is a usable one, else by the simple formula."""
     if icc := image.info.get("icc_profile"):
         try:
             made = ImageCms.profileToProfile(image, BytesIO(icc), ImageCms.createProfile("sRGB"), outputMode="RGB")
@@ -104,48 +105,47 @@ def _from_cmyk(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def _deep(path: Path, image: Image.Image) -> Samples | None:
+def _read_16_bits(path: Path, image: Image.Image) -> Samples | None:
     """(H, W, C), alpha last, of a file with 16 bits, as they are stored; None of others.
 
     Pillow reads 16 bits of gray only, and cuts colour without a word.
     """
-    if image.format == "TIFF" and 16 in image.tag_v2.get(BITS_PER_SAMPLE, ()):  # type: ignore[attr-defined]
-        return _deep_tiff(path)
+    if has_16_bit_tiff_samples(image):
+        return _read_16_bit_tiff(path)
     if image.mode.startswith("I"):
-        return _deep_gray(path, image)
-    raw = str(image.tile) if image.format == "PNG" else ""  # type: ignore[attr-defined]
-    if "LA;16" in raw:
-        return _deep_gray_with_alpha(path)
-    if "RGB" in raw and ";16" in raw:
+        return _read_16_bit_gray(path, image)
+    if "LA;16" in (raw_mode := png_raw_mode(image)):
+        return _read_16_bit_gray_png_with_alpha(path)
+    if "RGB" in raw_mode and ";16" in raw_mode:
         samples = np.asarray(kornia_rs.io.read_image_png_u16(str(path), image.mode.lower()))
-        return _keyed(samples, image.info.get("transparency"))
+        return _add_key_alpha(samples, image.info.get("transparency"))
     return None
 
 
-def _deep_gray(path: Path, image: Image.Image) -> Samples:
+def _read_16_bit_gray(path: Path, image: Image.Image) -> Samples:
     values = np.asarray(image)
     if values.min() < 0 or values.max() > 65535:
         raise DataError(f"{path}: holds {values.min()} to {values.max()}, more than 16 bits; convert it to 16 bits")
-    return _keyed(values.astype(np.uint16)[..., None], image.info.get("transparency"))
+    return _add_key_alpha(values.astype(np.uint16)[..., None], image.info.get("transparency"))
 
 
-def _keyed(samples: Samples, key: int | tuple[int, ...] | None) -> Samples:
-    """With alpha that makes one colour transparent (PNG's tRNS chunk)."""
+def _add_key_alpha(samples: Samples, key: int | tuple[int, ...] | None) -> Samples:
+    """Add the alpha that makes one colour transparent (PNG's tRNS chunk)."""
     if key is None or samples.shape[-1] in (2, 4):
         return samples
     alpha = np.where((samples == np.array(key)).all(-1, keepdims=True), 0, 65535).astype(np.uint16)
     return np.concatenate((samples, alpha), axis=-1)
 
 
-def _deep_tiff(path: Path) -> Samples | None:
+def _read_16_bit_tiff(path: Path) -> Samples | None:
     """Gray or RGB with 16 bits; other kinds, such as CMYK, are left to Pillow."""
     with tifffile.TiffFile(path) as file:
         page = file.pages.first
         kind, extra = KINDS.get(int(page.photometric)), page.extrasamples[:1]
-        samples = _tiff_samples(path, page)
+        samples = _decode_tiff_page(path, page)
     if kind is None or samples.dtype != np.uint16:
         return None
-    # What an extra channel means may be left open; such a one is no alpha, for Pillow neither.
+    # An extra channel without a meaning is no alpha, for Pillow neither.
     if not extra or extra[0] == tifffile.EXTRASAMPLE.UNSPECIFIED:
         return samples[..., :kind]
     if extra[0] == tifffile.EXTRASAMPLE.ASSOCALPHA:
@@ -154,12 +154,12 @@ def _deep_tiff(path: Path) -> Samples | None:
     return samples[..., : kind + 1]
 
 
-def _tiff_samples(path: Path, page: tifffile.TiffPage) -> Samples:
+def _decode_tiff_page(path: Path, page: tifffile.TiffPage) -> Samples:
     """(H, W, C), black at 0."""
     try:
         samples = page.asarray()
     except ValueError:
-        # tifffile leaves LZW, for one, to a package of its own; kornia has it, but not for alpha.
+        # tifffile decodes LZW only with another package; kornia does, but not with alpha.
         if page.samplesperpixel not in (1, 3):
             raise
         mode = "rgb" if page.samplesperpixel == 3 else "mono"
@@ -172,10 +172,10 @@ def _tiff_samples(path: Path, page: tifffile.TiffPage) -> Samples:
     return samples
 
 
-def _deep_gray_with_alpha(path: Path) -> Samples:
-    """Of a 16-bit PNG, which every reader at hand cuts to 8 bits.
+def _read_16_bit_gray_png_with_alpha(path: Path) -> Samples:
+    """Read a kind of PNG that every library at hand cuts to 8 bits.
 
-    Its pixels have four bytes, as those of 8-bit RGBA have, and PNG's filters work on bytes: told that it is RGBA,
+    Its pixels have four bytes, as those of 8-bit RGBA, and PNG's filters work on bytes: with a header that says RGBA,
     Pillow decodes the bytes as they are.
     """
     content = bytearray(path.read_bytes())

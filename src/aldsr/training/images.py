@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 
 from aldsr.core.files import atomic_write
-from aldsr.imaging import busiest, imresize
+from aldsr.imaging import detailed_window, imresize
 
 CAPTION_HEIGHT = 20  # pixels
 LOGGED_IMAGES = 4  # comparisons of each validation that go to W&B
@@ -26,7 +26,7 @@ def draw_comparison(lr: Tensor, sr: Tensor, hr: Tensor, *, captions: tuple[str, 
     """
     scale = hr.shape[-1] // lr.shape[-1]
     bicubic = imresize(lr[None], scale)[0]
-    rows, columns = busiest(hr, side)
+    rows, columns = detailed_window(hr, side)
     width = columns.stop - columns.start
     canvas = Image.new("RGB", (3 * width, CAPTION_HEIGHT + rows.stop - rows.start), "white")
     draw = ImageDraw.Draw(canvas)

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from aldsr.imaging import imresize, quantise
 from aldsr.nn import RDN, ALDBlock, fold
-from aldsr.pictures import Picture, tiles_of, upscaled
-from aldsr.pictures.banded import tile_size
+from aldsr.pictures import Picture, count_tiles, upscale_in_bands
+from aldsr.pictures.bands import tile_size
 from aldsr.pictures.picture import Samples
 from tests.data.test_images import deep_noise, noise
 
@@ -18,7 +18,7 @@ bicubic = partial(imresize, scale=4)  # sees two pixels
 
 
 def whole(picture: Picture, upscale=bicubic, tile: int | None = None) -> Samples:  # type: ignore[no-untyped-def]
-    return np.concatenate(list(upscaled(picture, upscale, scale=4, tile=tile)))
+    return np.concatenate(list(upscale_in_bands(picture, upscale, scale=4, tile=tile)))
 
 
 def tensor(samples: Samples) -> Tensor:
@@ -93,7 +93,7 @@ def test_the_number_of_tiles_is_known_before(height: int, width: int, tile: int 
 
     picture = Picture(noise(height, width, 3), None, None, "PNG")
     whole(picture, counting, tile)
-    assert len(called) == tiles_of(picture, tile)
+    assert len(called) == count_tiles(picture, tile)
     assert tile is None or max(map(max, called)) <= tile
 
 

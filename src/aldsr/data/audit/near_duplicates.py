@@ -1,4 +1,4 @@
-"""The same photograph in two places, also rescaled, recompressed, brightened, made gray, flipped or turned.
+"""Find the same photograph in two places, also rescaled, recompressed, brightened, made gray, flipped or turned.
 
 An image is reduced to 32x32 luma without its low frequencies, which most photographs share. Over all pairs of 789
 images (T91, BSDS500 but for 302003, Sun-Hays80, Set5, Set14, Urban100) two different photographs never correlated by
@@ -15,13 +15,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 SIDE = 32
-ALIKE = 0.6  # correlation from which two images are taken for one photograph
+THRESHOLD = 0.6  # correlation from which two images are taken for one photograph
 
-Sketch = Tensor  # Tensor[SIDE · SIDE], zero mean, unit length
+Signature = Tensor  # Tensor[SIDE · SIDE], zero mean, unit length
 
 
-def sketch(image: Tensor) -> Sketch:
-    """What is compared of an image: `Tensor[3, H, W]`, uint8 → `Tensor[1024]`, float32."""
+def compute_signature(image: Tensor) -> Signature:
+    """Reduce an image to what is compared: `Tensor[3, H, W]`, uint8 → `Tensor[1024]`, float32."""
     small = F.interpolate(image.float().mean(0)[None, None], (SIDE, SIDE), mode="area")
     fine = small - F.avg_pool2d(F.pad(small, (2, 2, 2, 2), mode="reflect"), 5, 1)
     centred = fine.flatten() - fine.mean()
@@ -29,17 +29,15 @@ def sketch(image: Tensor) -> Sketch:
     return centred / length if length > 1 else torch.zeros_like(centred)  # one colour: nothing but rounding errors
 
 
-def likeness(a: Sequence[Sketch], b: Sequence[Sketch]) -> Tensor:
-    """Correlation of every pair, in the best of the eight orientations: `Tensor[len(a), len(b)]`, at most 1."""
-    first, second = torch.stack(list(a)), torch.stack(list(b)).view(-1, SIDE, SIDE)
-    orientations = (torch.rot90(each, turns, (-2, -1)) for each in (second, second.flip(-1)) for turns in range(4))
-    return torch.stack([first @ each.flatten(1).T for each in orientations]).amax(0)
+def find_near_duplicates(a: Sequence[Signature], b: Sequence[Signature]) -> Iterator[tuple[int, int, float]]:
+    """Yield the pairs that show one photograph: index in `a`, index in `b`, correlation (0.6 to 1).
 
-
-def alike(a: Sequence[Sketch], b: Sequence[Sketch]) -> Iterator[tuple[int, int, float]]:
-    """The pairs that are one photograph: place in `a`, place in `b`, correlation."""
+    The correlation is that of the best of the eight orientations.
+    """
     if not a or not b:
         return
-    found = likeness(a, b)
-    for i, j in (found >= ALIKE).nonzero().tolist():
-        yield i, j, float(found[i, j])
+    first, second = torch.stack(list(a)), torch.stack(list(b)).view(-1, SIDE, SIDE)
+    orientations = (torch.rot90(each, turns, (-2, -1)) for each in (second, second.flip(-1)) for turns in range(4))
+    correlation = torch.stack([first @ each.flatten(1).T for each in orientations]).amax(0)
+    for i, j in (correlation >= THRESHOLD).nonzero().tolist():
+        yield i, j, float(correlation[i, j])

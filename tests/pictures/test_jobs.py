@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from aldsr.data import DataError
-from aldsr.pictures import found, plan
+from aldsr.pictures import find_pictures, plan_jobs
 
 
 @pytest.fixture
@@ -29,13 +29,13 @@ def scans(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ],
 )
 def test_files_folders_and_patterns(scans: Path, inputs: list[str], names: list[str]) -> None:
-    assert sorted(file.name for file in found(inputs)) == names
+    assert sorted(file.name for file in find_pictures(inputs)) == names
 
 
 @pytest.mark.parametrize("name", ["none.png", "scans/*.tif", "scans/dee*", "scans/deep/deeper"])
 def test_nothing_by_a_name_is_said(scans: Path, name: str) -> None:
     with pytest.raises(DataError, match="no such file or folder"):
-        found([name])
+        find_pictures([name])
 
 
 @pytest.mark.parametrize(
@@ -49,15 +49,15 @@ def test_nothing_by_a_name_is_said(scans: Path, name: str) -> None:
     ],
 )
 def test_names_in_a_folder(scans: Path, name: str, format: str, target: str, chosen: str) -> None:
-    [job] = plan([Path(name)], Path("out"), format=format, suffix="_x4")
+    [job] = plan_jobs([Path(name)], Path("out"), format=format, suffix="_x4")
     assert (job.target, job.format) == (Path(target), chosen)
 
 
 def test_a_single_picture_may_have_a_name(scans: Path) -> None:
-    [job] = plan([scans / "b.png"], Path("out.tif"), format="keep", suffix="_x4")
+    [job] = plan_jobs([scans / "b.png"], Path("out.tif"), format="keep", suffix="_x4")
     assert (job.target, job.format) == (Path("out.tif"), "tiff")
     (scans / "x.png").mkdir()
-    [job] = plan([scans / "b.png"], scans / "x.png", format="keep", suffix="_x4")
+    [job] = plan_jobs([scans / "b.png"], scans / "x.png", format="keep", suffix="_x4")
     assert job.target == scans / "x.png" / "b_x4.png"
 
 
@@ -76,5 +76,5 @@ def test_what_cannot_be_is_said(
     scans: Path, names: list[str], output: str, format: str, suffix: str, words: str
 ) -> None:
     with pytest.raises(DataError) as error:
-        plan([Path("scans") / name for name in names], Path(output), format=format, suffix=suffix)
+        plan_jobs([Path("scans") / name for name in names], Path(output), format=format, suffix=suffix)
     assert words in str(error.value)

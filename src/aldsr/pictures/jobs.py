@@ -1,4 +1,4 @@
-"""Which files are meant, and what the result of each is called."""
+"""Which pictures are to be upscaled, and into which files."""
 
 import glob
 from collections.abc import Sequence
@@ -13,18 +13,18 @@ FORMATS = ("keep", *SUFFIXES)
 
 
 class Job(NamedTuple):
-    """One picture to be upscaled: from where, to where, and in which format."""
+    """One picture to upscale: its file, the file of the result, and the format of the result."""
 
     source: Path
     target: Path
     format: str
 
 
-def found(inputs: Sequence[str]) -> list[Path]:
-    """The picture files that are named: files, the pictures directly inside folders, patterns; each once.
+def find_pictures(inputs: Sequence[str]) -> list[Path]:
+    """Find the pictures of arguments that are files, folders (without subfolders) or patterns; each once.
 
     Raises:
-        DataError: if there is nothing by a name.
+        DataError: if an argument matches nothing.
     """
     files: list[Path] = []
     for name in inputs:
@@ -40,8 +40,8 @@ def found(inputs: Sequence[str]) -> list[Path]:
     return list({file.resolve(): file for file in files}.values())
 
 
-def plan(files: Sequence[Path], output: Path, *, format: str, suffix: str) -> list[Job]:
-    """What becomes of each file.
+def plan_jobs(files: Sequence[Path], output: Path, *, format: str, suffix: str) -> list[Job]:
+    """Choose the target and format of each file.
 
     Args:
         files: to be upscaled.
@@ -50,39 +50,39 @@ def plan(files: Sequence[Path], output: Path, *, format: str, suffix: str) -> li
         suffix: put between name and ending in a folder, such as "_x4".
 
     Raises:
-        DataError: if the output is no place for these files, or two of them would have one name.
+        DataError: if the output does not fit the files, or two results would have one name.
     """
-    asked = format_of(output)
-    if output.is_dir() or asked is None:
+    output_format = format_of(output)
+    if output.is_dir() or output_format is None:
         if output.exists() and not output.is_dir():
             raise DataError(f"-o {output}: is a file; expected a folder, or a name in .png, .jpg, .webp or .tif")
-        jobs = [_job(file, output, format, suffix) for file in files]
+        jobs = [_folder_job(file, output, format, suffix) for file in files]
     elif len(files) > 1:
         raise DataError(f"-o {output}: is the name of one file, and there are {len(files)} inputs; give a folder")
-    elif format not in ("keep", asked):
+    elif format not in ("keep", output_format):
         raise DataError(f"-o {output}: ends in {output.suffix}, but --format is {format}; leave one of them out")
     else:
-        jobs = [Job(files[0], output, asked)]
-    _check(jobs)
+        jobs = [Job(files[0], output, output_format)]
+    _check_targets(jobs)
     return jobs
 
 
-def _job(file: Path, folder: Path, format: str, suffix: str) -> Job:
+def _folder_job(file: Path, folder: Path, format: str, suffix: str) -> Job:
     own = format_of(file)
     chosen = own or "png" if format == "keep" else format
     ending = file.suffix if chosen == own else SUFFIXES[chosen]
     return Job(file, folder / f"{file.stem}{suffix}{ending}", chosen)
 
 
-def _check(jobs: Sequence[Job]) -> None:
+def _check_targets(jobs: Sequence[Job]) -> None:
     sources = {job.source.resolve(): job.source for job in jobs}
-    taken: dict[Path, Path] = {}
+    targets: dict[Path, Path] = {}
     for job in jobs:
         target = job.target.resolve()
         if target in sources:
             raise DataError(f"{job.target}: is an input and would be an output; give another folder with -o")
-        if target in taken:
+        if target in targets:
             raise DataError(
-                f"{taken[target]} and {job.source}: both would become {job.target}; upscale them into two folders"
+                f"{targets[target]} and {job.source}: both would become {job.target}; upscale them into two folders"
             )
-        taken[target] = job.source
+        targets[target] = job.source

@@ -1,4 +1,4 @@
-"""A picture upscaled band by band, so that only the rows in work are in memory."""
+"""Upscale a picture band by band, so that only a few rows at a time are in memory."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -8,16 +8,16 @@ import torch
 from torch import Tensor
 
 from aldsr.imaging import OVERLAP, imresize
-from aldsr.imaging.tiling import spans
+from aldsr.imaging.tiling import tile_spans
 from aldsr.pictures.picture import Picture, Samples
 
 Upscale = Callable[[Tensor], Tensor]
 
 
-def upscaled(
+def upscale_in_bands(
     picture: Picture, upscale: Upscale, *, scale: int, tile: int | None, overlap: int = OVERLAP
 ) -> Iterator[Samples]:
-    """The rows of the upscaled picture from top to bottom, in bands.
+    """Yield the rows of the upscaled picture from top to bottom, in bands.
 
     Colour goes through the network (gray as three equal channels, whose results are averaged), alpha through
     bicubic `imresize`. The result does not depend on the tiles where the network does not see beyond the overlap.
@@ -27,67 +27,67 @@ def upscaled(
         upscale: `Tensor[1, 3, h, w]` → `Tensor[1, 3, sh, sw]`, float in [0, 1], CPU; called for every tile.
         scale: of the upscaling, s.
         tile: largest side that `upscale` is given, in LR pixels, overlaps included; None: the whole picture.
-        overlap: LR pixels at each inner side of a tile whose result is thrown away.
+        overlap: LR pixels at each inner side of a tile whose result is discarded.
 
     Yields:
-        (rows, sW, C), in the picture's bits; C as colour and, after it, alpha.
+        (rows, sW, C), of the picture's bit depth; channels are colour, then alpha.
 
     Raises:
         ValueError: if the overlaps leave nothing of a tile.
     """
     width, height = picture.size
-    tall, wide = tile_size(height, tile, overlap), tile_size(width, tile, overlap)
-    for top, rows in spans(height, tall, overlap):
-        strip = picture.colour[top : top + tall]
+    tile_height, tile_width = tile_size(height, tile, overlap), tile_size(width, tile, overlap)
+    for top, rows in tile_spans(height, tile_height, overlap):
+        strip = picture.colour[top : top + tile_height]
         channels = strip.shape[-1] + (picture.alpha is not None)
         kept = slice(scale * (rows.start - top), scale * (rows.stop - top))
         band = np.empty((kept.stop - kept.start, scale * width, channels), strip.dtype)
-        for left, columns in spans(width, wide, overlap):
-            sr = _network(upscale, strip[:, left : left + wide])
+        for left, columns in tile_spans(width, tile_width, overlap):
+            sr = _upscale_colour(upscale, strip[:, left : left + tile_width])
             inner = slice(scale * (columns.start - left), scale * (columns.stop - left))
             band[:, scale * columns.start : scale * columns.stop, : strip.shape[-1]] = sr[kept, inner]
         if picture.alpha is not None:
-            band[..., -1:] = _bicubic(picture.alpha[top : top + tall], scale)[kept]
+            band[..., -1:] = _upscale_alpha(picture.alpha[top : top + tile_height], scale)[kept]
         yield band
 
 
 def tile_size(size: int, tile: int | None, overlap: int = OVERLAP) -> int:
-    """The least side of tiles that cover an axis with no more of them than tiles of `tile` would take.
+    """The smallest side of tiles that cover an axis with as many tiles as side `tile` needs.
 
     Raises:
         ValueError: if the overlaps leave nothing of a tile.
     """
     if tile is None or size <= tile:
         return max(size, 2 * overlap + 1)
-    number = len(spans(size, tile, overlap))
+    number = len(tile_spans(size, tile, overlap))
     return math.ceil((size - 2 * overlap) / number) + 2 * overlap
 
 
-def tiles_of(picture: Picture, tile: int | None, overlap: int = OVERLAP) -> int:
-    """How often `upscaled` calls the network.
+def count_tiles(picture: Picture, tile: int | None, overlap: int = OVERLAP) -> int:
+    """How often `upscale_in_bands` calls the network.
 
     Raises:
         ValueError: if the overlaps leave nothing of a tile.
     """
-    return math.prod(len(spans(size, tile_size(size, tile, overlap), overlap)) for size in picture.size)
+    return math.prod(len(tile_spans(size, tile_size(size, tile, overlap), overlap)) for size in picture.size)
 
 
-def _network(upscale: Upscale, samples: Samples) -> Samples:
+def _upscale_colour(upscale: Upscale, samples: Samples) -> Samples:
     """(h, w, C) → (sh, sw, C)."""
     largest = np.iinfo(samples.dtype).max
     lr = torch.from_numpy(samples.astype(np.float32) / largest).permute(2, 0, 1)[None]
     sr = upscale(lr.expand(-1, 3, -1, -1))
-    return _samples((sr.mean(1, keepdim=True) if len(lr[0]) == 1 else sr) * largest, samples.dtype)
+    return _to_samples((sr.mean(1, keepdim=True) if len(lr[0]) == 1 else sr) * largest, samples.dtype)
 
 
-def _bicubic(samples: Samples, scale: int) -> Samples:
+def _upscale_alpha(samples: Samples, scale: int) -> Samples:
     """(h, w, C) → (sh, sw, C) by `imresize`."""
     dtype = torch.uint8 if samples.dtype == np.uint8 else torch.float32
     lr = torch.from_numpy(samples.astype(np.int32)).to(dtype).permute(2, 0, 1)[None]
-    return _samples(imresize(lr, scale), samples.dtype)
+    return _to_samples(imresize(lr, scale), samples.dtype)
 
 
-def _samples(values: Tensor, dtype: np.dtype) -> Samples:
+def _to_samples(values: Tensor, dtype: np.dtype) -> Samples:
     """`Tensor[1, C, h, w]` → (h, w, C), clipped and rounded half up as `quantise` does."""
     rounded = values[0].float().add(0.5).floor().clamp(0, np.iinfo(dtype).max).to(torch.int32)
     return rounded.permute(1, 2, 0).numpy().astype(dtype)
