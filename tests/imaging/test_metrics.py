@@ -104,7 +104,7 @@ def test_several_protocols_at_once_give_what_each_gives_alone(gray: bool) -> Non
 
 
 def test_rows_are_the_protocols_in_their_order() -> None:
-    protocols = [Protocol(colour="rgb"), Protocol(shave=0), Protocol(windows="same")]
+    protocols = [Protocol(colour="rgb"), Protocol(shave=0), Protocol(ssim_window="same")]
     metric = scored([0, 1], 2, protocols=protocols).compute()
     for row, protocol in enumerate(protocols):
         for index in range(2):
