@@ -13,6 +13,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from PIL import Image
+from torch import nn
 
 from aldsr import upscale as command
 from aldsr.__main__ import COMMANDS
@@ -39,14 +40,19 @@ TINY = {
 }
 
 
-@pytest.fixture
-def weights(tmp_path: Path) -> Path:
-    """An untrained network: bicubic, and a little noise, as its last layer starts at zero."""
-    torch.manual_seed(0)
-    network, path = build(TINY), tmp_path / "weights.safetensors"
+def add_noise(network: nn.Module) -> None:
+    """Add noise to all parameters: the last layer of an untrained network is zero."""
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.add_(torch.randn_like(parameter), alpha=0.05)
+
+
+@pytest.fixture
+def weights(tmp_path: Path) -> Path:
+    """An untrained network: bicubic, and a little noise."""
+    torch.manual_seed(0)
+    network, path = build(TINY), tmp_path / "weights.safetensors"
+    add_noise(network)
     path.write_bytes(packed(network, TINY))
     return path
 

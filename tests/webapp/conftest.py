@@ -7,7 +7,7 @@ import torch
 
 from aldsr.nn.description import build
 from aldsr.nn.weights import packed
-from tests.test_upscale import TINY, stirred
+from tests.test_upscale import TINY, add_noise
 
 
 @pytest.fixture(scope="session")
@@ -15,6 +15,6 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Of an untrained network: bicubic, and something made up that sees its surroundings."""
     torch.manual_seed(0)
     network, path = build(TINY), tmp_path_factory.mktemp("network") / "weights.safetensors"
-    stirred(network)
+    add_noise(network)
     path.write_bytes(packed(network, TINY))
     return path
