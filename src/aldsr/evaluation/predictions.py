@@ -71,7 +71,9 @@ def match_files(names: Sequence[str], files: Sequence[Path], folder: Path) -> li
             f"'{missing[0]}_x4_SR.png'{unmatched}"
         )
     if extra:
-        raise DataError(f"{folder}: {list_names(extra)} fits no image of the set ({len(names)} images); remove or rename it")
+        raise DataError(
+            f"{folder}: {list_names(extra)} fits no image of the set ({len(names)} images); remove or rename it"
+        )
     return [matched[name] for name in names]
 
 
