@@ -6,7 +6,7 @@ from aldsr.parameters import main
 
 
 def test_table_iv_is_printed_beside_our_count(capsys: pytest.CaptureFixture[str]) -> None:
-    main()
+    main([])
     said = capsys.readouterr().out
     for published, times in (("1,363,968", 2), ("205,056", 4), ("257,280", 2)):
         assert said.count(published) == times

@@ -20,7 +20,7 @@ import torch
 from rich.console import Console, RenderableType
 from rich.progress import Progress
 
-from aldsr.analysis.comparison import read_comparison
+from aldsr.analysis.loading import read_variants
 from aldsr.bench.benchmarks import measure_deployed, measure_growth, measure_speed
 from aldsr.bench.loading import measure_loading
 from aldsr.bench.records import read_benchmark
@@ -34,21 +34,21 @@ from aldsr.evaluation.results import ResultsError
 from aldsr.nn.description import TRUSTED, build
 from aldsr.reporting.charts.figures import FigureError, prepare_output, save_figure
 from aldsr.reporting.charts.speed import draw_growth_chart, draw_speed_chart
-from aldsr.reporting.tables.growth import growth_table
-from aldsr.reporting.tables.speed import Figures, loading_table, resize_table, speed_table
+from aldsr.reporting.tables.growth import growth_sheet
+from aldsr.reporting.tables.speed import Measurements, loading_sheet, resize_sheet, speed_sheet
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SIZES = {"paper": {"D": 16, "C": 8, "G": 64, "G0": 64}, "small": {"D": 4, "C": 4, "G": 32, "G0": 32}}
 SPEEDS = ("training", "upscaling", "deployed", "checkpointing")
-TABLES: dict[str, Callable[[Figures], RenderableType]] = {
-    **{what: partial(speed_table, what) for what in SPEEDS},
-    "growth": growth_table,
-    "loading": loading_table,
-    "resize": resize_table,
+TABLES: dict[str, Callable[[Measurements], RenderableType]] = {
+    **{what: partial(speed_sheet, what) for what in SPEEDS},
+    "growth": growth_sheet,
+    "loading": loading_sheet,
+    "resize": resize_sheet,
 }
-CHARTS: dict[str, Callable[[Figures], "Figure"]] = {
+CHARTS: dict[str, Callable[[Measurements], "Figure"]] = {
     **{what: partial(draw_speed_chart, what) for what in SPEEDS},
     "growth": draw_growth_chart,
 }
@@ -158,7 +158,7 @@ def read_cases(options: argparse.Namespace) -> list[DescribedCase]:
     Raises:
         NetworkError, ResultsError: if they cannot be read or built.
     """
-    _, variants = read_comparison(options.networks, allow_unequal_budgets=True)
+    _, variants = read_variants(options.networks, allow_unequal_budgets=True)
     trusted = (*TRUSTED, *options.allow_code)
     networks = [(each.name, each.first.results["network"]["description"]) for each in variants]
     for _, description in networks:

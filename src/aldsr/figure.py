@@ -14,7 +14,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from aldsr.analysis.comparison import read_comparison
+from aldsr.analysis.loading import read_variants
 from aldsr.analysis.variants import Variant
 from aldsr.core.command import plain_command
 from aldsr.data import BenchmarkSet, Pair, cache_pairs, find_pairs, is_gray, set_name
@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Read the runs, upscale the image with their networks, and draw the figure."""
     options, console = parse_options(argv), Console(emoji=False)
     files = prepare_output(options.output, ("png", "pdf"))
-    study, variants = read_comparison(options.runs, allow_unequal_budgets=options.allow_unequal_budgets)
+    study, variants = read_variants(options.runs, allow_unequal_budgets=options.allow_unequal_budgets)
     file = (options.image or find_paper_image(variants, options.scale)).expanduser()
     image = load_image(file, options.scale)
     height, width = image[0].hr.shape[-2:]

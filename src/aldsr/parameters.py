@@ -1,44 +1,47 @@
 """`python -m aldsr.parameters`: the parameters of the paper's blocks and networks, counted."""
 
+import argparse
 from collections.abc import Sequence
+from typing import Any
 
+import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
-from rich.console import Console
-from rich.table import Table
 
 from aldsr.core.command import plain_command
-from aldsr.evaluation.cost import count_parameters, rdb_parameters
-from aldsr.nn.description import build, label
+from aldsr.evaluation.cost import count_parameters
+from aldsr.nn.description import build
+from aldsr.reporting.tables.cells import count_cell
+from aldsr.reporting.tables.paper import BLOCKS_TITLE, TABLE_IV, block_columns
+from aldsr.reporting.tables.sheet import Column, Sheet, print_sheets
 from aldsr.run.configs import config_dir
 
-PAPER = {"rdn": 1_363_968, "dw_rdn": 205_056, "ldw_rdn": 205_056, "ald_rdn": 257_280}  # ALDNet, Table IV
+NOTE = "An RDB is counted as in the paper, without biases; a network with all its parameters."
 
 
 @plain_command()
 def main(argv: Sequence[str] | None = None) -> None:
     """Print Table IV beside our count, and every whole network at each scale."""
-    table = Table(title="Parameters, paper size", title_justify="left")
-    for column in ("", "RDB, Table IV", "RDB, counted", "network x2", "network x3", "network x4"):
-        table.add_column(column, justify="right" if column else "left")
-    for model, published in PAPER.items():
-        descriptions = [described(model, scale) for scale in (2, 3, 4)]
-        block = build(descriptions[0]["conv"])
-        whole = [count_parameters(build(description)) for description in descriptions]
-        numbers = [published, rdb_parameters(block), *whole]
-        table.add_row(label(descriptions[0]), *(f"{number:,}" for number in numbers))
-    console = Console()
-    console.print(table)
-    console.print("An RDB is counted as in the paper, without biases; a network with all its parameters.")
+    argparse.ArgumentParser(prog="python -m aldsr.parameters", description=__doc__).parse_args(argv)
+    models = [compose_model(label) for label in TABLE_IV]
+    columns = block_columns(list(TABLE_IV), models)
+    for scale in (2, 3, 4):
+        columns.append(Column(f"network x{scale}", [count_cell(count(model, scale)) for model in models]))
+    print_sheets([Sheet("Parameters, paper size", "network", list(TABLE_IV), columns, BLOCKS_TITLE, notes=[NOTE])])
 
 
-def described(model: str, scale: int) -> dict:
-    """A network of the paper's size as plain data."""
+def compose_model(label: str) -> dict[str, Any]:
+    """The description of one of the paper's networks in the paper's size, by its name there."""
     with initialize_config_dir(str(config_dir()), version_base="1.3"):
-        config = compose("train", [f"model={model}", "size=paper", f"scale={scale}"])
-    description = OmegaConf.to_container(config.model, resolve=True)
-    assert isinstance(description, dict)
-    return description
+        config = compose("train", [f"model={label.lower().replace('-', '_')}", "size=paper"])
+    model: dict[str, Any] = OmegaConf.to_container(config.model, resolve=True)  # type: ignore[assignment]
+    return model
+
+
+def count(model: dict[str, Any], scale: int) -> int:
+    """Parameters of a network at a scale."""
+    with torch.device("meta"):  # no memory, no random numbers
+        return count_parameters(build({**model, "scale": scale}))
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from aldsr.analysis.comparison import read_comparison
+from aldsr.analysis.loading import read_variants
 from aldsr.analysis.study import Study
 from aldsr.analysis.variants import Variant, reference_of
 from aldsr.core.command import plain_command
@@ -34,7 +34,7 @@ HINT = "say where its images are with --sets DIR, or leave images out with --pic
 def main(argv: Sequence[str] | None = None) -> None:
     """Read the runs, upscale the images in which their networks differ most, and write the page."""
     options, console = parse_options(argv), Console()
-    study, variants = read_comparison(options.results, allow_unequal_budgets=options.allow_unequal_budgets)
+    study, variants = read_variants(options.results, allow_unequal_budgets=options.allow_unequal_budgets)
     reference, output = reference_of(variants, options.against), choose_output(options)
     images = upscale_images(study, variants, options, console) if options.pictures else []
     html = render_report(study, variants, reference, images)

@@ -1,4 +1,4 @@
-"""Studies whose runs never ran: results and configurations as training leaves them, of given scores."""
+"""Fake runs: folders with results and configurations as training writes them, of given scores."""
 
 import copy
 import json
@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from omegaconf import OmegaConf
 
+from aldsr.analysis.scores import Comparison, compare_variants
 from aldsr.analysis.study import read_study
-from aldsr.analysis.variants import Variant, variants
+from aldsr.analysis.variants import Variant, reference_of, variants
 from aldsr.imaging import LITERATURE
 
 BLOCKS = {"RDN": "StandardBlock", "DW-RDN": "DWBlock", "LDW-RDN": "LDWBlock", "ALD-RDN": "ALDBlock"}
@@ -29,7 +30,7 @@ CONFIG: dict[str, Any] = {
 
 
 def fake_config(label: str, seed: int, *, study: Any = "benchmarks", descriptor: str = "determinant") -> dict[str, Any]:
-    """A config.yaml's content."""
+    """The content of a config.yaml."""
     config = copy.deepcopy(CONFIG)
     conv = {"_target_": f"aldsr.nn.{BLOCKS[label]}", "_partial_": True}
     if label == "ALD-RDN":
@@ -41,7 +42,7 @@ def fake_config(label: str, seed: int, *, study: Any = "benchmarks", descriptor:
 
 
 def fake_results(label: str, sets: Mapping[str, Sequence[float]], *, steps: int = 1000) -> dict[str, Any]:
-    """A results.json's content: of each set the PSNR of its images; SSIM goes along with it."""
+    """The content of a results.json: of each set the PSNR of its images, from which SSIM is made."""
     found = {name: _set(psnr) for name, psnr in sets.items()}
     identity = {"lr": "given", "lr_fingerprint": "cd"}
     return {
@@ -61,7 +62,7 @@ def _set(psnr: Sequence[float]) -> dict[str, Any]:
 
 
 def write_run(folder: Path, config: Mapping[str, Any] | None, results: Mapping[str, Any] | None) -> None:
-    """A run's folder with what it has."""
+    """Write a run's folder; None leaves a file out."""
     folder.mkdir(parents=True, exist_ok=True)
     if config is not None:
         OmegaConf.save(OmegaConf.create(dict(config)), folder / "config.yaml")
@@ -88,6 +89,13 @@ def change_config(run: Path, options: Mapping[str, Any]) -> None:
     OmegaConf.save(config, run / "config.yaml")
 
 
-def read_variants(folder: Path) -> dict[str, Variant]:
+def read_comparison(folder: Path) -> Comparison:
+    """A study compared with its default reference."""
+    study = read_study(folder)
+    found = variants(study.runs)
+    return compare_variants(study, found, reference_of(found, None))
+
+
+def variants_by_name(folder: Path) -> dict[str, Variant]:
     """A study's variants by name, in order."""
-    return {each.name: each for each in variants(read_study(folder).runs)}
+    return {each.name: each for each in read_comparison(folder).variants}

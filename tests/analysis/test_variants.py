@@ -7,7 +7,7 @@ import pytest
 
 from aldsr.analysis.variants import reference_of
 from aldsr.evaluation.results import ResultsError
-from tests.analysis.fake_runs import change_config, read_variants, write_variant
+from tests.analysis.fake_runs import change_config, variants_by_name, write_variant
 
 TABLE = {"Set5": [[30.0, 31.0], [32.0, 33.0]]}
 MACHINE = {
@@ -32,7 +32,7 @@ MACHINE = {
 def test_seeds_and_machines_make_no_variant(tmp_path: Path) -> None:
     write_variant(tmp_path, "RDN", TABLE)
     change_config(tmp_path / "rdn-determinant-seed2", MACHINE)
-    found = read_variants(tmp_path)
+    found = variants_by_name(tmp_path)
     assert list(found) == ["RDN"]
     assert list(found["RDN"].runs) == [1, 2]
 
@@ -43,7 +43,7 @@ def test_variants_come_in_the_papers_order_told_apart_by_descriptor(tmp_path: Pa
     for label in ("LDW-RDN", "DW-RDN", "RDN"):
         write_variant(tmp_path, label, TABLE)
     ald = [f"ALD-RDN ({name})" for name in ("avg", "max", "det", "none")]
-    assert list(read_variants(tmp_path)) == ["RDN", "DW-RDN", "LDW-RDN", *ald]
+    assert list(variants_by_name(tmp_path)) == ["RDN", "DW-RDN", "LDW-RDN", *ald]
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_variants_come_in_the_papers_order_told_apart_by_descriptor(tmp_path: Pa
 def test_whatever_else_differs_keeps_them_apart(options: dict[str, Any], names: list[str], tmp_path: Path) -> None:
     write_variant(tmp_path, "ALD-RDN", TABLE)
     change_config(tmp_path / "ald-rdn-determinant-seed2", options)
-    found = list(read_variants(tmp_path))
+    found = list(variants_by_name(tmp_path))
     assert len(found) == 2
     assert all(any(name.startswith(expected) for name in found) for expected in names)
 
@@ -79,13 +79,13 @@ def test_what_is_made_of_a_descriptor_and_a_live_start_are_in_the_label(tmp_path
     for seed, options in enumerate(changes, 1):
         change_config(tmp_path / f"ald-rdn-determinant-seed{seed}", options)
     names = {"det": 32, "avg, scale-free, live": 32, "det, live": 8, "det, standardised": 32}
-    assert list(read_variants(tmp_path)) == [f"ALD-RDN ({words}) reduction={r}" for words, r in names.items()]
+    assert list(variants_by_name(tmp_path)) == [f"ALD-RDN ({words}) reduction={r}" for words, r in names.items()]
 
 
 def test_a_reduction_that_all_share_is_not_told_whatever_their_descriptors(tmp_path: Path) -> None:
     for descriptor in ("average", "determinant"):
         write_variant(tmp_path, "ALD-RDN", TABLE, descriptor=descriptor)
-    assert list(read_variants(tmp_path)) == ["ALD-RDN (avg)", "ALD-RDN (det)"]
+    assert list(variants_by_name(tmp_path)) == ["ALD-RDN (avg)", "ALD-RDN (det)"]
 
 
 def test_another_size_is_told_even_of_another_block(tmp_path: Path) -> None:
@@ -93,32 +93,32 @@ def test_another_size_is_told_even_of_another_block(tmp_path: Path) -> None:
         write_variant(tmp_path, label, TABLE)
     for seed in (1, 2):
         change_config(tmp_path / f"rdn-determinant-seed{seed}", {"model.D": 4})
-    assert list(read_variants(tmp_path)) == ["RDN D=4", "LDW-RDN D=16"]
+    assert list(variants_by_name(tmp_path)) == ["RDN D=4", "LDW-RDN D=16"]
 
 
 def test_a_blocks_own_options_are_no_difference_from_other_blocks(tmp_path: Path) -> None:
     for label in ("RDN", "ALD-RDN"):
         write_variant(tmp_path, label, TABLE)
-    assert list(read_variants(tmp_path)) == ["RDN", "ALD-RDN (det)"]
+    assert list(variants_by_name(tmp_path)) == ["RDN", "ALD-RDN (det)"]
 
 
 def test_blocks_of_one_name_from_two_packages_are_told_apart(tmp_path: Path) -> None:
     write_variant(tmp_path, "RDN", TABLE)
     change_config(tmp_path / "rdn-determinant-seed2", {"model.conv._target_": "other.StandardBlock"})
-    assert list(read_variants(tmp_path)) == ["RDN conv=aldsr.nn.StandardBlock", "RDN conv=other.StandardBlock"]
+    assert list(variants_by_name(tmp_path)) == ["RDN conv=aldsr.nn.StandardBlock", "RDN conv=other.StandardBlock"]
 
 
 def test_numbers_are_in_their_own_order(tmp_path: Path) -> None:
     write_variant(tmp_path, "ALD-RDN", {"Set5": [[30.0], [31.0], [32.0]]})
     for seed, reduction in ((1, 32), (2, 8), (3, 16)):
         change_config(tmp_path / f"ald-rdn-determinant-seed{seed}", {"model.conv.reduction": reduction})
-    assert [name.rpartition("=")[2] for name in read_variants(tmp_path)] == ["8", "16", "32"]
+    assert [name.rpartition("=")[2] for name in variants_by_name(tmp_path)] == ["8", "16", "32"]
 
 
 def test_of_runs_that_repeat_a_seed_the_first_by_name_counts(tmp_path: Path) -> None:
     for descriptor in ("average", "zero"):  # which RDN does not take
         write_variant(tmp_path, "RDN", TABLE, descriptor=descriptor)
-    (found,) = read_variants(tmp_path).values()
+    (found,) = variants_by_name(tmp_path).values()
     assert [run.folder.name for run in found.runs.values()] == ["rdn-average-seed1", "rdn-average-seed2"]
     assert [run.folder.name for run in found.repeated] == ["rdn-zero-seed1", "rdn-zero-seed2"]
 
@@ -136,13 +136,13 @@ def test_of_runs_that_repeat_a_seed_the_first_by_name_counts(tmp_path: Path) -> 
 def test_the_reference(labels: list[str], against: str | None, expected: str, tmp_path: Path) -> None:
     for label in labels:
         write_variant(tmp_path, label, TABLE)
-    assert reference_of(list(read_variants(tmp_path).values()), against).name == expected
+    assert reference_of(list(variants_by_name(tmp_path).values()), against).name == expected
 
 
 def test_among_descriptors_the_control_is_the_reference(tmp_path: Path) -> None:
     for descriptor in ("determinant", "average", "zero"):
         write_variant(tmp_path, "ALD-RDN", TABLE, descriptor=descriptor)
-    found = list(read_variants(tmp_path).values())
+    found = list(variants_by_name(tmp_path).values())
     assert reference_of(found, None).name == "ALD-RDN (none)"
     with pytest.raises(ResultsError, match=r"--against 'ALD-RDN': more than one variant goes by it; expected one of: "):
         reference_of(found, "ALD-RDN")

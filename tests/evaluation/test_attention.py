@@ -16,12 +16,12 @@ from aldsr.evaluation.attention import (
     UNTOUCHED,
     Ablation,
     LayerAttention,
-    ablated,
+    ablate,
     ablation_scores,
-    ablations,
-    attention_of,
-    averaged,
-    shuffled,
+    channel_mean,
+    make_ablations,
+    read_attention,
+    shuffle_channels,
 )
 from aldsr.imaging import luma, quantise
 from aldsr.nn import RDN, ALDBlock, LDWBlock, average, determinant, fold, standardised, zero
@@ -55,7 +55,7 @@ def benchmark() -> BenchmarkSet:
 
 def test_every_layer_is_described_by_the_papers_equations() -> None:
     network = rdn()
-    found = attention_of(network)
+    found = read_attention(network)
     assert [layer.place for layer in found] == PLACES
     for layer, block in zip(found, blocks(network), strict=True):
         state = {key: value.double().numpy() for key, value in block.attention.state_dict().items()}
@@ -84,20 +84,20 @@ def test_statistics_of_a_layer_worked_out_by_hand() -> None:
 
 
 def test_without_a_descriptor_nothing_is_due_to_it_and_there_is_no_correlation() -> None:
-    for layer in attention_of(rdn(partial(ALDBlock, reduction=2, descriptor=zero))):
+    for layer in read_attention(rdn(partial(ALDBlock, reduction=2, descriptor=zero))):
         figures = layer.statistics()
         assert (figures["due"], figures["pearson"], figures["spearman"]) == (0, None, None)
 
 
 def test_a_network_without_attention_has_none() -> None:
-    assert attention_of(rdn(LDWBlock)) == []
-    assert attention_of(fold(rdn())) == []
+    assert read_attention(rdn(LDWBlock)) == []
+    assert read_attention(fold(rdn())) == []
 
 
 def test_untouched_is_fold_itself() -> None:
     network = rdn()
     before = copy.deepcopy(network.state_dict())
-    expected, found = fold(network), ablated(network, Ablation(UNTOUCHED))
+    expected, found = fold(network), ablate(network, Ablation(UNTOUCHED))
     assert [type(each) for each in found.modules()] == [type(each) for each in expected.modules()]
     assert all(torch.equal(value, expected.state_dict()[key]) for key, value in found.state_dict().items())
     assert all(torch.equal(value, before[key]) for key, value in network.state_dict().items())
@@ -130,16 +130,16 @@ def changed_r(network: nn.Module, name: str) -> list[Tensor]:
 @torch.no_grad()
 def test_an_ablated_network_is_that_of_the_changed_scales(name: str, descriptor: Any) -> None:
     network = rdn(partial(ALDBlock, reduction=2, descriptor=descriptor))
-    (ablation,) = (each for each in ablations(shuffles=1) if each.name == name)
+    (ablation,) = (each for each in make_ablations(shuffles=1) if each.name == name)
     lr = torch.rand(1, 3, 9, 8)
-    ours, theirs = ablated(network, ablation)(lr), scaled(network, [1 + r for r in changed_r(network, name)])(lr)
+    ours, theirs = ablate(network, ablation)(lr), scaled(network, [1 + r for r in changed_r(network, name)])(lr)
     torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
     assert not torch.allclose(ours, network(lr), atol=1e-4)
 
 
 def test_shuffles_are_permutations_that_their_seed_decides() -> None:
     values = torch.arange(50.0)
-    first, again, other = shuffled(0), shuffled(0), shuffled(1)
+    first, again, other = shuffle_channels(0), shuffle_channels(0), shuffle_channels(1)
     a, b = first(values), first(values)
     assert torch.equal(a.sort().values, values)
     assert not torch.equal(a, values)
@@ -148,14 +148,14 @@ def test_shuffles_are_permutations_that_their_seed_decides() -> None:
     assert not torch.equal(other(values), a)
 
 
-def test_averaged_is_the_mean_in_every_channel() -> None:
-    assert averaged(torch.tensor([1.0, 2.0, 6.0])).tolist() == [3.0, 3.0, 3.0]
+def test_channel_mean_is_the_mean_in_every_channel() -> None:
+    assert channel_mean(torch.tensor([1.0, 2.0, 6.0])).tolist() == [3.0, 3.0, 3.0]
 
 
 @torch.no_grad()
-def test_scores_are_psnr_of_the_ablated_networks_and_shuffles_are_averaged() -> None:
+def test_scores_are_psnr_of_the_ablated_networks_and_shuffles_are_channel_mean() -> None:
     network, pictures = rdn(), benchmark()
-    found = ablation_scores(network, [pictures], ablations(shuffles=3))["two"]
+    found = ablation_scores(network, [pictures], make_ablations(shuffles=3))["two"]
     assert list(found) == [UNTOUCHED, "z = 0", "z = mean", "z shuffled", "r = mean", "r = 0"]
 
     def psnr(form: nn.Module, place: int) -> float:
@@ -168,7 +168,7 @@ def test_scores_are_psnr_of_the_ablated_networks_and_shuffles_are_averaged() -> 
         return pytest.approx(value, abs=1e-3)  # another memory layout may round a pixel otherwise
 
     assert found[UNTOUCHED] == {f"p{n}": near(psnr(fold(network), n)) for n in range(2)}
-    by_shuffle = [ablated(network, Ablation("", z=shuffled(seed))) for seed in range(3)]
+    by_shuffle = [ablate(network, Ablation("", z=shuffle_channels(seed))) for seed in range(3)]
     assert found["z shuffled"]["p1"] == near(np.mean([psnr(form, 1) for form in by_shuffle]))
-    assert found["r = 0"]["p0"] == near(psnr(ablated(network, Ablation("", r=torch.zeros_like)), 0))
+    assert found["r = 0"]["p0"] == near(psnr(ablate(network, Ablation("", r=torch.zeros_like)), 0))
     assert len({values["p0"] for values in found.values()}) == len(found)

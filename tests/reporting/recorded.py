@@ -1,4 +1,4 @@
-"""Figures as `aldsr.benchmark` records them, of given seconds."""
+"""Measurements as `aldsr.benchmark` records them, of given seconds."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ def record(network: str, *processes: list[float], **options: Any) -> dict[str, A
 
 
 def training() -> dict[str, Any]:
-    """Figures of a training: the literal form in two ways, RDN and ALD-RDN, without settings, as older ones are."""
+    """Measurements of training: the literal form in two ways, RDN and ALD-RDN; without settings, like older files."""
     records = [
         record("literal", [9.0, 8.0], [7.0], keep_memory=False),
         record("literal", [6.0]),
@@ -28,7 +28,7 @@ def training() -> dict[str, Any]:
 
 
 def growth(power: float = 1.0) -> dict[str, Any]:
-    """Figures of two networks whose steps take the given power of the work, RDN's thrice as long."""
+    """Measurements of two networks whose steps take the given power of the work, RDN's thrice as long."""
     records = [
         record(network, [factor * work(task) ** power], batch=task.batch, patch_size=task.patch, D=task.size["D"])
         for task in growing_tasks(WHOLE)

@@ -1,4 +1,4 @@
-"""What is worth keeping of a study, small enough for a repository: every run's scores, configuration and log."""
+"""Copying what is worth keeping of a study and small enough for a repository: scores, configurations and logs."""
 
 import json
 import shutil
@@ -10,20 +10,20 @@ from aldsr.core.run_files import CONFIG, LOG, RESULTS
 
 
 def record_study(study: Path, to: Path) -> list[str]:
-    """Copy the finished runs' `results.json`, `config.yaml` and `log.csv` to folders of the same names.
+    """Copy the `results.json`, `config.yaml` and `log.csv` of finished runs into folders of the same names.
 
-    `aldsr.compare` and `aldsr.report` read the copy as they read the study. A run recorded earlier is replaced.
+    `aldsr.compare` and `aldsr.report` read the copy like the study. A run that was recorded before is replaced.
 
     Args:
-        study: a study's folder.
-        to: gets one folder per run.
+        study: folder of the study.
+        to: folder for the copies.
 
     Returns:
         The names of the runs.
 
     Raises:
         ResultsError: if no run has finished, or a file cannot be read.
-        OSError: if nothing can be written there.
+        OSError: if a file cannot be written.
     """
     runs = read_study(study).runs
     for run in runs:

@@ -1,18 +1,19 @@
-"""Figures of variants: means over seeds, and paired differences from a reference."""
+"""Scores of variants: means over seeds, and paired differences from a reference."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from aldsr.analysis.statistics import Difference, MeanSd, mean_sd, paired_difference
+from aldsr.analysis.study import Study
 from aldsr.analysis.variants import Variant
 
-QUANTITIES = ("psnr", "ssim")
+QUANTITIES = ("psnr", "ssim")  # in dB, and from 0 to 1
 
 
 class VariantDifference(NamedTuple):
-    """A variant's differences from the reference on a set, per quantity; None without a seed that both have."""
+    """A variant's differences from the reference on a set; None without a seed and an image that both have."""
 
     variant: Variant
     set_name: str
@@ -20,58 +21,76 @@ class VariantDifference(NamedTuple):
     ssim: Difference | None
 
 
-def set_names(found: Sequence[Variant]) -> list[str]:
+class Comparison(NamedTuple):
+    """A study's variants, and how they differ from one of them."""
+
+    study: Study
+    variants: Sequence[Variant]
+    reference: Variant
+    differences: list[VariantDifference]
+
+
+def compare_variants(study: Study, variants: Sequence[Variant], reference: Variant) -> Comparison:
+    """Compare the variants of a study, see `read_variants`, with one of them."""
+    return Comparison(study, variants, reference, find_differences(variants, reference))
+
+
+def find_differences(variants: Sequence[Variant], reference: Variant) -> list[VariantDifference]:
+    """Differences of all other variants from the reference on every set that both were measured on."""
+    return [
+        VariantDifference(each, name, *(score_difference(each, reference, name, quantity) for quantity in QUANTITIES))
+        for name in set_names([reference])
+        for each in variants
+        if each is not reference and name in set_names([each])
+    ]
+
+
+def set_names(variants: Sequence[Variant]) -> list[str]:
     """Every set that some run was measured on, in the order of first appearance."""
-    runs = [run for each in found for run in each.runs.values()]
+    runs = [run for variant in variants for run in variant.runs.values()]
     return list(dict.fromkeys(name for run in runs for name in run.results["sets"]))
 
 
+def bicubic_scores(variants: Sequence[Variant], set_name: str) -> Mapping[str, Any]:
+    """Bicubic's scores on a set, which are the same in all runs."""
+    runs = (run.results["bicubic"] for variant in variants for run in variant.runs.values())
+    return next(run[set_name] for run in runs if set_name in run)
+
+
 def mean_over_seeds(variant: Variant, set_name: str, quantity: str) -> MeanSd | None:
-    """Mean and standard deviation over a variant's seeds of a set's score; None if it was not measured.
+    """Mean and standard deviation over a variant's seeds of a score on a set; None if it was not measured.
 
     Args:
-        variant: whose runs.
-        set_name: of a set.
-        quantity: "psnr" (dB) or "ssim".
+        variant: the runs.
+        set_name: of a benchmark set.
+        quantity: one of `QUANTITIES`.
     """
     sets = [run.results["sets"] for run in variant.runs.values()]
     values = [each[set_name][quantity] for each in sets if set_name in each]
     return mean_sd(values) if values else None
 
 
-def compare_variants(found: Sequence[Variant], reference: Variant) -> list[VariantDifference]:
-    """Every other variant against the reference, set by set, where both were measured."""
-    return [
-        VariantDifference(each, name, *(score_difference(each, reference, name, quantity) for quantity in QUANTITIES))
-        for name in set_names([reference])
-        for each in found
-        if each is not reference and name in set_names([each])
-    ]
-
-
 def score_difference(variant: Variant, reference: Variant, set_name: str, quantity: str) -> Difference | None:
-    """The variant's score on a set less the reference's, in pairs of the same seed and the same image.
+    """A variant's score on a set minus the reference's, paired by seed and image.
 
     Args:
-        variant, reference: runs that `check_comparable` has let pass.
-        set_name: of a set.
-        quantity: "psnr" (dB) or "ssim".
+        variant, reference: runs that `check_comparable` has passed.
+        set_name: of a benchmark set.
+        quantity: one of `QUANTITIES`.
 
     Returns:
         See `paired_difference`; None without a seed and an image that both have.
     """
-    seeds = [
-        seed
-        for seed, run in variant.runs.items()
-        if seed in reference.runs and all(set_name in each.results["sets"] for each in (run, reference.runs[seed]))
-    ]
-    if not seeds:
-        return None
-    ours, theirs = (
-        [each.runs[seed].results["sets"][set_name]["images"] for seed in seeds] for each in (variant, reference)
-    )
-    images = [image for image in ours[0] if all(image in run for run in [*ours, *theirs])]
+    ours, theirs = _images_by_seed(variant, set_name), _images_by_seed(reference, set_name)
+    seeds = [seed for seed in ours if seed in theirs]
+    runs = [images[seed] for images in (ours, theirs) for seed in seeds]
+    images = [image for image in runs[0] if all(image in run for run in runs)] if runs else []
     if not images:
         return None
-    tables = [np.array([[run[image][quantity] for image in images] for run in runs]) for runs in (ours, theirs)]
-    return paired_difference(*tables)
+    values = np.array([[run[image][quantity] for image in images] for run in runs])
+    return paired_difference(values[: len(seeds)], values[len(seeds) :])
+
+
+def _images_by_seed(variant: Variant, set_name: str) -> dict[int, Mapping[str, Any]]:
+    sets = {seed: run.results["sets"].get(set_name) for seed, run in variant.runs.items()}
+    return {seed: each["images"] for seed, each in sets.items() if each}

@@ -1,15 +1,15 @@
-"""What repeated runs say: mean and spread over seeds, and whether two networks differ.
+"""Statistics of repeated runs: mean and spread over seeds, and whether two networks differ.
 
-A network's scores on a set are a table of seeds × images, in which both are samples: of the trainings that could
-have been, and of the pictures that could have been in the set. Every seed meets every image (the two are
-crossed, not nested), so that rows and columns are resampled each by themselves: McCullagh, "Resampling and
+A network's scores on a set are a table of seeds × images, both of which are samples: of possible trainings, and of
+images that the set could have had. Every seed meets every image (the two are crossed, not nested), so rows and
+columns are resampled independently: McCullagh, "Resampling and
 exchangeable arrays", Bernoulli 6 (2000), and Owen, "The pigeonhole bootstrap", Annals of Applied Statistics 1 (2007),
 who shows that it errs towards wide intervals.
 
-Of few values a percentile interval is too narrow (three values: at most three quarters of the time right, where 95 %
-is said; Hesterberg, "What teachers should know about the bootstrap", The American Statistician 69 (2015)). Therefore
-the wider of two intervals holds at each end: the percentile bootstrap, which follows skewed values, and Student's t,
-which knows how few there are.
+A percentile interval of few values is too narrow (of three values, a nominal 95 % interval covers the truth at most
+three quarters of the time; Hesterberg, "What teachers should know about the bootstrap", The American Statistician 69
+(2015)). Therefore each end is that of the wider of two intervals: the percentile bootstrap, which follows skewed
+values, and Student's t, which accounts for their number.
 """
 
 import math
@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-Table = NDArray[np.float64]  # [seeds, images]
+ScoreTable = NDArray[np.float64]  # [seeds, images]
 LEVEL = 0.95
 RESAMPLES = 10_000
 
@@ -51,9 +51,9 @@ class Difference(NamedTuple):
         return self.low > 0 or self.high < 0
 
     def round_outwards(self, decimals: int) -> "Difference":
-        """Rounded to be printed, the interval outwards: what the printed figures do not show is not shown."""
+        """Round for printing, the interval outwards, so that rounding never makes a difference significant."""
         unit = 10.0**decimals
-        # The tiny allowance keeps 0.3 from becoming 0.299 where it is no exact binary number.
+        # The tolerance keeps 0.3, which has no exact binary form, from becoming 0.299.
         low = math.floor(self.low * unit + 1e-6) / unit if math.isfinite(self.low) else self.low
         high = math.ceil(self.high * unit - 1e-6) / unit if math.isfinite(self.high) else self.high
         # Adding 0 turns -0 into 0.
@@ -70,7 +70,7 @@ def mean_sd(values: Sequence[float]) -> MeanSd:
     return MeanSd(float(np.mean(values)), sd, len(values))
 
 
-def paired_difference(ours: Table, reference: Table, *, resamples: int = RESAMPLES) -> Difference:
+def paired_difference(ours: ScoreTable, reference: ScoreTable, *, resamples: int = RESAMPLES) -> Difference:
     """Mean of ours - reference with a 95 % confidence interval; the same tables give the same interval.
 
     Args:
@@ -87,12 +87,12 @@ def paired_difference(ours: Table, reference: Table, *, resamples: int = RESAMPL
     return Difference(mean, min(low, mean - margin), max(high, mean + margin), seeds, images)
 
 
-def percentile_interval(table: Table, *, resamples: int = RESAMPLES) -> tuple[float, float]:
-    """Both ends of the percentile bootstrap's interval of a mean; seeds and images are resampled independently.
+def percentile_interval(table: ScoreTable, *, resamples: int = RESAMPLES) -> tuple[float, float]:
+    """Percentile bootstrap interval of a mean; seeds and images are resampled independently.
 
     Args:
-        table: `[seeds, images]`; a side of length one is left as it is.
-        resamples: means from which the ends are taken.
+        table: `[seeds, images]`; a side of length one is not resampled.
+        resamples: number of means whose quantiles are the ends.
     """
     random = np.random.default_rng(0)
     rows, columns = (random.multinomial(n, np.full(n, 1 / n), size=resamples) / n for n in table.shape)
@@ -101,19 +101,19 @@ def percentile_interval(table: Table, *, resamples: int = RESAMPLES) -> tuple[fl
     return float(low), float(high)
 
 
-def t_margin(table: Table) -> float:
-    """Half the width of Student's interval of a mean: that over seeds and that over images, added in squares.
+def t_margin(table: ScoreTable) -> float:
+    """Half the width of Student's interval of a mean: those over seeds and over images, added in quadrature.
 
-    How intervals of two sources are joined: Zou and Donner, "Construction of confidence limits about effect
-    measures", Statistics in Medicine 27 (2008). What seed and image do together counts in both, which errs towards
-    wide. In simulated studies of 2 to 5 seeds and 5 to 100 images it held the truth 95 % of the time or more, where
-    Satterthwaite's degrees of freedom, which 2 seeds cannot tell, came down to 88 %. With one seed this is the
+    Intervals of two sources are combined as in Zou and Donner, "Construction of confidence limits about effect
+    measures", Statistics in Medicine 27 (2008). The interaction of seed and image counts in both, which errs towards
+    wide intervals. In simulated studies of 2 to 5 seeds and 5 to 100 images the coverage was 95 % or more; with
+    Satterthwaite's degrees of freedom, which 2 seeds cannot estimate, it fell to 88 %. With one seed this is the
     paired t-test over images, with one image that over seeds.
 
     Args:
         table: `[seeds, images]`, more than one value.
     """
-    # A single seed, or image, shows no variance: the note under a table says what its intervals cover.
+    # A single seed, or image, has no variance: the note below a table says what its intervals cover.
     sides = [means for means in (table.mean(1), table.mean(0)) if len(means) > 1]
     return math.hypot(
         *(special.stdtrit(len(means) - 1, (1 + LEVEL) / 2) * means.std(ddof=1) / len(means) ** 0.5 for means in sides)

@@ -1,4 +1,4 @@
-"""The finished runs of a study's folder, each with its scores and its configuration."""
+"""Finished runs, one by one or those of a study's folder: scores and configurations."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -8,6 +8,8 @@ import yaml
 
 from aldsr.core.run_files import ARCHIVED, CONFIG, RESULTS
 from aldsr.evaluation.results import ResultsError, read_results
+
+SECTIONS = ("model", "data", "trainer")  # of a training run's configuration
 
 
 class TrainingRun(NamedTuple):
@@ -19,12 +21,12 @@ class TrainingRun(NamedTuple):
 
     @property
     def seed(self) -> int:
-        """Of its patches and first weights."""
+        """The seed of its first weights and its patches."""
         return int(self.config["seed"])
 
 
 class Study(NamedTuple):
-    """Finished runs in the order of their folders' names, and the names of those that have not finished."""
+    """Finished runs in the order of their folders' names, and the names of unfinished ones."""
 
     name: str
     runs: list[TrainingRun]
@@ -32,12 +34,12 @@ class Study(NamedTuple):
 
 
 def is_study(path: Path) -> bool:
-    """Whether this is a folder of runs, and not itself one."""
+    """Whether a path is a folder of runs and not itself a run."""
     return path.is_dir() and not (path / RESULTS).exists() and bool(_run_folders(path))
 
 
 def read_study(folder: Path) -> Study:
-    """A study's finished runs; what was archived is no part of it.
+    """Read the finished runs of a study, without archived ones.
 
     Raises:
         ResultsError: if none has finished, or a file is missing or cannot be read.
@@ -56,13 +58,13 @@ def read_study(folder: Path) -> Study:
 
 
 def read_studies(paths: Sequence[Path]) -> Study:
-    """Studies as one, with single runs beside them.
+    """Read studies, and single runs beside them, as one study.
 
     Args:
-        paths: studies' folders, of which there is at least one; run folders, or their results.json.
+        paths: folders of studies, at least one; run folders, or their results.json.
 
     Raises:
-        ResultsError: as of `read_study` and `read_run`.
+        ResultsError: see `read_study` and `read_run`.
     """
     parts = [read_study(path) if is_study(path) else Study("", [read_run(path)], []) for path in paths]
     runs = {run.folder.resolve(): run for part in parts for run in part.runs}
@@ -71,28 +73,28 @@ def read_studies(paths: Sequence[Path]) -> Study:
 
 
 def read_run(path: Path) -> TrainingRun:
-    """The run of a folder, or of the results.json in it.
+    """Read a run from its folder or its results.json.
 
     Raises:
-        ResultsError: if there is none.
+        ResultsError: if it is no finished run.
     """
-    check_run_folder(path)
+    check_finished(path)
     folder = (path.parent if path.name == RESULTS else path).resolve()
     return TrainingRun(folder, read_results(path), read_config(folder / CONFIG))
 
 
-def check_run_folder(path: Path) -> None:
-    """Whether a folder is that of a run that has finished; what is no folder is left to `read_results`.
+def check_finished(path: Path) -> None:
+    """Check that a folder has results; whatever is no folder is left to `read_results`.
 
     Raises:
-        ResultsError: if it is not.
+        ResultsError: if it has none.
     """
     if path.is_dir() and not (path / RESULTS).exists():
         raise ResultsError(f"{path}: holds no {RESULTS}; expected a run's folder, or a study's with its runs in it")
 
 
 def read_config(path: Path) -> dict[str, Any]:
-    """A training run's config.yaml as plain data.
+    """Read the config.yaml of a training run as plain data.
 
     Raises:
         ResultsError: if there is none, or it is not a training run's.
@@ -105,12 +107,10 @@ def read_config(path: Path) -> dict[str, Any]:
             "study, or name the runs to be compared one by one"
         ) from error
     except (OSError, ValueError, yaml.YAMLError) as error:
-        reason = " ".join(str(error).split())
-        raise ResultsError(f"{path}: cannot be read as a configuration ({reason})") from error
-    sections = ("model", "data", "trainer")
+        raise ResultsError(f"{path}: cannot be read as a configuration ({error})") from error
     if not isinstance(config, Mapping) or not isinstance(config.get("seed"), int):
         raise ResultsError(f"{path}: has no whole number as seed; expected the config.yaml of a training run")
-    if missing := [key for key in sections if not isinstance(config.get(key), Mapping)]:
+    if missing := [key for key in SECTIONS if not isinstance(config.get(key), Mapping)]:
         raise ResultsError(f"{path}: has no section {missing[0]}; expected the config.yaml of a training run")
     return dict(config)
 
@@ -123,14 +123,9 @@ def shorten(names: list[str], limit: int = 5) -> str:
 
 def _run_folders(folder: Path) -> list[Path]:
     """Sub-folders of runs that have begun or finished, by name."""
-    return [
-        path
-        for path in sorted(folder.iterdir())
-        if path.is_dir()
-        and not path.name.startswith(".")
-        and ARCHIVED not in path.name
-        and ((path / RESULTS).exists() or (path / CONFIG).exists())
-    ]
+    names = (CONFIG, RESULTS)
+    folders = [path for path in sorted(folder.iterdir()) if path.is_dir() and not path.name.startswith(".")]
+    return [path for path in folders if ARCHIVED not in path.name and any((path / name).exists() for name in names)]
 
 
 def _study_name(config: Mapping[str, Any]) -> str | None:

@@ -1,11 +1,12 @@
-"""What the attention of a trained network says of its filters, and what the network is without it.
+"""The attention of trained networks: r and z of every layer, and scores without parts of it.
 
-r depends on the weights only (ALDNet, eq. 3), so nothing here needs a picture: whatever is done to z or r, what
-comes out is another folded network.
+r depends on the weights only (ALDNet, eq. 3), so no image is needed to read it, and whatever replaces z or r gives
+another folded network.
 """
 
 import copy
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -14,14 +15,49 @@ from numpy.typing import NDArray
 from scipy import stats
 from torch import Tensor, nn
 
+from aldsr.core.run_files import WEIGHTS
 from aldsr.data import BenchmarkSet
 from aldsr.evaluation.views import super_resolve
 from aldsr.imaging import psnr_y
 from aldsr.nn import ALDBlock, fold
+from aldsr.nn.description import TRUSTED, Description, NetworkError, label, scale_of
+from aldsr.nn.weights import load_network
 
 Values = NDArray[np.float64]  # [channels]
 UNTOUCHED = "untouched"
 Change = Callable[[Tensor], Tensor]  # z or r of a layer → another one: Tensor[C] → Tensor[C]
+
+
+class TrainedNetwork(NamedTuple):
+    """A network in evaluation mode, its folder or file, and its description."""
+
+    place: str
+    network: nn.Module
+    description: Description
+
+
+def load_networks(paths: Sequence[Path], *, allow_code: Sequence[str] = ()) -> list[TrainedNetwork]:
+    """Load networks with attention of one scale from run folders, weights files or checkpoints.
+
+    Raises:
+        NetworkError: if one cannot be loaded or has no attention, or the scales differ.
+    """
+    networks = []
+    for path in paths:
+        network, description = load_network(path / WEIGHTS if path.is_dir() else path, [*TRUSTED, *allow_code])
+        if not read_attention(network):
+            raise NetworkError(
+                f"{path}: {label(description)} has no attention; expected networks of ALD blocks, as they were "
+                "trained: a deployed or exported one has its attention in its weights"
+            )
+        networks.append(TrainedNetwork(str(path), network.eval(), description))
+    first, *others = networks
+    for other in others:
+        if (theirs := scale_of(other.description)) != (ours := scale_of(first.description)):
+            raise NetworkError(
+                f"{first.place} is for x{ours} and {other.place} for x{theirs}; give networks of one scale"
+            )
+    return networks
 
 
 class LayerAttention(NamedTuple):
@@ -31,14 +67,14 @@ class LayerAttention(NamedTuple):
     z: Values  # [C], the descriptor
     hidden: Values  # [H], before the ReLU
     r: Values  # [C]
-    due: Values  # [C], the part of r that is due to z: r less the r of a layer whose filters all have the mean z
+    due: Values  # [C], the part of r that is due to z: r minus the r of a layer whose filters all have the mean z
 
     def statistics(self) -> dict[str, float | None]:
-        """The layer in figures: of r and z mean and standard deviation over its channels.
+        """Statistics of the layer: mean and standard deviation of r and z over its channels, and more.
 
         `live` is the fraction of hidden units that the ReLU lets through, `due` the root mean square of the part of r
-        that is due to z, `pearson` and `spearman` the correlation of r and z (None where one of them is the same in
-        all channels). Correlation alone shows little: filters and biases are trained side by side.
+        that is due to z, `pearson` and `spearman` the correlation of r and z (None where one of them is constant).
+        Correlation alone shows little: filters and biases are trained together.
         """
         constant = min(np.ptp(self.z), np.ptp(self.r)) < 1e-12
         return {
@@ -53,36 +89,35 @@ class LayerAttention(NamedTuple):
         }
 
 
-def attention_of(network: nn.Module) -> list[LayerAttention]:
-    """The attention of every ALD block, from the input to the output; empty of a network that has none."""
-    return [_layer(place, block) for place, block in _blocks(network)]
-
-
 @torch.no_grad()
-def _layer(place: str, block: ALDBlock) -> LayerAttention:
-    attention = block.attention
-    z = attention.descriptor(block.depthwise.weight.squeeze(1))
-    r = attention.gate(z)
-    found = z, attention.squeeze(z), r, r - attention.gate(averaged(z))
-    return LayerAttention(place, *(each.double().cpu().numpy() for each in found))
+def read_attention(network: nn.Module) -> list[LayerAttention]:
+    """The attention of every ALD block, from the input to the output; empty if the network has none."""
+    layers = []
+    for place, block in _blocks(network):
+        attention = block.attention
+        z = attention.descriptor(block.depthwise.weight.squeeze(1))
+        r = attention.gate(z)
+        values = z, attention.squeeze(z), r, r - attention.gate(channel_mean(z))
+        layers.append(LayerAttention(place, *(each.double().cpu().numpy() for each in values)))
+    return layers
 
 
 def _blocks(network: nn.Module) -> list[tuple[str, ALDBlock]]:
     return [(place, block) for place, block in network.named_modules() if isinstance(block, ALDBlock)]
 
 
-def unchanged(values: Tensor) -> Tensor:
-    """As it was learned."""
+def keep(values: Tensor) -> Tensor:
+    """No change."""
     return values
 
 
-def averaged(values: Tensor) -> Tensor:
+def channel_mean(values: Tensor) -> Tensor:
     """The layer's mean in every channel."""
     return values.mean().expand_as(values)
 
 
-def shuffled(seed: int) -> Change:
-    """Channels permuted at random, in each layer that comes anew; the same seed gives the same permutations."""
+def shuffle_channels(seed: int) -> Change:
+    """Random permutations of the channels, another one at every call; a seed always gives the same sequence."""
     generator = torch.Generator().manual_seed(seed)
     return lambda values: values[torch.randperm(len(values), generator=generator).to(values.device)]
 
@@ -91,24 +126,24 @@ class Ablation(NamedTuple):
     """What is done to z and to r in every layer."""
 
     name: str
-    z: Change = unchanged
-    r: Change = unchanged
+    z: Change = keep
+    r: Change = keep
 
 
-def ablations(*, shuffles: int) -> list[Ablation]:
-    """Nothing first, then every ablation; "z shuffled" as often as asked for, with seeds 0, 1, …"""
+def make_ablations(*, shuffles: int) -> list[Ablation]:
+    """The untouched network first, then every ablation; "z shuffled" is repeated with seeds 0 to `shuffles` - 1."""
     return [
         Ablation(UNTOUCHED),
         Ablation("z = 0", z=torch.zeros_like),
-        Ablation("z = mean", z=averaged),
-        *(Ablation("z shuffled", z=shuffled(seed)) for seed in range(shuffles)),
-        Ablation("r = mean", r=averaged),
+        Ablation("z = mean", z=channel_mean),
+        *(Ablation("z shuffled", z=shuffle_channels(seed)) for seed in range(shuffles)),
+        Ablation("r = mean", r=channel_mean),
         Ablation("r = 0", r=torch.zeros_like),
     ]
 
 
-class GivenAttention(nn.Module):
-    """Stands in for `FilterAttention`: r as it is given, whatever the filters."""
+class FixedAttention(nn.Module):
+    """Replaces `FilterAttention`: r is given and does not depend on the filters."""
 
     r: Tensor
 
@@ -121,35 +156,35 @@ class GivenAttention(nn.Module):
 
 
 @torch.no_grad()
-def ablated(network: nn.Module, ablation: Ablation) -> nn.Module:
-    """A copy with z and r changed in every layer, folded: the network that it would be with these scales."""
+def ablate(network: nn.Module, ablation: Ablation) -> nn.Module:
+    """A folded copy of a network with z and r changed in every layer."""
     copied = copy.deepcopy(network)
     for _, block in _blocks(copied):
         attention, filters = block.attention, block.depthwise.weight.squeeze(1)
         r = ablation.r(attention.gate(ablation.z(attention.descriptor(filters))))
-        block.attention = GivenAttention(r)  # type: ignore[assignment]
+        block.attention = FixedAttention(r)  # type: ignore[assignment]
     return fold(copied)
 
 
 def ablation_scores(
-    network: nn.Module, benchmarks: Sequence[BenchmarkSet], wanted: Iterable[Ablation]
+    network: nn.Module, benchmarks: Sequence[BenchmarkSet], ablations: Iterable[Ablation]
 ) -> dict[str, dict[str, dict[str, float]]]:
-    """PSNR-Y (dB) per set, ablation and image, by the literature's protocol; of ablations of one name their mean.
+    """PSNR-Y (dB) per set, ablation and image, by the literature's protocol; ablations of one name are averaged.
 
     Args:
-        network: with ALD blocks, in evaluation mode; its pictures are made in float32.
+        network: with ALD blocks, in evaluation mode; it runs in float32.
         benchmarks: the sets.
-        wanted: see `ablations`.
+        ablations: see `make_ablations`.
     """
-    found: dict[str, dict[str, list[list[float]]]] = {each.name: {} for each in benchmarks}
-    for ablation in wanted:
-        form = ablated(network, ablation)
+    scores: dict[str, dict[str, list[list[float]]]] = {each.name: {} for each in benchmarks}
+    for ablation in ablations:
+        ablated = ablate(network, ablation)
         for each in benchmarks:
-            found[each.name].setdefault(ablation.name, []).append(set_psnr(form, each))
+            scores[each.name].setdefault(ablation.name, []).append(set_psnr(ablated, each))
     return {
         each.name: {
-            name: dict(zip(each.image_names, np.mean(scores, axis=0).tolist(), strict=True))
-            for name, scores in found[each.name].items()
+            name: dict(zip(each.image_names, np.mean(repeats, axis=0).tolist(), strict=True))
+            for name, repeats in scores[each.name].items()
         }
         for each in benchmarks
     }
@@ -158,5 +193,5 @@ def ablation_scores(
 def set_psnr(network: nn.Module, benchmark: BenchmarkSet) -> list[float]:
     """PSNR-Y (dB) of every image of a set, by the literature's protocol."""
     scale: int = network.scale  # type: ignore[assignment]
-    pairs = (benchmark[place] for place in range(len(benchmark)))
+    pairs = (benchmark[number] for number in range(len(benchmark)))
     return [psnr_y(super_resolve(network, pair.lr), pair.hr, shave=scale).item() for pair in pairs]

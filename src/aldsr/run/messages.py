@@ -12,7 +12,7 @@ from aldsr.core.settings import RunSettings
 from aldsr.data import SuperResolutionData
 from aldsr.evaluation.results import read_results
 from aldsr.nn.description import label
-from aldsr.reporting.tables.results import cost_table, explain_table, protocol_line, scores_table
+from aldsr.reporting.tables.results import cost_sheet, images_sheet, protocol_line, protocols_sheet
 from aldsr.training.wandb.logger import wandb_mode
 
 
@@ -56,12 +56,12 @@ def print_summary(run_dir: str | Path) -> None:
     """The last lines: the scores, how they were taken, where everything lies, and what to do next."""
     folder, console = Path(run_dir), Console()
     results = read_results(folder)
-    console.print(scores_table(results))
+    console.print(images_sheet(results))
     lines = [f"protocol  {protocol_line(results)}"]
     if "explained" in results:
-        console.print(explain_table(results["explained"]))
+        console.print(protocols_sheet(results["explained"]))
     if "cost" in results:
-        console.print(cost_table(results))
+        console.print(cost_sheet(results))
     lines += [f"results   {folder}/results.json, results.csv, table.md, table.tex", f"pictures  {folder / 'pictures'}"]
     if (folder / "deployed.safetensors").is_file():
         lines.append(f"deployed  {folder / 'deployed.safetensors'}: the network in its fastest form here, for evaluate")

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from aldsr.analysis.comparison import read_comparison
+from aldsr.analysis.loading import read_variants
 from aldsr.analysis.variants import Variant
 from aldsr.evaluation.results import ResultsError
 from aldsr.reporting.charts.cost import check_latency, draw_cost_chart, select_sets
@@ -20,7 +20,7 @@ def description(label: str) -> dict[str, Any]:
 
 
 def latency(*labels: str) -> dict[str, Any]:
-    """Figures of `aldsr.benchmark deployed`."""
+    """Measurements of `aldsr.benchmark deployed`."""
     records = [record(label, SECONDS[label], description=description(label)) for label in labels]
     return {"device": "here", "threads": 2, "deployed": records}
 
@@ -33,7 +33,7 @@ def found(tmp_path: Path) -> list[Variant]:
             results = fake_results(label, {"Set5": [psnr + seed], "B100": [psnr - 5]})
             results["network"]["description"] = description(label)
             write_run(tmp_path / f"{label}-{seed}", fake_config(label, seed), results)
-    return read_comparison([tmp_path])[1]
+    return read_variants([tmp_path])[1]
 
 
 def test_a_network_is_a_point_in_the_panel_of_every_set_and_cost(found: list[Variant]) -> None:

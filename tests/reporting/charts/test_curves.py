@@ -16,7 +16,7 @@ from aldsr.reporting.charts.curves import (
     read_curve,
     smooth,
 )
-from tests.analysis.fake_runs import read_variants, write_variant
+from tests.analysis.fake_runs import variants_by_name, write_variant
 
 
 def test_a_network_is_a_line_with_the_range_of_its_seeds(tmp_path: Path) -> None:
@@ -25,7 +25,7 @@ def test_a_network_is_a_line_with_the_range_of_its_seeds(tmp_path: Path) -> None
     for seed, folder in enumerate(sorted(tmp_path.iterdir())):
         rows = [f"{step},{seed + 1},{29 + seed if step == 19 else ''}" for step in range(20)]
         folder.joinpath("log.csv").write_text("\n".join(["step,loss,psnr_y", *rows, f"20,,{29 + seed}"]))
-    variants = list(read_variants(tmp_path).values())
+    variants = list(variants_by_name(tmp_path).values())
     loss, validation = Figure().subplots(1, 2)
     draw_loss(loss, variants)
     assert [line.get_label() for line in loss.lines] == ["RDN", "DW-RDN"]

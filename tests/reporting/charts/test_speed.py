@@ -4,13 +4,13 @@ import pytest
 
 from aldsr.reporting.charts.figures import FigureError
 from aldsr.reporting.charts.speed import draw_growth_chart, draw_speed_chart
-from aldsr.reporting.tables.speed import rows_of
+from aldsr.reporting.tables.speed import summarise_timings
 from tests.reporting.recorded import growth, record, training
 
 
 def test_a_bar_is_as_long_as_its_median() -> None:
     (axes,) = draw_speed_chart("training", training()).axes
-    rows = rows_of(training()["training"])
+    rows = summarise_timings(training()["training"])
     assert [bar.get_width() for bar in axes.patches] == [row.median for row in rows]
     assert [label.get_text() for label in axes.get_yticklabels()] == [
         "literal, the system's allocator",

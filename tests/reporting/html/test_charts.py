@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import pytest
 
 from aldsr.reporting.html.charts import render_charts
-from tests.analysis.fake_runs import read_variants, write_variant
+from tests.analysis.fake_runs import variants_by_name, write_variant
 
 
 def test_every_set_and_cost_has_a_chart_and_every_network_a_mark(tmp_path: Path) -> None:
@@ -16,7 +16,7 @@ def test_every_set_and_cost_has_a_chart_and_every_network_a_mark(tmp_path: Path)
         write_variant(tmp_path, label, {"Set5": [[30.0], [31.0]], "B100": [[27.0], [27.5]]})
     log = "step,loss,psnr_y\n" + "".join(f"{step},{1 / step},{20 + step}\n" for step in range(10, 60, 10))
     (tmp_path / "rdn-determinant-seed1" / "log.csv").write_text(log)
-    html = render_charts(list(read_variants(tmp_path).values()))
+    html = render_charts(list(variants_by_name(tmp_path).values()))
     assert re.findall(r'alt="([^"]+)"', html) == [
         "Set5: PSNR against parameters (thousands)",
         "B100: PSNR against parameters (thousands)",

@@ -12,20 +12,20 @@ from PIL import Image
 
 from aldsr.evaluation.views import View
 from aldsr.reporting.html.images import describe_image, encode_data_uri, select_images
-from tests.analysis.fake_runs import read_variants, write_variant
+from tests.analysis.fake_runs import variants_by_name, write_variant
 
 
 def test_pictures_in_which_networks_differ_most_come_first(tmp_path: Path) -> None:
     for label, psnr in (("RDN", [30.0, 35.0, 31.0, 30.0]), ("DW-RDN", [30.1, 33.0, 31.5, 30.0])):
         write_variant(tmp_path, label, {"mine": [psnr, [0.0, 99.0, 0.0, 99.0]]})  # only the lowest seed counts
-    found = list(read_variants(tmp_path).values())
+    found = list(variants_by_name(tmp_path).values())
     assert select_images(found, "mine", 3) == ["image1", "image2", "image0"]
     assert select_images(found, "mine", 9) == ["image1", "image2", "image0", "image3"]
 
 
 def test_a_single_network_is_told_from_bicubic(tmp_path: Path) -> None:
     write_variant(tmp_path, "RDN", {"mine": [[28.5, 30.0, 27.0]]})  # bicubic has 28
-    assert select_images(list(read_variants(tmp_path).values()), "mine", 2) == ["image1", "image2"]
+    assert select_images(list(variants_by_name(tmp_path).values()), "mine", 2) == ["image1", "image2"]
 
 
 @pytest.mark.parametrize("whole", [True, False])

@@ -7,13 +7,13 @@ import pytest
 
 from aldsr.reporting.html.tables import format_gain, networks_sheet, render_sheet
 from aldsr.reporting.tables.sheet import Column, Sheet
-from tests.analysis.fake_runs import read_variants, write_variant
+from tests.analysis.fake_runs import variants_by_name, write_variant
 
 
 def test_networks_have_scores_gains_and_costs(tmp_path: Path) -> None:
     write_variant(tmp_path, "RDN", {"mine": [[30.0, 32.0], [30.2, 32.2]]})
     write_variant(tmp_path, "DW-RDN", {"mine": [[28.0, 28.0]]})
-    sheet = networks_sheet("study", list(read_variants(tmp_path).values()))
+    sheet = networks_sheet("study", list(variants_by_name(tmp_path).values()))
     assert sheet.rows == ["bicubic", "RDN", "DW-RDN"]
     cells = {column.head: column.cells for column in sheet.columns}
     assert [cell[0] for cell in cells["mine"]] == ["28.00", "31.10 ± 0.15", "28.00"]
@@ -28,7 +28,7 @@ def test_measured_seconds_are_those_of_the_folded_form(tmp_path: Path) -> None:
     file = tmp_path / "dw-rdn-determinant-seed1" / "results.json"
     cost = {"device": "a CPU", "unfolded": {"latency_s": 2.0}, "folded": {"latency_s": 1.25}}
     file.write_text(json.dumps({**json.loads(file.read_text()), "cost": cost}))
-    sheet = networks_sheet("study", list(read_variants(tmp_path).values()))
+    sheet = networks_sheet("study", list(variants_by_name(tmp_path).values()))
     assert {column.head: column.cells for column in sheet.columns}["1280×720 (s)"] == [("-",), ("1.25", "a CPU")]
 
 

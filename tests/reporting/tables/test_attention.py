@@ -10,9 +10,9 @@ from aldsr.analysis.statistics import paired_difference
 from aldsr.evaluation.attention import LayerAttention
 from aldsr.reporting.tables.attention import (
     Attention,
-    Run,
+    AttentionRun,
     ablations_sheet,
-    as_json,
+    attention_data,
     attention_notes,
     layer_name,
     layers_sheet,
@@ -28,10 +28,10 @@ def layer(place: str, *, shift: float = 0.0, constant: bool = False) -> LayerAtt
     return LayerAttention(place, z, np.array([1.0, -1.0]), np.array([0.1, 0.2, 0.3, 0.4]) + shift, np.full(4, 0.01))
 
 
-def run(seed: int, **options: Any) -> Run:
+def run(seed: int, **options: Any) -> AttentionRun:
     psnr = {name: {f"i{n}": value + seed * (n + 1) / 100 for n, value in enumerate(v)} for name, v in PSNR.items()}
     layers = [layer(place, shift=seed / 10, **options) for place in PLACES]
-    return Run(f"runs/a{seed}", {"scale": 4}, layers, {"Set5": psnr})
+    return AttentionRun(f"runs/a{seed}", {"scale": 4}, layers, {"Set5": psnr})
 
 
 def column(sheet: Sheet, head: str) -> list[tuple[str, ...]]:
@@ -79,7 +79,7 @@ def test_notes_say_what_intervals_of_one_run_leave_out() -> None:
 
 
 def test_json_holds_every_value_and_every_change() -> None:
-    content = json.loads(json.dumps(as_json([Attention("ALD-RDN (det)", [run(0)])])))
+    content = json.loads(json.dumps(attention_data([Attention("ALD-RDN (det)", [run(0)])])))
     (network,) = content
     assert network["runs"][0]["layers"][2]["values"]["z"] == [0, 1, 2, 3]
     assert network["runs"][0]["psnr_y"]["Set5"]["z = 0"] == {"i0": 29.5, "i1": 31.6}

@@ -1,40 +1,27 @@
-"""Results as tables."""
+"""Results as tables, and the files of results in a run's folder."""
 
 import csv
+import json
 from pathlib import Path
 
-from rich.console import Console
-from rich.table import Table
-
 from aldsr.reporting.tables.results import (
-    comparison_table,
-    cost_table,
-    explain_table,
-    latex,
-    markdown,
+    comparison_sheet,
+    cost_sheet,
+    images_sheet,
     protocol_line,
-    scores_table,
-    write_csv,
+    protocols_sheet,
+    write_results,
 )
 from tests.evaluation.test_results import results
-
-
-def printed(table: Table) -> str:
-    console = Console(width=140)
-    with console.capture() as capture:
-        console.print(table)
-    return capture.get()
+from tests.reporting.recorded import printed
 
 
 def test_the_network_stands_beside_bicubic() -> None:
-    text = printed(scores_table(results()))
-    for expected in ("ALD-RDN", "baby", "31.00 / 0.8000", "32.00 / 0.9000", "+1.00", "Set5, mean of 2", "+1.75"):
-        assert expected in text
-
-
-def test_the_title_says_what_the_figures_are() -> None:
-    assert "PSNR-Y (dB) / SSIM-Y, x4" in printed(scores_table(results()))
-    assert "PSNR-RGB (dB)" in printed(scores_table(results(protocol="rgb")))
+    text = printed(images_sheet(results()))
+    assert text.startswith("PSNR-Y (dB) / SSIM-Y, x4 image bicubic ALD-RDN gain")
+    assert "baby 31.00 / 0.8000 32.00 / 0.9000 +1.00" in text
+    assert "Set5, mean of 2 31.25 / 0.8250 33.00 / 0.9250 +1.75" in text
+    assert printed(images_sheet(results(protocol="rgb"))).startswith("PSNR-RGB (dB) / SSIM-RGB")
 
 
 def test_the_protocol_fits_one_line() -> None:
@@ -44,54 +31,49 @@ def test_the_protocol_fits_one_line() -> None:
         assert expected in line
 
 
-def test_results_in_markdown_mark_the_best() -> None:
+def test_a_comparison_marks_the_best_and_has_dashes_for_what_is_not_known() -> None:
     weaker = results("RDN")
     weaker["sets"]["Set5"] |= {"psnr": 30.0, "ssim": 0.7}
     weaker["network"] |= {"parameters": 1234567, "multi_adds": 9876543210}
-    assert markdown({"ALD-RDN": results(), "RDN": weaker}) == (
-        "| network | parameters | multi-adds (G) | Set5 |\n"
-        "| --- | ---: | ---: | ---: |\n"
-        "| bicubic | 0 | - | 31.25 / 0.8250 |\n"
-        "| ALD-RDN | - | - | **33.00 / 0.9250** |\n"
-        "| RDN | 1,234,567 | 9.9 | 30.00 / 0.7000 |\n"
+    for part in ("sets", "bicubic"):
+        weaker[part]["B100"] = weaker[part]["Set5"]
+    assert comparison_sheet({"ALD-RDN": results(), "RDN": weaker}).to_markdown() == (
+        "**PSNR-Y (dB) / SSIM-Y, x4**\n\n"
+        "| network | parameters | multi-adds (G) | Set5 | B100 |\n"
+        "| --- | ---: | ---: | ---: | ---: |\n"
+        "| bicubic | 0 | - | 31.25 / 0.8250 | 31.25 / 0.8250 |\n"
+        "| ALD-RDN | - | - | **33.00 / 0.9250** | - |\n"
+        "| RDN | 1,234,567 | 9.9 | 30.00 / 0.7000 | **30.00 / 0.7000** |\n"
     )
 
 
-def test_results_in_latex_are_rows_of_a_tabular() -> None:
-    lines = latex({"my_net": results(), "b": results()}).splitlines()
-    assert lines[2] == r"my\_net & - & - & \textbf{33.00 / 0.9250} \\"
-    assert all(line.count(" & ") == 3 and line.endswith(r"\\") for line in lines)
+def test_bicubic_is_not_added_where_it_is_one_of_the_results() -> None:
+    bicubic = results("bicubic")
+    bicubic["network"]["parameters"] = 0
+    assert comparison_sheet({"bicubic": bicubic, "RDN": results("RDN")}).rows == ["bicubic", "RDN"]
 
 
-def test_a_set_that_a_result_lacks_is_a_dash() -> None:
-    other = results("RDN")
-    other["sets"]["B100"] = other["sets"].pop("Set5")
-    other["bicubic"]["B100"] = other["bicubic"].pop("Set5")
-    rows = markdown({"ALD-RDN": results(), "RDN": other}).splitlines()
-    assert rows[0].endswith("| Set5 | B100 |")
-    assert rows[3].endswith("| - |")
-    assert "B100" in printed(comparison_table({"ALD-RDN": results(), "RDN": other}))
-
-
-def test_every_protocol_is_explained_by_whose_habit_it_is() -> None:
-    text = printed(explain_table({"y": results(), "rgb": results(protocol="rgb")}))
+def test_every_protocol_is_explained_by_the_programs_that_use_it() -> None:
+    text = printed(protocols_sheet({"y": results(), "rgb": results(protocol="rgb")}))
     assert "BasicSR" in text
     assert text.count("33.00 / 0.9250") == 2
 
 
 def test_costs_that_were_not_measured_say_so() -> None:
-    found = {"parameters": 10, "latency_s": 0.5, "runs": 3, "peak_memory_bytes": None}
+    form = {"parameters": 10, "latency_s": 0.5, "runs": 3, "peak_memory_bytes": None}
     measured = results()
-    measured["cost"] = {"lr": "320x180", "device": "CPU", "threads": 2, "folded": found, "unfolded": found}
+    measured["cost"] = {"lr": "320x180", "device": "CPU", "threads": 2, "folded": form, "unfolded": form}
     measured["measured"]["precision"] = "32-true"
-    text = printed(cost_table(measured))
-    assert text.count("not measured") == 2
-    assert "0.500" in text
-    assert "2 threads" in text
+    text = printed(cost_sheet(measured))
+    assert text.startswith("One image, LR 320x180: CPU, 2 threads, 32-true")
+    assert "ALD-RDN, folded 10 - 0.500 not measured" in text
 
 
-def test_the_csv_holds_every_image_and_the_mean(tmp_path: Path) -> None:
-    write_csv(tmp_path / "results.csv", results())
+def test_a_runs_folder_has_its_results_in_four_forms(tmp_path: Path) -> None:
+    write_results(tmp_path, results())
+    assert json.loads((tmp_path / "results.json").read_text()) == results()
+    assert (tmp_path / "table.md").read_text().splitlines()[3] == "| ALD-RDN | - | - | 33.00 / 0.9250 |"
+    assert (tmp_path / "table.tex").read_text().splitlines()[2] == r"ALD-RDN & - & - & 33.00 / 0.9250 \\"
     with (tmp_path / "results.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [(row["set"], row["image"]) for row in rows] == [("Set5", "baby"), ("Set5", "bird"), ("Set5", "mean")]

@@ -1,11 +1,11 @@
-"""Recorded figures as tables: those that the project has recorded, and what is missing from some."""
+"""Recorded measurements as tables: those of this project, and what is missing from some."""
 
 import json
 from pathlib import Path
 
 import pytest
 
-from aldsr.reporting.tables.speed import loading_table, resize_table, rows_of, speed_table
+from aldsr.reporting.tables.speed import loading_sheet, resize_sheet, speed_sheet, summarise_timings
 from tests.reporting.recorded import printed, record
 
 FOLDER = Path(__file__).parents[3] / "experiments" / "speed"
@@ -19,42 +19,47 @@ FOLDER = Path(__file__).parents[3] / "experiments" / "speed"
         ("upscaling", "6 ALD-RDN 2.017 1.787-2.261 11.7 3.18 546 56%"),
     ],
 )
-def test_recorded_figures_are_shown_again(what: str, row: str) -> None:
-    figures = json.loads((FOLDER / f"{what}.json").read_text())
-    said = printed(speed_table(what, figures))
-    assert said.startswith(f"{what}, paper size, ")
-    assert row in said
+def test_recorded_measurements_are_shown_again(what: str, row: str) -> None:
+    text = printed(speed_sheet(what, json.loads((FOLDER / f"{what}.json").read_text())))
+    assert text.startswith(f"{what}, paper size, ")
+    assert row in text
 
 
-def test_settings_stand_above_the_table_if_they_are_recorded() -> None:
+@pytest.mark.parametrize(
+    ("what", "words"),
+    [
+        ("training", "small size, a step of 2 patches, LR 16x16"),
+        ("upscaling", "small size, LR 320x180"),
+        ("deployed", "output 1280x720"),
+    ],
+)
+def test_settings_stand_above_the_table(what: str, words: str) -> None:
     settings = {"size": "small", "batch": 2, "patch_size": 16, "scale": 4}
-    figures = {"device": "here", "threads": 1, "settings": settings}
-    for what, words in (("training", "a step of 2 patches, LR 16x16"), ("upscaling", "LR 320x180")):
-        said = printed(speed_table(what, {**figures, what: [record("RDN", [1.0])]}))
-        assert said.startswith(f"{what}, small size, {words}: here, 1 thread ")
+    measurements = {"device": "here", "threads": 1, "settings": settings, what: [record("RDN", [1.0])]}
+    assert printed(speed_sheet(what, measurements)).startswith(f"{what}, {words}: here, 1 thread ")
 
 
 def test_a_process_that_was_killed_leaves_a_row_and_no_ratio() -> None:
     records = [record("literal", keep_memory=False), record("RDN", [3.0, 1.0], [2.0], micro_batches=4)]
-    said = printed(speed_table("training", {"device": "here", "threads": 2, "training": records}))
-    assert "1 literal killed: out of memory?" in said
-    assert "2 RDN 2.000 1.000-3.000 - 1.00 1 50%" in said
-    assert "1 ALD-RDN, the equations as typed in: 32-true, contiguous, the system's allocator" in said
-    assert "2 RDN: 32-true, contiguous, 4 micro-batches, freed memory kept" in said
+    text = printed(speed_sheet("training", {"device": "here", "threads": 2, "training": records}))
+    assert "1 literal killed: out of memory?" in text
+    assert "2 RDN 2.000 1.000-3.000 - 1.00 1 50%" in text
+    assert "1 ALD-RDN, the equations as typed in: 32-true, contiguous, the system's allocator" in text
+    assert "2 RDN: 32-true, contiguous, 4 micro-batches, freed memory kept" in text
 
 
-def test_a_row_holds_all_runs_and_the_largest_peak() -> None:
-    found = record("RDN", [3.0, 1.0], [2.0])
-    found["processes"][1] |= {"peak_memory": None, "floor": 3.0}
-    (row,) = rows_of([found])
-    assert (row.seconds, row.median, row.peak, row.floor) == ([1.0, 2.0, 3.0], 2.0, 2**20, 2.0)
+def test_a_timing_holds_all_runs_and_the_largest_peak() -> None:
+    processes = record("RDN", [3.0, 1.0], [2.0])
+    processes["processes"][1] |= {"peak_memory": None, "floor": 3.0}
+    (timing,) = summarise_timings([processes])
+    assert (timing.seconds, timing.median, timing.peak, timing.floor) == ([1.0, 2.0, 3.0], 2.0, 2**20, 2.0)
 
 
 def test_loading_and_resizing_have_their_ratios() -> None:
-    figures = {
+    measurements = {
         "settings": {"patch_size": 8, "scale": 4},
         "loading": {"cut": 900.0, "augmented": 600.0, "float": 300.0, "decoding": 30.0},
         "resize": {"imresize": 0.02, "rows": 0.5},
     }
-    assert "made float32 │ 300 │ 10" in printed(loading_table(figures))
-    assert "rounded twice │ 0.0200 │ 25.0" in printed(resize_table(figures))
+    assert "made float32 300 10" in printed(loading_sheet(measurements))
+    assert "rounded twice 0.0200 25.0" in printed(resize_sheet(measurements))

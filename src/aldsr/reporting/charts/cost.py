@@ -8,9 +8,9 @@ from aldsr.analysis.scores import mean_over_seeds, set_names
 from aldsr.analysis.variants import Variant
 from aldsr.evaluation.results import ResultsError
 from aldsr.reporting.charts.figures import FONT, create_figure, network_style, style_axes
+from aldsr.reporting.tables.cells import pluralise
 from aldsr.reporting.tables.results import quantities
-from aldsr.reporting.tables.speed import Figures, rows_of
-from aldsr.reporting.tables.study import counted
+from aldsr.reporting.tables.speed import Measurements, summarise_timings
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,7 +29,7 @@ class Cost(NamedTuple):
     read: Callable[[Variant], Range | None]
 
 
-def list_costs(latency: Figures | None = None) -> list[Cost]:
+def list_costs(latency: Measurements | None = None) -> list[Cost]:
     """Parameters, multi-adds and, if given, measured seconds.
 
     Args:
@@ -41,18 +41,20 @@ def list_costs(latency: Figures | None = None) -> list[Cost]:
     ]
     if latency is None:
         return costs
-    rows = rows_of(latency[DEPLOYED])
+    rows = summarise_timings(latency[DEPLOYED])
 
     def read_seconds(variant: Variant) -> Range | None:
         description = variant.first.results["network"]["description"]
         row = next(row for row in rows if row.record["description"] == description)
         return (row.median, row.seconds[0], row.seconds[-1]) if row.seconds else None
 
-    device = f"{latency['device']}, {counted(latency['threads'], 'thread')}, {rows[0].record['precision']}"
+    device = f"{latency['device']}, {pluralise(latency['threads'], 'thread')}, {rows[0].record['precision']}"
     return [*costs, Cost(f"seconds, deployed, output 1280x720\n({device})", read_seconds)]
 
 
-def draw_cost_chart(variants: Sequence[Variant], *, sets: Sequence[str], latency: Figures | None = None) -> "Figure":
+def draw_cost_chart(
+    variants: Sequence[Variant], *, sets: Sequence[str], latency: Measurements | None = None
+) -> "Figure":
     """Draw a row of panels per data set and a column per cost.
 
     Args:
@@ -103,7 +105,7 @@ def _read_count(variant: Variant, key: str, unit: float) -> Range | None:
     return (value / unit,) * 3 if value else None
 
 
-def check_latency(variants: Sequence[Variant], latency: Figures, file: Path) -> None:
+def check_latency(variants: Sequence[Variant], latency: Measurements, file: Path) -> None:
     """Check that the seconds of every network were measured.
 
     Raises:

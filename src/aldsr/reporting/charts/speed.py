@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from aldsr.reporting.charts.figures import FONT, FigureError, create_figure, style_axes
-from aldsr.reporting.tables.growth import AXES, Series, series_of
-from aldsr.reporting.tables.speed import Figures, Row, rows_of, title_of
+from aldsr.reporting.tables.growth import AXES, Series, find_series
+from aldsr.reporting.tables.speed import Measurements, Timing, benchmark_title, summarise_timings
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,13 +18,13 @@ OURS, LITERAL, FLOOR, RANGE = "#4c72b0", "#b0b0b0", "#c44e52", "#333333"
 COLOURS = ("#dd8452", "#4c72b0")
 
 
-def draw_speed_chart(what: str, figures: Figures) -> "Figure":
+def draw_speed_chart(what: str, figures: Measurements) -> "Figure":
     """Draw a bar per row: median, range, roofline, and the speed relative to dense RDN.
 
     Raises:
         FigureError: if every process was killed.
     """
-    rows = [row for row in rows_of(figures[what]) if row.seconds]
+    rows = [row for row in summarise_timings(figures[what]) if row.seconds]
     if not rows:
         raise FigureError(f"{what}: every process was killed, so there is nothing to draw; measure a smaller --size")
     figure = create_figure(width=WIDTH, height=REST + BAR * len(rows))
@@ -38,13 +38,13 @@ def draw_speed_chart(what: str, figures: Figures) -> "Figure":
     axes.set_yticks(range(len(rows)), [name_bar(row) for row in rows])
     axes.invert_yaxis()
     axes.set_xlabel("seconds, median")
-    axes.set_title(title_of(what, figures), fontsize=FONT, loc="left")
+    axes.set_title(benchmark_title(what, figures), fontsize=FONT, loc="left")
     axes.legend(fontsize=FONT, frameon=False)
     style_axes(axes)
     return figure
 
 
-def _draw_bars(axes: "Axes", rows: list[Row]) -> None:
+def _draw_bars(axes: "Axes", rows: list[Timing]) -> None:
     """Medians, ranges and rooflines, from the top down."""
     places, middle = np.arange(len(rows)), np.array([row.median for row in rows])
     colours = [LITERAL if row.record["network"] == "literal" else OURS for row in rows]
@@ -55,7 +55,7 @@ def _draw_bars(axes: "Axes", rows: list[Row]) -> None:
     axes.scatter(floors, places, marker="|", s=180, linewidths=2, color=FLOOR, zorder=3, label=label)
 
 
-def name_bar(row: Row) -> str:
+def name_bar(row: Timing) -> str:
     """Name a bar by the network and what distinguishes it from the next one."""
     record = row.record
     parts = [record["network"]]
@@ -66,13 +66,13 @@ def name_bar(row: Row) -> str:
     return ", ".join(parts)
 
 
-def draw_growth_chart(figures: Figures) -> "Figure":
+def draw_growth_chart(figures: Measurements) -> "Figure":
     """Draw a panel for each thing that grows, on logarithmic axes: medians with ranges, and the fitted line.
 
     Raises:
         FigureError: if everything was measured at one size only.
     """
-    found = list(series_of(figures["growth"]))
+    found = list(find_series(figures["growth"]))
     if not found:
         raise FigureError("growth: was measured at one size only, so there is nothing to draw; give a larger --batch")
     keys = [key for key in AXES if any(series.key == key for series in found)]
@@ -83,7 +83,7 @@ def draw_growth_chart(figures: Figures) -> "Figure":
         axes.set_xlabel(AXES[key])
         style_axes(axes)
     panels[0].set_ylabel("seconds of a step", fontsize=FONT)
-    figure.suptitle(f"{title_of('growth', figures)}. Dashed: linear", fontsize=FONT)
+    figure.suptitle(f"{benchmark_title('growth', figures)}. Dashed: linear", fontsize=FONT)
     return figure
 
 
@@ -94,7 +94,7 @@ def _draw_growth(axes: "Axes", found: list[Series]) -> None:
     axes.loglog()
     for series, colour in zip(found, COLOURS, strict=False):
         middle, amounts = np.array(series.medians), np.array(series.amounts)
-        ends = np.array([[mid - each[0], each[-1] - mid] for mid, each in zip(middle, series.seconds, strict=True)]).T
+        ends = np.array([[each.median - each.seconds[0], each.seconds[-1] - each.median] for each in series.timings]).T
         axes.errorbar(amounts, middle, yerr=ends, fmt="o", markersize=4, capsize=3, linewidth=1, color=colour)
         exponent, factor = series.line
         label = f"{series.network}: exponent {exponent:.2f}"

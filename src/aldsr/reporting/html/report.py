@@ -11,9 +11,10 @@ from aldsr.core.version import code_version
 from aldsr.reporting.html.charts import render_charts
 from aldsr.reporting.html.page import render_page
 from aldsr.reporting.html.tables import networks_sheet, render_sheet
+from aldsr.reporting.tables.cells import pluralise
 from aldsr.reporting.tables.notes import study_notes
 from aldsr.reporting.tables.results import protocol_line
-from aldsr.reporting.tables.study import counted, study_sheets
+from aldsr.reporting.tables.study import study_sheets
 
 
 def render_report(
@@ -49,18 +50,18 @@ def summarize(variants: Sequence[Variant]) -> str:
     """How many networks, of what scale, measured on what: "2 networks, x4, measured on Set5 (5 images)"."""
     runs = [run.results for each in variants for run in each.runs.values()]
     numbers = {name: each["number"] for run in runs for name, each in run["sets"].items()}
-    sets = ", ".join(f"{name} ({counted(numbers[name], 'image')})" for name in set_names(variants))
-    return f"{counted(len(variants), 'network')}, x{runs[0]['protocol']['scale']}, measured on {sets}"
+    sets = ", ".join(f"{name} ({pluralise(numbers[name], 'image')})" for name in set_names(variants))
+    return f"{pluralise(len(variants), 'network')}, x{runs[0]['protocol']['scale']}, measured on {sets}"
 
 
 def render_statistics(study: Study, variants: Sequence[Variant], reference: Variant) -> str:
     """Render the tables and notes of `aldsr.compare`, less the scores that the page's first table has."""
-    differences = compare_variants(variants, reference)
-    first, *others = study_sheets(study, variants, reference, differences)
+    comparison = compare_variants(study, variants, reference)
+    first, *others = study_sheets(comparison)
     tables = "".join(map(render_sheet, [first, *others] if first.theirs else others))
     notes = "".join(
         f"<dt>{escape(word)}</dt><dd>{escape(sentence)}</dd>"
-        for word, sentence in study_notes(study, variants, differences)
+        for word, sentence in study_notes(comparison)
         if word != "protocol"  # stands at the top of the page
     )
     content = tables + (f"<dl>{notes}</dl>" if notes else "")

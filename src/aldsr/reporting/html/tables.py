@@ -53,7 +53,7 @@ def networks_sheet(study: str, variants: Sequence[Variant]) -> Sheet:
         study: its name.
         variants: of the study.
     """
-    sheet, sets = scores_sheet(study, variants, paper=None), set_names(variants)
+    sheet, sets = scores_sheet(study, variants), set_names(variants)
     rows = dict(zip(sheet.rows, zip(*(column.cells for column in sheet.columns), strict=True), strict=True))
     columns = [Column(name, _add_gain(name, rows[name], variants)) for name in sets]
     columns += [Column(name, list(cells)) for name, cells in rows.items() if name not in sets]

@@ -1,18 +1,21 @@
-"""What attention learned, as tables and as JSON: layers in figures, and what is lost without parts of it."""
+"""What the attention of trained networks learned: tables of layers and of ablations, and all of it as JSON."""
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from aldsr.analysis.statistics import Difference, Table, mean_sd, paired_difference
+from aldsr.analysis.statistics import Difference, ScoreTable, mean_sd, paired_difference
+from aldsr.analysis.variants import NETWORK, attention_words, distinctions
 from aldsr.evaluation.attention import UNTOUCHED, LayerAttention
+from aldsr.nn.description import Description, flat, label
+from aldsr.reporting.tables.cells import DECIMALS, difference_cell, format_mean_sd, pluralise
 from aldsr.reporting.tables.sheet import NOTHING, Cell, Column, Sheet
-from aldsr.reporting.tables.study import DECIMALS, counted, difference_cell, spread
 
-# Of each statistic its heading and decimals.
-COLUMNS = {
+# The heading and the decimals of each statistic.
+STATISTICS = {
     "live": ("live units", 2),
     "r_sd": ("sd of r", 4),
     "due": ("r due to z", 4),
@@ -25,69 +28,89 @@ COLUMNS = {
 Scores = Mapping[str, Mapping[str, float]]  # ablation → image → PSNR-Y (dB)
 
 
-class Run(NamedTuple):
-    """One trained network: where it lies, its description, its layers, and per set the scores of every ablation."""
+class AttentionRun(NamedTuple):
+    """A trained network: its file, its description, its layers, and per set the scores of every ablation."""
 
     place: str
-    description: Mapping[str, Any]
+    description: Description
     layers: list[LayerAttention]
     psnr: Mapping[str, Scores]
 
 
 class Attention(NamedTuple):
-    """One network by its name in tables, with its runs, which are its repeats."""
+    """Runs of one network, which are repeats of each other, and its name in tables."""
 
     name: str
-    runs: list[Run]
+    runs: list[AttentionRun]
 
     @property
     def sets(self) -> list[str]:
         """The sets that it was measured on."""
         return list(self.runs[0].psnr)
 
-    def table(self, set_name: str, ablation: str) -> Table:
-        """PSNR-Y in dB as `[runs, images]`."""
-        return np.array([list(run.psnr[set_name][ablation].values()) for run in self.runs])
-
     @property
     def ablations(self) -> list[str]:
-        """What was done to it."""
+        """The names of the ablations."""
         return [name for name in self.runs[0].psnr[self.sets[0]] if name != UNTOUCHED]
 
+    def scores(self, set_name: str, ablation: str) -> ScoreTable:
+        """PSNR-Y in dB: `[runs, images]`."""
+        return np.array([list(run.psnr[set_name][ablation].values()) for run in self.runs])
+
     def change(self, set_name: str, ablation: str) -> Difference:
-        """PSNR-Y of the ablated networks less that of the untouched ones, paired by run and image."""
-        return paired_difference(self.table(set_name, ablation), self.table(set_name, UNTOUCHED))
+        """PSNR-Y of the ablated networks minus that of the untouched ones, paired by run and image."""
+        return paired_difference(self.scores(set_name, ablation), self.scores(set_name, UNTOUCHED))
+
+    @property
+    def repeats(self) -> str:
+        """The number of runs, for titles."""
+        return f"mean ± sd over {len(self.runs)} runs" if len(self.runs) > 1 else "1 run"
 
 
-def layers_sheet(found: Attention) -> Sheet:
+def group_runs(runs: Sequence[AttentionRun]) -> list[Attention]:
+    """Networks with their repeats: the runs of one description."""
+    groups: dict[str, list[AttentionRun]] = {}
+    for run in runs:
+        groups.setdefault(json.dumps(_identity(run.description), sort_keys=True), []).append(run)
+    identities = [json.loads(key) for key in groups]
+    names = [" ".join([own[NETWORK], *distinctions(own, identities)]) for own in identities]
+    return [Attention(name, repeats) for name, repeats in zip(names, groups.values(), strict=True)]
+
+
+def _identity(description: Description) -> dict[str, str]:
+    """The options that make a network another one, and its name under "network"."""
+    options = {key: str(value) for key, value in flat(description).items() if key != "model.checkpoint"}
+    words = ", ".join(attention_words(description.get("conv") or {}))
+    return {**options, NETWORK: f"{label(description)} ({words})" if words else label(description)}
+
+
+def layers_sheet(attention: Attention) -> Sheet:
     """A row per layer, and one for their mean; mean ± sd over runs."""
-    runs = [[layer.statistics() for layer in run.layers] for run in found.runs]
-    runs = [[*layers, {key: _mean([layer[key] for layer in layers]) for key in COLUMNS}] for layers in runs]
-    first = found.runs[0].layers
-    columns = [Column("filters", [*((str(len(layer.z)),) for layer in first), NOTHING])]
-    for key, (head, decimals) in COLUMNS.items():
-        rows = zip(*([layer[key] for layer in layers] for layers in runs), strict=True)
-        columns.append(Column(head, [_over_runs(row, decimals) for row in rows]))
-    title = f"{found.name}: r and z of every layer, {_runs(found)}"
-    return Sheet(title, "RDB.layer", [*(layer_name(layer.place) for layer in first), "mean"], columns)
+    layers = attention.runs[0].layers
+    columns = [Column("filters", [*((str(len(layer.z)),) for layer in layers), NOTHING])]
+    for key, (head, decimals) in STATISTICS.items():
+        by_run = [[layer.statistics()[key] for layer in run.layers] for run in attention.runs]
+        rows = zip(*([*values, _mean(values)] for values in by_run), strict=True)
+        columns.append(Column(head, [_runs_cell(row, decimals) for row in rows]))
+    names = [*(layer_name(layer.place) for layer in layers), "mean"]
+    return Sheet(f"{attention.name}: r and z of every layer, {attention.repeats}", "RDB.layer", names, columns)
 
 
-def ablations_sheet(found: Attention) -> Sheet:
+def ablations_sheet(attention: Attention) -> Sheet:
     """A row per ablation, a column per set: PSNR-Y untouched, then what an ablation changes, with its interval."""
-    decimals = DECIMALS["psnr"][1]
     columns = []
-    for each in found.sets:
-        untouched = found.table(each, UNTOUCHED)
-        score = spread(mean_sd(untouched.mean(1).tolist()), decimals)
-        changes = [difference_cell(found.change(each, name), decimals) for name in found.ablations]
-        columns.append(Column(f"{each} ({counted(untouched.shape[1], 'image')})", [(score,), *changes]))
-    title = f"{found.name}: PSNR-Y (dB), and what each ablation changes, 95 % intervals, {_runs(found)}"
-    return Sheet(title, "attention", [UNTOUCHED, *found.ablations], columns, glue=", ")
+    for name in attention.sets:
+        scores = attention.scores(name, UNTOUCHED)
+        untouched = _runs_cell(scores.mean(1).tolist(), DECIMALS["psnr"] + 1)
+        changes = [difference_cell(attention.change(name, ablation), "psnr") for ablation in attention.ablations]
+        columns.append(Column(f"{name} ({pluralise(scores.shape[1], 'image')})", [untouched, *changes]))
+    title = f"{attention.name}: PSNR-Y (dB), and what each ablation changes, 95 % intervals, {attention.repeats}"
+    return Sheet(title, "attention", [UNTOUCHED, *attention.ablations], columns, glue=", ")
 
 
-def attention_notes(found: Sequence[Attention], *, shuffles: int) -> list[tuple[str, str]]:
-    """What the words in the tables mean, and what the intervals cover: a word and a sentence each."""
-    single = any(len(each.runs) == 1 for each in found)
+def attention_notes(networks: Sequence[Attention], *, shuffles: int) -> list[tuple[str, str]]:
+    """The terms of the tables, and what the intervals cover: a word and a sentence each."""
+    single = any(len(each.runs) == 1 for each in networks)
     covers = "; of one run they cover the choice of images only: another training may turn out otherwise"
     return [
         ("live units", "fraction of the hidden units that the ReLU lets through"),
@@ -96,55 +119,51 @@ def attention_notes(found: Sequence[Attention], *, shuffles: int) -> list[tuple[
             "root mean square of r less the r that it would be if all filters of the layer had their mean z",
         ),
         ("mean", "of a layer, in every channel"),
-        ("shuffled", f"among the channels of each layer; mean over {counted(shuffles, 'shuffle')}"),
+        ("shuffled", f"among the channels of each layer; mean over {pluralise(shuffles, 'shuffle')}"),
         ("intervals", f"of differences paired by run and image, rounded outwards{covers if single else ''}"),
     ]
 
 
-def as_json(found: Sequence[Attention]) -> list[dict[str, Any]]:
-    """Everything in the tables and plots as plain data: every z and r, every score."""
+def attention_data(networks: Sequence[Attention]) -> list[dict[str, Any]]:
+    """Everything in the tables and plots as data for JSON: every z and r, every score."""
     return [
         {
             "name": each.name,
             "description": each.runs[0].description,
             "runs": [
-                {"run": run.place, "layers": [_layer(layer) for layer in run.layers], "psnr_y": run.psnr}
+                {"run": run.place, "layers": [_layer_data(layer) for layer in run.layers], "psnr_y": run.psnr}
                 for run in each.runs
             ],
             "changes": {
-                name: {ablation: _plain(each.change(name, ablation)) for ablation in each.ablations}
+                name: {ablation: _difference_data(each.change(name, ablation)) for ablation in each.ablations}
                 for name in each.sets
             },
         }
-        for each in found
+        for each in networks
     ]
 
 
 def layer_name(place: str) -> str:
-    """ "RDBs.0.layers.3" → "1.4", counted from one as in papers; another network's places as they are."""
+    """ "RDBs.0.layers.3" → "1.4", counted from one as in papers; names of other networks' modules are kept."""
     parts = place.split(".")
     return f"{int(parts[1]) + 1}.{int(parts[3]) + 1}" if parts[::2] == ["RDBs", "layers"] else place
 
 
-def _layer(layer: LayerAttention) -> dict[str, Any]:
+def _layer_data(layer: LayerAttention) -> dict[str, Any]:
     values = {key: getattr(layer, key).tolist() for key in ("z", "hidden", "r", "due")}
     return {"place": layer.place, **layer.statistics(), "values": values}
 
 
-def _plain(change: Difference) -> dict[str, float | None]:
-    """A difference as JSON can hold it: without an interval, its ends are None."""
+def _difference_data(change: Difference) -> dict[str, float | None]:
+    """The infinite ends of a missing interval are None: JSON has no infinity."""
     return {key: value if math.isfinite(value) else None for key, value in change._asdict().items()}
 
 
-def _over_runs(values: Sequence[float | None], decimals: int) -> Cell:
+def _runs_cell(values: Sequence[float | None], decimals: int) -> Cell:
     known = [value for value in values if value is not None]
-    return (spread(mean_sd(known), decimals),) if known else NOTHING
+    return (format_mean_sd(mean_sd(known), decimals),) if known else NOTHING
 
 
 def _mean(values: Sequence[float | None]) -> float | None:
     known = [value for value in values if value is not None]
-    return float(np.mean(known)) if known else None
-
-
-def _runs(found: Attention) -> str:
-    return f"mean ± sd over {len(found.runs)} runs" if len(found.runs) > 1 else "1 run"
+    return mean_sd(known).mean if known else None

@@ -1,6 +1,17 @@
-"""The published figures: Hwang et al., ALDNet, Tables I to IV. None of them was measured by this project."""
+"""The numbers of Hwang et al., ALDNet, Tables I to IV, and the conditions to show them beside ours.
 
-from typing import NamedTuple
+None of them was measured by this project.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from aldsr.analysis.scores import set_names
+from aldsr.analysis.variants import Variant
+from aldsr.evaluation.cost import block_parameters
+from aldsr.reporting.tables.cells import count_cell
+from aldsr.reporting.tables.results import quantities
+from aldsr.reporting.tables.sheet import Column
 
 SOURCE = "Hwang et al., ALDNet"
 SCALE = 4
@@ -22,7 +33,7 @@ class PaperTable(NamedTuple):
     scores: dict[str, list[Score | None]]
 
 
-# Each set by the name in the tables: the names that a folder of it goes by (letters and digits alone), its images.
+# The name in the tables: the names of its folder (letters and digits only), and the number of images.
 SETS = {
     "Set5": (("set5",), 5),
     "Set14": (("set14",), 14),
@@ -76,15 +87,41 @@ TABLE_III = PaperTable(
 # Parameters of one building block, by the label of the network that it makes.
 TABLE_IV = {"RDN": 1_363_968, "DW-RDN": 205_056, "LDW-RDN": 205_056, "ALD-RDN": 257_280}
 
-# Which table a study stands beside, by the study's name; `parameters` has Table IV.
+# The table that is shown beside a study, by the study's name; `parameters` has Table IV.
 TABLES = {"benchmarks": TABLE_I, "linearity": TABLE_II, "descriptors": TABLE_III}
 PARAMETERS = "parameters"
+BLOCKS_TITLE = f"Published, not counted by us: {SOURCE}, Table IV"
 
 
-def published_set(name: str, number: int) -> str | None:
-    """What the paper calls a set of ours; None if it has none such, or one with another number of images."""
+def find_table(study: str, variants: Sequence[Variant]) -> PaperTable | None:
+    """The published table of a study, if its numbers compare with ours: x4, on Y, on a set that we have too."""
+    results = variants[0].first.results
+    protocol = results["protocol"]
+    alike = quantities(results).startswith("PSNR-Y") and (protocol["scale"], protocol["shave"]) == (SCALE, SCALE)
+    return TABLES.get(study) if alike and any(match_sets(variants).values()) else None
+
+
+def match_sets(variants: Sequence[Variant]) -> dict[str, str | None]:
+    """The paper's name of each of our sets; None if the paper has no such set."""
+    runs = [run.results["sets"] for variant in variants for run in variant.runs.values()]
+    numbers = {name: int(sets[name]["number"]) for sets in runs for name in sets}
+    return {name: match_set(name, numbers[name]) for name in set_names(variants)}
+
+
+def match_set(name: str, images: int) -> str | None:
+    """The paper's name of one of our sets; None if it has no such set, or one with another number of images."""
     plain = "".join(letter for letter in name.lower() if letter.isalnum())
-    for published, (names, images) in SETS.items():
-        if plain in names and number == images:
-            return published
-    return None
+    return next((own for own, (names, number) in SETS.items() if plain in names and number == images), None)
+
+
+def block_columns(labels: Sequence[str], models: Sequence[Mapping[str, Any]]) -> list[Column]:
+    """Parameters of one building block of networks, as counted here and as published in Table IV.
+
+    Args:
+        labels: of the networks.
+        models: their descriptions.
+    """
+    return [
+        Column("RDB, counted", [count_cell(block_parameters(model)) for model in models]),
+        Column("RDB", [count_cell(TABLE_IV.get(label)) for label in labels], paper=True),
+    ]

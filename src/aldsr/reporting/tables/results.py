@@ -1,43 +1,48 @@
-"""Results as tables: on the terminal, as CSV, and as rows of Markdown and LaTeX."""
+"""The results of runs as tables, and the files of results in a run's folder."""
 
 import csv
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-
-from rich.box import SIMPLE_HEAD
-from rich.console import Group
-from rich.table import Table
-from rich.text import Text
 
 from aldsr.core.files import atomic_write
 from aldsr.imaging import Protocol
 from aldsr.imaging.protocol import USERS
+from aldsr.reporting.tables.cells import cost_cells, count_cell, score_cell
+from aldsr.reporting.tables.sheet import Cell, Column, Sheet
 
 Results = Mapping[str, Any]  # the content of a results.json
-LISTED = 20  # images of a set up to which a table shows them one by one
+MAX_IMAGES = 20  # sets of more images are shown by their means only
 
 
-def scores_table(results: Results) -> Table:
+def images_sheet(results: Results) -> Sheet:
     """Bicubic beside the network, per image and per set, PSNR in dB and SSIM."""
-    scale, compared = results["protocol"]["scale"], results["bicubic"]
-    table = Table(title=f"{quantities(results)}, x{scale}", title_justify="left")
-    table.add_column("image")
-    for column in ("bicubic", results["network"]["label"], "gain"):
-        table.add_column(column, justify="right")
-    for name, found in results["sets"].items():
-        reference = compared[name]
-        if len(found["images"]) <= LISTED:
-            for image, values in found["images"].items():
-                table.add_row(image, *_cells(values, reference["images"][image]))
-        count = f"{name}, mean of {found['number']}"
-        table.add_row(count, *_cells(found, reference), style="bold", end_section=True)
-    return table
+    rows, means = [], []
+    cells: list[tuple[Cell, Cell, Cell]] = []
+    for name, scores in results["sets"].items():
+        reference = results["bicubic"][name]
+        if len(scores["images"]) <= MAX_IMAGES:
+            rows += scores["images"]
+            cells += [_image_cells(reference["images"][image], own) for image, own in scores["images"].items()]
+        means.append(len(rows))
+        rows.append(f"{name}, mean of {scores['number']}")
+        cells.append(_image_cells(reference, scores))
+    heads = ("bicubic", results["network"]["label"], "gain")
+    columns = [Column(head, column, bold=means) for head, column in zip(heads, zip(*cells, strict=True), strict=True)]
+    return Sheet(f"{quantities(results)}, x{results['protocol']['scale']}", "image", rows, columns)
+
+
+def _image_cells(bicubic: Mapping[str, float], scores: Mapping[str, float]) -> tuple[Cell, Cell, Cell]:
+    return _one_line(bicubic), _one_line(scores), (f"{scores['psnr'] - bicubic['psnr']:+.2f}",)
+
+
+def _one_line(scores: Mapping[str, float] | None) -> Cell:
+    return (" / ".join(score_cell(scores)),)
 
 
 def quantities(results: Results) -> str:
-    """What the figures are: "PSNR-Y (dB) / SSIM-Y" by the literature's protocol, else "PSNR (dB) / SSIM"."""
+    """The names of the scores: "PSNR-Y (dB) / SSIM-Y" by the literature's protocol, else "PSNR (dB) / SSIM"."""
     suffix = {"y": "-Y", "y_uint8": "-Y", "rgb": "-RGB"}.get(results["protocol"]["colour"], "")
     return f"PSNR{suffix} (dB) / SSIM{suffix}"
 
@@ -45,128 +50,75 @@ def quantities(results: Results) -> str:
 def protocol_line(results: Results) -> str:
     """The protocol of a result in one line."""
     protocol = results["protocol"]
-    sources = sorted({found["lr"] for found in results["sets"].values()})
+    sources = sorted({scores["lr"] for scores in results["sets"].values()})
     return f"{Protocol.from_fields(protocol).describe(protocol['scale'])}; LR {', '.join(sources)}"
 
 
-def explain_table(results: Mapping[str, Results]) -> Group:
-    """The same prediction under several protocols, and under the table who has which habit."""
+def protocols_sheet(results: Mapping[str, Results]) -> Sheet:
+    """The same images scored by several protocols, whose programs are named in the notes."""
     first = next(iter(results.values()))
+    columns = [
+        Column(name, [_one_line(each["sets"][name]) for each in results.values()], bold=[0]) for name in first["sets"]
+    ]
     title = f"{first['network']['label']}, x{first['protocol']['scale']}: PSNR (dB) / SSIM"
-    # Without a frame the field's four sets fit into 80 columns.
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
-    table.add_column("protocol")
-    for name in first["sets"]:
-        table.add_column(name, justify="right", no_wrap=True)
-    for protocol, each in results.items():
-        table.add_row(protocol, *map(_cell, each["sets"].values()), style="bold" if each is first else None)
-    habits = "\n".join(f"{protocol:<13} {USERS[protocol]}" for protocol in results)
-    return Group(table, Text(habits))
+    return Sheet(title, "protocol", list(results), columns, notes=[f"{name:<13} {USERS[name]}" for name in results])
 
 
-def comparison_table(results: Mapping[str, Results]) -> Table:
-    """One row per result and one column per set; check with `check_comparable` first."""
+def comparison_sheet(results: Mapping[str, Results]) -> Sheet:
+    """Bicubic and a row per result, a column per set; of several results the best PSNR on each set is bold.
+
+    Args:
+        results: by the name of their row; `check_comparable` has passed them.
+    """
     first = next(iter(results.values()))
-    table = Table(title=f"{quantities(first)}, x{first['protocol']['scale']}", title_justify="left")
-    for place, column in enumerate(_header(results)):
-        table.add_column(column, justify="right" if place else "left")
-    for row in _rows(results, best=("[bold]", "[/bold]")):
-        table.add_row(*row)
-    return table
+    rows = {name: (each["network"], each["sets"]) for name, each in results.items()}
+    if all(network["parameters"] != 0 for network, _ in rows.values()):  # else bicubic is one of the results
+        bicubic = {name: scores for each in results.values() for name, scores in each["bicubic"].items()}
+        rows = {"bicubic": ({"parameters": 0}, bicubic), **rows}
+    parameters, multi_adds = zip(*(cost_cells(network) for network, _ in rows.values()), strict=True)
+    columns = [Column("parameters", parameters), Column("multi-adds (G)", multi_adds)]
+    for name in dict.fromkeys(name for each in results.values() for name in each["sets"]):
+        psnr = {row: each["sets"][name]["psnr"] for row, each in results.items() if name in each["sets"]}
+        best = [n for n, row in enumerate(rows) if len(results) > 1 and psnr.get(row) == max(psnr.values())]
+        columns.append(Column(name, [_one_line(sets.get(name)) for _, sets in rows.values()], bold=best))
+    return Sheet(f"{quantities(first)}, x{first['protocol']['scale']}", "network", list(rows), columns)
 
 
-def markdown(results: Mapping[str, Results]) -> str:
-    """The comparison as a Markdown table."""
-    header = _header(results)
-    lines = [header, ["---", *("---:" for _ in header[1:])], *_rows(results, best=("**", "**"))]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+def cost_sheet(results: Results) -> Sheet:
+    """Seconds and memory of upscaling one image to 1280x720 pixels, folded and unfolded."""
+    cost, label = results["cost"], results["network"]["label"]
+    forms = {form: cost[form] for form in ("folded", "unfolded") if cost.get(form)}
+    memory = [form["peak_memory_bytes"] for form in forms.values()]
+    columns = [
+        Column("parameters", [count_cell(form["parameters"]) for form in forms.values()]),
+        Column("multi-adds (G)", [cost_cells(results["network"])[1]] * len(forms)),
+        Column("latency (s)", [(f"{form['latency_s']:.3f}",) for form in forms.values()]),
+        Column("peak memory (MiB)", [("not measured" if m is None else f"{m / 2**20:,.0f}",) for m in memory]),
+    ]
+    where = f"{cost['device']}, {cost['threads']} threads, {results['measured']['precision']}"
+    return Sheet(f"One image, LR {cost['lr']}: {where}", "network", [f"{label}, {form}" for form in forms], columns)
 
 
-def latex(results: Mapping[str, Results]) -> str:
-    r"""The comparison as rows of a LaTeX `tabular`, without its frame: cells & cells \\."""
-    lines = [_header(results), *_rows(results, best=(r"\textbf{", "}"))]
-    escaped = [[cell.replace("_", r"\_").replace("%", r"\%").replace("&", r"\&") for cell in line] for line in lines]
-    return "".join(f"{' & '.join(line)} \\\\\n" for line in escaped)
-
-
-def _header(results: Mapping[str, Results]) -> list[str]:
-    return ["network", "parameters", "multi-adds (G)", *_sets(results)]
-
-
-def _sets(results: Mapping[str, Results]) -> list[str]:
-    return list(dict.fromkeys(name for each in results.values() for name in each["sets"]))
-
-
-def _rows(results: Mapping[str, Results], *, best: tuple[str, str]) -> Iterator[list[str]]:
-    """Bicubic first, then every result; the best PSNR of a set is marked where several are compared."""
-    sets = _sets(results)
-    psnr = {name: [each["sets"][name]["psnr"] for each in results.values() if name in each["sets"]] for name in sets}
-    reference = {name: found for each in results.values() for name, found in each["bicubic"].items()}
-    if all(each["network"]["parameters"] != 0 for each in results.values()):  # else bicubic is among the results
-        yield ["bicubic", "0", "-", *(_cell(reference[name]) for name in sets)]
-    for label, each in results.items():
-        cells = []
-        for name in sets:
-            found = each["sets"].get(name)
-            mark = found and len(results) > 1 and found["psnr"] == max(psnr[name])
-            cells.append(_cell(found).join(best) if mark else _cell(found))
-        yield [label, *_costs(each["network"]), *cells]
-
-
-def _costs(network: Mapping[str, Any]) -> tuple[str, str]:
-    parameters, operations = network.get("parameters"), network.get("multi_adds")
-    return "-" if parameters is None else f"{parameters:,}", f"{operations / 1e9:.1f}" if operations else "-"
-
-
-def _cell(found: Mapping[str, float] | None) -> str:
-    return f"{found['psnr']:.2f} / {found['ssim']:.4f}" if found else "-"
-
-
-def _cells(values: Mapping[str, float], reference: Mapping[str, float]) -> list[str]:
-    return [_cell(reference), _cell(values), f"{values['psnr'] - reference['psnr']:+.2f}"]
-
-
-def cost_table(results: Results) -> Table:
-    """Seconds and memory of one image of 1280x720 pixels of output, folded and unfolded."""
-    cost = results["cost"]
-    title = (
-        f"One image, LR {cost['lr']}: {cost['device']}, {cost['threads']} threads, {results['measured']['precision']}"
-    )
-    table = Table(title=title, title_justify="left")
-    for place, column in enumerate(("network", "parameters", "multi-adds (G)", "latency (s)", "peak memory (MiB)")):
-        table.add_column(column, justify="right" if place else "left")
-    operations = _costs(results["network"])[1]
-    for kind in ("folded", "unfolded"):
-        if found := cost.get(kind):
-            memory = found["peak_memory_bytes"]
-            mebibytes = "not measured" if memory is None else f"{memory / 2**20:,.0f}"
-            label = f"{results['network']['label']}, {kind}"
-            table.add_row(label, f"{found['parameters']:,}", operations, f"{found['latency_s']:.3f}", mebibytes)
-    return table
-
-
-def write_csv(path: Path, results: Results) -> None:
-    """Every image of every set, and every set's mean ("mean"), as CSV: whole or not at all."""
-    with atomic_write(path) as temporary, temporary.open("w", newline="") as file:
-        table = csv.writer(file)
-        table.writerow(["set", "image", "psnr", "ssim", "bicubic_psnr", "bicubic_ssim"])
-        for name, found in results["sets"].items():
-            reference = results["bicubic"][name]
-            images = {**found["images"], "mean": found}
-            references = {**reference["images"], "mean": reference}
-            for image, values in images.items():
-                compared = references[image]
-                table.writerow([name, image, values["psnr"], values["ssim"], compared["psnr"], compared["ssim"]])
-
-
-def write_results(folder: Path, results: Mapping[str, Any]) -> None:
-    """`results.json`, `results.csv`, and the comparison with bicubic as `table.md` and `table.tex`, each whole."""
-    row = {results["network"]["label"]: results}
-    write_csv(folder / "results.csv", results)
+def write_results(folder: Path, results: Results) -> None:
+    """Write `results.json`, `results.csv`, and the comparison with bicubic as `table.md` and `table.tex`."""
+    sheet = comparison_sheet({results["network"]["label"]: results})._replace(title="")
+    _write_csv(folder / "results.csv", results)
     for name, text in (
-        ("table.md", markdown(row)),
-        ("table.tex", latex(row)),
+        ("table.md", sheet.to_markdown()),
+        ("table.tex", sheet.to_latex()),
         ("results.json", json.dumps(results, indent=2) + "\n"),  # last: a run that has it is done
     ):
         with atomic_write(folder / name) as temporary:
             temporary.write_text(text)
+
+
+def _write_csv(path: Path, results: Results) -> None:
+    """The scores of every image of every set, and of every set ("mean")."""
+    with atomic_write(path) as temporary, temporary.open("w", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(["set", "image", "psnr", "ssim", "bicubic_psnr", "bicubic_ssim"])
+        for name, scores in results["sets"].items():
+            bicubic = results["bicubic"][name]
+            for image, own in {**scores["images"], "mean": scores}.items():
+                reference = bicubic if own is scores else bicubic["images"][image]
+                table.writerow([name, image, own["psnr"], own["ssim"], reference["psnr"], reference["ssim"]])

@@ -1,40 +1,46 @@
-"""A table before it has a form, and its forms: for the terminal, in Markdown and in LaTeX.
+"""A table independent of its form, and its forms: on the terminal, in Markdown, in LaTeX.
 
-A column knows whether its figures are ours or the paper's. The terminal sets the paper's dim and italic under
+A column knows whether its numbers are ours or the paper's. The terminal sets the paper's dim and italic under
 "paper:"; Markdown and LaTeX give them a table of their own.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from rich.box import SIMPLE_HEAD
-from rich.markup import escape
+from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
+from rich.text import Text
 
 Cell = tuple[str, ...]  # the lines of a cell
 NOTHING: Cell = ("-",)
 GAP = 2  # spaces between columns on the terminal
-SIGNS = {"_": r"\_", "%": r"\%", "&": r"\&", "#": r"\#", "±": r"$\pm$", "×": r"$\times$"}  # as LaTeX wants them
+LATEX = {"_": r"\_", "%": r"\%", "&": r"\&", "#": r"\#", "±": r"$\pm$", "×": r"$\times$"}
 
 
 class Column(NamedTuple):
-    """A heading and a cell per row; `paper` for figures that are not ours."""
+    """A column of a `Sheet`: one cell per row."""
 
     head: str
-    cells: list[Cell]
-    paper: bool = False
-    left: bool = False  # for words: set flush left
+    cells: Sequence[Cell]
+    paper: bool = False  # numbers that are not ours
+    left: bool = False  # words, aligned to the left
+    bold: Collection[int] = ()  # the rows whose cells are in bold
 
 
 class Sheet(NamedTuple):
-    """A table: what stands over it, its first column, and the others; `glue` joins a cell's lines in print."""
+    """A table. `console.print(sheet)` shows it on a terminal, as several tables where one would be too wide.
+
+    A row without a name belongs to the row above it. Rows in which a table has nothing are left out.
+    """
 
     title: str
-    corner: str
-    rows: list[str]
-    columns: list[Column]
-    paper_title: str = ""
-    glue: str = " / "
+    corner: str  # the heading of the names of rows
+    rows: Sequence[str]
+    columns: Sequence[Column]
+    paper_title: str = ""  # of the paper's columns where they are a table of their own
+    glue: str = " / "  # joins the lines of a cell in Markdown and LaTeX
+    notes: Sequence[str] = ()  # lines below the table on the terminal
 
     @property
     def ours(self) -> list[Column]:
@@ -46,99 +52,119 @@ class Sheet(NamedTuple):
         """The columns of the paper."""
         return [column for column in self.columns if column.paper]
 
+    def to_markdown(self) -> str:
+        """One Markdown table, or two: ours, then the paper's; each below its title if it has one."""
+        tables = []
+        for title, columns in self._blocks():
+            header, *rows = self._lines(columns, bold="**{}**")
+            rule = ["---", *("---" if column.left else "---:" for column in columns)]
+            table = "".join(f"| {' | '.join(line)} |\n" for line in (header, rule, *rows))
+            tables.append(f"**{title}**\n\n{table}" if title else table)
+        return "\n".join(tables)
 
-def terminal_tables(sheet: Sheet, *, width: int) -> list[tuple[str, Table]]:
-    """The sheet as one titled table or, where that is wider than the terminal, as several: ours, then the paper's.
+    def to_latex(self) -> str:
+        r"""Rows of LaTeX `tabular`s without their frames, cells & cells \\; titles are comments."""
+        tables = []
+        for title, columns in self._blocks():
+            lines = self._lines(columns, bold=r"\textbf{{{}}}", escape=latex_text)
+            table = "".join(f"{' & '.join(line)} \\\\\n" for line in lines)
+            tables.append(f"% {title}\n{table}" if title else table)
+        return "\n".join(tables)
 
-    Args:
-        sheet: to be shown.
-        width: of the terminal, in characters.
-    """
-    if len(list(_panels(sheet, sheet.columns, width))) == 1:
-        return [(sheet.title, _terminal_table(sheet, sheet.columns))]
-    return [
-        (f"{title}, continued" if place else title, _terminal_table(sheet, panel))
-        for title, columns in _blocks(sheet)
-        for place, panel in enumerate(_panels(sheet, columns, width))
-    ]
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        fits = len(list(self._panels(self.columns, options.max_width))) == 1
+        for title, columns in [(self.title, self.columns)] if fits else self._blocks():
+            for number, panel in enumerate(self._panels(columns, options.max_width)):
+                yield Text(f"{title}, continued" if number else title, style="italic")
+                yield self._terminal_table(panel)
+                yield Text()
+        if self.notes:
+            yield Text("\n".join(self.notes))
+
+    def _blocks(self) -> list[tuple[str, Sequence[Column]]]:
+        ours, theirs = (self.title, self.ours), (self.paper_title, self.theirs)
+        return [ours, theirs] if self.theirs else [ours]
+
+    def _rows(self, columns: Sequence[Column]) -> Iterator[tuple[int, str, list[Cell]]]:
+        """Number, name and cells of every row in which these columns have anything."""
+        for number, name in enumerate(self.rows):
+            cells = [column.cells[number] for column in columns]
+            if any(cell != NOTHING for cell in cells):
+                yield number, name, cells
+
+    def _lines(
+        self, columns: Sequence[Column], *, bold: str, escape: Callable[[str], str] = str
+    ) -> Iterator[list[str]]:
+        yield [escape(head) for head in (self.corner, *(column.head for column in columns))]
+        for number, name, cells in self._rows(columns):
+            texts = [escape(self.glue.join(cell)) for cell in cells]
+            marked = zip(columns, texts, strict=True)
+            yield [escape(name), *(bold.format(text) if number in column.bold else text for column, text in marked)]
+
+    def _panels(self, columns: Sequence[Column], width: int) -> Iterator[list[Column]]:
+        """Columns in groups that fit beside the names of the rows."""
+        room = width - max(map(len, (self.corner, *self.rows))) - 1
+        panel: list[Column] = []
+        used = 0
+        for column in columns:
+            needed = GAP + max(len(line) for lines in (_wrap_head(column).split("\n"), *column.cells) for line in lines)
+            if panel and used + needed > room:
+                yield panel
+                panel, used = [], 0
+            panel.append(column)
+            used += needed
+        yield panel
+
+    def _terminal_table(self, columns: Sequence[Column]) -> Table:
+        # One space after each cell and one between columns make the GAP that `_panels` counts on.
+        table = Table(box=SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
+        table.add_column(Text(self.corner))
+        for column in columns:
+            style = "dim italic" if column.paper else None
+            table.add_column(Text(_wrap_head(column)), justify="left" if column.left else "right", style=style)
+        for number, name, cells in self._rows(columns):
+            styles = ["bold" if number in column.bold else "" for column in columns]
+            texts = [Text("\n".join(cell), style) for cell, style in zip(cells, styles, strict=True)]
+            complete = number + 1 == len(self.rows) or bool(self.rows[number + 1])
+            bold = all(number in column.bold for column in self.columns)
+            long = bold or not name or any(len(cell) > 1 for cell in cells)
+            table.add_row(Text(name), *texts, end_section=complete and long)
+        return table
 
 
-def _panels(sheet: Sheet, columns: Sequence[Column], width: int) -> Iterator[list[Column]]:
-    """Columns in groups that fit beside the first one."""
-    room = width - max(map(len, (sheet.corner, *sheet.rows))) - 1
-    panel: list[Column] = []
-    used = 0
-    for column in columns:
-        wanted = GAP + max(len(line) for lines in (_head(column).split("\n"), *column.cells) for line in lines)
-        if panel and used + wanted > room:
-            yield panel
-            panel, used = [], 0
-        panel.append(column)
-        used += wanted
-    yield panel
+def latex_text(text: str) -> str:
+    """Text with the characters escaped that LaTeX would not print."""
+    for character, command in LATEX.items():
+        text = text.replace(character, command)
+    return text
 
 
-def _terminal_table(sheet: Sheet, columns: Sequence[Column]) -> Table:
-    # One space after each cell and one between columns make the GAP that `_panels` counts on.
-    table = Table(box=SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
-    table.add_column(sheet.corner)
-    for column in columns:
-        style = "dim italic" if column.paper else None
-        table.add_column(escape(_head(column)), justify="left" if column.left else "right", style=style)
-    for place, name, cells in _rows(sheet, columns):
-        # A row without a name goes on with the one above it, which a line would hide.
-        ends = place + 1 == len(sheet.rows) or bool(sheet.rows[place + 1])
-        several = any(len(cell) > 1 for cell in cells)
-        table.add_row(escape(name), *(escape("\n".join(cell)) for cell in cells), end_section=ends and several)
-    return table
-
-
-def _rows(sheet: Sheet, columns: Sequence[Column]) -> list[tuple[int, str, list[Cell]]]:
-    """Place, name and cells of every row of which these columns say something."""
-    rows = [(place, name, [column.cells[place] for column in columns]) for place, name in enumerate(sheet.rows)]
-    return [row for row in rows if any(cell != NOTHING for cell in row[2])]
-
-
-def _head(column: Column) -> str:
-    """A heading, broken at its spaces where it would be wider than its figures."""
+def _wrap_head(column: Column) -> str:
+    """A heading, with line breaks for spaces where it is wider than the cells."""
     widest = max((len(line) for cell in column.cells for line in cell), default=0)
     name = column.head if len(column.head) <= widest else column.head.replace(" ", "\n")
     return f"paper:\n{name}" if column.paper else name
 
 
-def markdown_sheet(sheet: Sheet) -> str:
-    """The sheet as one Markdown table, or as two: ours, and under its own heading the paper's."""
-    return "\n".join(
-        f"**{title}**\n\n" + "".join(f"| {' | '.join(line)} |\n" for line in _with_rule(sheet, columns))
-        for title, columns in _blocks(sheet)
-    )
+def print_sheets(
+    sheets: Iterable[Sheet], notes: Iterable[tuple[str, str]] = (), *, form: str = "table", indent: int = 10
+) -> None:
+    """Print tables and the notes below them: a word and a sentence each.
 
-
-def latex_sheet(sheet: Sheet) -> str:
-    r"""Rows of LaTeX `tabular`s without their frames, cells & cells \\, each block under a comment with its title."""
-    return "\n".join(
-        f"% {title}\n" + "".join(f"{' & '.join(map(latex_text, line))} \\\\\n" for line in _lines(sheet, columns))
-        for title, columns in _blocks(sheet)
-    )
-
-
-def latex_text(text: str) -> str:
-    """Text as LaTeX prints it in any encoding."""
-    for sign, printed in SIGNS.items():
-        text = text.replace(sign, printed)
-    return text
-
-
-def _blocks(sheet: Sheet) -> list[tuple[str, list[Column]]]:
-    ours, theirs = (sheet.title, sheet.ours), (sheet.paper_title, sheet.theirs)
-    return [ours, theirs] if theirs[1] else [ours]
-
-
-def _lines(sheet: Sheet, columns: Sequence[Column]) -> list[list[str]]:
-    rows = [[name, *map(sheet.glue.join, cells)] for _, name, cells in _rows(sheet, columns)]
-    return [[sheet.corner, *(column.head for column in columns)], *rows]
-
-
-def _with_rule(sheet: Sheet, columns: Sequence[Column]) -> list[list[str]]:
-    header, *rows = _lines(sheet, columns)
-    return [header, ["---", *("---" if column.left else "---:" for column in columns)], *rows]
+    Args:
+        sheets, notes: to be printed.
+        form: "table" (for the terminal), "markdown" or "latex".
+        indent: of the sentences on the terminal, in characters.
+    """
+    if form == "markdown":
+        texts = [*(sheet.to_markdown() for sheet in sheets), *(f"- {word}: {text}" for word, text in notes)]
+        print("\n".join(texts).removesuffix("\n"))
+    elif form == "latex":
+        texts = [*(sheet.to_latex() for sheet in sheets), *(f"% {word}: {latex_text(text)}" for word, text in notes)]
+        print("\n".join(texts).removesuffix("\n"))
+    else:
+        console = Console()
+        for sheet in sheets:
+            console.print(sheet)
+        for word, text in notes:
+            console.print(f"{word:<{indent}}{text}", markup=False, highlight=False, soft_wrap=True)

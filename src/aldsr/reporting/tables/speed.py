@@ -1,31 +1,27 @@
-"""What `aldsr.benchmark` has recorded, as tables for the terminal."""
+"""The measurements of `aldsr.benchmark` as tables."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from statistics import median
 from typing import Any, NamedTuple
 
-from rich.box import SIMPLE_HEAD
-from rich.console import Group
-from rich.table import Table
-from rich.text import Text
+from aldsr.reporting.tables.cells import pluralise
+from aldsr.reporting.tables.sheet import Column, Sheet
 
-from aldsr.reporting.tables.study import counted
+Measurements = Mapping[str, Any]  # the content of the command's JSON file
 
-Figures = Mapping[str, Any]  # the content of the command's JSON file
-
-STAGES = {
+LOADING = {
     "cut": "cut from the cache and collated (uint8)",
     "augmented": "… flipped and turned (uint8)",
     "float": "… and made float32",
 }
-NOTES = (
+NOTE = (
     "seconds: median of all runs; peak: beyond the weights; of roofline: the share of the time that all multi-adds "
     "would take at the rate of a large matrix product of the same precision"
 )
 
 
-class Row(NamedTuple):
-    """A network in one way of use; without seconds if its process was killed."""
+class Timing(NamedTuple):
+    """Seconds and memory of a network run in one way; without seconds if its process was killed."""
 
     record: Mapping[str, Any]  # see `as_data`
     seconds: list[float]  # of all runs, ascending
@@ -37,108 +33,102 @@ class Row(NamedTuple):
         return median(self.seconds)
 
     @property
+    def range(self) -> str:
+        """The least and the most seconds."""
+        return f"{self.seconds[0]:.3f}-{self.seconds[-1]:.3f}"
+
+    @property
     def literal(self) -> bool:
-        """Whether this is the paper's equations as most code has them, in the system's allocator."""
+        """Whether this is the paper's equations as most code has them, with the system's allocator."""
         return self.record["network"] == "literal" and not self.record["keep_memory"]
 
     @property
-    def words(self) -> str:
-        """What the row stands for."""
-        found = self.record
-        parts = [found["precision"], found["layout"]]
-        parts += [f"{found['micro_batches']} micro-batches"] if found["micro_batches"] > 1 else []
-        parts += ["checkpointing"] if found["checkpoint"] else []
-        parts += ["freed memory kept" if found["keep_memory"] else "the system's allocator"]
-        name = "ALD-RDN, the equations as typed in" if found["network"] == "literal" else found["network"]
-        return f"{name}: {', '.join(parts)}"
+    def description(self) -> str:
+        """The network and how it was run."""
+        record = self.record
+        options = [
+            record["precision"],
+            record["layout"],
+            f"{record['micro_batches']} micro-batches" if record["micro_batches"] > 1 else "",
+            "checkpointing" if record["checkpoint"] else "",
+            "freed memory kept" if record["keep_memory"] else "the system's allocator",
+        ]
+        name = "ALD-RDN, the equations as typed in" if record["network"] == "literal" else record["network"]
+        return f"{name}: {', '.join(filter(None, options))}"
 
 
-def rows_of(records: Sequence[Mapping[str, Any]]) -> list[Row]:
-    """The rows of a benchmark's records, in their order."""
-    rows = []
+def summarise_timings(records: Sequence[Mapping[str, Any]]) -> list[Timing]:
+    """The records of a benchmark, each with the runs of all its processes together."""
+    timings = []
     for record in records:
         processes = record["processes"]
         peaks = [each["peak_memory"] for each in processes if each["peak_memory"] is not None]
         floor = median(each["floor"] for each in processes) if processes else 0.0
         seconds = sorted(second for each in processes for second in each["seconds"])
-        rows.append(Row(record, seconds, max(peaks, default=None), floor))
-    return rows
+        timings.append(Timing(record, seconds, max(peaks, default=None), floor))
+    return timings
 
 
-def title_of(what: str, figures: Figures) -> str:
-    """What was measured, and where; of older figures, whose settings are not recorded, less."""
-    settings = figures.get("settings", {})
-    parts = [what]
-    if settings:
-        most = "up to " if what == "growth" else ""
+def benchmark_title(benchmark: str, measurements: Measurements) -> str:
+    """What was measured, and where; older files have no settings."""
+    parts, settings = [benchmark], measurements.get("settings", {})
+    if benchmark == "deployed" and settings:
+        parts += ["output 1280x720"]
+    elif settings:
+        up_to = "up to " if benchmark == "growth" else ""
         side = f"{settings['patch_size']}x{settings['patch_size']}"
-        step = f"a step of {most}{settings['batch']} patches, LR {most}{side}"
-        sizes = {"upscaling": [f"{settings['size']} size", "LR 320x180"], "deployed": ["output 1280x720"]}
-        parts += sizes.get(what, [f"{settings['size']} size", step])
-    return f"{', '.join(parts)}: {figures['device']}, {counted(figures['threads'], 'thread')}"
+        step = f"a step of {up_to}{settings['batch']} patches, LR {up_to}{side}"
+        parts += [f"{settings['size']} size", "LR 320x180" if benchmark == "upscaling" else step]
+    return f"{', '.join(parts)}: {measurements['device']}, {pluralise(measurements['threads'], 'thread')}"
 
 
-def speed_table(what: str, figures: Figures) -> Group:
-    """One row per way: seconds, how many times as fast as the literal form and as RDN, if they are there, and so on."""
-    rows = rows_of(figures[what])
-    against = {
-        "× literal": ([row for row in rows if row.literal], 1),
-        "× RDN": ([row for row in rows if row.record["network"] == "RDN"], 2),
+def speed_sheet(benchmark: str, measurements: Measurements) -> Sheet:
+    """A row per timing, with its speed as a multiple of that of the literal form and of RDN where they are there."""
+    timings = summarise_timings(measurements[benchmark])
+    bases = {
+        "×\N{NO-BREAK SPACE}literal": ([each for each in timings if each.literal], 1),
+        "×\N{NO-BREAK SPACE}RDN": ([each for each in timings if each.record["network"] == "RDN"], 2),
     }
-    ratios = {head: (found[0], decimals) for head, (found, decimals) in against.items() if found}
-    table = narrow_table(title_of(what, figures), ("", "seconds", "range", *ratios, "peak MiB", "of roofline"))
-    for number, row in enumerate(rows, 1):
-        name = f"{number} {row.record['network']}"
-        if not row.seconds:
-            table.add_row(name, "killed: out of memory?")
+    ratios = {head: (found[0], decimals) for head, (found, decimals) in bases.items() if found}
+    rows = []
+    for timing in timings:
+        if not timing.seconds:
+            rows.append(["killed: out of memory?"])
             continue
-        table.add_row(
-            name,
-            f"{row.median:.3f}",
-            f"{row.seconds[0]:.3f}-{row.seconds[-1]:.3f}",
-            *(
-                f"{base.median / row.median:.{decimals}f}" if base.seconds else "-"
-                for base, decimals in ratios.values()
-            ),
-            "not measured" if row.peak is None else f"{row.peak / 2**20:,.0f}",
-            f"{row.floor / row.median:.0%}",
+        rows.append(
+            [
+                f"{timing.median:.3f}",
+                timing.range,
+                *(f"{base.median / timing.median:.{n}f}" if base.seconds else "-" for base, n in ratios.values()),
+                "not measured" if timing.peak is None else f"{timing.peak / 2**20:,.0f}",
+                f"{timing.floor / timing.median:.0%}",
+            ]
         )
-    lines = [f"{number} {row.words}" for number, row in enumerate(rows, 1)]
-    return Group(table, Text("\n".join([*lines, NOTES])))
+    names = [f"{number} {timing.record['network']}" for number, timing in enumerate(timings, 1)]
+    notes = [f"{number} {timing.description}" for number, timing in enumerate(timings, 1)]
+    columns = text_columns(["seconds", "range", *ratios, "peak MiB", "of roofline"], rows)
+    return Sheet(benchmark_title(benchmark, measurements), "", names, columns, notes=[*notes, NOTE])
 
 
-def loading_table(figures: Figures) -> Table:
+def text_columns(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[Column]:
+    """Columns of the texts of rows, of which some may be shorter."""
+    padded = [[*row, *["-"] * (len(heads) - len(row))] for row in rows]
+    return [Column(head, [(row[n],) for row in padded]) for n, head in enumerate(heads)]
+
+
+def loading_sheet(measurements: Measurements) -> Sheet:
     """Pairs per second after each stage of loading, and with files decoded for every patch."""
-    rates, patch = figures["loading"], figures["settings"]["patch_size"]
-    title = f"Patch loading, one core, LR {patch}x{patch}, x{figures['settings']['scale']}, batches of 16"
-    table = Table(title=title, title_justify="left")
-    table.add_column("stage")
-    for column in ("pairs/s", "× decoding"):
-        table.add_column(column, justify="right")
-    decoding = rates["decoding"]
-    table.add_row("PNG files of 1 megapixel decoded for every patch", f"{decoding:,.0f}", "1")
-    for stage, words in STAGES.items():
-        table.add_row(words, f"{rates[stage]:,.0f}", f"{rates[stage] / decoding:.0f}")
-    return table
+    rates, patch = measurements["loading"], measurements["settings"]["patch_size"]
+    title = f"Patch loading, one core, LR {patch}x{patch}, x{measurements['settings']['scale']}, batches of 16"
+    stages = {"decoding": "PNG files of 1 megapixel decoded for every patch", **LOADING}
+    rows = [(f"{rates[stage]:,.0f}", f"{rates[stage] / rates['decoding']:.0f}") for stage in stages]
+    return Sheet(title, "stage", list(stages.values()), text_columns(["pairs/s", "×\N{NO-BREAK SPACE}decoding"], rows))
 
 
-def resize_table(figures: Figures) -> Table:
+def resize_sheet(measurements: Measurements) -> Sheet:
     """Seconds to make LR of an image of DIV2K's size, and the ratio to a loop over rows."""
-    seconds = figures["resize"]
-    title = f"MATLAB's bicubic, 2040x1356 to 1/{figures['settings']['scale']}, one core"
-    table = Table(title=title, title_justify="left")
-    table.add_column("")
-    for column in ("seconds", "ratio"):
-        table.add_column(column, justify="right")
-    table.add_row("literal port, a loop over rows, float", f"{seconds['rows']:.4f}", "1.0")
-    ratio = seconds["rows"] / seconds["imresize"]
-    table.add_row("aldsr.imaging.imresize, uint8, rounded twice", f"{seconds['imresize']:.4f}", f"{ratio:.1f}")
-    return table
-
-
-def narrow_table(title: str, columns: Sequence[str]) -> Table:
-    """A table of figures with little room between them, its first column flush left."""
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
-    for number, column in enumerate(columns):
-        table.add_column(column, justify="right" if number else "left", no_wrap=True)
-    return table
+    seconds = measurements["resize"]
+    ways = {"rows": "literal port, a loop over rows, float", "imresize": "aldsr.imaging.imresize, uint8, rounded twice"}
+    rows = [(f"{seconds[way]:.4f}", f"{seconds['rows'] / seconds[way]:.1f}") for way in ways]
+    title = f"MATLAB's bicubic, 2040x1356 to 1/{measurements['settings']['scale']}, one core"
+    return Sheet(title, "", list(ways.values()), text_columns(["seconds", "ratio"], rows))

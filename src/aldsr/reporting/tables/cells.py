@@ -1,0 +1,73 @@
+"""Numbers as the cells of tables print them.
+
+Nothing is rounded in favour of a claim: standard deviations are rounded up and intervals outwards, and it is the
+printed interval that decides whether a difference is shown.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from aldsr.analysis.scores import QUANTITIES, mean_over_seeds
+from aldsr.analysis.statistics import Difference, MeanSd
+from aldsr.analysis.variants import Variant
+from aldsr.reporting.tables.sheet import NOTHING, Cell
+
+DECIMALS = {"psnr": 2, "ssim": 4}  # of a score; a difference has one more
+NO_DIFFERENCE, NO_SEED = "no difference shown", "no seed in common"
+
+
+def pluralise(number: int, noun: str) -> str:
+    """ "1 seed", "3 seeds"."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def score_cell(scores: Mapping[str, float] | None) -> Cell:
+    """ "32.47" and "0.8990" of PSNR in dB and SSIM."""
+    return tuple(f"{scores[key]:.{DECIMALS[key]}f}" for key in QUANTITIES) if scores else NOTHING
+
+
+def seeds_cell(variant: Variant, set_name: str) -> Cell:
+    """Mean ± standard deviation over seeds of PSNR and SSIM on a set; the number of seeds if some are missing."""
+    scores = {key: mean_over_seeds(variant, set_name, key) for key in QUANTITIES}
+    lines = [format_mean_sd(score, DECIMALS[key]) for key, score in scores.items() if score]
+    seeds = min((score.number for score in scores.values() if score), default=0)
+    return (*lines, *([pluralise(seeds, "seed")] if seeds < len(variant.runs) else [])) if lines else NOTHING
+
+
+def format_mean_sd(value: MeanSd, decimals: int) -> str:
+    """ "32.47 ± 0.03", the standard deviation rounded up; the mean alone if there is one value."""
+    mean = f"{value.mean:.{decimals}f}"
+    if value.sd is None:
+        return mean
+    unit = 10**decimals
+    return f"{mean} ± {math.ceil(value.sd * unit - 1e-6) / unit:.{decimals}f}"
+
+
+def difference_cell(difference: Difference | None, quantity: str) -> Cell:
+    """ "+0.12", "[-0.01, +0.25]", and "no difference shown" where the printed interval holds 0."""
+    if difference is None:
+        return (NO_SEED,)
+    decimals, printed = DECIMALS[quantity] + 1, round_difference(difference, quantity)
+    interval = f"[{printed.low:+.{decimals}f}, {printed.high:+.{decimals}f}]"
+    return (
+        f"{printed.mean:+.{decimals}f}",
+        "no interval" if math.isinf(printed.low) else interval,
+        *([] if printed.significant else [NO_DIFFERENCE]),
+    )
+
+
+def round_difference(difference: Difference, quantity: str) -> Difference:
+    """A difference as it is printed."""
+    return difference.round_outwards(DECIMALS[quantity] + 1)
+
+
+def cost_cells(network: Mapping[str, Any]) -> tuple[Cell, Cell]:
+    """Parameters, and multi-adds (10⁹) of one 1280x720 output."""
+    parameters, multi_adds = network.get("parameters"), network.get("multi_adds")
+    return count_cell(parameters), (f"{multi_adds / 1e9:.1f}",) if multi_adds else NOTHING
+
+
+def count_cell(number: int | None) -> Cell:
+    """ "1,363,968"."""
+    return NOTHING if number is None else (f"{number:,}",)
