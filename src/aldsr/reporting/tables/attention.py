@@ -10,7 +10,6 @@ import numpy as np
 from aldsr.analysis.statistics import Difference, ScoreTable, mean_sd, paired_difference
 from aldsr.analysis.variants import NETWORK, attention_words, distinctions
 from aldsr.evaluation.attention import UNTOUCHED, LayerAttention
-from aldsr.nn.description import Description, flat, label
 from aldsr.reporting.tables.cells import DECIMALS, difference_cell, format_mean_sd, pluralise
 from aldsr.reporting.tables.sheet import NOTHING, Cell, Column, Sheet
 
@@ -29,10 +28,12 @@ Scores = Mapping[str, Mapping[str, float]]  # ablation → image → PSNR-Y (dB)
 
 
 class AttentionRun(NamedTuple):
-    """A trained network: its file, its description, its layers, and per set the scores of every ablation."""
+    """A trained network: its file, what it is, its layers, and per set the scores of every ablation."""
 
     place: str
-    description: Description
+    label: str  # "ALD-RDN"
+    description: Mapping[str, Any]
+    options: Mapping[str, Any]  # the description by dotted names
     layers: list[LayerAttention]
     psnr: Mapping[str, Scores]
 
@@ -71,17 +72,17 @@ def group_runs(runs: Sequence[AttentionRun]) -> list[Attention]:
     """Networks with their repeats: the runs of one description."""
     groups: dict[str, list[AttentionRun]] = {}
     for run in runs:
-        groups.setdefault(json.dumps(_identity(run.description), sort_keys=True), []).append(run)
+        groups.setdefault(json.dumps(_identity(run), sort_keys=True), []).append(run)
     identities = [json.loads(key) for key in groups]
     names = [" ".join([own[NETWORK], *distinctions(own, identities)]) for own in identities]
     return [Attention(name, repeats) for name, repeats in zip(names, groups.values(), strict=True)]
 
 
-def _identity(description: Description) -> dict[str, str]:
+def _identity(run: AttentionRun) -> dict[str, str]:
     """The options that make a network another one, and its name under "network"."""
-    options = {key: str(value) for key, value in flat(description).items() if key != "model.checkpoint"}
-    words = ", ".join(attention_words(description.get("conv") or {}))
-    return {**options, NETWORK: f"{label(description)} ({words})" if words else label(description)}
+    options = {key: str(value) for key, value in run.options.items() if key != "model.checkpoint"}
+    words = ", ".join(attention_words(run.description.get("conv") or {}))
+    return {**options, NETWORK: f"{run.label} ({words})" if words else run.label}
 
 
 def layers_sheet(attention: Attention) -> Sheet:
