@@ -1,4 +1,4 @@
-"""What networks cost."""
+"""Parameters and multi-adds against the published numbers."""
 
 from functools import partial
 
@@ -6,29 +6,21 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from aldsr.bench.cost import latency, measure_cost
-from aldsr.core.memory import peak_memory
 from aldsr.evaluation.cost import block_parameters, count_parameters, multi_adds
 from aldsr.nn import RDN, ALDBlock, BicubicUpscale, LDWBlock, fold
-
-MEBIBYTE = 2**20
-
-
-def test_parameters_with_and_without_biases() -> None:
-    network = RDN(D=1, C=1, G=2, G0=2, scale=2)
-    biases = sum(p.numel() for name, p in network.named_parameters() if name.endswith("bias"))
-    assert count_parameters(network) == count_parameters(network, biases=False) + biases
 
 
 def test_the_block_of_a_description_is_counted_at_the_papers_size() -> None:
     dw = {"_target_": "aldsr.nn.DWBlock", "_partial_": True}
     assert block_parameters({"_target_": "aldsr.nn.RDN", "scale": 2, "D": 1, "conv": dw}) == 205_056
     assert block_parameters({"_target_": "aldsr.nn.BicubicUpscale", "scale": 2}) is None
-
-
-def test_no_code_of_a_stranger_is_run_to_count_it() -> None:
     stranger = {"_target_": "os.mkdir", "_partial_": True, "path": "made"}
     assert block_parameters({"_target_": "aldsr.nn.RDN", "conv": stranger}) is None
+
+
+def test_biases_are_counted_or_not() -> None:
+    layer = nn.Conv2d(3, 4, 3)
+    assert (count_parameters(layer), count_parameters(layer, biases=False)) == (112, 108)
 
 
 @pytest.mark.parametrize(("scale", "published"), [(2, 5096.2), (3, 2281.2), (4, 1309.2)])
@@ -42,10 +34,9 @@ def test_multi_adds_of_rdn_are_the_published_ones(scale: int, published: float) 
 def test_attention_adds_next_to_nothing_and_folding_takes_it_away() -> None:
     options = {"D": 2, "C": 3, "G": 16, "G0": 16, "scale": 4}
     ald, ldw = RDN(conv=partial(ALDBlock, reduction=4), **options), RDN(conv=LDWBlock, **options)
-    linear = multi_adds(ldw, scale=4)
-    attentive = multi_adds(ald, scale=4)
-    assert attentive - linear == sum(2 * c * (c // 4) for c in (16, 32, 48)) * 2  # two small layers a block
-    assert multi_adds(fold(ald), scale=4) == linear
+    attention = sum(2 * c * (c // 4) for c in (16, 32, 48)) * 2  # two small layers a block
+    assert multi_adds(ald, scale=4) == multi_adds(ldw, scale=4) + attention
+    assert multi_adds(fold(ald), scale=4) == multi_adds(ldw, scale=4)
 
 
 def test_bicubic_costs_25_multi_adds_a_value() -> None:
@@ -58,33 +49,3 @@ def test_a_network_that_looks_at_values_is_not_counted() -> None:
             return x if x.mean() > 0 else -x
 
     assert multi_adds(Branches(), scale=4) is None
-
-
-class Hungry(nn.Module):
-    """Needs 64 MiB."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return torch.ones(16 * MEBIBYTE).sum() + x
-
-
-def test_the_peak_is_that_of_this_run() -> None:
-    for _ in range(2):  # memory that an earlier run has freed must not hide it
-        peak = peak_memory(partial(Hungry(), torch.zeros(1)), torch.device("cpu"))
-        assert peak is None or 63 * MEBIBYTE < peak < 90 * MEBIBYTE
-
-
-def test_latency_is_measured_at_least_three_times() -> None:
-    seconds = latency(nn.Identity(), torch.zeros(1), budget=0.0)
-    assert len(seconds) == 3
-    assert all(second > 0 for second in seconds)
-
-
-def test_costs_folded_and_unfolded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("aldsr.evaluation.cost.OUTPUT", (32, 48))
-    network = RDN(conv=partial(ALDBlock, reduction=2), D=1, C=2, G=4, G0=4, scale=4)
-    cost = measure_cost(network, scale=4, precision="bf16-mixed")
-    assert cost["lr"] == "12x8"
-    assert cost["unfolded"]["parameters"] == count_parameters(network)
-    assert cost["folded"]["parameters"] == count_parameters(fold(network)) < count_parameters(network)
-    assert cost["folded"]["latency_s"] > 0
-    assert "folded" not in measure_cost(RDN(D=1, C=2, G=4, G0=4, scale=4), scale=4)

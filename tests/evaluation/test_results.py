@@ -122,61 +122,57 @@ def test_what_is_no_result_is_named(content: str | None, tmp_path: Path) -> None
         read_results(path)
 
 
-def old(protocol: str, **changes: Any) -> dict[str, Any]:
-    """What version 0.1 wrote for "y", or for another protocol with its `changes`."""
-    mean = "of the squared error pooled over all pixels of the set" if protocol == "pooled" else "mean over images"
-    return {
-        "name": protocol,
-        "scale": 4,
-        "colour": "Y of YCbCr (BT.601, 16-235), from uint8 RGB, not rounded",
-        "gray": "replicated to RGB, before the network and in scoring",
-        "shave": 4,
-        "rounding": "SR clipped and rounded half up to uint8 RGB",
-        "psnr": f"10 log10(255^2 / MSE), {mean}",
-        "ssim": "Gaussian 11x11, sigma 1.5, K 0.01/0.03, L 255, windows inside the image, mean over images",
-        **changes,
-    }
-
-
-@pytest.mark.parametrize(
-    ("protocol", "changes"),
-    [
-        ("y", {}),
-        ("pooled", {}),
-        ("unshaved", {"shave": 0}),
-        ("gray_direct", {"gray": "replicated to RGB before the network, scored by its value (0-255)"}),
-        ("y_uint8", {"colour": "Y of YCbCr (BT.601, 16-235), from uint8 RGB, rounded to whole numbers"}),
-        ("y_full_range", {"colour": "Y of BT.601 in full range (0-255), from uint8 RGB, not rounded"}),
-        ("rgb", {"colour": "uint8 RGB, all channels together"}),
-        (
-            "padded_ssim",
-            {
-                "ssim": "Gaussian 11x11, sigma 1.5, K 0.01/0.03, L 255, a window for every pixel, mirrored at the "
-                "border, mean over images"
-            },
-        ),
+# What version 0.1 wrote: of each choice of a field, in their order.
+OLD = {
+    "colour": [
+        "Y of YCbCr (BT.601, 16-235), from uint8 RGB, not rounded",
+        "Y of YCbCr (BT.601, 16-235), from uint8 RGB, rounded to whole numbers",
+        "Y of BT.601 in full range (0-255), from uint8 RGB, not rounded",
+        "uint8 RGB, all channels together",
     ],
-)
+    "gray": [
+        "replicated to RGB, before the network and in scoring",
+        "replicated to RGB before the network, scored by its value (0-255)",
+    ],
+    "ssim": [
+        f"Gaussian 11x11, sigma 1.5, K 0.01/0.03, L 255, {windows}, mean over images"
+        for windows in ("windows inside the image", "a window for every pixel, mirrored at the border")
+    ],
+    "psnr": [
+        f"10 log10(255^2 / MSE), {mean}"
+        for mean in ("mean over images", "of the squared error pooled over all pixels of the set")
+    ],
+}
+FIELDS = {"colour": "colour", "gray": "gray", "ssim": "ssim_window", "psnr": "psnr_mean"}
+
+
+def read_old(tmp_path: Path, **changes: Any) -> dict[str, Any]:
+    """Read results with a protocol as version 0.1 wrote it."""
+    sentences = {key: choices[0] for key, choices in OLD.items()}
+    protocol = {"name": "y", "scale": 4, "shave": 4, "rounding": "SR clipped and rounded", **sentences, **changes}
+    explained = {"explained": {"y": {"protocol": protocol}}}
+    (tmp_path / "results.json").write_text(json.dumps({**results(), "protocol": protocol, **explained}))
+    return read_results(tmp_path)
+
+
 def test_old_results_are_comparable_with_new_ones_however_sentences_are_worded_today(
-    protocol: str, changes: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for choices in CHOICES.values():
         for choice in choices:
             monkeypatch.setitem(choices, choice, f"other words for {choice}")
-    new = results(protocol=protocol)
-    explained = {protocol: {"protocol": old(protocol, **changes)}}
-    content = {**new, "protocol": old(protocol, **changes), "explained": explained}
-    (tmp_path / "results.json").write_text(json.dumps(content))
-    read = read_results(tmp_path)
-    assert read["protocol"] == read["explained"][protocol]["protocol"] == new["protocol"]
-    check_comparable({"old": read, "new": new})
+    for key, sentences in OLD.items():
+        for choice, sentence in zip(CHOICES[FIELDS[key]], sentences, strict=True):
+            expected = results()["protocol"] | {FIELDS[key]: choice}
+            read = read_old(tmp_path, **{key: sentence})
+            assert read["protocol"] == read["explained"]["y"]["protocol"] == expected
+    check_comparable({"old": read_old(tmp_path), "new": results()})
 
 
 @pytest.mark.parametrize("change", [{"colour": "Y of some kind"}, {"psnr": "of all"}, {"ssim": ["valid"]}, {"blur": 1}])
 def test_unknown_sentences_and_fields_are_refused(change: dict[str, Any], tmp_path: Path) -> None:
-    (tmp_path / "results.json").write_text(json.dumps({**results(), "protocol": old("y", **change)}))
     with pytest.raises(ResultsError, match=r"results\.json"):
-        read_results(tmp_path)
+        read_old(tmp_path, **change)
 
 
 def test_results_of_one_protocol_and_the_same_images_may_share_a_table() -> None:
