@@ -1,12 +1,12 @@
-// Keys, wheel and pointers over the pictures → zoom, and the slider's divider.
+// Keys, wheel and pointers over the images move the zoom and the slider's divider.
 
-/** `slides()`: whether dragging moves the divider even beside its handle; `divide(share)` puts it somewhere. */
-function gestures(panes, zoom, { slides, divide }) {
-  let scrolled = -Infinity; // when the page last moved
-  const held = new Map(); // pointers that are down
+/** `sliding()`: whether dragging moves the divider anywhere in a frame; `moveDivider(share)` moves it. */
+function addGestures(panes, zoom, { sliding, moveDivider }) {
+  let scrolled = -Infinity; // when the page last scrolled
+  const pointers = new Map(); // that are down
 
-  /** Where in its frame an event is, 0…1 each way; null outside of all frames. */
-  function within(event, frame = event.target.closest(".stage")) {
+  /** The position of an event in its frame, 0…1 in each direction; null outside all frames. */
+  function locate(event, frame = event.target.closest(".stage")) {
     const box = frame?.getBoundingClientRect();
     return box && { frame, x: (event.clientX - box.left) / box.width, y: (event.clientY - box.top) / box.height };
   }
@@ -22,41 +22,41 @@ function gestures(panes, zoom, { slides, divide }) {
   }
 
   function wheel(event) {
-    const at = within(event);
-    // The page goes on scrolling when a picture comes under the pointer, and when there is nothing left to shrink.
+    const at = locate(event);
+    // The page keeps scrolling when an image comes under the pointer, and when the image cannot shrink further.
     if (!at || performance.now() - scrolled < 300 || (event.deltaY > 0 && zoom.factor === 1)) return;
     event.preventDefault();
     zoom.by(Math.exp(-clamp(event.deltaY, -100, 100) * 0.004), at.x, at.y);
   }
 
   function pointerdown(event) {
-    const at = within(event);
+    const at = locate(event);
     if (!at || event.button > 0) return;
-    held.set(event.pointerId, { ...at, slides: slides() || Boolean(event.target.closest(".divider")) });
+    pointers.set(event.pointerId, { ...at, slides: sliding() || Boolean(event.target.closest(".divider")) });
     at.frame.setPointerCapture(event.pointerId);
     pointermove(event);
   }
 
   function pointermove(event) {
-    const last = held.get(event.pointerId);
+    const last = pointers.get(event.pointerId);
     if (!last) return;
-    const at = { ...within(event, last.frame), slides: last.slides };
-    const [, other] = [...held].find(([pointer]) => pointer !== event.pointerId) ?? [];
-    held.set(event.pointerId, at);
+    const at = { ...locate(event, last.frame), slides: last.slides };
+    const [, other] = [...pointers].find(([pointer]) => pointer !== event.pointerId) ?? [];
+    pointers.set(event.pointerId, at);
     if (other) {
       const apart = (point) => Math.max(Math.hypot(point.x - other.x, point.y - other.y), 1e-3);
       zoom.by(apart(at) / apart(last), (at.x + other.x) / 2, (at.y + other.y) / 2);
       zoom.shift((last.x - at.x) / 2, (last.y - at.y) / 2);
-    } else if (at.slides) divide(at.x);
+    } else if (at.slides) moveDivider(at.x);
     else zoom.shift(last.x - at.x, last.y - at.y);
   }
 
   function dblclick(event) {
-    const at = within(event);
+    const at = locate(event);
     if (at && !event.target.closest(".divider")) zoom.by(zoom.factor > 1 ? 0 : 4, at.x, at.y);
   }
 
-  const release = (event) => held.delete(event.pointerId);
+  const release = (event) => pointers.delete(event.pointerId);
   listen(panes, { keydown, pointerdown, pointermove, dblclick, pointerup: release, pointercancel: release });
   panes.addEventListener("wheel", wheel, { passive: false });
   listen(window, { scroll: () => (scrolled = performance.now()) });

@@ -6,10 +6,10 @@ function showImages(images) {
   const $ = (selector) => document.querySelector(`#images ${selector}`);
   const panes = $(".panes");
   const state = { image: images[0], mode: "slider", left: BICUBIC, right: FIRST, at: 0.5 };
-  const zoom = new Zoom(place);
+  const zoom = new Zoom(update);
   const version = (number) => state.image.versions[number];
 
-  function strip() {
+  function showStrip() {
     const choices = images.map((image) => {
       const change = () => {
         zoom.reset();
@@ -28,45 +28,45 @@ function showImages(images) {
     $(".gain").hidden = state.mode !== "error";
     const numbers = state.image.versions.map((_, number) => number);
     const create = {
-      slider: () => [slider()],
-      side: () => numbers.map((number) => pane(number, picture(number))),
-      error: () => numbers.filter((number) => number !== HR).map((number) => pane(number, error(number))),
+      slider: () => [makeSlider()],
+      side: () => numbers.map((number) => makePane(number, makeImage(number))),
+      error: () => numbers.filter((number) => number !== HR).map((number) => makePane(number, makeError(number))),
     }[state.mode];
     panes.replaceChildren(...create());
-    table();
-    fit();
+    showTable();
+    fitFrames();
   }
 
-  const layer = (content, side = "") => make("div", { class: `layer ${side}` }, content);
-  const picture = (number) => make("img", { src: version(number).src, alt: version(number).name, draggable: "false" });
-  const error = (number) => errorMap(state.image, number, Number($(".gain select").value));
+  const makeLayer = (content, side = "") => make("div", { class: `layer ${side}` }, content);
+  const makeImage = (number) => make("img", { src: version(number).src, alt: version(number).name, draggable: "false" });
+  const makeError = (number) => makeErrorMap(state.image, number, Number($(".gain select").value));
 
-  function pane(number, content) {
+  function makePane(number, content) {
     const { name, psnr } = version(number);
     const caption = make("figcaption", {}, make("b", {}, name), psnr ? ` ${psnr} dB` : "");
-    return make("figure", { class: "pane" }, make("div", { class: "stage" }, layer(content)), caption);
+    return make("figure", { class: "pane" }, make("div", { class: "stage" }, makeLayer(content)), caption);
   }
 
-  function slider() {
+  function makeSlider() {
     const [left, right] = [state.left, state.right];
     const names = [left, right].map((number, side) => {
       return make("span", { class: `tag on-${side ? "right" : "left"}` }, version(number).name);
     });
     const bounds = { "aria-valuemin": 0, "aria-valuemax": 100, "aria-orientation": "horizontal" };
     const label = `${version(left).name} against ${version(right).name}`;
-    const divider = { class: "divider", role: "slider", tabindex: 0, "aria-label": label, ...bounds, keydown: steer };
+    const divider = { class: "divider", role: "slider", tabindex: 0, "aria-label": label, ...bounds, keydown: handleKey };
     return make(
       "div",
       { class: "stage" },
-      layer(picture(right)),
-      layer(picture(left), "left"),
+      makeLayer(makeImage(right)),
+      makeLayer(makeImage(left), "left"),
       ...names,
       make("div", divider),
     );
   }
 
-  function table() {
-    const choice = (side, number) => {
+  function showTable() {
+    const makeChoice = (side, number) => {
       const change = () => {
         show({ [side]: number });
         $(`input[name=${side}]:checked`).focus();
@@ -75,17 +75,17 @@ function showImages(images) {
       const radio = { type: "radio", name: side, "aria-label": label, checked: state[side] === number, change };
       return make("td", { class: "choose" }, make("input", radio));
     };
-    const cell = (...lines) => make("td", { class: "number" }, ...lines.map((each) => make("span", {}, each)));
+    const makeCell = (...lines) => make("td", { class: "number" }, ...lines.map((each) => make("span", {}, each)));
     const rows = state.image.versions.map(({ name, psnr, ssim, gain }, number) => {
-      const scores = [cell(psnr ?? "–", ...(gain ? [gain] : [])), cell(ssim ?? "–")];
-      return make("tr", {}, choice("left", number), choice("right", number), make("th", { scope: "row" }, name), ...scores);
+      const scores = [makeCell(psnr ?? "–", ...(gain ? [gain] : [])), makeCell(ssim ?? "–")];
+      return make("tr", {}, makeChoice("left", number), makeChoice("right", number), make("th", { scope: "row" }, name), ...scores);
     });
     $(".versions caption").textContent = state.image.caption;
     $(".versions tbody").replaceChildren(...rows);
   }
 
   /** Frames of whole device pixels per pixel of the image, where there is room for it: nothing is blurred then. */
-  function fit() {
+  function fitFrames() {
     const { width, height } = state.image;
     const most = Math.max(2, Math.floor(panes.clientWidth / 270)); // side by side, in rows of equal length
     const rows = Math.ceil(panes.children.length / most);
@@ -100,7 +100,7 @@ function showImages(images) {
     zoom.to(zoom.x, zoom.y);
   }
 
-  function place() {
+  function update() {
     const { name, width, height } = state.image;
     const sizes = [...panes.querySelectorAll(".layer > *")].map((content) => zoom.place(content, width, height));
     panes.classList.toggle("zoomed", zoom.factor > 1);
@@ -114,26 +114,26 @@ function showImages(images) {
     panes.querySelector(".divider")?.setAttribute("aria-valuetext", `${share} % ${left}, ${100 - share} % ${right}`);
   }
 
-  function divide(share) {
+  function moveDivider(share) {
     state.at = clamp(share, 0, 1);
-    place();
+    update();
   }
 
-  function steer(event) {
+  function handleKey(event) {
     const step = event.shiftKey ? 0.1 : 0.02;
     const [less, more] = [state.at - step, state.at + step];
     const to = { ArrowLeft: less, ArrowDown: less, ArrowRight: more, ArrowUp: more, Home: 0, End: 1 }[event.key];
     if (to === undefined) return;
     event.preventDefault();
     event.stopPropagation(); // the arrow keys of the image move it
-    divide(to);
+    moveDivider(to);
   }
 
   panes.closest("section").hidden = false;
-  strip();
+  showStrip();
   show();
-  gestures(panes, zoom, { slides: () => state.mode === "slider" && zoom.factor === 1, divide });
-  listen(window, { resize: fit });
+  addGestures(panes, zoom, { sliding: () => state.mode === "slider" && zoom.factor === 1, moveDivider });
+  listen(window, { resize: fitFrames });
   listen($(".zoom"), { click: ({ target }) => zoom.by({ in: 1.5, out: 1 / 1.5, fit: 0 }[target.value] ?? 1) });
   listen($(".segments"), { change: ({ target }) => show({ mode: target.value }) });
   listen($(".gain select"), { change: () => show() });

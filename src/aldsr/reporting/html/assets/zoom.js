@@ -1,8 +1,8 @@
-// What part of a picture is seen: one for all its versions, so that they move together.
+// The visible part of an image, the same for all its versions, so that they move together.
 
-const FINEST = 24; // device pixels per pixel of a picture, at most
+const FINEST = 24; // largest zoom, in device pixels per pixel of an image
 
-/** `factor` is 1 where a picture fills its frame; `x` and `y` are the middle of what is seen, 0…1; `moved` is told. */
+/** `factor` is 1 where an image fills its frame; `x`, `y`: centre of the visible part, 0…1; `moved` is called after changes. */
 class Zoom {
   constructor(moved) {
     Object.assign(this, { moved, factor: 1, x: 0.5, y: 0.5, most: 4 });
@@ -12,7 +12,7 @@ class Zoom {
     Object.assign(this, { factor: 1, x: 0.5, y: 0.5 });
   }
 
-  /** The middle to (x, y), or as near as the picture's borders allow. */
+  /** Moves the centre to (x, y), or as close as the image's borders allow. */
   to(x, y) {
     const edge = 0.5 / this.factor;
     this.x = clamp(x, edge, 1 - edge);
@@ -20,12 +20,12 @@ class Zoom {
     this.moved();
   }
 
-  /** The middle by shares of what is seen. */
+  /** Moves the centre by shares of the visible part. */
   shift(x, y) {
     this.to(this.x + x / this.factor, this.y + y / this.factor);
   }
 
-  /** Larger or smaller; the point at (x, y) of the frame stays where it is. */
+  /** Zooms by a factor; the point at (x, y) of the frame stays where it is. */
   by(factor, x = 0.5, y = 0.5) {
     const before = this.factor;
     this.factor = clamp(before * factor, 1, this.most);
@@ -33,7 +33,7 @@ class Zoom {
     this.to(this.x + (x - 0.5) * shift, this.y + (y - 0.5) * shift);
   }
 
-  /** Puts an image or canvas of `width` pixels into its frame; returns CSS pixels per pixel of the picture. */
+  /** Places an image or canvas of `width` pixels in its frame; returns CSS pixels per pixel of the image. */
   place(content, width, height) {
     const { clientWidth, clientHeight } = content.parentElement;
     const size = (this.factor * clientWidth) / width;
