@@ -95,7 +95,6 @@ def make_trainer(*, parts: int = 1, other: bool = False) -> MagicMock:
 def callback(_signals: None) -> CheckpointOnSignal:
     """A callback of a training that has begun."""
     callback = CheckpointOnSignal(checkpoint=Path("last.ckpt"))
-    callback.on_fit_start(MagicMock(), MagicMock())
     callback.on_train_start(MagicMock(), MagicMock())
     return callback
 

@@ -95,7 +95,8 @@ def autotune(
         micro_batches: numbers of micro-batches to try; None for the powers of two that divide the batch.
         device: to measure on; None for that of the network.
     """
-    counts = sorted(micro_batches or _divisors(batch_size), reverse=True)
+    powers = [number for number in (1, 2, 4, 8, 16, 32) if batch_size % number == 0 and batch_size >= 2 * number]
+    counts = sorted(micro_batches or powers or [1], reverse=True)
     parts = next(number for number in range(min(PROBE_PARTS, batch_size), 0, -1) if batch_size % number == 0)
     parts = counts[0] if len(counts) == 1 else parts
     device = torch.device(device or next(network.parameters()).device)
@@ -118,7 +119,3 @@ def _choose(timings: Sequence[StepTiming]) -> StepTiming:
     """Return the largest micro-batch that is as fast as the fastest, up to noise."""
     limit = min(timing.seconds for timing in timings) / (1 - MIN_GAIN)
     return min((timing for timing in timings if timing.seconds <= limit), key=lambda timing: timing.micro_batches)
-
-
-def _divisors(batch_size: int) -> list[int]:
-    return [number for number in (1, 2, 4, 8, 16, 32) if batch_size % number == 0 and batch_size >= 2 * number] or [1]

@@ -103,22 +103,12 @@ class CheckpointOnSignal(Callback):
         self.checkpoint = checkpoint
         self.received = 0  # number of the signal
         self.saved = False
-        self.previous_handlers: dict[int, Any] = {}
-
-    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self.previous_handlers = {number: signal.getsignal(number) for number in SIGNALS}
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        # Replaces Lightning's handlers, set after on_fit_start: they communicate with the other ranks inside the
-        # handler, in the middle of another collective operation, and end with status 0.
+        # In place of Lightning's, which communicate with the other ranks inside the handler, in the middle of another
+        # collective operation, and end with status 0. Lightning restores the user's handlers after training.
         for number in SIGNALS:
             signal.signal(number, self._receive)
-
-    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        self._restore_handlers()
-
-    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
-        self._restore_handlers()
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -145,8 +135,3 @@ class CheckpointOnSignal(Callback):
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
         self.received = number
-
-    def _restore_handlers(self) -> None:
-        for number, handler in self.previous_handlers.items():
-            signal.signal(number, handler)
-        self.previous_handlers = {}

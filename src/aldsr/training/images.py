@@ -12,6 +12,7 @@ from aldsr.core.files import atomic_write
 from aldsr.imaging import detailed_window, imresize
 
 CAPTION_HEIGHT = 20  # pixels
+CROP_SIDE = 320  # of comparisons, at most, in HR pixels
 LOGGED_IMAGES = 4  # comparisons of each validation that go to W&B
 
 
@@ -43,18 +44,13 @@ class ComparisonImages(Callback):
         folder: gets `SET-IMAGE.png`, replaced at every validation.
         name: of the network, for the captions.
         per_set: number of images of each set.
-        side: largest side of the crop, in HR pixels.
     """
 
-    def __init__(self, *, folder: str | Path, name: str, per_set: int = 8, side: int = 320) -> None:
+    def __init__(self, *, folder: str | Path, name: str, per_set: int) -> None:
         self.folder = Path(folder)
         self.name = name
         self.per_set = per_set
-        self.side = side
         self.images: dict[tuple[str, str], tuple[Tensor, Tensor, Tensor]] = {}  # (set, image) → LR, SR, HR
-
-    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self.images = {}
 
     def on_validation_batch_end(
         self,
@@ -78,13 +74,14 @@ class ComparisonImages(Callback):
         scores = next(iter(pl_module.scores.values()))  # type: ignore[operator]
         for number, ((set_name, image), tensors) in enumerate(self.images.items()):
             captions = ("bicubic", f"{self.name}  {scores[set_name][image]['psnr']:.2f} dB", f"HR  {image}")
-            comparison = draw_comparison(*tensors, captions=captions, side=self.side)
+            comparison = draw_comparison(*tensors, captions=captions, side=CROP_SIDE)
             comparison.save(self.folder / f"{set_name}-{image}.png")
             if trainer.state.fn != "fit" or number >= LOGGED_IMAGES:
                 continue
             for logger in trainer.loggers:
                 if hasattr(logger, "log_image"):  # one key per image, since W&B shows all images of a key at one size
                     logger.log_image(f"pictures/{set_name}/{image}", [comparison], step=trainer.global_step)
+        self.images.clear()
 
 
 class SaveImages(Callback):

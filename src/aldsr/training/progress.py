@@ -14,6 +14,9 @@ from rich.progress import TimeRemainingColumn as EtaColumn
 
 from aldsr.core.files import atomic_write
 
+WARMUP_STEPS, TIMED_STEPS = 2, 3  # from which the duration of a run is estimated
+LONG_HOURS = 1.0  # runs up to this get no notice
+
 
 class TrainingProgress(Callback):
     """Shows one bar for the run, one for each validation, and prints one line per validation.
@@ -91,14 +94,10 @@ class LongRunNotice(Callback):
 
     Args:
         advice: options that make the run shorter.
-        steps: steps to time, after two that warm up.
-        hours: for runs shorter than this nothing is printed.
     """
 
-    def __init__(self, *, advice: str = "fewer steps", steps: int = 3, hours: float = 1.0) -> None:
+    def __init__(self, *, advice: str) -> None:
         self.advice = advice
-        self.steps = steps
-        self.hours = hours
         self.start: tuple[int, float] | None = None  # step and time
         self.done = False
 
@@ -109,16 +108,17 @@ class LongRunNotice(Callback):
             return
         step, now = trainer.global_step, time.monotonic()
         if self.start is None:
-            if trainer.fit_loop.epoch_loop.batch_progress.total.completed >= 2 * trainer.accumulate_grad_batches:
+            batches = trainer.fit_loop.epoch_loop.batch_progress.total.completed
+            if batches >= WARMUP_STEPS * trainer.accumulate_grad_batches:
                 self.start = step, now
-        elif step - self.start[0] >= self.steps:
+        elif step - self.start[0] >= TIMED_STEPS:
             self.done = True
             self._print_notice(trainer, seconds_per_step=(now - self.start[1]) / (step - self.start[0]))
 
     def _print_notice(self, trainer: Trainer, *, seconds_per_step: float) -> None:
         steps = int(trainer.estimated_stepping_batches) - trainer.global_step
         hours = steps * seconds_per_step / 3600
-        if hours <= self.hours:
+        if hours <= LONG_HOURS:
             return
         duration = f"{hours / 24:.1f} days" if hours > 48 else f"{hours:.1f} hours"
         faster = "" if trainer.strategy.root_device.type == "cuda" else ", or trainer=gpu"
