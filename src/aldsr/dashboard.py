@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from aldsr.core.command import plain_command
 from aldsr.core.errors import UserError
 from aldsr.core.files import atomic_write
-from aldsr.training.wandb.logger import STEP, wandb_mode
-from aldsr.training.wandb.results import TABLE
+from aldsr.training.wandb import STEP, TABLE, wandb_mode
 
 if TYPE_CHECKING:  # an extra, imported where it is needed
     from wandb_workspaces.workspaces import Section, Workspace

@@ -33,7 +33,6 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 def trainer(step: int, total: int = 100, *, rank: int = 0, psnr: float | None = None) -> Any:
     """A trainer at a step; `psnr`: of the first set, if it was validated."""
-    progress = SimpleNamespace(total=SimpleNamespace(completed=step))
     metrics = {"loss": 0.1} if psnr is None else {"loss": 0.1, "Set5/psnr_y": psnr, "Set14/psnr_y": 40.0}
     return SimpleNamespace(
         global_step=step,
@@ -42,7 +41,6 @@ def trainer(step: int, total: int = 100, *, rank: int = 0, psnr: float | None = 
         estimated_stepping_batches=total,
         callback_metrics={name: torch.tensor(value) for name, value in metrics.items()},
         strategy=SimpleNamespace(root_device=SimpleNamespace(type="cpu")),
-        fit_loop=SimpleNamespace(epoch_loop=SimpleNamespace(batch_progress=progress)),
     )
 
 
@@ -51,6 +49,7 @@ def test_a_long_run_is_announced_once(
     total: int, notices: int, clock: Clock, capsys: pytest.CaptureFixture[str]
 ) -> None:
     notice = LongRunNotice(advice="size=small")
+    notice.on_train_start(trainer(0, total), MODULE)
     for step in range(1, 10):
         clock.now += 2
         notice.on_train_batch_end(trainer(step, total), MODULE, None, None, step)

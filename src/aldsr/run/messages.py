@@ -13,7 +13,7 @@ from aldsr.data import SuperResolutionData
 from aldsr.evaluation.results import read_results
 from aldsr.nn.description import label
 from aldsr.reporting.tables.results import cost_sheet, images_sheet, protocol_line, protocols_sheet
-from aldsr.training.wandb.logger import wandb_mode
+from aldsr.training.wandb import wandb_mode
 
 
 def print_start(settings: RunSettings, data: SuperResolutionData) -> None:

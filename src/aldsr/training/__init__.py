@@ -10,8 +10,7 @@ from aldsr.training.module import NonFiniteError, SuperResolution
 from aldsr.training.progress import LongRunNotice, ProgressFile, TrainingProgress
 from aldsr.training.schedules import cosine, halved
 from aldsr.training.scoring import TRAINER_OPTIONS, score
-from aldsr.training.wandb.logger import finish_wandb, wandb_log
-from aldsr.training.wandb.results import report_results
+from aldsr.training.wandb import finish_wandb, report_results, wandb_log
 
 __all__ = [
     "LAYOUTS",

@@ -98,22 +98,22 @@ class LongRunNotice(Callback):
 
     def __init__(self, *, advice: str) -> None:
         self.advice = advice
-        self.start: tuple[int, float] | None = None  # step and time
-        self.done = False
+        self.first_step = 0
+        self.start = 0.0
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.first_step = trainer.global_step
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        if self.done or not trainer.is_global_zero:
+        if not trainer.is_global_zero or (batch_idx + 1) % trainer.accumulate_grad_batches:
             return
-        step, now = trainer.global_step, time.monotonic()
-        if self.start is None:
-            batches = trainer.fit_loop.epoch_loop.batch_progress.total.completed
-            if batches >= WARMUP_STEPS * trainer.accumulate_grad_batches:
-                self.start = step, now
-        elif step - self.start[0] >= TIMED_STEPS:
-            self.done = True
-            self._print_notice(trainer, seconds_per_step=(now - self.start[1]) / (step - self.start[0]))
+        steps = trainer.global_step - self.first_step
+        if steps == WARMUP_STEPS:
+            self.start = time.monotonic()
+        elif steps == WARMUP_STEPS + TIMED_STEPS:
+            self._print_notice(trainer, seconds_per_step=(time.monotonic() - self.start) / TIMED_STEPS)
 
     def _print_notice(self, trainer: Trainer, *, seconds_per_step: float) -> None:
         steps = int(trainer.estimated_stepping_batches) - trainer.global_step
