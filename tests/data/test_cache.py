@@ -201,7 +201,7 @@ def test_a_truncated_cache_file_is_named(tmp_path: Path, folder: Path, make_imag
 
 def test_a_cache_that_cannot_be_written(tmp_path: Path, make_image: MakeImage) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(DataError, match="/file.*ALDSR_CACHE"):
+    with pytest.raises(DataError, match=r"/file.*ALDSR_CACHE"):
         cache_pairs(plain(make_image(tmp_path / "a.png")), scale=4, folder=tmp_path / "file" / "cache")
 
 

@@ -65,7 +65,7 @@ def test_a_missing_lr_image_is_named(tmp_path: Path) -> None:
 
 def test_an_extra_lr_image_is_named(tmp_path: Path) -> None:
     hr = touch(tmp_path / "DIV2K_valid_HR", "a.png")
-    lr = touch(tmp_path / "DIV2K_valid_LR_bicubic" / "X2", "ax2.png", "bx2.png")
+    touch(tmp_path / "DIV2K_valid_LR_bicubic" / "X2", "ax2.png", "bx2.png")
     with pytest.raises(DataError, match=rf"^{re.escape(str(hr))}: 'b'"):
         find_pairs(hr, scale=2)
 

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import pytest
@@ -13,7 +12,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from aldsr.imaging import psnr, psnr_y, quantise, ssim, ssim_y
+from aldsr.imaging import psnr, psnr_y, quantise, ssim, ssim_y, unit_float
 
 Score = Callable[..., Tensor]
 # The RDN authors' own x4 outputs.
@@ -55,20 +54,13 @@ def reference_ssim(sr: Tensor, hr: Tensor, shave: int) -> float:
     return float(every[5:-5, 5:-5].mean())  # where the 11x11 window lies inside
 
 
-@pytest.mark.parametrize("shave", [0, 2, 4])
-@pytest.mark.parametrize("noise", [1, 20, 200])
-def test_psnr_equals_scikit_image_on_luma(shave: int, noise: int) -> None:
+@pytest.mark.parametrize("shave", [0, 4])
+@pytest.mark.parametrize("noise", [1, 200])
+def test_scores_equal_scikit_image_on_luma(shave: int, noise: int) -> None:
     sr, hr = pair(batch=2, noise=noise)
-    expected = [reference_psnr(a, b, shave) for a, b in zip(sr, hr, strict=True)]
-    assert psnr_y(sr, hr, shave=shave).tolist() == pytest.approx(expected, abs=1e-9)
-
-
-@pytest.mark.parametrize("shave", [0, 2, 4])
-@pytest.mark.parametrize("noise", [1, 20, 200])
-def test_ssim_equals_scikit_image_on_luma_where_the_window_fits(shave: int, noise: int) -> None:
-    sr, hr = pair(batch=2, noise=noise)
-    expected = [reference_ssim(a, b, shave) for a, b in zip(sr, hr, strict=True)]
-    assert ssim_y(sr, hr, shave=shave).tolist() == pytest.approx(expected, abs=1e-6)
+    for score, reference, atol in ((psnr_y, reference_psnr, 1e-9), (ssim_y, reference_ssim, 1e-6)):
+        expected = [reference(a, b, shave) for a, b in zip(sr, hr, strict=True)]
+        assert score(sr, hr, shave=shave).tolist() == pytest.approx(expected, abs=atol)
 
 
 def test_psnr_of_an_error_of_one_luma_step_is_that_of_255() -> None:
@@ -87,19 +79,6 @@ def test_scores_are_one_float64_per_image_and_symmetric(score: Score) -> None:
 
 
 @pytest.mark.parametrize("score", [psnr_y, ssim_y])
-def test_score_of_an_image_does_not_depend_on_its_batch(score: Score) -> None:
-    sr, hr = pair(batch=3)
-    alone = torch.cat([score(sr[i : i + 1], hr[i : i + 1], shave=2) for i in range(3)])
-    torch.testing.assert_close(score(sr, hr, shave=2), alone, rtol=0, atol=1e-12)
-
-
-def test_identical_images_score_infinity_and_one() -> None:
-    _, hr = pair()
-    assert psnr_y(hr, hr, shave=4).item() == math.inf
-    assert ssim_y(hr, hr, shave=4).item() == pytest.approx(1, abs=1e-12)
-
-
-@pytest.mark.parametrize("score", [psnr_y, ssim_y])
 def test_shaved_border_does_not_count_and_the_next_pixel_does(score: Score) -> None:
     _, hr = pair()
     sr = hr.clone()
@@ -113,45 +92,24 @@ def test_shaved_border_does_not_count_and_the_next_pixel_does(score: Score) -> N
 
 
 @pytest.mark.parametrize("score", [psnr_y, ssim_y])
-def test_images_of_two_shapes_are_refused(score: Score) -> None:
+def test_images_that_cannot_be_scored(score: Score) -> None:
     sr, hr = pair()
-    with pytest.raises(ValueError, match="must have one shape"):
-        score(sr[..., :-1], hr, shave=4)
-    with pytest.raises(ValueError, match="must have one shape"):
-        score(sr[:, :1], hr, shave=4)  # nothing is broadcast
-
-
-@pytest.mark.parametrize("score", [psnr_y, ssim_y])
-def test_images_that_are_not_uint8_are_refused(score: Score) -> None:
-    sr, hr = pair()
-    for a, b in ((sr.float() / 255, hr), (sr, hr.float()), (sr.int(), hr.int())):
-        with pytest.raises(ValueError, match=r"uint8 images.*quantise them first"):
+    for a, b in (
+        (sr[..., :-1], hr),
+        (sr[:, :1], hr),  # nothing is broadcast
+        (sr[:, :1], hr[:, :1]),
+        (sr.float() / 255, hr),
+        (sr.int(), hr.int()),
+        (sr[..., :8, :], hr[..., :8, :]),
+    ):
+        with pytest.raises(ValueError, match=r"shape|uint8|nothing is left"):
             score(a, b, shave=4)
-
-
-@pytest.mark.parametrize("score", [psnr_y, ssim_y])
-def test_gray_images_are_refused(score: Score) -> None:
-    sr, hr = pair()
-    with pytest.raises(ValueError, match="luma needs RGB"):
-        score(sr[:, :1], hr[:, :1], shave=4)
-
-
-@pytest.mark.parametrize("score", [psnr_y, ssim_y])
-def test_image_of_which_shaving_leaves_nothing_is_refused(score: Score) -> None:
-    sr, hr = pair(height=8)
-    with pytest.raises(ValueError, match="nothing is left of a 52x8 image after shaving 4"):
-        score(sr, hr, shave=4)
-
-
-def test_psnr_is_taken_even_of_a_single_pixel() -> None:
-    sr, hr = pair(height=9, width=9)
-    assert psnr_y(sr, hr, shave=4).item() == pytest.approx(reference_psnr(sr[0], hr[0], 4), abs=1e-9)
 
 
 def test_ssim_needs_one_whole_window() -> None:
     sr, hr = pair(height=11, width=13)
     assert ssim_y(sr, hr, shave=0).item() == pytest.approx(reference_ssim(sr[0], hr[0], 0), abs=1e-6)
-    with pytest.raises(ValueError, match="SSIM needs 11x11 pixels, after shaving the image is 11x9"):
+    with pytest.raises(ValueError, match="11x9"):
         ssim_y(sr, hr, shave=1)
 
 
@@ -187,31 +145,15 @@ def test_ssim_with_a_window_for_every_pixel_equals_scikit_image_on_mirrored_plan
     assert ssim(sr, hr, windows="same").dtype == torch.float64
 
 
-@pytest.mark.parametrize("windows", ["valid", "same"])
-def test_ssim_of_planes_is_one_for_equal_ones_and_needs_a_whole_window(windows: Literal["valid", "same"]) -> None:
-    _, hr = pair()
-    assert ssim(hr, hr, windows=windows).item() == pytest.approx(1, abs=1e-12)
-    with pytest.raises(ValueError, match="SSIM needs 11x11 pixels, after shaving the image is 52x10"):
-        ssim(hr[..., :10, :], hr[..., :10, :], windows=windows)
-
-
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_quantise_rounds_half_up(dtype: torch.dtype) -> None:
+def test_quantise_clips_rounds_half_up_and_inverts_unit_float(dtype: torch.dtype) -> None:
     halves = torch.tensor([0.5, 76.5, 127.5, 178.5, 254.5], dtype=dtype)  # to even: 0, 76, 128, 178, 254
     assert quantise(halves / 255).tolist() == [1, 77, 128, 179, 255]
-
-
-def test_quantise_clips() -> None:
-    extremes = torch.tensor([-math.inf, -3.0, -1e-9, 0.0, 1.0, 1.001, 7.0, math.inf])
-    assert quantise(extremes).tolist() == [0, 0, 0, 0, 255, 255, 255, 255]
-
-
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_quantise_brings_back_every_uint8_value(dtype: torch.dtype) -> None:
-    values = torch.arange(256)
-    quantised = quantise(values.to(dtype) / 255)
-    assert quantised.dtype == torch.uint8
-    assert torch.equal(quantised.long(), values)
+    assert quantise(torch.tensor([-math.inf, -1e-9, 1.001, math.inf], dtype=dtype)).tolist() == [0, 0, 255, 255]
+    values = torch.arange(256, dtype=torch.uint8)
+    assert torch.equal(quantise(unit_float(values).to(dtype)), values)
+    assert unit_float(values).dtype == torch.float32
+    assert torch.equal(unit_float(values), values / 255)
 
 
 def published(shared: Path, name: str) -> tuple[Tensor, Tensor]:
@@ -223,12 +165,9 @@ def published(shared: Path, name: str) -> tuple[Tensor, Tensor]:
     return sr, hr[..., : sr.shape[-2], : sr.shape[-1]]
 
 
-def test_psnr_of_the_rdn_authors_own_x4_outputs_is_as_published(shared: Path) -> None:
+def test_the_rdn_authors_own_x4_outputs_score_as_published(shared: Path) -> None:
     scores = {name: psnr_y(*published(shared, name), shave=4).item() for name in PUBLISHED}
     assert {name: round(score, 4) for name, score in scores.items()} == PUBLISHED
     assert round(sum(scores.values()) / 5, 4) == 32.4689
-
-
-def test_ssim_of_the_rdn_authors_own_x4_outputs_is_as_published(shared: Path) -> None:
-    scores = [ssim_y(*published(shared, name), shave=4).item() for name in PUBLISHED]
-    assert sum(scores) / 5 == pytest.approx(0.8990, abs=1e-4)
+    ssim = [ssim_y(*published(shared, name), shave=4).item() for name in PUBLISHED]
+    assert sum(ssim) / 5 == pytest.approx(0.8990, abs=1e-4)

