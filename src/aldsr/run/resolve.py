@@ -48,10 +48,11 @@ def resolve_config(config: DictConfig) -> RunSettings:
         run["logger"]["tags"] += run_tags(choices, model, run["scale"], run["study"]["budget"])
     steps = run["trainer"]["max_steps"], run["trainer"]["max_epochs"]
     run["quick"] = (*steps, choices["data"], choices["size"]) == (None, None, "embedded", "small")
-    run["trainer"] = resolve_trainer(run["trainer"]).to_config()
     _drop_foreign_options(run["model"], overrides)
     run["ckpt_path"] = _find_checkpoint(run)
-    return RunSettings.from_config(_with_earlier_choices(run))
+    run = _with_earlier_choices(run)  # before this machine's choices: it may offer others than the one the run began on
+    run["trainer"] = resolve_trainer(run["trainer"]).to_config()
+    return RunSettings.from_config(run)
 
 
 def resolve_trainer(trainer: Mapping[str, Any]) -> TrainerSettings:

@@ -18,7 +18,7 @@ def run_name(choices: Mapping[str, str], model: Mapping[str, Any], scale: int) -
         model: the resolved section `model` of the configuration, as plain data.
         scale: upscaling factor.
     """
-    return "-".join([choices["model"], *_descriptor_name(choices, model), choices["size"], f"x{scale}"])
+    return "-".join(run_tags(choices, model, scale, budget=None))
 
 
 def run_tags(choices: Mapping[str, str], model: Mapping[str, Any], scale: int, budget: str | None) -> list[str]:
