@@ -23,27 +23,30 @@ from aldsr.data import find_pairs, is_gray, read_image, set_name
 from aldsr.imaging import imresize, luma, psnr, ssim
 
 SCALE = 4
-Way = Callable[[Tensor, Callable[[Tensor], Tensor]], tuple[Tensor, Tensor]]
+Method = Callable[[Tensor, Callable[[Tensor], Tensor]], tuple[Tensor, Tensor]]
 
 
-def rounded(values: Tensor) -> Tensor:
+def clip_round(values: Tensor) -> Tensor:
     return values.add(0.5).floor().clamp(0, 255)
 
 
-def there_and_back(image: Tensor) -> Tensor:
+def resample(image: Tensor) -> Tensor:
     return imresize(imresize(image, Fraction(1, SCALE)), SCALE)
 
 
-# HR (RGB, uint8) and what makes Y of it → the Y of bicubic and of HR. In the first way but one the figures of
-# `aldsr.evaluate model=bicubic`, but for its upscaling in float.
-WAYS: dict[str, Way] = {
-    "RGB throughout, Y at the end, not rounded (this project)": lambda hr, y: (y(there_and_back(hr)), y(hr)),
-    "the same, Y rounded": lambda hr, y: (rounded(y(there_and_back(hr))), rounded(y(hr))),
-    "Y first, not rounded; no rounding at all": lambda hr, y: (there_and_back(y(hr)), y(hr)),
-    "Y first, rounded; the result rounded": lambda hr, y: (rounded(there_and_back(rounded(y(hr)))), rounded(y(hr))),
+# HR (RGB, uint8) and the conversion to Y → Y of bicubic and of HR. The first method gives the results of
+# `aldsr.evaluate model=bicubic`, except that that upscales in float.
+METHODS: dict[str, Method] = {
+    "RGB throughout, Y at the end, not rounded (this project)": lambda hr, y: (y(resample(hr)), y(hr)),
+    "the same, Y rounded": lambda hr, y: (clip_round(y(resample(hr))), clip_round(y(hr))),
+    "Y first, not rounded; no rounding at all": lambda hr, y: (resample(y(hr)), y(hr)),
+    "Y first, rounded; the result rounded": lambda hr, y: (
+        clip_round(resample(clip_round(y(hr)))),
+        clip_round(y(hr)),
+    ),
     "Y first, rounded; everything rounded": lambda hr, y: (
-        there_and_back(rounded(y(hr)).to(torch.uint8)).double(),
-        rounded(y(hr)),
+        resample(clip_round(y(hr)).to(torch.uint8)).double(),
+        clip_round(y(hr)),
     ),
 }
 LITERATURE = {
@@ -59,27 +62,27 @@ def main() -> None:
     parser.add_argument("sets", nargs="+")
     parser.add_argument("--out", type=Path, default=Path(__file__).with_name("results.json"))
     options = parser.parse_args()
-    found: dict[str, dict[str, tuple[float, float]]] = {way: {} for way in WAYS}
+    results: dict[str, dict[str, tuple[float, float]]] = {method: {} for method in METHODS}
     for folder in options.sets:
-        scores: dict[str, list[tuple[float, float]]] = {way: [] for way in WAYS}
+        scores: dict[str, list[tuple[float, float]]] = {method: [] for method in METHODS}
         for pair in track(find_pairs(folder, scale=SCALE), set_name(folder)):
             hr = torch.from_numpy(read_image(pair.hr).transpose(2, 0, 1).copy())[None]
             hr = hr[..., : hr.shape[-2] // SCALE * SCALE, : hr.shape[-1] // SCALE * SCALE]
             y = (lambda rgb: rgb[:, :1].double()) if is_gray(pair.hr) else luma
-            for way, made in WAYS.items():
-                a, b = (plane[..., SCALE:-SCALE, SCALE:-SCALE] for plane in made(hr, y))
-                scores[way].append((psnr(a, b).item(), ssim(a, b).item()))
-        for way, values in scores.items():
-            found[way][set_name(folder)] = fmean(v[0] for v in values), fmean(v[1] for v in values)
-    options.out.write_text(json.dumps({"version": code_version(), "found": found}, indent=2) + "\n")
+            for name, method in METHODS.items():
+                a, b = (plane[..., SCALE:-SCALE, SCALE:-SCALE] for plane in method(hr, y))
+                scores[name].append((psnr(a, b).item(), ssim(a, b).item()))
+        for name, values in scores.items():
+            results[name][set_name(folder)] = fmean(v[0] for v in values), fmean(v[1] for v in values)
+    options.out.write_text(json.dumps({"version": code_version(), "found": results}, indent=2) + "\n")
     table = Table(title="Bicubic x4, PSNR-Y (dB) / SSIM-Y", title_justify="left")
     names = [set_name(folder) for folder in options.sets]
     for place, column in enumerate(("", *names)):
         table.add_column(column, justify="right" if place else "left")
     known = [LITERATURE.get(name) for name in names]
     table.add_row("literature", *(f"{each[0]:.2f} / {each[1]:.4f}" if each else "-" for each in known))
-    for way, values in found.items():
-        table.add_row(way, *(f"{values[name][0]:.4f} / {values[name][1]:.4f}" for name in names))
+    for name, values in results.items():
+        table.add_row(name, *(f"{values[each][0]:.4f} / {values[each][1]:.4f}" for each in names))
     Console().print(table)
 
 

@@ -1,4 +1,4 @@
-"""What tiles cost in quality: PSNR-Y of tiled against untiled inference, over tile sizes and overlaps.
+"""What tiles cost in quality: PSNR-Y of tiled minus that of untiled inference, for several overlaps.
 
 python experiments/tiling/tiling.py WEIGHTS SET [--out results.json]
 """
@@ -35,17 +35,17 @@ def main() -> None:
     data.prepare_data()
     benchmark = data.benchmarks[0]
     changes: dict[int, list[float]] = {overlap: [] for overlap in OVERLAPS}
-    for whole_lr, whole_hr, *_ in track(benchmark, "Tiling"):
-        for overlap, found in changes.items():
-            height, width = (fitting(size, overlap) for size in whole_lr.shape[-2:])
-            lr, hr = whole_lr[..., :height, :width] / 255, whole_hr[..., : scale * height, : scale * width]
+    for full_lr, full_hr, *_ in track(benchmark, "Tiling"):
+        for overlap, differences in changes.items():
+            height, width = (round_to_tiles(size, overlap) for size in full_lr.shape[-2:])
+            lr, hr = full_lr[..., :height, :width] / 255, full_hr[..., : scale * height, : scale * width]
             with torch.no_grad():
-                ways = network(lr), tiled(network, lr, scale=scale, tile=TILE, overlap=overlap)
-            untiled, seamed = (psnr_y(quantise(sr), hr, shave=scale).item() for sr in ways)
-            found.append(seamed - untiled)
+                outputs = network(lr), tiled(network, lr, scale=scale, tile=TILE, overlap=overlap)
+            without, with_tiles = (psnr_y(quantise(sr), hr, shave=scale).item() for sr in outputs)
+            differences.append(with_tiles - without)
     rows = [
-        {"overlap": overlap, "mean_change_db": fmean(found), "largest_change_db": max(map(abs, found))}
-        for overlap, found in changes.items()
+        {"overlap": overlap, "mean_change_db": fmean(each), "largest_change_db": max(map(abs, each))}
+        for overlap, each in changes.items()
     ]
     head = {"network": label(description), "description": description, "set": benchmark.name, **benchmark.identity()}
     options.out.write_text(json.dumps({**head, "version": code_version(), "tile": TILE, "rows": rows}, indent=2) + "\n")
@@ -58,8 +58,8 @@ def main() -> None:
     Console().print(table)
 
 
-def fitting(size: int, overlap: int) -> int:
-    """The largest size up to `size` that tiles cover without rest."""
+def round_to_tiles(size: int, overlap: int) -> int:
+    """The largest size up to `size` that tiles cover without a remainder."""
     return TILE + (size - TILE) // (TILE - 2 * overlap) * (TILE - 2 * overlap)
 
 
