@@ -150,7 +150,7 @@ def test_quality_against_cost_is_drawn_beside_the_table(study: Path, capsys: pyt
     assert said.err == "chart     cost.png, cost.svg\n"
     assert Path("cost.png").read_bytes().startswith(b"\x89PNG")
     Path("seconds.json").write_text('{"device": "here", "threads": 1, "deployed": []}')
-    assert "seconds.json: has no seconds of DW-RDN" in refused(
+    assert "--latency: its file has no seconds of DW-RDN" in refused(
         [str(study), "--chart", "other", "--latency", "seconds.json"], capsys
     )
     assert not Path("other.png").exists()

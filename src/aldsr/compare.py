@@ -18,7 +18,7 @@ from aldsr.analysis.variants import Variant, reference_of
 from aldsr.bench.records import read_benchmark
 from aldsr.core.command import plain_command
 from aldsr.core.errors import OptionError
-from aldsr.reporting.charts.cost import check_latency, draw_cost_chart, select_sets
+from aldsr.reporting.charts.cost import draw_cost_chart
 from aldsr.reporting.charts.figures import prepare_output, save_figure
 from aldsr.reporting.tables.notes import study_notes
 from aldsr.reporting.tables.results import comparison_sheet, protocol_line
@@ -107,11 +107,9 @@ def draw_chart(variants: Sequence[Variant], options: argparse.Namespace) -> list
     Raises:
         FigureError, ResultsError: if it cannot be drawn or written, or seconds of a network are not known.
     """
-    files, sets = prepare_output(options.chart, ("png", "svg")), select_sets(variants, options.chart_sets)
+    files = prepare_output(options.chart, ("png", "svg"))
     latency = read_benchmark(options.latency) if options.latency else None
-    if latency is not None:
-        check_latency(variants, latency, options.latency)
-    save_figure(draw_cost_chart(variants, sets=sets, latency=latency), files)
+    save_figure(draw_cost_chart(variants, sets=options.chart_sets, latency=latency), files)
     return files
 
 

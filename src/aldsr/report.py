@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from aldsr.analysis.loading import read_variants
+from aldsr.analysis.scores import compare_variants
 from aldsr.analysis.study import Study
 from aldsr.analysis.variants import Variant, reference_of
 from aldsr.core.command import plain_command
@@ -25,7 +26,7 @@ from aldsr.evaluation.views import load_run, make_views
 from aldsr.imaging import Protocol, detailed_window
 from aldsr.nn.description import TRUSTED, NetworkError
 from aldsr.reporting.html.images import describe_image, select_images
-from aldsr.reporting.html.report import render_report
+from aldsr.reporting.html.page import render_page
 
 HINT = "say where its images are with --sets DIR, or leave images out with --pictures 0"
 
@@ -35,9 +36,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Read the runs, upscale the images in which their networks differ most, and write the page."""
     options, console = parse_options(argv), Console()
     study, variants = read_variants(options.results, allow_unequal_budgets=options.allow_unequal_budgets)
-    reference, output = reference_of(variants, options.against), choose_output(options)
+    comparison = compare_variants(study, variants, reference_of(variants, options.against))
+    output = choose_output(options)
     images = upscale_images(study, variants, options, console) if options.pictures else []
-    html = render_report(study, variants, reference, images)
+    html = render_page(comparison, images)
     with atomic_write(output) as temporary:
         temporary.write_text(html, encoding="utf-8")
     size = f"{len(html.encode()) / 1e6:.1f} MB"

@@ -7,7 +7,7 @@ import pytest
 
 from aldsr.analysis.variants import Variant
 from aldsr.evaluation.results import ResultsError
-from aldsr.reporting.charts.cost import check_latency, draw_cost_chart, select_sets
+from aldsr.reporting.charts.cost import draw_cost_chart
 from tests.analysis.fake_runs import fake_config, fake_results, variants_by_name, write_run
 from tests.reporting.recorded import record
 
@@ -36,7 +36,7 @@ def variants(tmp_path: Path) -> list[Variant]:
 
 
 def test_a_network_is_a_point_in_the_panel_of_every_set_and_cost(variants: list[Variant]) -> None:
-    figure = draw_cost_chart(variants, sets=["Set5", "B100"], latency=measure_latency("DW-RDN", "RDN"))
+    figure = draw_cost_chart(variants, latency=measure_latency("DW-RDN", "RDN"))
     panels = [axes for axes in figure.axes if axes.containers]
     points = [[tuple(float(each) for each in bar[0].get_xydata()[0]) for bar in axes.containers] for axes in panels]
     costs = [(4638.979, 4638.979), (200.0, 200.0), (3.0, 1.25)]
@@ -53,10 +53,9 @@ def test_a_network_is_a_point_in_the_panel_of_every_set_and_cost(variants: list[
 
 
 def test_what_is_missing_is_named(variants: list[Variant]) -> None:
-    check_latency(variants, measure_latency("RDN", "DW-RDN"), Path("seconds.json"))
-    with pytest.raises(ResultsError, match=r"seconds\.json: .*DW-RDN"):
-        check_latency(variants, measure_latency("RDN"), Path("seconds.json"))
-    assert select_sets(variants, None) == ["Set5", "B100"]
-    assert select_sets(variants, ["B100"]) == ["B100"]
+    with pytest.raises(ResultsError, match=r"--latency: .*DW-RDN"):
+        draw_cost_chart(variants, latency=measure_latency("RDN"))
+    with pytest.raises(ResultsError, match=r"--latency: .*RDN"):
+        draw_cost_chart(variants, latency={"device": "here", "threads": 2})
     with pytest.raises(ResultsError, match=r"--chart-sets Set14: .*Set5, B100"):
-        select_sets(variants, ["Set14"])
+        draw_cost_chart(variants, sets=["Set14"])

@@ -8,11 +8,22 @@ from html.parser import HTMLParser
 
 import pytest
 
+from aldsr.analysis.loading import read_variants
+from aldsr.analysis.scores import compare_variants
 from aldsr.reporting.html.page import encode_json, render_page
+from tests.analysis.fake_runs import write_variant
 
 EVIL = '</script><!-- <b>&"'
-HTML = {"scores": "<table></table>", "charts": "<ul></ul>", "statistics": "<section></section>"}
-TEXT = dict.fromkeys(("title", "summary", "protocol", "images_note", "footer"), EVIL)
+
+
+@pytest.fixture(scope="module")
+def html(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The page of a study whose texts try to break out of their elements."""
+    folder = tmp_path_factory.mktemp("study")
+    for label in ("RDN", "DW-RDN"):
+        write_variant(folder, label, {EVIL: [[30.0, 31.0]]}, study=EVIL)
+    study, variants = read_variants([folder])
+    return render_page(compare_variants(study, variants, variants[0]), [{"name": EVIL}])
 
 
 class Elements(HTMLParser):
@@ -37,17 +48,18 @@ class Elements(HTMLParser):
         self.text[self.name] = self.text.get(self.name, "") + data
 
 
-def test_text_is_escaped_and_images_stay_data() -> None:
-    page = Elements(render_page(HTML, TEXT, [{"name": EVIL}]))
+def test_text_is_escaped_and_images_stay_data(html: str) -> None:
+    page = Elements(html)
     assert page.text["title"].strip() == page.text["h1"].strip() == EVIL
     assert json.loads(page.text["data"]) == [{"name": EVIL}]
-    assert page.loads == []
+    assert "2 networks, x4, measured on" in html
+    assert "<b>" not in html
+    assert all(each.startswith("data:image/svg+xml;base64,") for each in page.loads)
     with pytest.raises(ValueError, match="not JSON compliant"):
         encode_json({"psnr": float("nan")})
 
 
-def test_the_policy_allows_the_page_s_own_program_and_style_only() -> None:
-    html = render_page(HTML, TEXT)
+def test_the_policy_allows_the_page_s_own_program_and_style_only(html: str) -> None:
     policy = Elements(html).policy
     assert policy.startswith("default-src 'none'; img-src data:;")
     for tag, kind in (("style", "style-src"), ('script type="module"', "script-src")):

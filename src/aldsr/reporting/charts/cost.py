@@ -1,7 +1,6 @@
 """Quality against cost: mean PSNR of every network over what it costs, a panel per data set and cost."""
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from aldsr.analysis.scores import mean_over_seeds, set_names
@@ -10,7 +9,7 @@ from aldsr.evaluation.results import ResultsError
 from aldsr.reporting.charts.figures import FONT, create_figure, network_style, style_axes
 from aldsr.reporting.tables.cells import pluralise
 from aldsr.reporting.tables.results import quantities
-from aldsr.reporting.tables.speed import Measurements, summarise_timings
+from aldsr.reporting.tables.speed import Measurements, Timing, summarise_timings
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -41,28 +40,46 @@ def list_costs(latency: Measurements | None = None) -> list[Cost]:
     ]
     if latency is None:
         return costs
-    rows = summarise_timings(latency[DEPLOYED])
+    timings = summarise_timings(latency.get(DEPLOYED, []))
+    precisions = ", ".join(dict.fromkeys(timing.record["precision"] for timing in timings))
+    device = f"{latency['device']}, {pluralise(latency['threads'], 'thread')}, {precisions}"
+    label = f"seconds, deployed, output 1280x720\n({device})"
+    return [*costs, Cost(label, lambda variant: _read_seconds(variant, timings))]
 
-    def read_seconds(variant: Variant) -> Range | None:
-        description = variant.first.results["network"]["description"]
-        row = next(row for row in rows if row.record["description"] == description)
-        return (row.median, row.seconds[0], row.seconds[-1]) if row.seconds else None
 
-    device = f"{latency['device']}, {pluralise(latency['threads'], 'thread')}, {rows[0].record['precision']}"
-    return [*costs, Cost(f"seconds, deployed, output 1280x720\n({device})", read_seconds)]
+def _read_count(variant: Variant, key: str, unit: float) -> Range | None:
+    value = variant.first.results["network"].get(key)
+    return (value / unit,) * 3 if value else None
+
+
+def _read_seconds(variant: Variant, timings: Sequence[Timing]) -> Range | None:
+    description = variant.first.results["network"].get("description")
+    for timing in timings:
+        if timing.record.get("description") == description:
+            return (timing.median, timing.seconds[0], timing.seconds[-1]) if timing.seconds else None
+    raise ResultsError(
+        f"--latency: its file has no seconds of {variant.name}; expected those of all networks; measure them with: "
+        f"python -m aldsr.benchmark {DEPLOYED} --networks STUDY --json FILE"
+    )
 
 
 def draw_cost_chart(
-    variants: Sequence[Variant], *, sets: Sequence[str], latency: Measurements | None = None
+    variants: Sequence[Variant], *, sets: Sequence[str] | None = None, latency: Measurements | None = None
 ) -> "Figure":
     """Draw a row of panels per data set and a column per cost.
 
     Args:
         variants: of a study.
-        sets: names of data sets.
+        sets: names of data sets; None: all.
         latency: content of the file of `aldsr.benchmark deployed`; None: no panels of seconds.
+
+    Raises:
+        ResultsError: if the study has no such set, or `latency` lacks a network.
     """
-    costs = list_costs(latency)
+    known, costs = set_names(variants), list_costs(latency)
+    if unknown := [name for name in sets or [] if name not in known]:
+        raise ResultsError(f"--chart-sets {unknown[0]}: no set of this study; expected some of {', '.join(known)}")
+    sets = sets or known
     figure = create_figure(width=PANEL * len(costs), height=HEIGHT * len(sets) + LEGEND * (len(variants) // 3 + 2))
     panels = figure.subplots(len(sets), len(costs), sharey="row", sharex="col", squeeze=False)
     for row, name in zip(panels, sets, strict=True):
@@ -98,35 +115,3 @@ def draw_cost_panel(axes: "Axes", variants: Sequence[Variant], *, set_name: str,
     axes.set_xlim(left=0)  # half the cost is half as far to the right
     axes.grid(linewidth=0.3)
     style_axes(axes)
-
-
-def _read_count(variant: Variant, key: str, unit: float) -> Range | None:
-    value = variant.first.results["network"].get(key)
-    return (value / unit,) * 3 if value else None
-
-
-def check_latency(variants: Sequence[Variant], latency: Measurements, file: Path) -> None:
-    """Check that the seconds of every network were measured.
-
-    Raises:
-        ResultsError: naming the first network that is missing.
-    """
-    measured = [record.get("description") for record in latency.get(DEPLOYED, [])]
-    for variant in variants:
-        if variant.first.results["network"].get("description") not in measured:
-            raise ResultsError(
-                f"{file}: has no seconds of {variant.name}; expected those of all networks; measure them with: "
-                f"python -m aldsr.benchmark {DEPLOYED} --networks STUDY --json {file}"
-            )
-
-
-def select_sets(variants: Sequence[Variant], names: Sequence[str] | None) -> list[str]:
-    """Return the data sets to draw: the named ones, or all.
-
-    Raises:
-        ResultsError: if a name is not a data set of the study.
-    """
-    known = set_names(variants)
-    if unknown := [name for name in names or [] if name not in known]:
-        raise ResultsError(f"--chart-sets {unknown[0]}: no set of this study; expected of {', '.join(known)}")
-    return list(names or known)
