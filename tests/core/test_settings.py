@@ -11,8 +11,8 @@ import yaml
 from aldsr.core.errors import OptionError
 from aldsr.core.frozen import FrozenDict, freeze, thaw
 from aldsr.core.settings import (
+    DEFAULT_RULE,
     RULES,
-    UNKNOWN,
     Rule,
     RunSettings,
     Settings,
@@ -99,7 +99,7 @@ class NewerSettings(Settings):
 
     seed: Annotated[int, Rule(variant=False, may_change=False)] = 0
     loss: Annotated[str, Rule(variant=True, may_change=False, before="l1")] = "charbonnier"
-    trainer: Annotated[Trainer, UNKNOWN] = Trainer()
+    trainer: Annotated[Trainer, DEFAULT_RULE] = Trainer()
 
 
 def test_a_new_option_does_not_separate_new_runs_from_recorded_ones() -> None:

@@ -1,8 +1,9 @@
 """The settings of one training run: typed, frozen, and what each of them means when runs are compared or continued.
 
 Every field answers two questions (see `Rule`): does another value make another *variant*, so that the runs are not
-repeats of one experiment, and may it *change* when a run is continued. A key without a field, such as an option of a
-user's own block or `+trainer.x`, makes a variant and may not change.
+repeats of one experiment, and may it *change* when a run is continued. The answers are yes and no, unless the field's
+annotation has a rule of its own. A key without a field, such as an option of a user's own block or `+trainer.x`, makes
+a variant and may not change either.
 
 A field that is added later needs a third answer: `before`, what the code did before there was such an option. A
 recorded configuration that lacks the field counts as having that value, whatever today's default is, so that a new
@@ -12,7 +13,7 @@ option does not separate new runs from recorded ones.
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass, fields
 from pathlib import PurePath
-from typing import Annotated, Any, Self, get_args, get_type_hints
+from typing import Annotated, Any, Self, get_args, get_origin, get_type_hints
 
 from aldsr.core.errors import OptionError
 from aldsr.core.frozen import FrozenDict, freeze, thaw
@@ -33,15 +34,14 @@ class Rule:
     before: Any = None
 
 
-NONE = FrozenDict()
-UNKNOWN = Rule(variant=True, may_change=False)
-PLACE = Rule(variant=False, may_change=True)  # where it runs, what it is called, how it is watched
-REPEAT = Rule(variant=False, may_change=False)  # seeds, and what changes a number's last bits only
-EXPERIMENT = Rule(variant=True, may_change=False)
+NO_OPTIONS = FrozenDict()
+DEFAULT_RULE = Rule(variant=True, may_change=False)
+FREE = Rule(variant=False, may_change=True)  # where a run takes place, what it is called, how it is watched
+PINNED = Rule(variant=False, may_change=False)  # seeds, and what changes a number's last bits only
 # Keys of older configurations that no field stands for any more, and options inside free-form settings.
 MORE_RULES = {
-    **dict.fromkeys(("budgets", "measured", "paces", "trainer.enable_progress_bar"), PLACE),
-    "model.checkpoint": REPEAT,
+    **dict.fromkeys(("budgets", "measured", "paces", "trainer.enable_progress_bar"), FREE),
+    "model.checkpoint": PINNED,
 }
 
 
@@ -49,7 +49,7 @@ MORE_RULES = {
 class Settings:
     """Base of the settings classes: from nested plain data and back, with keys that have no field in `options`."""
 
-    options: FrozenDict = NONE
+    options: FrozenDict = NO_OPTIONS
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
@@ -82,7 +82,8 @@ def _fields(settings: type) -> Iterator[tuple[Field[Any], Any, Rule]]:
     hints = get_type_hints(settings, include_extras=True)
     for each in fields(settings):
         if each.name != "options":
-            yield each, *get_args(hints[each.name])
+            hint = hints[each.name]
+            yield each, *(get_args(hint) if get_origin(hint) is Annotated else (hint, DEFAULT_RULE))
 
 
 def _nested(kind: Any) -> bool:
@@ -97,44 +98,44 @@ def _key(name: str) -> str:
 class StudySettings(Settings):
     """What the runs of a sweep have in common."""
 
-    name: Annotated[str | None, PLACE] = None
-    budget: Annotated[str | None, PLACE] = None
+    name: Annotated[str | None, FREE] = None
+    budget: Annotated[str | None, FREE] = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class DataSettings(Settings):
     """Images and patches; see `aldsr.data.SuperResolutionData`."""
 
-    target: Annotated[str, EXPERIMENT] = "aldsr.data.SuperResolutionData"
-    scale: Annotated[int, EXPERIMENT]
-    train_dirs: Annotated[tuple[str, ...] | None, EXPERIMENT] = None
-    eval_dirs: Annotated[tuple[str, ...] | None, REPEAT] = None
-    pictures: Annotated[int, EXPERIMENT] = 64
-    patch_size: Annotated[int, EXPERIMENT] = 48
-    batch_size: Annotated[int, EXPERIMENT] = 16
-    steps_per_epoch: Annotated[int, EXPERIMENT] = 1000
-    seed: Annotated[int, REPEAT] = 0
-    num_workers: Annotated[int | None, PLACE] = None
+    target: str = "aldsr.data.SuperResolutionData"
+    scale: int
+    train_dirs: tuple[str, ...] | None = None
+    eval_dirs: Annotated[tuple[str, ...] | None, PINNED] = None
+    pictures: int = 64
+    patch_size: int = 48
+    batch_size: int = 16
+    steps_per_epoch: int = 1000
+    seed: Annotated[int, PINNED] = 0
+    num_workers: Annotated[int | None, FREE] = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainerSettings(Settings):
     """Options of `lightning.Trainer`; "auto" where `run.resolve` has not chosen yet."""
 
-    target: Annotated[str, EXPERIMENT] = "lightning.Trainer"
-    accelerator: Annotated[str, PLACE]
-    devices: Annotated[int, PLACE]
-    num_nodes: Annotated[int, PLACE] = 1
-    strategy: Annotated[str, PLACE] = "auto"
-    precision: Annotated[str, REPEAT]
-    max_steps: Annotated[int, EXPERIMENT] = -1
-    max_epochs: Annotated[int, EXPERIMENT] = -1
-    accumulate_grad_batches: Annotated[int | str, REPEAT] = 1
-    gradient_clip_val: Annotated[float | None, EXPERIMENT] = None
-    check_val_every_n_epoch: Annotated[int | None, REPEAT] = 1
-    limit_val_batches: Annotated[int | float | None, REPEAT] = None
-    log_every_n_steps: Annotated[int, PLACE] = 50
-    deterministic: Annotated[bool | str | None, REPEAT] = False
+    target: str = "lightning.Trainer"
+    accelerator: Annotated[str, FREE]
+    devices: Annotated[int, FREE]
+    num_nodes: Annotated[int, FREE] = 1
+    strategy: Annotated[str, FREE] = "auto"
+    precision: Annotated[str, PINNED]
+    max_steps: int = -1
+    max_epochs: int = -1
+    accumulate_grad_batches: Annotated[int | str, PINNED] = 1
+    gradient_clip_val: float | None = None
+    check_val_every_n_epoch: Annotated[int | None, PINNED] = 1
+    limit_val_batches: Annotated[int | float | None, PINNED] = None
+    log_every_n_steps: Annotated[int, FREE] = 50
+    deterministic: Annotated[bool | str | None, PINNED] = False
 
     @property
     def on_cpu(self) -> bool:
@@ -171,29 +172,29 @@ class RunSettings(Settings):
         parameters, version: of the network, and of the code.
     """
 
-    model: Annotated[FrozenDict, EXPERIMENT]
-    descriptor: Annotated[FrozenDict | None, PLACE] = None
-    schedule: Annotated[FrozenDict, EXPERIMENT]
-    data: Annotated[DataSettings, EXPERIMENT]
-    trainer: Annotated[TrainerSettings, EXPERIMENT]
-    logger: Annotated[FrozenDict, PLACE]
-    scale: Annotated[int, EXPERIMENT]
-    seed: Annotated[int, REPEAT] = 0
-    run_dir: Annotated[str, PLACE]
-    name: Annotated[str, PLACE]
-    if_exists: Annotated[str, PLACE] = "archive"
-    study: Annotated[StudySettings, PLACE] = StudySettings()
-    ckpt_path: Annotated[str | None, PLACE] = None
-    ema: Annotated[float | None, EXPERIMENT] = None
-    checkpoint_every: Annotated[int, PLACE] = 500
-    layout: Annotated[str, REPEAT]
-    pictures: Annotated[int, PLACE] = 8
-    datasets: Annotated[str | None, PLACE] = None
-    optimizer: Annotated[FrozenDict, EXPERIMENT]
-    quick: Annotated[bool, PLACE] = False
-    timings: Annotated[tuple[str, ...], PLACE] = ()
-    parameters: Annotated[int | None, PLACE] = None
-    version: Annotated[str | None, PLACE] = None
+    model: FrozenDict
+    descriptor: Annotated[FrozenDict | None, FREE] = None
+    schedule: FrozenDict
+    data: DataSettings
+    trainer: TrainerSettings
+    logger: Annotated[FrozenDict, FREE]
+    scale: int
+    seed: Annotated[int, PINNED] = 0
+    run_dir: Annotated[str, FREE]
+    name: Annotated[str, FREE]
+    if_exists: Annotated[str, FREE] = "archive"
+    study: Annotated[StudySettings, FREE] = StudySettings()
+    ckpt_path: Annotated[str | None, FREE] = None
+    ema: float | None = None
+    checkpoint_every: Annotated[int, FREE] = 500
+    layout: Annotated[str, PINNED]
+    pictures: Annotated[int, FREE] = 8
+    datasets: Annotated[str | None, FREE] = None
+    optimizer: FrozenDict
+    quick: Annotated[bool, FREE] = False
+    timings: Annotated[tuple[str, ...], FREE] = ()
+    parameters: Annotated[int | None, FREE] = None
+    version: Annotated[str | None, FREE] = None
 
     @property
     def total_steps(self) -> int:
@@ -207,7 +208,7 @@ def find_rules(settings: type = RunSettings, prefix: str = "") -> dict[str, Rule
     rules = {} if prefix else dict(MORE_RULES)
     for each, kind, rule in _fields(settings):
         key = f"{prefix}{_key(each.name)}"
-        rules |= {key: rule} if rule is PLACE or not _nested(kind) else find_rules(kind, f"{key}.")
+        rules |= {key: rule} if rule is FREE or not _nested(kind) else find_rules(kind, f"{key}.")
     return rules
 
 
@@ -215,12 +216,12 @@ RULES = find_rules()
 
 
 def rule_of(key: str, rules: Mapping[str, Rule] = RULES) -> Rule:
-    """The rule of a dotted key: its own, else that of the nearest section above that has one, else `UNKNOWN`."""
+    """The rule of a dotted key: its own, else that of the nearest section above that has one, else `DEFAULT_RULE`."""
     while key:
         if key in rules:
             return rules[key]
         key = key.rpartition(".")[0]
-    return UNKNOWN
+    return DEFAULT_RULE
 
 
 def flatten(config: Mapping[str, Any], rules: Mapping[str, Rule] = RULES) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import torch
 from hydra.core.hydra_config import HydraConfig
@@ -14,7 +14,7 @@ from torch import nn
 from aldsr.core.device import device_name
 from aldsr.core.errors import OptionError
 from aldsr.core.frozen import FrozenDict, thaw
-from aldsr.core.settings import NONE, PLACE, DataSettings, Settings, TrainerSettings
+from aldsr.core.settings import NO_OPTIONS, DataSettings, Settings, TrainerSettings
 from aldsr.evaluation.cost import input_size
 from aldsr.evaluation.inference import PRECISIONS, Inference
 from aldsr.imaging import select
@@ -27,29 +27,29 @@ from aldsr.run.resolve import resolve_trainer
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluationSettings(Settings):
-    """What is measured, and how; see `conf/evaluate.yaml`. The rules of `core.settings` do not matter here."""
+    """What is measured, and how; see `conf/evaluate.yaml`."""
 
-    model: Annotated[FrozenDict, PLACE] = NONE
-    data: Annotated[DataSettings, PLACE]
-    trainer: Annotated[TrainerSettings, PLACE]
-    scale: Annotated[int, PLACE]
-    seed: Annotated[int, PLACE] = 0
-    ckpt_path: Annotated[str | None, PLACE] = None
-    predictions: Annotated[str | None, PLACE] = None
-    name: Annotated[str, PLACE]
-    protocol: Annotated[str, PLACE] = "y"
-    gray: Annotated[str | None, PLACE] = None
-    shave: Annotated[int | None, PLACE] = None
-    precision: Annotated[str, PLACE] = "32-true"
-    deploy: Annotated[bool, PLACE] = True
-    self_ensemble: Annotated[bool, PLACE] = False
-    tile: Annotated[int | None, PLACE] = None
-    overlap: Annotated[int, PLACE] = 8
-    save_images: Annotated[str | None, PLACE] = None
-    cost: Annotated[bool, PLACE] = False
-    allow_code: Annotated[tuple[str, ...], PLACE] = ()
-    run_dir: Annotated[str, PLACE]
-    pictures: Annotated[int, PLACE] = 8
+    model: FrozenDict = NO_OPTIONS
+    data: DataSettings
+    trainer: TrainerSettings
+    scale: int
+    seed: int = 0
+    ckpt_path: str | None = None
+    predictions: str | None = None
+    name: str
+    protocol: str = "y"
+    gray: str | None = None
+    shave: int | None = None
+    precision: str = "32-true"
+    deploy: bool = True
+    self_ensemble: bool = False
+    tile: int | None = None
+    overlap: int = 8
+    save_images: str | None = None
+    cost: bool = False
+    allow_code: tuple[str, ...] = ()
+    run_dir: str
+    pictures: int = 8
 
     @property
     def inference(self) -> dict[str, Any]:
