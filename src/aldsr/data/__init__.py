@@ -10,31 +10,6 @@ from aldsr.data.patches import BenchmarkSet, ImagePair, PatchBatch, Patches, fin
 from aldsr.data.sampling import Draw, StepBatches, draw, micro_batch_size
 from aldsr.imaging import unit_float
 
-__all__ = [
-    "BenchmarkSet",
-    "CachedPair",
-    "DataError",
-    "Draw",
-    "ImagePair",
-    "Pair",
-    "PatchBatch",
-    "Patches",
-    "StepBatches",
-    "SuperResolutionData",
-    "augment",
-    "cache_pairs",
-    "draw",
-    "find_pairs",
-    "fingerprint",
-    "image_files",
-    "image_size",
-    "is_gray",
-    "micro_batch_size",
-    "read_image",
-    "set_name",
-    "unit_float",
-]
-
 if TYPE_CHECKING:
     from aldsr.data.datamodule import SuperResolutionData
 else:

@@ -9,29 +9,6 @@ from aldsr.imaging.quality import psnr, psnr_y, quantise, ssim, ssim_y, unit_flo
 from aldsr.imaging.resize import imresize
 from aldsr.imaging.tiling import OVERLAP, self_ensemble, tiled
 
-__all__ = [
-    "LITERATURE",
-    "OVERLAP",
-    "PROTOCOLS",
-    "PSNRY",
-    "SSIMY",
-    "ImageScores",
-    "Protocol",
-    "detailed_window",
-    "imresize",
-    "luma",
-    "luma_full_range",
-    "psnr",
-    "psnr_y",
-    "quantise",
-    "select",
-    "self_ensemble",
-    "ssim",
-    "ssim_y",
-    "tiled",
-    "unit_float",
-]
-
 if TYPE_CHECKING:
     from aldsr.imaging.metrics import PSNRY, SSIMY, ImageScores
 else:

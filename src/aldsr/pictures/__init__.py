@@ -5,18 +5,3 @@ from aldsr.pictures.jobs import FORMATS, Job, find_pictures, plan_jobs
 from aldsr.pictures.picture import Layout, Picture, upscaled_layout
 from aldsr.pictures.reading import MAX_PIXELS, read_picture
 from aldsr.pictures.writing import write_picture
-
-__all__ = [
-    "FORMATS",
-    "MAX_PIXELS",
-    "Job",
-    "Layout",
-    "Picture",
-    "count_tiles",
-    "find_pictures",
-    "plan_jobs",
-    "read_picture",
-    "upscale_in_bands",
-    "upscaled_layout",
-    "write_picture",
-]

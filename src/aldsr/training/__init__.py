@@ -11,35 +11,3 @@ from aldsr.training.progress import LongRunNotice, ProgressFile, TrainingProgres
 from aldsr.training.schedules import cosine, halved
 from aldsr.training.scoring import TRAINER_OPTIONS, score
 from aldsr.training.wandb import finish_wandb, report_results, wandb_log
-
-__all__ = [
-    "LAYOUTS",
-    "TRAINER_OPTIONS",
-    "AtomicCheckpointIO",
-    "CheckpointAfterLog",
-    "CheckpointError",
-    "CheckpointOnSignal",
-    "ComparisonImages",
-    "CsvLog",
-    "DeviceError",
-    "Devices",
-    "LongRunNotice",
-    "NonFiniteError",
-    "ProgressFile",
-    "SaveImages",
-    "StepTiming",
-    "StoredPredictions",
-    "SuperResolution",
-    "TrainingProgress",
-    "ValidationModule",
-    "autotune",
-    "cosine",
-    "finish_wandb",
-    "halved",
-    "report_results",
-    "resolve_devices",
-    "score",
-    "supported_precisions",
-    "visible_gpus",
-    "wandb_log",
-]
