@@ -35,7 +35,7 @@ def test_a_study_becomes_a_page(study: Path, capsys: pytest.CaptureFixture[str])
     assert [each["name"] for each in images[0]["versions"]] == ["HR", "bicubic", "RDN", "DW-RDN"]
     html = page.read_text()
     assert "Differences from DW-RDN" in html
-    assert 'alt="validation while training"' in html
+    assert 'alt="validation PSNR (dB) against step"' in html
 
 
 def test_without_images_neither_files_nor_weights_are_needed(study: Path) -> None:

@@ -18,12 +18,12 @@ def test_every_set_and_cost_has_a_chart_and_every_network_a_mark(tmp_path: Path)
     (tmp_path / "rdn-determinant-seed1" / "log.csv").write_text(log)
     html = render_charts(list(variants_by_name(tmp_path).values()))
     assert re.findall(r'alt="([^"]+)"', html) == [
-        "Set5: PSNR against parameters (thousands)",
-        "B100: PSNR against parameters (thousands)",
-        "Set5: PSNR against multi-adds (G), output 1280x720",
-        "B100: PSNR against multi-adds (G), output 1280x720",
-        "training loss",
-        "validation while training",
+        "Set5: PSNR-Y (dB) against parameters (thousands)",
+        "B100: PSNR-Y (dB) against parameters (thousands)",
+        "Set5: PSNR-Y (dB) against multi-adds (G), output 1280x720",
+        "B100: PSNR-Y (dB) against multi-adds (G), output 1280x720",
+        "training loss, smoothed against step",
+        "validation PSNR (dB) against step",
     ]
     assert re.findall("<li>.*?>([^<]+)</li>", html) == ["RDN", "DW-RDN"]
     for source in re.findall('data:image/svg.xml;base64,([^"]+)', html):

@@ -12,52 +12,52 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-WIDTH, BAR, REST = 1600, 80, 320  # pixels: width, height of a row, height of everything else
+WIDTH, BAR, REST = 1600, 80, 320  # pixels: width, height of a bar, height of everything else
 PANEL = 640  # pixels of a panel of lines
 OURS, LITERAL, FLOOR, RANGE = "#4c72b0", "#b0b0b0", "#c44e52", "#333333"
 COLOURS = ("#dd8452", "#4c72b0")
 
 
-def draw_speed_chart(what: str, figures: Measurements) -> "Figure":
-    """Draw a bar per row: median, range, roofline, and the speed relative to dense RDN.
+def draw_speed_chart(benchmark: str, measurements: Measurements) -> "Figure":
+    """Draw a bar per timing: median, range, roofline, and the speed relative to dense RDN.
 
     Raises:
         FigureError: if every process was killed.
     """
-    rows = [row for row in summarise_timings(figures[what]) if row.seconds]
-    if not rows:
-        raise FigureError(f"{what}: every process was killed, so there is nothing to draw; measure a smaller --size")
-    figure = create_figure(width=WIDTH, height=REST + BAR * len(rows))
+    timings = [timing for timing in summarise_timings(measurements[benchmark]) if timing.seconds]
+    if not timings:
+        raise FigureError(f"{benchmark}: every process was killed: nothing to draw; measure a smaller --size")
+    figure = create_figure(width=WIDTH, height=REST + BAR * len(timings))
     axes = figure.subplots()
-    _draw_bars(axes, rows)
-    dense = next((row.median for row in rows if row.record["network"] == "RDN"), None)
-    for place, row in enumerate(rows):
-        ratio = f", {dense / row.median:.2f} × RDN's speed" if dense else ""
-        axes.text(row.seconds[-1], place, f"  {row.median:.3g} s{ratio}", va="center", fontsize=FONT)
-    axes.set_xlim(0, 1.5 * max(row.seconds[-1] for row in rows))  # room for the text
-    axes.set_yticks(range(len(rows)), [name_bar(row) for row in rows])
+    _draw_bars(axes, timings)
+    dense = next((timing.median for timing in timings if timing.record["network"] == "RDN"), None)
+    for place, timing in enumerate(timings):
+        ratio = f", {dense / timing.median:.2f} × RDN's speed" if dense else ""
+        axes.text(timing.seconds[-1], place, f"  {timing.median:.3g} s{ratio}", va="center", fontsize=FONT)
+    axes.set_xlim(0, 1.5 * max(timing.seconds[-1] for timing in timings))  # room for the text
+    axes.set_yticks(range(len(timings)), [name_bar(timing) for timing in timings])
     axes.invert_yaxis()
     axes.set_xlabel("seconds, median")
-    axes.set_title(benchmark_title(what, figures), fontsize=FONT, loc="left")
+    axes.set_title(benchmark_title(benchmark, measurements), fontsize=FONT, loc="left")
     axes.legend(fontsize=FONT, frameon=False)
     style_axes(axes)
     return figure
 
 
-def _draw_bars(axes: "Axes", rows: list[Timing]) -> None:
+def _draw_bars(axes: "Axes", timings: list[Timing]) -> None:
     """Medians, ranges and rooflines, from the top down."""
-    places, middle = np.arange(len(rows)), np.array([row.median for row in rows])
-    colours = [LITERAL if row.record["network"] == "literal" else OURS for row in rows]
+    places, middle = np.arange(len(timings)), np.array([timing.median for timing in timings])
+    colours = [LITERAL if timing.record["network"] == "literal" else OURS for timing in timings]
     axes.barh(places, middle, height=0.6, color=colours)
-    ends = np.array([[row.median - row.seconds[0], row.seconds[-1] - row.median] for row in rows]).T
+    ends = np.array([[timing.median - timing.seconds[0], timing.seconds[-1] - timing.median] for timing in timings]).T
     axes.errorbar(middle, places, xerr=ends, fmt="none", ecolor=RANGE, capsize=3, linewidth=1, label="all runs")
-    floors, label = [row.floor for row in rows], "roofline: at the rate of a large matrix product"
+    floors, label = [timing.floor for timing in timings], "roofline: at the rate of a large matrix product"
     axes.scatter(floors, places, marker="|", s=180, linewidths=2, color=FLOOR, zorder=3, label=label)
 
 
-def name_bar(row: Timing) -> str:
+def name_bar(timing: Timing) -> str:
     """Name a bar by the network and what distinguishes it from the next one."""
-    record = row.record
+    record = timing.record
     parts = [record["network"]]
     if record["network"] == "literal":
         parts.append("freed memory kept" if record["keep_memory"] else "the system's allocator")
@@ -66,15 +66,15 @@ def name_bar(row: Timing) -> str:
     return ", ".join(parts)
 
 
-def draw_growth_chart(figures: Measurements) -> "Figure":
+def draw_growth_chart(measurements: Measurements) -> "Figure":
     """Draw a panel for each thing that grows, on logarithmic axes: medians with ranges, and the fitted line.
 
     Raises:
         FigureError: if everything was measured at one size only.
     """
-    found = list(find_series(figures["growth"]))
+    found = list(find_series(measurements["growth"]))
     if not found:
-        raise FigureError("growth: was measured at one size only, so there is nothing to draw; give a larger --batch")
+        raise FigureError("growth: was measured at one size only: nothing to draw; give a larger --batch")
     keys = [key for key in AXES if any(series.key == key for series in found)]
     figure = create_figure(width=PANEL * len(keys), height=PANEL)
     panels = figure.subplots(1, len(keys), squeeze=False, sharey=True)[0]
@@ -83,7 +83,7 @@ def draw_growth_chart(figures: Measurements) -> "Figure":
         axes.set_xlabel(AXES[key])
         style_axes(axes)
     panels[0].set_ylabel("seconds of a step", fontsize=FONT)
-    figure.suptitle(f"{benchmark_title('growth', figures)}. Dashed: linear", fontsize=FONT)
+    figure.suptitle(f"{benchmark_title('growth', measurements)}. Dashed: linear", fontsize=FONT)
     return figure
 
 

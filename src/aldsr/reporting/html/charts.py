@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from aldsr.analysis.scores import set_names
 from aldsr.analysis.variants import Variant
-from aldsr.reporting.charts.cost import Cost, draw_cost_panel, list_costs
+from aldsr.reporting.charts.cost import Cost, Range, draw_cost_panel, list_costs
 from aldsr.reporting.charts.curves import draw_loss, draw_validation
 from aldsr.reporting.charts.figures import INSTALL, create_figure, has_matplotlib, network_style, render_svg
 from aldsr.reporting.html.tables import read_cost
@@ -24,7 +24,7 @@ NOTE = (
     "seed; the loss of the training patches is averaged over neighbouring steps."
 )
 
-Panel = tuple[str, Callable[["Axes", Sequence[Variant]], None]]  # description and drawing function
+Draw = Callable[["Axes", Sequence[Variant]], None]
 
 
 def render_charts(variants: Sequence[Variant]) -> str:
@@ -35,36 +35,25 @@ def render_charts(variants: Sequence[Variant]) -> str:
     """
     if not has_matplotlib():
         return f'<p class="note">Charts need matplotlib: {escape(INSTALL)}, then write this page again.</p>'
-    icons = [f"<li>{_render_icon(place)}{escape(each.name)}</li>" for place, each in enumerate(variants)]
-    panels = [_render_panel(panel, variants) for panel in list_panels(variants)]
-    return (
-        f'<ul class="legend">{"".join(icons)}</ul><div class="charts">{"".join(panels)}</div><p class="note">{NOTE}</p>'
-    )
-
-
-def list_panels(variants: Sequence[Variant]) -> list[Panel]:
-    """A panel per cost and data set, then loss and validation."""
+    icons = "".join(f"<li>{_render_icon(place)}{escape(each.name)}</li>" for place, each in enumerate(variants))
     costs = [*list_costs(), Cost("seconds, output 1280x720", _read_seconds)]
-    quality: list[Panel] = [
-        (f"{name}: PSNR against {cost.label}", partial(draw_cost_panel, set_name=name, cost=cost))
-        for cost in costs
-        if any(map(cost.read, variants))
-        for name in set_names(variants)
-    ]
-    return [*quality, ("training loss", draw_loss), ("validation while training", draw_validation)]
+    quality = [partial(draw_cost_panel, set_name=name, cost=cost) for cost in costs for name in set_names(variants)]
+    draws: list[Draw] = [*quality, draw_loss, draw_validation]
+    charts = "".join(_render_chart(draw, variants) for draw in draws)
+    return f'<ul class="legend">{icons}</ul><div class="charts">{charts}</div><p class="note">{NOTE}</p>'
 
 
-def _read_seconds(variant: Variant) -> tuple[float, float, float] | None:
+def _read_seconds(variant: Variant) -> Range | None:
     seconds = read_cost(variant).get("latency_s")
     return None if seconds is None else (seconds,) * 3
 
 
-def _render_panel(panel: Panel, variants: Sequence[Variant]) -> str:
-    """Draw a panel; empty if no network has anything to show in it."""
-    description, draw = panel
+def _render_chart(draw: Draw, variants: Sequence[Variant]) -> str:
+    """Draw and render a chart; empty if no network has anything to show in it."""
     figure = create_figure(width=WIDTH, height=HEIGHT)
     axes = figure.subplots()
     draw(axes, variants)
+    description = f"{axes.get_ylabel()} against {axes.get_xlabel()}"
     return _render_image(figure, description) if axes.has_data() else ""
 
 
