@@ -8,7 +8,7 @@ from PIL import Image
 
 from aldsr.data import BenchmarkSet, SuperResolutionData
 from aldsr.nn.description import build
-from aldsr.nn.weights import packed
+from aldsr.nn.weights import pack_weights
 from tests.analysis.fake_runs import fake_config, fake_results, write_run
 
 NAME = "look </script><script>document.title = 'broken'</script>"  # of the study, as nobody should call one
@@ -45,6 +45,6 @@ def plant_run(folder: Path, label: str, seed: int, images: Path, benchmark: Benc
     with torch.no_grad():  # fresh weights would add nothing to bicubic
         for parameter in network.parameters():
             parameter.add_(torch.randn_like(parameter), alpha=0.05)
-    (folder / "weights.safetensors").write_bytes(packed(network, config["model"]))
+    (folder / "weights.safetensors").write_bytes(pack_weights(network, config["model"]))
     rows = [f"{step},{1 / (step + seed)},{29 + step / 50 if step % 10 == 0 else ''}" for step in range(1, 41)]
     (folder / "log.csv").write_text("\n".join(["step,loss,psnr_y", *rows]) + "\n")

@@ -12,7 +12,7 @@ from torch import nn
 from aldsr.attention import main
 from aldsr.nn import ALDBlock
 from aldsr.nn.description import build
-from aldsr.nn.weights import packed
+from aldsr.nn.weights import pack_weights
 from tests.command import run_command
 
 DETERMINANT = {"_target_": "aldsr.nn.descriptors.determinant", "_partial_": True}
@@ -30,7 +30,7 @@ def write_run(place: str, block: str = "ALDBlock", *, seed: int = 0, scale: int 
         if isinstance(each, ALDBlock):
             nn.init.normal_(each.depthwise.weight)
     Path(place).mkdir()
-    (Path(place) / "weights.safetensors").write_bytes(packed(network, description))
+    (Path(place) / "weights.safetensors").write_bytes(pack_weights(network, description))
     return place
 
 
@@ -104,7 +104,7 @@ def test_a_mistake_is_told_in_a_sentence(
     write_run("x3", scale=3)
     description = {"_target_": "somebody.Net", "scale": 2}
     Path("stranger").mkdir()
-    (Path("stranger") / "weights.safetensors").write_bytes(packed(nn.Identity(), description))
+    (Path("stranger") / "weights.safetensors").write_bytes(pack_weights(nn.Identity(), description))
     assert run_command(main, *arguments, *([] if "--data" in arguments else ["--data", bench])) == 2
     told = capsys.readouterr().err
     assert said in told

@@ -14,10 +14,10 @@ from aldsr import export as command
 from aldsr.export import export, main
 from aldsr.nn import fold, formats
 from aldsr.nn.description import NetworkError, build
-from aldsr.nn.folding import foldable
+from aldsr.nn.folding import foldable_blocks
 from aldsr.nn.formats import FORMATS, FormatError, traced
 from aldsr.nn.verification import CheckError, difference
-from aldsr.nn.weights import load_network, packed
+from aldsr.nn.weights import load_network, pack_weights
 from tests.command import run_command
 from tests.nn.conftest import description, users_module  # noqa: F401, of that folder's tests
 
@@ -77,7 +77,7 @@ def test_all_formats_agree_with_the_checkpoint(exported: dict[str, Path], size: 
 def test_the_weights_file_is_folded(exported: dict[str, Path]) -> None:
     network, described = load_network(exported[".safetensors"])
     assert described["conv"]["_target_"] == "aldsr.nn.LDWBlock"
-    assert not foldable(network)
+    assert not foldable_blocks(network)
 
 
 def test_an_onnx_model_says_what_it_is(exported: dict[str, Path]) -> None:
@@ -144,7 +144,7 @@ def test_the_command_reports_what_it_wrote(trained: Path, tmp_path: Path, capsys
 def test_a_deployed_weights_file_is_exported(tmp_path: Path) -> None:
     described = {"_target_": "aldsr.nn.deployed", "network": description("LDWBlock"), "collapsed": ["RDBs.0.layers.1"]}
     source = tmp_path / "deployed.safetensors"
-    source.write_bytes(packed(build(described), described))
+    source.write_bytes(pack_weights(build(described), described))
     assert "LDW-RDN x2" in export(source, tmp_path / "net.safetensors")
     assert load_network(tmp_path / "net.safetensors")[1] == described
 
@@ -198,7 +198,7 @@ def test_a_wrong_weights_file_is_one_sentence(
 def test_a_block_by_itself_is_no_network(tmp_path: Path) -> None:
     described = {"_target_": "aldsr.nn.ALDBlock", "in_channels": 3, "out_channels": 3}
     source = tmp_path / "block.safetensors"
-    source.write_bytes(packed(build(described), described))
+    source.write_bytes(pack_weights(build(described), described))
     with pytest.raises(NetworkError, match="so it is no network that upscales"):
         export(source, tmp_path / "net.pt2")
 
@@ -227,7 +227,7 @@ def test_a_users_block_is_exported_once_its_package_is_allowed(
 ) -> None:
     described = description(conv={"_target_": f"{users_module}.Plain", "_partial_": True})
     source = tmp_path / "mine.safetensors"
-    source.write_bytes(packed(build(described, None), described))
+    source.write_bytes(pack_weights(build(described, None), described))
     with pytest.raises(NetworkError, match="outside the trusted packages"):
         export(source, tmp_path / "net.safetensors")
     for suffix in (".safetensors", ".pt2"):
@@ -281,7 +281,7 @@ def test_a_network_that_gives_nan_is_not_kept(tmp_path: Path) -> None:
     network = build(described)
     network.SFE1.bias.data[:] = torch.nan
     source = tmp_path / "nan.safetensors"
-    source.write_bytes(packed(network, described))
+    source.write_bytes(pack_weights(network, described))
     with pytest.raises(CheckError, match="by nan"):
         export(source, tmp_path / "net.safetensors")
 

@@ -19,9 +19,9 @@ from aldsr import upscale as command
 from aldsr.__main__ import COMMANDS
 from aldsr.imaging import quantise, self_ensemble
 from aldsr.nn import deployed, pretrained
-from aldsr.nn.deployment import described
+from aldsr.nn.deployment import deployed_description
 from aldsr.nn.description import build
-from aldsr.nn.weights import load_network, packed
+from aldsr.nn.weights import load_network, pack_weights
 from aldsr.pictures import read_picture, write_picture
 from tests.command import run_command
 from tests.data.test_images import deep_noise, deep_png, noise, orientation
@@ -53,7 +53,7 @@ def weights(tmp_path: Path) -> Path:
     torch.manual_seed(0)
     network, path = build(TINY), tmp_path / "weights.safetensors"
     add_noise(network)
-    path.write_bytes(packed(network, TINY))
+    path.write_bytes(pack_weights(network, TINY))
     return path
 
 
@@ -161,7 +161,7 @@ def test_a_checkpoint_and_deployed_weights_work_as_well(tmp_path: Path, weights:
     rgb().save(tmp_path / "a.png")
     network, description = load_network(weights)
     blocks = ["RDBs.0.layers.0"]
-    content = packed(deployed(network=network, collapsed=blocks), described(description, network, blocks))
+    content = pack_weights(deployed(network=network, collapsed=blocks), deployed_description(description, network, blocks))
     (tmp_path / "deployed.safetensors").write_bytes(content)
     state = {f"network.{key}": value for key, value in network.state_dict().items()}
     torch.save({"network": description, "state_dict": state}, tmp_path / "last.ckpt")

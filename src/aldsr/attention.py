@@ -22,7 +22,7 @@ from aldsr.core.version import code_version
 from aldsr.data import BenchmarkSet, DataError, SuperResolutionData, set_name
 from aldsr.evaluation.attention import TrainedNetwork, ablation_scores, load_networks, make_ablations, read_attention
 from aldsr.imaging import LITERATURE
-from aldsr.nn.description import flat, label, scale_of
+from aldsr.nn.description import complete_description, flatten_options, label, scale_of
 from aldsr.reporting.charts.attention import draw_ablations, draw_descriptor, draw_distribution
 from aldsr.reporting.charts.figures import save_figure
 from aldsr.reporting.tables.attention import (
@@ -117,7 +117,7 @@ def measure(trained: TrainedNetwork, benchmarks: Sequence[BenchmarkSet], *, shuf
     place, network, description = trained
     ablations = track(make_ablations(shuffles=shuffles), place, console=Console(stderr=True), transient=True)
     scores = ablation_scores(network, benchmarks, ablations)
-    options = flat(description)
+    options = flatten_options(complete_description(description))
     return AttentionRun(place, label(description), description, options, read_attention(network), scores)
 
 

@@ -31,7 +31,7 @@ from aldsr.core.device import device_name
 from aldsr.core.files import atomic_write
 from aldsr.evaluation.inference import PRECISIONS
 from aldsr.evaluation.results import ResultsError
-from aldsr.nn.description import TRUSTED, build
+from aldsr.nn.description import build
 from aldsr.reporting.charts.figures import FigureError, prepare_output, save_figure
 from aldsr.reporting.charts.speed import draw_growth_chart, draw_speed_chart
 from aldsr.reporting.tables.growth import growth_sheet
@@ -159,7 +159,7 @@ def read_cases(options: argparse.Namespace) -> list[DescribedCase]:
         NetworkError, ResultsError: if they cannot be read or built.
     """
     _, variants = read_variants(options.networks, allow_unequal_budgets=True)
-    trusted = (*TRUSTED, *options.allow_code)
+    trusted = tuple(options.allow_code)
     networks = [(each.name, each.first.results["network"]["description"]) for each in variants]
     for _, description in networks:
         build(description, trusted)  # all of them, before any is measured

@@ -20,8 +20,8 @@ from aldsr.evaluation.predictions import find_predictions, read_prediction
 from aldsr.evaluation.results import describe_network, summarise
 from aldsr.imaging import select
 from aldsr.nn import BicubicUpscale, deployed
-from aldsr.nn.deployment import described as deployed_description
-from aldsr.nn.weights import packed
+from aldsr.nn.deployment import deployed_description
+from aldsr.nn.weights import pack_weights
 from aldsr.reporting.tables.results import write_results
 from aldsr.run.cli import hydra_command, prepare_process
 from aldsr.run.evaluation import EvaluationSettings, choose_form, load_subject, resolve_evaluation
@@ -124,7 +124,7 @@ def build_callbacks(settings: EvaluationSettings) -> list[Callback]:
 def write_deployed(settings: EvaluationSettings, network: nn.Module, form: Form) -> None:
     """Keep the network in its fastest form, with what was measured to choose it."""
     description = deployed_description(thaw(settings.model), network, form["collapsed"])
-    content = packed(deployed(network=network, collapsed=form["collapsed"]), description, form["deployment"])
+    content = pack_weights(deployed(network=network, collapsed=form["collapsed"]), description, form["deployment"])
     with atomic_write(Path(settings.run_dir) / "deployed.safetensors") as temporary:
         temporary.write_bytes(content)
 

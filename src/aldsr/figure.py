@@ -23,7 +23,6 @@ from aldsr.data.pairs import find_folders
 from aldsr.evaluation.results import ResultsError
 from aldsr.evaluation.views import load_run, make_views
 from aldsr.imaging import LITERATURE
-from aldsr.nn.description import TRUSTED
 from aldsr.reporting.charts.comparison import Crop, draw_comparison, find_crop
 from aldsr.reporting.charts.figures import FigureError, prepare_output, save_figure
 
@@ -41,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     height, width = image[0].hr.shape[-2:]
     if options.crop:
         check_crop(options.crop, width, height)
-    trusted = (*TRUSTED, *options.allow_code)
+    trusted = options.allow_code
     networks = {each.name: load_run(each.first.folder, trusted=trusted) for each in variants}
     with console.status(f"Upscaling {file.name} with {len(networks)} networks"):
         versions = make_views(image[0], networks, scale=options.scale, protocol=LITERATURE)

@@ -24,7 +24,7 @@ from aldsr.data import BenchmarkSet, DataError, SuperResolutionData, set_name
 from aldsr.evaluation.results import ResultsError
 from aldsr.evaluation.views import load_run, make_views
 from aldsr.imaging import Protocol, detailed_window
-from aldsr.nn.description import TRUSTED, NetworkError
+from aldsr.nn.description import NetworkError
 from aldsr.reporting.html.images import describe_image, select_images
 from aldsr.reporting.html.page import render_page
 
@@ -94,7 +94,7 @@ def upscale_images(
     fields = variants[0].first.results["protocol"]
     scale, protocol = fields["scale"], Protocol.from_fields(fields)
     sets = find_sets(study, options.sets)
-    trusted = (*TRUSTED, *options.allow_code)
+    trusted = options.allow_code
     try:
         networks = {each.name: load_run(each.first.folder, trusted=trusted) for each in variants}
     except NetworkError as error:

@@ -11,7 +11,7 @@ from aldsr.core.frozen import thaw
 from aldsr.core.run_files import CHECKPOINT, WEIGHTS
 from aldsr.core.settings import RunSettings
 from aldsr.data import SuperResolutionData
-from aldsr.nn.weights import packed
+from aldsr.nn.weights import pack_weights
 from aldsr.reporting.tables.results import protocol_line, write_results
 from aldsr.run.cli import hydra_command, prepare_process
 from aldsr.run.folder import is_done, open_run, read_settings
@@ -89,7 +89,7 @@ def fit(settings: RunSettings, module: SuperResolution, trainer: Trainer, data: 
     finally:
         finish_wandb()  # which writes what is left
     with atomic_write(folder / WEIGHTS) as temporary:
-        temporary.write_bytes(packed(module.network, thaw(settings.model)))
+        temporary.write_bytes(pack_weights(module.network, thaw(settings.model)))
     write_results(folder, results)  # the last: a run that has its results is done
 
 

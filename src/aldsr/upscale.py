@@ -22,7 +22,6 @@ from aldsr.core.command import plain_command
 from aldsr.data import DataError
 from aldsr.evaluation.inference import PRECISIONS, Inference
 from aldsr.nn import fold
-from aldsr.nn.description import TRUSTED
 from aldsr.nn.pretrained import default_weights
 from aldsr.nn.weights import load_network
 from aldsr.pictures import (
@@ -106,7 +105,7 @@ def load_inference(options: argparse.Namespace) -> Inference:
         NetworkError: if the weights cannot be used.
         DataError: if the tile is smaller than its overlaps.
     """
-    network, _ = load_network(options.weights or default_weights(), [*TRUSTED, *options.allow_code])
+    network, _ = load_network(options.weights or default_weights(), options.allow_code)
     try:
         Inference(network, tile=options.tile)
     except ValueError as error:

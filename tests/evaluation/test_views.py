@@ -16,8 +16,8 @@ from aldsr.evaluation.results import read_results
 from aldsr.evaluation.views import load_run, make_views
 from aldsr.imaging import LITERATURE, PROTOCOLS, imresize
 from aldsr.nn.description import NetworkError, build
-from aldsr.nn.folding import foldable
-from aldsr.nn.weights import load_network, packed
+from aldsr.nn.folding import foldable_blocks
+from aldsr.nn.weights import load_network, pack_weights
 from tests.command import run_command
 
 CONV = {"_target_": "aldsr.nn.ALDBlock", "_partial_": True}
@@ -47,7 +47,7 @@ def run(tmp_path: Path) -> Path:
     """The folder of a training run with random weights."""
     torch.manual_seed(0)
     (tmp_path / "run").mkdir()
-    (tmp_path / "run" / "weights.safetensors").write_bytes(packed(build(TINY), TINY))
+    (tmp_path / "run" / "weights.safetensors").write_bytes(pack_weights(build(TINY), TINY))
     return tmp_path / "run"
 
 
@@ -89,7 +89,7 @@ def test_a_network_of_another_scale_is_named() -> None:
 def test_the_network_of_a_run_is_folded_and_computes_the_same(run: Path) -> None:
     network, lr = load_run(run), torch.rand(1, 3, 9, 11)
     assert not network.training
-    assert foldable(network) == []
+    assert foldable_blocks(network) == []
     torch.testing.assert_close(network(lr), load_network(run / "weights.safetensors")[0](lr))
 
 

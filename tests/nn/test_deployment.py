@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from aldsr.nn import ALDBlock, Deployment, DWBlock, LDWBlock, StandardBlock, deploy, deployed
 from aldsr.nn.deployment import described
 from aldsr.nn.description import NetworkError, build, label, scale_of
-from aldsr.nn.weights import load_network, packed
+from aldsr.nn.weights import load_network, pack_weights
 from tests.nn.conftest import description
 
 FIRST, SECOND = "RDBs.0.layers.0", "RDBs.0.layers.1"  # of the kinds 4→4 and 8→4
@@ -213,7 +213,7 @@ def test_deployed_network_comes_back_from_its_file(
     found = deploy(network, lr=lr())
     written = described(plain, network, found.collapsed)
     path = tmp_path / "deployed.safetensors"
-    path.write_bytes(packed(found.network, written))
+    path.write_bytes(pack_weights(found.network, written))
 
     loaded, read = load_network(path)
     assert read == written

@@ -10,7 +10,7 @@ from torch import nn
 
 from aldsr.nn import RDN, ALDBlock, BicubicUpscale, LDWBlock, determinant, maximum, standardised
 from aldsr.nn.description import NetworkError, build, flat, label
-from aldsr.nn.weights import load_network, packed
+from aldsr.nn.weights import load_network, pack_weights
 from tests.nn.conftest import description
 
 # build
@@ -49,7 +49,7 @@ def test_build_binds_a_descriptor_that_is_made_of_another(tmp_path: Path) -> Non
     network = build(described)
     descriptor = network.RDBs[0].layers[0].attention.descriptor
     assert (descriptor.func, descriptor.keywords["of"].func) == (standardised, determinant)
-    (tmp_path / "w.safetensors").write_bytes(packed(network, described))
+    (tmp_path / "w.safetensors").write_bytes(pack_weights(network, described))
     again, read = load_network(tmp_path / "w.safetensors")
     lr = torch.rand(1, 3, 6, 6)
     assert read == described
@@ -111,7 +111,7 @@ def test_build_says_which_target_refused_its_options(options: dict[str, Any]) ->
         "aldsr.nn.description.functools.partial",
         "aldsr.nn.blocks.Tensor",
         "aldsr.nn.description.TRUSTED",
-        "aldsr.nn.weights.packed",
+        "aldsr.nn.weights.pack_weights",
         "aldsr.nn.pretrained.from_pretrained",
         "aldsr.nnx.Foo",
         "aldsr.nn.NoSuchBlock",

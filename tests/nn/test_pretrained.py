@@ -11,7 +11,7 @@ from torch import nn
 
 import aldsr
 from aldsr.nn.description import NetworkError, build
-from aldsr.nn.weights import packed
+from aldsr.nn.weights import pack_weights
 from tests.nn.conftest import description
 
 
@@ -26,7 +26,7 @@ def network() -> nn.Module:
 @pytest.fixture
 def run(tmp_path: Path, network: nn.Module) -> Path:
     """A run's folder."""
-    (tmp_path / "weights.safetensors").write_bytes(packed(network, description(residual="bicubic")))
+    (tmp_path / "weights.safetensors").write_bytes(pack_weights(network, description(residual="bicubic")))
     state = {f"network.{key}": value for key, value in network.state_dict().items()}
     torch.save({"network": description(residual="bicubic"), "state_dict": state}, tmp_path / "last.ckpt")
     return tmp_path
@@ -120,7 +120,7 @@ def test_a_users_block_loads_once_its_package_is_allowed(
     tmp_path: Path,
 ) -> None:
     described = description(conv={"_target_": f"{users_module}.Plain", "_partial_": True})
-    (tmp_path / "weights.safetensors").write_bytes(packed(build(described, None), described))
+    (tmp_path / "weights.safetensors").write_bytes(pack_weights(build(described, None), described))
     with pytest.raises(NetworkError, match="outside the trusted packages"):
         aldsr.from_pretrained(tmp_path)
     assert isinstance(aldsr.from_pretrained(tmp_path, allow_code=[users_module]), nn.Module)

@@ -16,7 +16,7 @@ from aldsr.nn.weights import (
     load_checkpoint,
     load_network,
     load_state,
-    packed,
+    pack_weights,
     read_weights,
 )
 from tests.nn.conftest import description
@@ -327,14 +327,14 @@ def test_resuming_from_a_missing_file_is_refused(tmp_path: Path) -> None:
 @pytest.fixture
 def weights(tmp_path: Path) -> Path:
     path = tmp_path / "net.safetensors"
-    path.write_bytes(packed(build(description()), description()))
+    path.write_bytes(pack_weights(build(description()), description()))
     return path
 
 
 @pytest.mark.parametrize("block", ["StandardBlock", "ALDBlock"])
 def test_a_weights_file_gives_the_network_back(block: str, tmp_path: Path) -> None:
     network, path = build(description(block)), tmp_path / "net.safetensors"
-    path.write_bytes(packed(network, description(block)))
+    path.write_bytes(pack_weights(network, description(block)))
     loaded, described = load_network(path)
     image = torch.rand(1, 3, 9, 7)
     assert described == description(block)
@@ -348,7 +348,7 @@ def test_load_network_takes_checkpoints_too(checkpoint: Path) -> None:
 def test_channels_last_weights_are_written_as_they_are(tmp_path: Path) -> None:
     network = build(description("StandardBlock")).to(memory_format=torch.channels_last)
     path = tmp_path / "net.safetensors"
-    path.write_bytes(packed(network, description("StandardBlock")))
+    path.write_bytes(pack_weights(network, description("StandardBlock")))
     assert torch.equal(read_weights(path)[1]["SFE1.weight"], network.SFE1.weight)
 
 
@@ -375,13 +375,13 @@ def test_an_absent_weights_file_is_named(tmp_path: Path) -> None:
 
 def test_a_weights_file_may_not_name_anything_but_networks(tmp_path: Path) -> None:
     path = tmp_path / "net.safetensors"
-    path.write_bytes(packed(nn.Identity(), {"_target_": "os.system"}))
+    path.write_bytes(pack_weights(nn.Identity(), {"_target_": "os.system"}))
     with pytest.raises(NetworkError, match="outside the trusted packages"):
         load_network(path)
 
 
 def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "net.safetensors"
-    path.write_bytes(packed(build(description(D=2)), description(D=1)))
+    path.write_bytes(pack_weights(build(description(D=2)), description(D=1)))
     with pytest.raises(NetworkError, match="these weights are of another network"):
         load_network(path)

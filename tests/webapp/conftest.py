@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from aldsr.nn.description import build
-from aldsr.nn.weights import packed
+from aldsr.nn.weights import pack_weights
 from tests.test_upscale import TINY, add_noise
 
 
@@ -16,5 +16,5 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(0)
     network, path = build(TINY), tmp_path_factory.mktemp("network") / "weights.safetensors"
     add_noise(network)
-    path.write_bytes(packed(network, TINY))
+    path.write_bytes(pack_weights(network, TINY))
     return path

@@ -14,7 +14,7 @@ import aldsr.web as command
 from aldsr.nn import formats, pretrained
 from aldsr.nn.description import Description, build
 from aldsr.nn.formats import FORMATS, FormatError
-from aldsr.nn.weights import packed
+from aldsr.nn.weights import pack_weights
 from tests.command import run_command
 
 
@@ -167,7 +167,7 @@ def test_without_weights_it_is_said(
 @pytest.mark.usefixtures("write")
 def test_a_block_by_itself_is_no_network(runtime: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     block = {"_target_": "aldsr.nn.ALDBlock", "in_channels": 3, "out_channels": 3}
-    (tmp_path / "block.safetensors").write_bytes(packed(build(block), block))
+    (tmp_path / "block.safetensors").write_bytes(pack_weights(build(block), block))
     assert main("--weights", tmp_path / "block.safetensors", "--runtime", runtime, "-o", tmp_path / "page") == 2
     assert "so it is no network that upscales" in capsys.readouterr().err
     assert not (tmp_path / "page").exists()

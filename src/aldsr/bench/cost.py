@@ -13,7 +13,7 @@ from aldsr.core.memory import peak_memory
 from aldsr.evaluation.cost import count_parameters, device_of, input_size
 from aldsr.evaluation.inference import PRECISIONS
 from aldsr.nn import fold
-from aldsr.nn.folding import foldable
+from aldsr.nn.folding import foldable_blocks
 
 
 def measure_cost(network: nn.Module, *, scale: int, precision: str = "32-true") -> dict[str, Any]:
@@ -39,7 +39,7 @@ def measure_cost(network: nn.Module, *, scale: int, precision: str = "32-true") 
         "threads": torch.get_num_threads(),
     }
     forms = {"unfolded": network}
-    if foldable(network):
+    if foldable_blocks(network):
         forms["folded"] = fold(network)
     for kind, form in forms.items():
         form = form.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]

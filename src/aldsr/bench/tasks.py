@@ -12,7 +12,7 @@ from aldsr.bench.literal import literal_rdn
 from aldsr.evaluation.cost import input_size, multi_adds
 from aldsr.evaluation.inference import PRECISIONS
 from aldsr.nn import RDN, ALDBlock, DWBlock, LDWBlock, StandardBlock, deploy, fold
-from aldsr.nn.description import TRUSTED, build
+from aldsr.nn.description import build
 from aldsr.training import LAYOUTS
 
 BLOCKS = {"RDN": StandardBlock, "DW-RDN": DWBlock, "LDW-RDN": LDWBlock, "ALD-RDN": ALDBlock}
@@ -46,11 +46,11 @@ class DescribedCase(BenchmarkCase):
     """A network of any description, folded, and collapsed where that is faster on this device."""
 
     description: Mapping[str, Any] = field(default_factory=dict)
-    trusted: Sequence[str] = TRUSTED  # packages that the description may name
+    trusted: Sequence[str] = ()  # packages beside aldsr.nn that the description may name
 
     def build(self, size: Mapping[str, Any]) -> nn.Module:
         torch.manual_seed(0)
-        network: nn.Module = build(self.description, list(self.trusted))
+        network: nn.Module = build(self.description, self.trusted)
         return network
 
     def deploy(self, network: nn.Module, lr: Tensor) -> nn.Module:

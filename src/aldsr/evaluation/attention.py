@@ -20,7 +20,7 @@ from aldsr.data import BenchmarkSet
 from aldsr.evaluation.views import super_resolve
 from aldsr.imaging import psnr_y
 from aldsr.nn import ALDBlock, fold
-from aldsr.nn.description import TRUSTED, Description, NetworkError, label, scale_of
+from aldsr.nn.description import Description, NetworkError, label, scale_of
 from aldsr.nn.weights import load_network
 
 Values = NDArray[np.float64]  # [channels]
@@ -44,7 +44,7 @@ def load_networks(paths: Sequence[Path], *, allow_code: Sequence[str] = ()) -> l
     """
     networks = []
     for path in paths:
-        network, description = load_network(path / WEIGHTS if path.is_dir() else path, [*TRUSTED, *allow_code])
+        network, description = load_network(path / WEIGHTS if path.is_dir() else path, allow_code)
         if not read_attention(network):
             raise NetworkError(
                 f"{path}: {label(description)} has no attention; expected networks of ALD blocks, as they were "

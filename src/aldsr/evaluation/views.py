@@ -12,7 +12,7 @@ from aldsr.data import ImagePair, unit_float
 from aldsr.evaluation.inference import Inference
 from aldsr.imaging import Protocol, quantise
 from aldsr.nn import BicubicUpscale, fold
-from aldsr.nn.description import TRUSTED, NetworkError
+from aldsr.nn.description import NetworkError
 from aldsr.nn.weights import load_network
 
 TILE = 256  # side in LR pixels; larger images are upscaled in tiles
@@ -63,12 +63,12 @@ def super_resolve(network: nn.Module, lr: Tensor) -> Tensor:
         return quantise(Inference(network, tile=TILE)(unit_float(lr.to(device)))).to(lr.device)
 
 
-def load_run(folder: Path, *, trusted: Sequence[str] = TRUSTED) -> nn.Module:
+def load_run(folder: Path, *, trusted: Sequence[str] = ()) -> nn.Module:
     """Load the network of a training run, folded, in evaluation mode, on the CPU.
 
     Args:
         folder: of the run, with `weights.safetensors` in it.
-        trusted: packages that its blocks may come from.
+        trusted: packages beside aldsr.nn that its blocks may come from.
 
     Raises:
         NetworkError: if there is none, or its file is damaged, not of aldsr or not trusted.

@@ -1,9 +1,9 @@
-"""Networks in plain PyTorch. Nothing here knows of Hydra, Lightning or data sets."""
+"""Networks in plain PyTorch, independent of Hydra, Lightning and data sets."""
 
 from aldsr.nn.backbones.rdn import RDB, RDN, UPNet
 from aldsr.nn.bicubic import BicubicUpscale
 from aldsr.nn.blocks import ALDBlock, ConvBlock, DWBlock, FilterAttention, LDWBlock, StandardBlock
-from aldsr.nn.deployment import Deployment, deploy, deployed
+from aldsr.nn.deployment import deploy, deployed
 from aldsr.nn.descriptors import Descriptor, average, determinant, maximum, scale_free, standardised, zero
 from aldsr.nn.folding import collapse, fold
 from aldsr.nn.layers import Dense, Layer, Separable
@@ -16,7 +16,6 @@ __all__ = [
     "ConvBlock",
     "DWBlock",
     "Dense",
-    "Deployment",
     "Descriptor",
     "FilterAttention",
     "LDWBlock",

@@ -5,75 +5,125 @@ A description is what Hydra's configs hold: nested dicts in which `_target_` nam
 
     {"_target_": "aldsr.nn.RDN", "scale": 4, "conv": {"_target_": "aldsr.nn.LDWBlock", "_partial_": True}}
 
-Weights files carry their description, so a file from a stranger could name any function of any
-installed package. Therefore only names inside trusted packages are looked up, by default `aldsr.nn`.
+Weights files carry their description, and a file from a stranger could name any function of any installed package.
+Therefore it can name the networks, blocks and descriptors in `PUBLIC` and, in packages that the user allows, what is
+written there; nothing else.
 """
 
 import functools
 import importlib
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from aldsr import nn
 from aldsr.core.errors import UserError
 
 Description = Mapping[str, Any]
-TRUSTED = ("aldsr.nn",)
-FORBIDDEN = ("aldsr.nn.kernels.cpu.", "aldsr.nn.description.", "aldsr.nn.pretrained.", "aldsr.nn.weights.")
 
 
 class NetworkError(UserError, ValueError):
     """A network that cannot be built, or weights that do not fit."""
 
 
-def lookup(target: str, trusted: Sequence[str] | None = TRUSTED) -> Any:
-    """The class or function that `target` names; trusted=None: from any package.
+PAPER_SIZE = {"scale": 4, "D": 16, "C": 8, "G": 64, "G0": 64}
+STANDARD = {"_target_": "aldsr.nn.StandardBlock", "_partial_": True}
+DETERMINANT = {"_target_": "aldsr.nn.descriptors.determinant", "_partial_": True}
 
-    Raises:
-        NetworkError: if it lies outside the trusted packages, or is not there.
-    """
-    if not isinstance(target, str) or not _within(target, trusted):
-        raise NetworkError(
-            f"the network is described by '{target}', which is outside the trusted packages "
-            f"({', '.join(trusted or ())}); if you trust that code, allow it: allow_code=[{str(target).split('.')[0]}]"
-        )
-    module, _, name = target.rpartition(".")
-    try:
-        found = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise NetworkError(f"'{target}' cannot be imported: {error}; check the name and PYTHONPATH") from error
-    # A trusted module also holds what it imported; only what was written in a trusted package counts, and
-    # never this module, `weights` or `depthwise`, whose functions would look up, read or compile anything, nor
-    # what is private to its module.
-    home = f"{getattr(found, '__module__', '')}."
-    private = trusted is not None and name.startswith("_")
-    if not callable(found) or private or home in FORBIDDEN or not _within(home, trusted):
-        raise NetworkError(f"the network is described by '{target}', which is no network, block or descriptor")
-    return found
+# What a description may name and, for each optional argument, the value that counts where a description lacks it: what
+# the code did before the argument existed. Never change a value, whatever becomes of the default in the code.
+ABSENT: dict[Callable[..., Any], dict[str, Any]] = {
+    nn.RDN: {"conv": STANDARD, **PAPER_SIZE, "residual": "none", "checkpoint": False},
+    nn.BicubicUpscale: {},
+    nn.deployed: {"collapsed": []},
+    nn.StandardBlock: {"kernel_size": 3},
+    nn.DWBlock: {"kernel_size": 3},
+    nn.LDWBlock: {"kernel_size": 3},
+    nn.ALDBlock: {"kernel_size": 3, "reduction": 32, "descriptor": DETERMINANT, "live": False},
+    **{each: {} for each in (nn.average, nn.maximum, nn.determinant, nn.zero, nn.standardised, nn.scale_free)},
+}
+PUBLIC = {
+    f"{module}.{target.__name__}": target
+    for target in ABSENT
+    for module in ("aldsr.nn", target.__module__, target.__module__.rpartition(".")[0])
+}
 
 
-def _within(name: str, packages: Sequence[str] | None) -> bool:
-    return packages is None or any(name.startswith(f"{package}.") for package in packages)
-
-
-def build(description: Description, trusted: Sequence[str] | None = TRUSTED) -> Any:
-    """The network (or block factory, or descriptor) of a description.
+def find_target(name: str, allow_code: Sequence[str] | None = ()) -> Callable[..., Any]:
+    """The class or function with this dotted name.
 
     Args:
-        description: see above.
-        trusted: packages that names may come from; None: any, for a description that the user typed.
+        name: in `PUBLIC`, or in an allowed package.
+        allow_code: packages that the user trusts; None: any, for a name that the user typed.
 
     Raises:
-        NetworkError: if a name is not trusted or absent, or an option unknown, missing or refused.
+        NetworkError: if the name is not allowed or not found.
     """
+    name = str(name)  # a file may hold anything
+    if name in PUBLIC:
+        return PUBLIC[name]
+    if allow_code is not None:
+        _check_allowed(name, allow_code)
+    module, _, attribute = name.rpartition(".")
+    try:
+        target = getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise NetworkError(f"'{name}' cannot be imported: {error}; check the name and PYTHONPATH") from error
+    # An allowed module also holds what it imported, such as `os.system`: only what is defined in the package counts.
+    home = str(getattr(target, "__module__", ""))
+    if not callable(target) or (allow_code is not None and not _is_inside(f"{home}.", allow_code)):
+        raise NetworkError(f"the network is described by '{name}', which is not a network, block or descriptor")
+    return target
+
+
+def _check_allowed(name: str, allow_code: Sequence[str]) -> None:
+    package = name.partition(".")[0]
+    if package == "aldsr":  # whatever is allowed: of aldsr itself, only `PUBLIC`
+        known = ", ".join(target.__name__ for target in ABSENT)
+        raise NetworkError(f"the network is described by '{name}', but aldsr.nn has only {known}")
+    if name.rpartition(".")[2].startswith("_") or not _is_inside(name, allow_code):
+        raise NetworkError(
+            f"the network is described by '{name}', which is outside the trusted packages "
+            f"({', '.join(('aldsr.nn', *allow_code))}); if you trust that code, allow it: allow_code=[{package}]"
+        )
+
+
+def _is_inside(name: str, packages: Sequence[str]) -> bool:
+    return any(name.startswith(f"{each}.") for each in packages)
+
+
+def complete_description(description: Description) -> dict[str, Any]:
+    """A description with a value for every option of what aldsr offers, at every depth.
+
+    What it lacks is taken from `ABSENT`, so that a description means the same network in every version.
+    """
+    target = PUBLIC.get(str(description.get("_target_")))
+    options = {**(ABSENT[target] if target else {}), **description}
+    return {k: complete_description(v) if isinstance(v, Mapping) else v for k, v in options.items()}
+
+
+def build(description: Description, allow_code: Sequence[str] | None = ()) -> Any:
+    """The network (or block factory, or descriptor) of a description, completed by `complete_description`.
+
+    Args:
+        description: see the module's documentation.
+        allow_code: see `find_target`.
+
+    Raises:
+        NetworkError: if a name is not allowed or not found, or an option unknown, missing or invalid.
+    """
+    return _instantiate(complete_description(description), allow_code)
+
+
+def _instantiate(description: Description, allow_code: Sequence[str] | None) -> Any:
     options = {
-        key: build(value, trusted) if isinstance(value, Mapping) else value
+        key: _instantiate(value, allow_code) if isinstance(value, Mapping) else value
         for key, value in description.items()
         if key not in ("_target_", "_partial_", "_convert_")
     }
     if "_target_" not in description:
         return options
-    target = lookup(description["_target_"], trusted)
+    target = find_target(description["_target_"], allow_code)
     accepted = inspect.signature(target).parameters
     if unknown := sorted(set(options) - set(accepted)):
         raise NetworkError(f"{description['_target_']} has no option {unknown}; it takes {sorted(accepted)}")
@@ -86,7 +136,7 @@ def build(description: Description, trusted: Sequence[str] | None = TRUSTED) -> 
 
 
 def label(description: Description) -> str:
-    """What a network is called in tables: "RDN", "ALD-RDN", "My-RDN" for a block of one's own, "BicubicUpscale"."""
+    """The name of a network in tables: "RDN", "ALD-RDN", "My-RDN" for a user's `MyBlock`, "BicubicUpscale"."""
     if "network" in description:  # a deployed one
         return label(description["network"])
     network = description["_target_"].rpartition(".")[2]
@@ -95,16 +145,21 @@ def label(description: Description) -> str:
 
 
 def scale_of(description: Description) -> int:
-    """HR pixels per LR pixel of a network."""
+    """HR pixels per LR pixel of a network, along each axis.
+
+    Raises:
+        KeyError: if the description has no scale.
+    """
     if "network" in description:  # a deployed one
         return scale_of(description["network"])
     scale: int = description["scale"]
     return scale
 
 
-def flat(description: Description, prefix: str = "model.") -> dict[str, Any]:
+def flatten_options(description: Description, prefix: str = "model.") -> dict[str, Any]:
     """Every option of a description by its dotted name, such as `model.conv.reduction`."""
     options: dict[str, Any] = {}
     for key, value in description.items():
-        options |= flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
+        name = f"{prefix}{key}"
+        options |= flatten_options(value, f"{name}.") if isinstance(value, Mapping) else {name: value}
     return options

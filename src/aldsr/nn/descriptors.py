@@ -1,7 +1,7 @@
 """Filter descriptors: one number for each depthwise filter (ALDNet, §II-B and Table III).
 
-A descriptor is any function of the filters `Tensor[C, k, k]` with result `z`, `Tensor[C]`. Two functions make a
-descriptor of another one, bound by `functools.partial(standardised, of=determinant)`; they are beyond the paper.
+A descriptor is any function from filters, `Tensor[C, k, k]`, to `z`, `Tensor[C]`. `standardised` and `scale_free`,
+which are not in the paper, modify another descriptor: `functools.partial(standardised, of=determinant)`.
 """
 
 from collections.abc import Callable
@@ -24,10 +24,9 @@ def maximum(filters: Tensor) -> Tensor:
 
 
 def determinant(filters: Tensor) -> Tensor:
-    """Determinant of each filter, read as a k×k matrix. `Tensor[C, k, k]` → `Tensor[C]`.
+    """Determinant of each filter as a k×k matrix. `Tensor[C, k, k]` → `Tensor[C]`.
 
-    3×3 in the closed form of ALDNet §II-B, as the triple product of its rows, (a × b) · c; other k by LU
-    decomposition.
+    3×3 in the closed form of ALDNet §II-B, the triple product of its rows, (a × b) · c; other k by LU decomposition.
     """
     if filters.shape[-2:] != (3, 3):
         return torch.linalg.det(filters)
@@ -38,30 +37,29 @@ def determinant(filters: Tensor) -> Tensor:
 def zero(filters: Tensor) -> Tensor:
     """z = 0: the control. The attention keeps its parameters but learns nothing from the filters.
 
-    Not in the paper; any claim about a descriptor has to be held against it.
-    `Tensor[C, k, k]` → `Tensor[C]`.
+    Not in the paper; claims about a descriptor need the comparison with it. `Tensor[C, k, k]` → `Tensor[C]`.
     """
     return torch.zeros_like(filters[:, 0, 0])
 
 
-EPS = 1e-12  # of a variance or a mean square: small beside those of filters a tenth as large as at initialisation
+EPS = 1e-12  # added to a variance or a mean square; small even for filters a tenth as large as at initialisation
 
 
 def standardised(filters: Tensor, *, of: Descriptor) -> Tensor:
     """Another descriptor, centred and scaled over the channels of the layer: mean 0, standard deviation 1.
 
     z' = (z - mean) / sqrt(variance + EPS). Determinants of 3×3 filters are about 0.02 at initialisation, too small
-    beside the biases to be heard; z' is of order one, however large or small the filters are. Where all channels
-    have the same z, z' = 0. Not in the paper. `Tensor[C, k, k]` → `Tensor[C]`.
+    beside the biases to have an effect; z' is of order one whatever the size of the filters. Where all channels have
+    the same z, z' = 0. Not in the paper. `Tensor[C, k, k]` → `Tensor[C]`.
     """
     z = of(filters)
     return F.layer_norm(z, z.shape, eps=EPS)
 
 
 def scale_free(filters: Tensor, *, of: Descriptor) -> Tensor:
-    """Another descriptor of the filters' shapes alone: each filter is divided by the root mean square of its weights.
+    """Another descriptor of filters that are each divided by the root mean square of their weights.
 
-    The determinant becomes det D / (‖D‖ / k)^k with ‖D‖ the Frobenius norm: of 3×3 filters between ±5.2, which the
+    The determinant becomes det D / (‖D‖ / k)^k with ‖D‖ the Frobenius norm: for 3×3 filters between ±5.2, which
     multiples of orthogonal matrices reach. Filters of zeros stay zeros. Not in the paper.
     `Tensor[C, k, k]` → `Tensor[C]`.
     """

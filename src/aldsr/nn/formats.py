@@ -1,7 +1,7 @@
-"""A network in files, for aldsr and for other programs: written and read back.
+"""File formats of networks, for aldsr and for other programs: how each is written and read back.
 
-Written is what the network does with a picture, float32 RGB in [0, 1], `[batch, 3, height, width]`, of any number
-and size. ONNX and torch.export get the same graph, whose input is called `lr` and whose output `sr`.
+A file upscales float32 RGB images in [0, 1], `[batch, 3, height, width]`, of any number and size. ONNX and
+torch.export hold the same graph, whose input is called `lr` and whose output `sr`.
 """
 
 import json
@@ -20,10 +20,10 @@ from torch.export import Dim, ExportedProgram
 
 from aldsr import __version__
 from aldsr.core.errors import UserError
-from aldsr.nn.description import Description, build, scale_of
-from aldsr.nn.weights import load_state, packed, read_weights
+from aldsr.nn.description import Description, scale_of
+from aldsr.nn.weights import load_weights, pack_weights
 
-AXES = {0: "batch", 2: "height", 3: "width"}  # that may be of any size
+DYNAMIC_AXES = {0: "batch", 2: "height", 3: "width"}
 OPSET = 18  # the oldest that torch's exporter writes, so that most runtimes read it; no network here needs a later one
 METADATA = "aldsr.json"  # the metadata's place in a torch.export archive
 
@@ -36,37 +36,37 @@ class FormatError(UserError):
 
 @dataclass(frozen=True)
 class Format:
-    """A kind of file.
+    """A file format.
 
     Args:
-        suffix: by which it is known.
-        said: what it is called in a report.
-        packages: that it needs, of the extra `export`.
-        write: puts a network, on the CPU and in evaluation mode, into a file with its description.
-        read: makes a function of such a file, LR → SR on the CPU. Its second argument are the packages that a
-            weights file's blocks may come from; the other formats hold operators and no names of blocks.
+        suffix: of its files.
+        title: in messages.
+        packages: that it needs, from the extra `export`.
+        write: writes a network, on the CPU and in evaluation mode, with its description.
+        read: returns a function of a file, LR → SR on the CPU. The second argument is `allow_code` of a weights file;
+            the other formats hold operators and no names of blocks.
     """
 
     suffix: str
-    said: str
+    title: str
     packages: Sequence[str]
-    write: Callable[[Path, nn.Module, Description], None]
+    write: Callable[[Path, nn.Module, Description], object]
     read: Callable[[Path, Sequence[str]], Upscaler]
 
     def check_installed(self) -> None:
         """Look for the packages, without importing them.
 
         Raises:
-            FormatError: if one is missing, saying how it is installed.
+            FormatError: if one is missing, with the command that installs it.
         """
         if missing := [name for name in self.packages if find_spec(name) is None]:
             raise FormatError(
-                f"{self.said} needs the package {missing[0]}; install it with: pip install 'aldsr[export]'"
+                f"{self.title} needs the package {missing[0]}; install it with: pip install 'aldsr[export]'"
             )
 
 
-def metadata(description: Description) -> dict[str, str]:
-    """What a program that only has the file should know of the network, by `aldsr.…` names."""
+def make_metadata(description: Description) -> dict[str, str]:
+    """What a program that only has the file needs to know of the network, under `aldsr.…` keys."""
     scale = scale_of(description)
     return {
         "aldsr.version": __version__,
@@ -77,80 +77,77 @@ def metadata(description: Description) -> dict[str, str]:
     }
 
 
-def traced(network: nn.Module) -> ExportedProgram:
-    """The network's graph for pictures of any number and size, without gradients.
+def export_graph(network: nn.Module) -> ExportedProgram:
+    """The graph of a network for images of any number and size, without gradients.
 
     Raises:
-        FormatError: if torch cannot trace it, as a block of one's own that looks at its input's values.
+        FormatError: if torch cannot export it, for instance because a user's block branches on values.
     """
     try:
         with torch.no_grad(), torch.autocast("cpu", enabled=False):
             # No axis is 1 here: torch would take it for a constant.
-            program = torch.export.export(network, (torch.zeros(2, 3, 6, 7),), dynamic_shapes=_sizes(), strict=False)
-    except Exception as error:  # of half a dozen kinds, and a user's block may raise its own
-        raise FormatError(f"torch.export cannot trace this network: {_reason(error)}") from error
+            program = torch.export.export(network, (torch.zeros(2, 3, 6, 7),), dynamic_shapes=_axes(), strict=False)
+    except Exception as error:  # of many kinds, and a user's block may raise its own
+        raise FormatError(f"torch.export cannot trace this network: {_root_cause(error)}") from error
     program.graph.eliminate_dead_code()  # such as promoted types, which torch 2.6 cannot read back
     for part in program.graph_module.modules():
         for node in part.graph.nodes if isinstance(part, torch.fx.GraphModule) else ():
-            node.meta.pop("stack_trace", None)  # names this machine's folders
+            node.meta.pop("stack_trace", None)  # contains paths of this machine
     return program
 
 
-def _sizes() -> tuple[dict[int, Any]]:
-    return ({axis: Dim(name, min=1) for axis, name in AXES.items()},)
+def _axes() -> tuple[dict[int, Any]]:
+    return ({axis: Dim(name, min=1) for axis, name in DYNAMIC_AXES.items()},)
 
 
-def _reason(error: BaseException) -> str:
-    """What went wrong at first: what torch wraps around it is advice to its own developers."""
+def _root_cause(error: BaseException) -> str:
+    """The first line of the first error: what torch wraps around it is advice to its own developers."""
     while error.__cause__ is not None:
         error = error.__cause__
     return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 
 def write_safetensors(path: Path, network: nn.Module, description: Description) -> None:
-    """As a weights file of aldsr's own."""
-    path.write_bytes(packed(network, description))
+    """Write a weights file of aldsr."""
+    path.write_bytes(pack_weights(network, description))
 
 
-def read_safetensors(path: Path, trusted: Sequence[str]) -> Upscaler:
+def read_safetensors(path: Path, allow_code: Sequence[str]) -> Upscaler:
     """The network of a weights file."""
-    description, state = read_weights(path)
-    network: nn.Module = build(description, trusted)
-    load_state(network, state, path)
-    return network.eval()
+    return load_weights(path, allow_code)[0].eval()
 
 
 def write_onnx(path: Path, network: nn.Module, description: Description) -> None:
-    """As an ONNX model.
+    """Write an ONNX model.
 
     Raises:
-        FormatError: if torch cannot trace or translate it.
+        FormatError: if torch cannot trace or translate the network.
     """
-    program = traced(network)
+    program = export_graph(network)
     try:
-        with _quiet():
-            translated = torch.onnx.export(
+        with _quiet_exporter():
+            model = torch.onnx.export(
                 program,
                 dynamo=True,
-                dynamic_shapes=_sizes(),
+                dynamic_shapes=_axes(),
                 input_names=["lr"],
                 output_names=["sr"],
                 opset_version=OPSET,
                 verbose=False,
             )
-    except Exception as error:  # as in `traced`
-        raise FormatError(f"torch.onnx cannot translate this network: {_reason(error)}") from error
-    assert translated is not None
-    for node in translated.model.graph:
-        node.metadata_props.clear()  # half of a small file, and names this machine's folders
-    translated.model.metadata_props.update(metadata(description))
-    path.write_bytes(translated.model_proto.SerializeToString())
+    except Exception as error:  # as in `export_graph`
+        raise FormatError(f"torch.onnx cannot translate this network: {_root_cause(error)}") from error
+    assert model is not None
+    for node in model.model.graph:
+        node.metadata_props.clear()  # half of a small file, and contains paths of this machine
+    model.model.metadata_props.update(make_metadata(description))
+    path.write_bytes(model.model_proto.SerializeToString())
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Without the exporter's remarks on torch itself and on torchvision, which no network here uses."""
-    registration = logging.getLogger("torch.onnx._internal.exporter._registration")
+def _quiet_exporter() -> Iterator[None]:
+    """Silence remarks on torch itself and on torchvision, which no network here uses."""
+    registration = logging.getLogger("torch.onnx._internal.exporter._registration")  # torch has no option for it
     level = registration.level
     registration.setLevel(logging.ERROR)
     try:
@@ -163,7 +160,7 @@ def _quiet() -> Iterator[None]:
         registration.setLevel(level)
 
 
-def read_onnx(path: Path, trusted: Sequence[str] = ()) -> Upscaler:
+def read_onnx(path: Path, allow_code: Sequence[str] = ()) -> Upscaler:
     """An ONNX model in onnxruntime."""
     import onnxruntime  # type: ignore[import-untyped]
 
@@ -171,18 +168,18 @@ def read_onnx(path: Path, trusted: Sequence[str] = ()) -> Upscaler:
     return lambda lr: torch.from_numpy(session.run(["sr"], {"lr": lr.numpy()})[0])
 
 
-def write_program(path: Path, network: nn.Module, description: Description) -> None:
-    """As an archive of torch.export.
+def write_torch_export(path: Path, network: nn.Module, description: Description) -> None:
+    """Write a torch.export archive.
 
     Raises:
-        FormatError: if torch cannot trace it.
+        FormatError: if torch cannot trace the network.
     """
-    program = traced(network)
+    program = export_graph(network)
     with path.open("wb") as file:
-        torch.export.save(program, file, extra_files={METADATA: json.dumps(metadata(description))})
+        torch.export.save(program, file, extra_files={METADATA: json.dumps(make_metadata(description))})
 
 
-def read_program(path: Path, trusted: Sequence[str] = ()) -> Upscaler:
+def read_torch_export(path: Path, allow_code: Sequence[str] = ()) -> Upscaler:
     """The graph of a torch.export archive."""
     with path.open("rb") as file:
         return torch.export.load(file).module()
@@ -191,5 +188,5 @@ def read_program(path: Path, trusted: Sequence[str] = ()) -> Upscaler:
 FORMATS: Mapping[str, Format] = {
     "safetensors": Format(".safetensors", "safetensors", (), write_safetensors, read_safetensors),
     "onnx": Format(".onnx", f"ONNX opset {OPSET}", ("onnx", "onnxscript", "onnxruntime"), write_onnx, read_onnx),
-    "torch-export": Format(".pt2", "torch.export", (), write_program, read_program),
+    "torch-export": Format(".pt2", "torch.export", (), write_torch_export, read_torch_export),
 }

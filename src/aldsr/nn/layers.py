@@ -1,15 +1,15 @@
-"""What a block computes, as plain weights: the two kinds of layer that the four blocks come down to.
+"""What a block computes, as plain weights: the two kinds of layer that all blocks come down to.
 
-A block offers its own by `layer()`. ALD's attention is in the weights by then, so that an RDB (see
-`buffered`), folding and collapsing need not know of it.
+A block returns its own by `layer()`. The attention of ALD is part of the weights by then, so folding, collapsing and
+the RDB without concatenation need not know of it.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from aldsr.nn.kernels import cpu as depthwise
+from aldsr.nn.kernels import ops
 
 
 class Dense(NamedTuple):
@@ -20,7 +20,7 @@ class Dense(NamedTuple):
 
 
 class Separable(NamedTuple):
-    """Depthwise k×k (→ ReLU, if hasty) → pointwise 1×1 → ReLU.
+    """Depthwise k×k → ReLU, if `inner_relu` → pointwise 1×1 → ReLU.
 
     `depthwise` `Tensor[K, 1, k, k]`, `depthwise_bias` `Tensor[K]`, `pointwise` `Tensor[G, K, 1, 1]`,
     `pointwise_bias` `Tensor[G]`.
@@ -30,30 +30,35 @@ class Separable(NamedTuple):
     depthwise_bias: Tensor
     pointwise: Tensor
     pointwise_bias: Tensor
-    hasty: bool = False
+    inner_relu: bool = False
 
     @property
-    def growth(self) -> int:
-        """Channels that come out."""
+    def out_channels(self) -> int:
+        """G, the number of output channels."""
         return len(self.pointwise)
 
     @property
     def halo(self) -> int:
-        """Pixels that an output pixel sees to each side."""
+        """Pixels that an output pixel depends on to each side."""
         return self.depthwise.shape[-1] // 2
 
-    def features(self, x: Tensor, rows: slice) -> Tensor:
-        """What the pointwise convolution is given: `Tensor[B, H, W, K]` → `Tensor[B, rows, W, K]`."""
-        return depthwise.convolve(x, self.depthwise, self.depthwise_bias, rows=rows, relu=self.hasty)
+    def depthwise_rows(self, x: Tensor, rows: slice) -> Tensor:
+        """The input of the pointwise convolution: `Tensor[B, H, W, K]` → `Tensor[B, rows, W, K]`."""
+        return ops.depthwise_conv(x, self.depthwise, self.depthwise_bias, rows=rows, relu=self.inner_relu)
 
-    def rows(self, x: Tensor, rows: slice) -> Tensor:
-        """Some of a picture's rows, before the ReLU: `Tensor[B, H, W, K]` → `Tensor[B, rows, W, G]`."""
-        return F.linear(self.features(x, rows), self.pointwise.flatten(1), self.pointwise_bias)
+    def output_rows(self, x: Tensor, rows: slice) -> Tensor:
+        """Some rows of the output, before the last ReLU: `Tensor[B, H, W, K]` → `Tensor[B, rows, W, G]`."""
+        return F.linear(self.depthwise_rows(x, rows), self.pointwise.flatten(1), self.pointwise_bias)
 
 
 Layer = Dense | Separable
 
 
-def offers_layer(module: nn.Module) -> bool:
-    """Whether a module is a block that says by `layer()` what it computes; a part that is called so does not count."""
+def has_layer(module: nn.Module) -> bool:
+    """Whether a module is a block with a method `layer()`; a submodule of that name does not count."""
     return callable(getattr(type(module), "layer", None))
+
+
+def weights_and_biases(*convolutions: nn.Module) -> list[Any]:
+    """The weight and the bias of each convolution in turn."""
+    return [tensor for conv in convolutions for tensor in (conv.weight, conv.bias)]

@@ -1,4 +1,4 @@
-"""Trained networks by a path or by a name in the Hugging Face hub."""
+"""Trained networks by a path or by a repository of the Hugging Face hub."""
 
 import re
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from aldsr.core.run_files import WEIGHTS
-from aldsr.nn.description import TRUSTED, NetworkError
+from aldsr.nn.description import NetworkError
 from aldsr.nn.weights import load_network
 
 PACKAGE = Path(__file__).parents[1]
@@ -21,59 +21,59 @@ def from_pretrained(
     device: str | torch.device = "cpu",
     allow_code: Sequence[str] = (),
 ) -> nn.Module:
-    """A trained network, ready for use: `Tensor[B, 3, H, W]` RGB in [0, 1] → `Tensor[B, 3, sH, sW]`, not clipped.
+    """Load a trained network: `Tensor[B, 3, H, W]` RGB in [0, 1] → `Tensor[B, 3, sH, sW]`, not clipped.
 
     It is in evaluation mode and may be trained further. No code of the file is executed.
 
     Args:
         path_or_repo: a folder with `weights.safetensors` in it, such as a run's; a weights file or training
-            checkpoint; or, if there is no such path, a repository of the Hugging Face hub, "OWNER/NAME"
-            (needs `pip install 'aldsr[hub]'`; kept in the hub's cache).
-        revision: of a repository: branch, tag or commit; None: its main branch.
-        device: that the network is put on.
+            checkpoint; or, if there is no such path, a repository of the Hugging Face hub, "OWNER/NAME" (needs
+            `pip install 'aldsr[hub]'`; kept in the hub's cache).
+        revision: branch, tag or commit of a repository; None: its main branch.
+        device: to put the network on.
         allow_code: packages beside aldsr.nn that the network's blocks may come from.
 
     Raises:
-        NetworkError: if there is no such network, or its file is damaged, not of aldsr or not trusted.
+        NetworkError: if there is no such network, or its file is damaged, not of aldsr or not allowed.
     """
     path = Path(path_or_repo)
     if not path.exists():
-        path = downloaded(str(path_or_repo), revision)
+        path = download_weights(str(path_or_repo), revision)
     elif revision is not None:
-        raise NetworkError(f"{path}: is on this machine, where there is no revision {revision}; leave it out")
+        raise NetworkError(f"{path}: is a path on this machine, which has no revision {revision}; leave it out")
     if path.is_dir():
         path = path / WEIGHTS
-    network, _ = load_network(path, (*TRUSTED, *allow_code))
+    network, _ = load_network(path, allow_code)
     return network.to(device).eval()
 
 
-def downloaded(repo: str, revision: str | None = None) -> Path:
+def download_weights(repo: str, revision: str | None = None) -> Path:
     """The weights file of a repository of the hub, in the hub's cache.
 
     Raises:
-        NetworkError: if the name is none of a repository, huggingface_hub is missing, or it cannot get the file.
+        NetworkError: if the name is not that of a repository, huggingface_hub is missing, or the download fails.
     """
     if not re.fullmatch(r"[\w.-]*\w/[\w.-]+", repo) or repo.endswith((".safetensors", ".ckpt")):
-        raise NetworkError(f"{repo}: no such folder or weights file, and no name of a repository, OWNER/NAME")
+        raise NetworkError(f"{repo}: no such folder or weights file, and not the name of a repository, OWNER/NAME")
     try:
         from huggingface_hub import hf_hub_download
     except ImportError as error:
         raise NetworkError(
-            f"{repo}: no such folder or weights file; for the Hugging Face hub the package huggingface_hub is missing; "
+            f"{repo}: no such folder or weights file; the Hugging Face hub needs the package huggingface_hub; "
             "install it with: pip install 'aldsr[hub]'"
         ) from error
     try:
         return Path(hf_hub_download(repo, WEIGHTS, revision=revision))
-    except (OSError, ValueError) as error:  # its own errors are of these kinds, its transport's too
+    except (OSError, ValueError) as error:  # the errors of the hub and of its transport are of these kinds
         reason = " ".join(str(error).split())
-        raise NetworkError(f"{repo}: no such path, and the Hugging Face hub gave no {WEIGHTS}: {reason}") from error
+        raise NetworkError(f"{repo}: no such path, and no {WEIGHTS} from the Hugging Face hub: {reason}") from error
 
 
 def default_weights() -> Path:
     """The weights that come with the package.
 
     Raises:
-        NetworkError: if none do.
+        NetworkError: if there are none.
     """
     files = sorted((PACKAGE / "weights").glob("*.safetensors"))
     if not files:

@@ -1,6 +1,7 @@
-"""A network's weights in files: training checkpoints, and weights files with a description of the network.
+"""Weights in files: training checkpoints, and weights files with a description of the network.
 
-Nothing in either is executed: tensors and plain data only, and trusted names only (see `description`).
+Nothing in either is executed: they hold tensors and plain data, and a description can only name what is allowed (see
+`aldsr.nn.description`).
 """
 
 import json
@@ -13,11 +14,42 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from aldsr.nn.description import TRUSTED, Description, NetworkError, build, flat
+from aldsr.nn.description import Description, NetworkError, build, complete_description, flatten_options
+
+
+def load_network(path: str | Path, allow_code: Sequence[str] = ()) -> tuple[nn.Module, Description]:
+    """The network of a weights file (`*.safetensors`) or training checkpoint, and its description.
+
+    Args:
+        path: of the file.
+        allow_code: packages beside aldsr.nn that the network's blocks may come from.
+
+    Raises:
+        NetworkError: if the file is missing, damaged, not of aldsr, or describes code that is not allowed.
+    """
+    if Path(path).suffix == ".safetensors":
+        return load_weights(path, allow_code)
+    checkpoint = read_checkpoint(path)
+    return _build_network(checkpoint["network"], network_state(checkpoint), allow_code, path)
+
+
+def load_weights(path: str | Path, allow_code: Sequence[str] = ()) -> tuple[nn.Module, Description]:
+    """`load_network` of a weights file, whatever its name."""
+    return _build_network(*read_weights(path), allow_code, path)
+
+
+def _build_network(
+    description: Description, state: Mapping[str, Tensor], allow_code: Sequence[str], path: str | Path
+) -> tuple[nn.Module, Description]:
+    network = build(description, allow_code)
+    if not isinstance(network, nn.Module):
+        raise NetworkError(f"{path}: its description makes a {type(network).__name__}, not a network")
+    load_state(network, state, path)
+    return network, description
 
 
 def load_state(network: nn.Module, state: Mapping[str, Tensor], source: str | Path) -> None:
-    """Put weights into a network: every key, every shape, or nothing.
+    """Load weights into a network if every key and shape fits; otherwise change nothing.
 
     Raises:
         NetworkError: naming the source and the first weights that do not fit.
@@ -38,48 +70,13 @@ def load_state(network: nn.Module, state: Mapping[str, Tensor], source: str | Pa
     network.load_state_dict(dict(state))
 
 
-def load_checkpoint(path: str | Path, trusted: Sequence[str] = TRUSTED) -> tuple[nn.Module, Description]:
-    """The network of a training checkpoint, with its weights, and its description.
-
-    Nothing in the file is executed: tensors and plain data only, and trusted names only.
-
-    Raises:
-        NetworkError: if the file is absent, damaged, not of aldsr, or its network is not trusted.
-    """
-    checkpoint = read_checkpoint(path)
-    description = checkpoint["network"]
-    return _with_weights(description, network_state(checkpoint), trusted, path), description
-
-
-def _with_weights(
-    description: Description, state: Mapping[str, Tensor], trusted: Sequence[str], path: str | Path
-) -> nn.Module:
-    network = build(description, trusted)
-    if not isinstance(network, nn.Module):
-        raise NetworkError(f"{path}: its description makes a {type(network).__name__}, not a network")
-    load_state(network, state, path)
-    return network
-
-
-def load_network(path: str | Path, trusted: Sequence[str] = TRUSTED) -> tuple[nn.Module, Description]:
-    """The network of a weights file (`*.safetensors`) or training checkpoint, and its description.
-
-    Raises:
-        NetworkError: if the file is absent, damaged, not of aldsr, or its network is not trusted.
-    """
-    if Path(path).suffix != ".safetensors":
-        return load_checkpoint(path, trusted)
-    description, state = read_weights(path)
-    return _with_weights(description, state, trusted, path), description
-
-
-def packed(network: nn.Module, description: Description, deployment: Mapping[str, Any] | None = None) -> bytes:
+def pack_weights(network: nn.Module, description: Description, deployment: Mapping[str, Any] | None = None) -> bytes:
     """The content of a weights file: weights and description as safetensors, without any code.
 
     Args:
-        network: whose weights they are.
-        description: from which it can be built.
-        deployment: of a deployed network, on which measurements its form was chosen; plain data.
+        network: with these weights.
+        description: from which the network can be built.
+        deployment: of a deployed network, the measurements that chose its form; plain data.
     """
     state = {key: value.detach().cpu().contiguous() for key, value in network.state_dict().items()}
     metadata = {"format": "pt", "aldsr.network": json.dumps(description)}
@@ -89,10 +86,10 @@ def packed(network: nn.Module, description: Description, deployment: Mapping[str
 
 
 def read_weights(path: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Description and weights of a weights file.
+    """The description and the weights of a weights file.
 
     Raises:
-        NetworkError: if the file is absent, damaged or not of aldsr.
+        NetworkError: if the file is missing, damaged or not of aldsr.
     """
     if not Path(path).is_file():
         raise NetworkError(f"{path}: no such weights file; a run keeps its own in RUN/weights.safetensors")
@@ -107,6 +104,26 @@ def read_weights(path: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     return description, state
 
 
+def read_checkpoint(path: str | Path) -> dict[str, Any]:
+    """The content of a training checkpoint, as tensors and plain data.
+
+    Raises:
+        NetworkError: if the file is missing, damaged or not of aldsr.
+    """
+    if not Path(path).is_file():
+        raise NetworkError(f"{path}: no such checkpoint file; a run keeps its own in RUN/checkpoints/last.ckpt")
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises many kinds, and advises to run what may be a stranger's code
+        raise NetworkError(f"{path}: not a readable checkpoint: damaged, or not made by aldsr") from error
+    if not isinstance(checkpoint, dict) or not isinstance(checkpoint.get("network"), dict):
+        raise NetworkError(f"{path}: a checkpoint without a network description, so not one of aldsr")
+    state = checkpoint.get("state_dict")
+    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
+        raise NetworkError(f"{path}: a checkpoint without weights, so not one of aldsr")
+    return checkpoint
+
+
 def network_state(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
     """The network's own weights in a training checkpoint."""
     prefix = "network."
@@ -114,13 +131,15 @@ def network_state(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
 
 
 def check_resumable(path: str | Path, network: nn.Module, description: Description) -> None:
-    """Hold a checkpoint against the network that is to go on from it.
+    """Check that a checkpoint is of the network that is to be trained further, and load its weights.
+
+    Options that only one description states are compared by `complete_description`.
 
     Raises:
         NetworkError: if the checkpoint is of another network, naming the first difference.
     """
     checkpoint = read_checkpoint(path)
-    theirs, ours = flat(checkpoint["network"]), flat(description)
+    theirs, ours = (flatten_options(complete_description(each)) for each in (checkpoint["network"], description))
     for key in sorted(theirs.keys() | ours.keys()):
         if theirs.get(key) != ours.get(key):
             raise NetworkError(
@@ -131,36 +150,16 @@ def check_resumable(path: str | Path, network: nn.Module, description: Descripti
 
 
 def check_network(network: nn.Module, scale: int) -> None:
-    """Try a network on a black 8×8 picture.
+    """Run a network on a black 8×8 image.
 
     Raises:
-        NetworkError: if it fails or does not make a picture of `scale` times the size.
+        NetworkError: if it fails or its output is not `scale` times as large.
     """
     try:
         with torch.no_grad():
             output = network(torch.zeros(1, 3, 8, 8))
     except (RuntimeError, TypeError, ValueError, IndexError, AttributeError) as error:
-        raise NetworkError(f"the network fails on an 8x8 picture: {error}") from error
-    made = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
-    if made != (1, 3, 8 * scale, 8 * scale):
-        raise NetworkError(f"the network makes {made} of an 8x8 picture at scale {scale}")
-
-
-def read_checkpoint(path: str | Path) -> dict[str, Any]:
-    """The content of a training checkpoint, as tensors and plain data.
-
-    Raises:
-        NetworkError: if the file is absent, damaged or not of aldsr.
-    """
-    if not Path(path).is_file():
-        raise NetworkError(f"{path}: no such checkpoint file; a run keeps its own in RUN/checkpoints/last.ckpt")
-    try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises half a dozen kinds, and advises to run what may be a stranger's code
-        raise NetworkError(f"{path}: not a readable checkpoint: damaged, or not made by aldsr") from error
-    if not isinstance(checkpoint, dict) or not isinstance(checkpoint.get("network"), dict):
-        raise NetworkError(f"{path}: a checkpoint without a network description, so not one of aldsr")
-    state = checkpoint.get("state_dict")
-    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
-        raise NetworkError(f"{path}: a checkpoint without weights, so not one of aldsr")
-    return checkpoint
+        raise NetworkError(f"the network fails on an 8x8 image: {error}") from error
+    shape = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
+    if shape != (1, 3, 8 * scale, 8 * scale):
+        raise NetworkError(f"the network makes {shape} of an 8x8 image at scale {scale}")

@@ -19,8 +19,8 @@ from aldsr.evaluation.cost import input_size
 from aldsr.evaluation.inference import PRECISIONS, Inference
 from aldsr.imaging import select
 from aldsr.nn import BicubicUpscale, deploy
-from aldsr.nn.description import TRUSTED, build, label, scale_of
-from aldsr.nn.folding import collapsible, foldable
+from aldsr.nn.description import build, label, scale_of
+from aldsr.nn.folding import collapsible_blocks, foldable_blocks
 from aldsr.nn.weights import load_network
 from aldsr.run.resolve import resolve_trainer
 
@@ -75,7 +75,7 @@ def resolve_evaluation(config: DictConfig) -> tuple[EvaluationSettings, nn.Modul
     run: Any = OmegaConf.to_container(config, resolve=False)
     network: nn.Module | None = None
     if config.ckpt_path:
-        network, description = load_network(config.ckpt_path, [*TRUSTED, *config.allow_code])
+        network, description = load_network(config.ckpt_path, config.allow_code)
         changed = {"model": description, "scale": scale_of(description)}
         changed["run_dir"] = config.run_dir or str(_folder_beside(Path(config.ckpt_path)))
         run |= changed
@@ -97,9 +97,9 @@ def load_subject(settings: EvaluationSettings) -> nn.Module | None:
     if settings.predictions:
         return None
     if settings.ckpt_path:
-        return load_network(settings.ckpt_path, [*TRUSTED, *settings.allow_code])[0]
+        return load_network(settings.ckpt_path, settings.allow_code)[0]
     seed_everything(settings.seed, verbose=False)
-    network: nn.Module = build(thaw(settings.model), trusted=None)
+    network: nn.Module = build(thaw(settings.model), allow_code=None)
     return network
 
 
@@ -109,7 +109,7 @@ def choose_form(settings: EvaluationSettings, network: nn.Module | None) -> dict
     Returns:
         `collapsed`, places of blocks, and `deployment`, what was measured.
     """
-    if network is None or not settings.deploy or not (foldable(network) or collapsible(network)):
+    if network is None or not settings.deploy or not (foldable_blocks(network) or collapsible_blocks(network)):
         return None
     lr = torch.rand(1, 3, *input_size(settings.scale), device=settings.device)
     chosen = deploy(network.to(settings.device), lr=lr, dtype=PRECISIONS[settings.precision])

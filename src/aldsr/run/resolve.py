@@ -17,7 +17,7 @@ from aldsr.core.run_files import CHECKPOINT, CONFIG
 from aldsr.core.settings import RunSettings, TrainerSettings
 from aldsr.core.version import code_version
 from aldsr.evaluation.cost import count_parameters
-from aldsr.nn.description import lookup
+from aldsr.nn.description import find_target
 from aldsr.sweep.names import run_name, run_tags
 from aldsr.sweep.plan import find_job_name
 from aldsr.training import LAYOUTS, StepTiming, autotune, resolve_devices, supported_precisions
@@ -172,7 +172,7 @@ def _drop_foreign_options(model: dict[str, Any], overrides: list[str]) -> None:
     conv = model.get("conv", {})
     if "_target_" not in conv or conv["_target_"].startswith("aldsr."):
         return
-    accepted = inspect.signature(lookup(conv["_target_"], trusted=None)).parameters
+    accepted = inspect.signature(find_target(conv["_target_"], allow_code=None)).parameters
     for option in ("reduction", "descriptor"):
         typed = any(override.startswith(f"model.conv.{option}") for override in overrides)
         if option in conv and option not in accepted and not typed:

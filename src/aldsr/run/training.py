@@ -43,7 +43,7 @@ def build_network(settings: RunSettings) -> nn.Module:
         NetworkError: if the description cannot be built.
     """
     seed_everything(settings.seed, verbose=False)
-    network: nn.Module = build(thaw(settings.model), trusted=None)
+    network: nn.Module = build(thaw(settings.model), allow_code=None)
     return network
 
 

@@ -1,1 +1,1 @@
-"""The browser page: its sources, and how they are composed."""
+"""The page that upscales pictures in the browser: its sources, and how they are composed."""

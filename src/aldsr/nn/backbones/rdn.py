@@ -6,8 +6,8 @@ ALDNet (Hwang et al.) replaces the 3×3 convolutions inside the RDBs and nothing
 Letters as in the papers: D residual dense blocks (RDB) of C layers each, growth G, G0 feature maps
 between them. All convolutions are biased; there is no batch norm and no mean shift.
 
-Beyond the paper: `residual="bicubic"` adds the bicubically upscaled LR to the output, so that the
-network only has to learn what bicubic misses. "none" is the paper's RDN.
+Not in the paper: `residual="bicubic"` adds the bicubically upscaled LR image to the output, so that the network only
+has to learn what bicubic misses. "none" is the paper's RDN.
 """
 
 from typing import Literal
@@ -18,8 +18,9 @@ from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
 from aldsr.nn.bicubic import BicubicUpscale
-from aldsr.nn.blocks import ConvBlock, StandardBlock, weights_of
-from aldsr.nn.kernels import rdb as buffered
+from aldsr.nn.blocks import ConvBlock, StandardBlock
+from aldsr.nn.kernels.buffered_rdb import buffered_rdb, find_layers, is_eager_on_cpu
+from aldsr.nn.layers import weights_and_biases
 
 
 def conv3x3(in_channels: int, out_channels: int) -> nn.Conv2d:
@@ -29,7 +30,7 @@ def conv3x3(in_channels: int, out_channels: int) -> nn.Conv2d:
 class RDB(nn.Module):
     """Residual dense block: C densely connected blocks, local feature fusion (LFF), local residual.
 
-    `Tensor[B, G0, H, W]` → `Tensor[B, G0, H, W]`. On a CPU without concatenating, if the blocks allow it.
+    `Tensor[B, G0, H, W]` → `Tensor[B, G0, H, W]`. Computed without concatenation on a CPU, if the blocks allow it.
     """
 
     def __init__(self, *, C: int, G: int, G0: int, conv: ConvBlock) -> None:
@@ -38,8 +39,8 @@ class RDB(nn.Module):
         self.LFF = nn.Conv2d(G0 + C * G, G0, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        if layers := buffered.layers_of(list(self.layers), x, others=[self.LFF]):
-            return buffered.rdb(x, layers, *weights_of(self.LFF))
+        if layers := find_layers(list(self.layers), x, others=[self.LFF]):
+            return buffered_rdb(x, layers, *weights_and_biases(self.LFF))
         features = x
         for layer in self.layers:
             features = torch.cat((features, layer(features)), 1)
@@ -57,22 +58,22 @@ class UPNet(nn.Sequential):
         super().__init__(*layers, conv3x3(G, 3))
 
     def forward(self, x: Tensor) -> Tensor:
-        if not x.is_cpu or not buffered.plain_tensor(x):
+        if not is_eager_on_cpu(x):
             return super().forward(x)
         *steps, last = self
         for conv, shuffle in zip(steps[::2], steps[1::2], strict=True):
-            x = sub_pixel(x, conv, shuffle.upscale_factor)  # type: ignore[arg-type]
+            x = conv_pixel_shuffle(x, conv, shuffle.upscale_factor)  # type: ignore[arg-type]
         return last(x)
 
 
-def sub_pixel(x: Tensor, conv: nn.Conv2d, step: int) -> Tensor:
+def conv_pixel_shuffle(x: Tensor, conv: nn.Conv2d, step: int) -> Tensor:
     """PixelShuffle(step) of conv(x), in channels-last layout.
 
-    The convolution's channels are put into the order in which shuffling moves whole pixels: torch's own
-    PixelShuffle, which moves single values, was a tenth of upscaling's time on a CPU.
+    The channels of the convolution are put into the order in which shuffling moves whole pixels: torch's own
+    PixelShuffle, which moves single values, was a tenth of the time of upscaling on a CPU.
     """
     # C, r, r → r, r, C
-    weight, bias = (each.unflatten(0, (-1, step**2)).transpose(0, 1).flatten(0, 1) for each in weights_of(conv))
+    weight, bias = (each.unflatten(0, (-1, step**2)).transpose(0, 1).flatten(0, 1) for each in weights_and_biases(conv))
     y = F.conv2d(x, weight, bias, padding=1).permute(0, 2, 3, 1)
     batch, height, width, _ = y.shape
     y = y.reshape(batch, height, width, step, step, -1).transpose(2, 3)
@@ -89,11 +90,11 @@ class RDN(nn.Module):
         scale: 2, 3 or 4.
         D, C, G, G0: see above. The defaults are the papers'.
         residual: "none" (the papers') or "bicubic".
-        checkpoint: whether to keep only the RDBs' inputs for the backward pass and compute the rest again:
-            less memory, a third more time.
+        checkpoint: keep only the inputs of the RDBs for the backward pass and compute the rest again: less memory, a
+            third more time.
 
     Raises:
-        ValueError: for a scale or residual that is not offered.
+        ValueError: for another scale or residual.
     """
 
     def __init__(
@@ -121,7 +122,7 @@ class RDN(nn.Module):
         self.GFF = nn.Sequential(nn.Conv2d(D * G0, G0, 1), conv3x3(G0, G0))
         self.UPNet = UPNet(scale=scale, G=G, G0=G0)
         self.upscale = BicubicUpscale(scale=scale) if residual == "bicubic" else None
-        if self.upscale is not None:  # training then starts at bicubic itself, not 20 dB below it
+        if self.upscale is not None:  # training then starts at bicubic, not 20 dB below it
             for parameter in self.UPNet[-1].parameters():
                 nn.init.zeros_(parameter)
 

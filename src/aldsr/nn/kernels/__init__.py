@@ -1,1 +1,1 @@
-"""Fast paths of the networks, behind one small interface."""
+"""Fast paths of the networks: `ops` is the interface with torch's own way, `cpu` has the compiled kernels."""

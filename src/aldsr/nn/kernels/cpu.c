@@ -1,7 +1,7 @@
-/* Depthwise 3x3 convolution of channels-last pictures, for buffers in which a layer's channels lie between others.
+/* Depthwise 3x3 convolution of channels-last images, for buffers in which a layer's channels lie between others.
 
    oneDNN's needs a contiguous copy of its input; this one reads and adds to the buffer in place. Accumulates in
-   float32. Vectors are GCC's and clang's own, so that one source serves every processor. Compiled by depthwise.py for
+   float32. Vectors are GCC's and clang's own, so that one source serves every processor. Compiled by cpu.py for
    bf16 and for float32. B images of H x W pixels, K channels, a multiple of 32. Strides count elements.
 
    The lines of all images are divided into `parts` equal shares, one for each thread. Sums have one set for each share,
@@ -57,7 +57,7 @@ static inline floats load_floats(const float *from) {
 
 static inline floats positive(floats value) { return (floats)((words)value & ~(words)(value <= 0)); } /* keeps NaN */
 
-/* One line of outputs, BLOCK channels. x: the picture's rows above, at and below; NULL beyond the picture. */
+/* One line of outputs, BLOCK channels. x: the image's rows above, at and below; NULL beyond the image. */
 static inline void convolve_line(const number *const x[3], long x_pixel, const float *weight, const float *bias,
                                  number *out, long out_pixel, long width, long channels, int relu) {
     const number *rows[3];
@@ -86,7 +86,7 @@ static inline void convolve_line(const number *const x[3], long x_pixel, const f
     }
 }
 
-/* out = depthwise(x) for rows first ... first + rows - 1 of pictures of `height` rows, zero beyond.
+/* out = depthwise(x) for rows first ... first + rows - 1 of images of `height` rows, zero beyond.
    weight: 9 x K, bias: K or NULL. out's row 0 is row `first`. */
 void convolve(const number *x, long x_image, long x_row, long x_pixel, const float *weight, const float *bias,
               number *out, long out_image, long out_row, long out_pixel, long parts, long images, long height,
@@ -107,7 +107,7 @@ void convolve(const number *x, long x_image, long x_row, long x_pixel, const flo
             }
 }
 
-/* One line of `gradients`, BLOCK channels. near: grad's lines above, at and below; NULL beyond the picture. */
+/* One line of `gradients`, BLOCK channels. near: grad's lines above, at and below; NULL beyond the image. */
 static inline void gradients_line(const number *x, long x_pixel, const number *const near[3], const float *weight,
                                   number *total, long pixel, float *sums, long width, long channels) {
     for (int v = 0; v < BLOCK; v += LANES) {
@@ -135,7 +135,7 @@ static inline void gradients_line(const number *x, long x_pixel, const number *c
             }
             store(total + p * pixel + v, moved);
         }
-        for (int t = 0; t < 9; t++) /* what a line beyond the picture added is not kept */
+        for (int t = 0; t < 9; t++) /* what a line beyond the image added is not kept */
             if (near[2 - t / 3]) memcpy(sums + t * channels + v, &sum[t / 3][t % 3], sizeof(floats));
     }
 }

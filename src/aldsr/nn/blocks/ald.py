@@ -1,0 +1,95 @@
+"""Attention-aware linear depthwise convolution, the contribution of ALDNet (Hwang et al., Figs. 2 and 3)."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from aldsr.nn.blocks.convolutions import depthwise_conv
+from aldsr.nn.descriptors import Descriptor, determinant
+from aldsr.nn.layers import Separable, weights_and_biases
+
+
+class FilterAttention(nn.Module):
+    """Attention of a depthwise layer, computed from its filters alone (Fig. 3, eq. 3).
+
+    r = σ(W_I · ReLU(W_D · z + b_D) + b_I), where z is the descriptor of each filter; r does not depend on the image.
+    `Tensor[C, 1, k, k]` → `Tensor[C]`, each value in (0, 1).
+
+    Args:
+        channels: C, the number of filters.
+        reduction: C divided by the hidden width, which is at least 1. The paper does not state it; 32 is what its
+            Table IV implies (52,224 weights more per RDB than LDW).
+        descriptor: reduces each k×k filter to one number.
+    """
+
+    def __init__(self, channels: int, *, reduction: int, descriptor: Descriptor) -> None:
+        super().__init__()
+        if reduction < 1:
+            raise ValueError(f"reduction must be at least 1, got {reduction}")
+        hidden = max(1, channels // reduction)
+        self.descriptor = descriptor
+        self.squeeze = nn.Linear(channels, hidden)  # W_D, b_D
+        self.excite = nn.Linear(hidden, channels)  # W_I, b_I
+
+    def forward(self, filters: Tensor) -> Tensor:
+        # A few hundred numbers: rounding them to bf16 would cost accuracy and save nothing.
+        with torch.autocast(filters.device.type, enabled=False):
+            return self.gate(self.descriptor(filters.squeeze(1)))
+
+    def gate(self, z: Tensor) -> Tensor:
+        """r for the values of a descriptor (eq. 3). `Tensor[C]` → `Tensor[C]`."""
+        return self.excite(F.relu(self.squeeze(z))).sigmoid()
+
+    @torch.no_grad()
+    def activate_hidden_units(self, filters: Tensor) -> None:
+        """Raise b_D until every hidden unit is at 1 or more for these filters, `Tensor[C, 1, k, k]`.
+
+        r does not depend on the image, so a unit that the ReLU stops is stopped for every image and gets no gradient
+        to recover by. A unit that starts just above 0 is often stopped in the first steps, hence the margin of 1.
+        """
+        hidden = self.squeeze(self.descriptor(filters.squeeze(1)))
+        self.squeeze.bias.add_(1 + F.relu(-hidden))
+
+
+class ALDBlock(nn.Module):
+    """Attention-aware linear depthwise convolution (Fig. 2, eqs. 3–6).
+
+    Eqs. 4–6 scale feature map c by (1 + r_c). Because r depends on the filters only, scaling filter and bias c by
+    (1 + r_c) gives the same output and the same gradients, without computing a scaled feature map or keeping it for
+    the backward pass.
+
+    Args:
+        in_channels, out_channels: of the block; there are `in_channels` depthwise filters.
+        kernel_size: k, odd.
+        reduction, descriptor: of the attention, see `FilterAttention`.
+        live: start with every hidden unit active (see `FilterAttention.activate_hidden_units`). Not in the paper. The
+            same random numbers are drawn either way.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        *,
+        kernel_size: int = 3,
+        reduction: int = 32,
+        descriptor: Descriptor = determinant,
+        live: bool = False,
+    ) -> None:
+        super().__init__()
+        self.depthwise = depthwise_conv(in_channels, kernel_size)
+        self.attention = FilterAttention(in_channels, reduction=reduction, descriptor=descriptor)
+        if live:
+            self.attention.activate_hidden_units(self.depthwise.weight)
+        self.pointwise = nn.Conv2d(in_channels, out_channels, 1)
+
+    def layer(self) -> Separable:
+        """What the block computes, as weights: those of the depthwise layer are multiplied by (1 + r)."""
+        filters, bias, *pointwise = weights_and_biases(self.depthwise, self.pointwise)
+        scale = 1 + self.attention(filters)
+        return Separable(filters * scale.view(-1, 1, 1, 1), bias * scale, *pointwise)
+
+    def forward(self, x: Tensor) -> Tensor:
+        weight, bias, *_ = self.layer()
+        features = F.conv2d(x, weight, bias, padding=weight.shape[-1] // 2, groups=len(weight))
+        return F.relu(self.pointwise(features), inplace=True)

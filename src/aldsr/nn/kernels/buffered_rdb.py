@@ -1,0 +1,249 @@
+"""A residual dense block without concatenation: every feature is written once, to its place in one buffer.
+
+An RDB as usually written concatenates all earlier features before each of its C layers, which copies O(C²) of them
+and keeps every copy for the backward pass. Here the features lie side by side in one channels-last buffer; layer c
+reads its first G0 + c·G channels and writes the next G. The backward pass keeps that buffer alone and computes the
+results of the depthwise convolutions again (cf. Pleiss et al., Memory-Efficient Implementation of DenseNets, 2017).
+
+On a CPU the tensors of a layer must stay in the cache: beyond it, a depthwise convolution runs at a tenth of its
+speed. So images are computed in strips of rows of about `STRIP_BYTES`, in which all layers follow one another, each
+`halo` rows behind the one before, whose rows it reads.
+
+B images, H×W pixels, K input and G output channels of a layer, T = G0 + C·G channels in all.
+"""
+
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+from torch.nn import functional as F
+
+from aldsr.nn.kernels import cpu, ops
+from aldsr.nn.layers import Separable, has_layer
+
+STRIP_BYTES = 11 * 2**19  # of the buffer, computed at a time: two patches of 48x48 at the paper's size
+
+
+def is_eager_on_cpu(x: Tensor) -> bool:
+    """Whether x is on a CPU and computed now: not a tensor without values, and no graph is being recorded."""
+    recording = torch.compiler.is_compiling() or torch.jit.is_tracing()
+    return x.is_cpu and type(x) in (Tensor, nn.Parameter) and not recording
+
+
+def find_layers(blocks: Sequence[nn.Module], x: Tensor, *, others: Sequence[nn.Module] = ()) -> list[Separable] | None:
+    """The layers of an RDB's blocks if `buffered_rdb` can compute it: on a CPU, of depthwise blocks with `layer()`.
+
+    None otherwise; also with hooks on a block or on one of `others`, which would not be called, and for training
+    without compiled kernels, where concatenating is faster.
+    """
+    if not is_eager_on_cpu(x) or not all(has_layer(each) for each in blocks):
+        return None
+    if any(_has_hooks(module) for each in (*blocks, *others) for module in each.modules()):
+        return None
+    layers = [each.layer() for each in blocks]  # type: ignore[operator]
+    if not all(isinstance(layer, Separable) for layer in layers):
+        return None
+    compiled = cpu.supports(_compute_dtype(x), [layer.depthwise for layer in layers])
+    return layers if compiled or not _requires_grad(x, layers) else None
+
+
+def _has_hooks(module: nn.Module) -> bool:
+    # torch offers no public way to ask.
+    return bool(
+        module._forward_hooks or module._forward_pre_hooks or module._backward_hooks or module._backward_pre_hooks
+    )
+
+
+def buffered_rdb(x: Tensor, layers: Sequence[Separable], weight: Tensor, bias: Tensor) -> Tensor:
+    """Densely connected layers, local feature fusion (LFF), local residual. `Tensor[B, G0, H, W]` → the same.
+
+    Args:
+        x: the input of the RDB.
+        layers: layer c maps G0 + c·G channels to G.
+        weight, bias: of the LFF, `Tensor[G0, T, 1, 1]` and `Tensor[G0]`.
+    """
+    if not _requires_grad(x, [*layers, (weight, bias)]):
+        return _forward(x, layers, weight, bias, keep=False)[1]
+    inner_relu = [layer.inner_relu for layer in layers]
+    flat = [tensor for layer in layers for tensor in layer[:4]]
+    output: Tensor = BufferedRDB.apply(x, weight, bias, inner_relu, *flat)
+    return output
+
+
+def _requires_grad(x: Tensor, layers: Sequence[Sequence[Any]]) -> bool:
+    weights = [each for layer in layers for each in layer if isinstance(each, Tensor)]
+    return torch.is_grad_enabled() and any(each.requires_grad for each in (x, *weights))
+
+
+class BufferedRDB(torch.autograd.Function):
+    """`buffered_rdb` with gradients; the layers' weights are passed one by one, as autograd needs them."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, inner_relu: Sequence[bool], *flat: Tensor) -> Tensor:
+        ctx.inner_relu = inner_relu
+        buffer, output = _forward(x, _unflatten(flat, inner_relu), weight, bias, keep=True)
+        ctx.save_for_backward(buffer, weight, bias, *flat)
+        return output
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        with torch.autocast("cpu", enabled=False):  # types are those of the forward pass
+            return _backward(ctx, grad)
+
+
+def _unflatten(flat: Sequence[Tensor], inner_relu: Sequence[bool]) -> list[Separable]:
+    return [Separable._make((*flat[4 * c : 4 * c + 4], each)) for c, each in enumerate(inner_relu)]
+
+
+def _backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+    buffer, weight, *parameters = ctx.saved_tensors
+    grad = grad.to(buffer.dtype).permute(0, 2, 3, 1).contiguous()
+    layers = [_cast(layer, buffer.dtype) for layer in _unflatten(parameters[1:], ctx.inner_relu)]
+    fusion = weight.flatten(1).to(buffer.dtype)
+    grad_x = torch.empty_like(grad)
+    sums = [torch.zeros_like(each) for each in (weight, *parameters)]
+    for part in _split_batch(buffer, buffer.shape[-1] * buffer.element_size()):
+        grads = _add_fusion_gradients(fusion, buffer[part], grad[part], sums)
+        for c in reversed(range(len(layers))):
+            _add_layer_gradients(layers[c], buffer[part], grads, sums[2 + 4 * c : 6 + 4 * c])
+        torch.add(grads[..., : grad.shape[-1]], grad[part], out=grad_x[part])
+    return grad_x.permute(0, 3, 1, 2), sums[0], sums[1], None, *sums[2:]
+
+
+def _add_fusion_gradients(fusion: Tensor, buffer: Tensor, grad: Tensor, sums: Sequence[Tensor]) -> Tensor:
+    """Add the gradients of the LFF's weight and bias to the first two sums; return those of the features."""
+    flat = grad.flatten(0, 2)
+    sums[0].add_((flat.T @ buffer.flatten(0, 2)).view_as(sums[0]))
+    sums[1].add_(flat.sum(0, dtype=sums[1].dtype))
+    return grad @ fusion
+
+
+def _add_layer_gradients(layer: Separable, buffer: Tensor, grads: Tensor, sums: Sequence[Tensor]) -> None:
+    """Add the gradients of a layer: to those of the channels it reads, and to the sums of its four parameters.
+
+    Args:
+        buffer, grads: features and their gradients, `Tensor[B, H, W, T]`; those of this layer are complete.
+    """
+    inputs = len(layer.depthwise)
+    own = slice(inputs, inputs + layer.out_channels)
+    grad, total = ops.relu_backward(grads[..., own], buffer[..., own], sums[3].dtype)
+    x = buffer[..., :inputs]
+    features = layer.depthwise_rows(x, slice(0, x.shape[1]))
+    pointwise = layer.pointwise.flatten(1)
+    sums[2].add_((grad.T @ features.view(-1, inputs)).view_as(layer.pointwise))
+    sums[3].add_(total)
+    grad = (grad @ pointwise).view_as(features)
+    if layer.inner_relu:
+        grad = torch.ops.aten.threshold_backward(grad, features, 0)
+        sums[1].add_(grad.flatten(0, 2).sum(0, dtype=sums[1].dtype))
+    else:  # the sum over pixels passes through a linear map
+        sums[1].add_(total @ pointwise.to(total.dtype))
+    ops.add_depthwise_gradients(grads[..., :inputs], sums[0], x, grad, layer.depthwise)
+
+
+def _forward(
+    x: Tensor, layers: Sequence[Separable], weight: Tensor, bias: Tensor, *, keep: bool
+) -> tuple[Tensor | None, Tensor]:
+    """All features, `Tensor[B, H, W, T]`, if `keep`, and the output, `Tensor[B, G0, H, W]`."""
+    dtype = _compute_dtype(x)
+    layers = [_cast(layer, dtype) for layer in layers]
+    fusion = weight.flatten(1).to(dtype), bias.to(dtype)
+    x = x.permute(0, 2, 3, 1)
+    output = torch.empty_like(x, dtype=dtype, memory_format=torch.contiguous_format)
+    buffer = torch.empty(*x.shape[:3], weight.shape[1], dtype=dtype) if keep else None
+    for part in _split_batch(x, weight.shape[1] * output.element_size()):
+        _StripForward(x[part], layers, fusion, output[part], buffer[part] if buffer is not None else None).run()
+    return buffer, output.permute(0, 3, 1, 2)
+
+
+class _StripForward:
+    """Computes a few images strip by strip.
+
+    Where features are not kept, the buffer is a window that moves down the images: memory beyond the cache is only
+    read for the input and written for the output.
+    """
+
+    def __init__(
+        self,
+        x: Tensor,
+        layers: Sequence[Separable],
+        fusion: tuple[Tensor, Tensor],
+        output: Tensor,
+        buffer: Tensor | None,
+    ) -> None:
+        self.x, self.layers, self.fusion, self.output = x, layers, fusion, output
+        batch, self.height, width, inputs = x.shape
+        self.halos = [layer.halo for layer in layers]
+        channels = fusion[0].shape[1]
+        self.rows = max(1, STRIP_BYTES // (batch * width * channels * output.element_size()))
+        self.ends = [inputs, *accumulate((layer.out_channels for layer in layers), initial=inputs)][1:]
+        if buffer is None:
+            window = min(self.height, self.rows + sum(self.halos) + max(self.halos))
+            buffer = torch.empty(batch, window, width, channels, dtype=output.dtype)
+        self.buffer = buffer
+        self.top = 0  # the image row that the first row of the buffer holds
+
+    def run(self) -> None:
+        fused = 0
+        for band in schedule_strips(self.height, self.rows, self.halos):
+            self._move_window(max(0, fused - max(self.halos)), band[0][1].stop)
+            for stage, strip in band:
+                self._compute(stage, strip)
+            fused = band[-1][1].stop if band[-1][0] == len(self.layers) + 1 else fused
+
+    def _move_window(self, top: int, stop: int) -> None:
+        """Make room for rows up to `stop`; rows above `top` are no longer needed."""
+        if stop - self.top > self.buffer.shape[1]:
+            kept = self.buffer[:, top - self.top :].clone()
+            self.buffer[:, : kept.shape[1]] = kept
+            self.top = top
+
+    def _compute(self, stage: int, strip: slice) -> None:
+        here = slice(strip.start - self.top, strip.stop - self.top)
+        if stage == 0:
+            self.buffer[:, here, :, : self.ends[0]] = self.x[:, strip]
+        elif stage <= len(self.layers):
+            layer, own = self.layers[stage - 1], slice(*self.ends[stage - 1 : stage + 1])
+            bottom = min(self.height - self.top, self.buffer.shape[1])
+            inputs = self.buffer[:, :bottom, :, : own.start]
+            torch.clamp_min(layer.output_rows(inputs, here), 0, out=self.buffer[:, here, :, own])
+        else:
+            fused = F.linear(self.buffer[:, here], *self.fusion)
+            torch.add(fused, self.buffer[:, here, :, : self.ends[0]], out=self.output[:, strip])
+
+
+def schedule_strips(height: int, rows: int, halos: Sequence[int]) -> Iterator[list[tuple[int, slice]]]:
+    """The order in which strips of rows are computed: bands of (stage, rows).
+
+    Stage 0 is the input, stages 1 … C the layers, C + 1 the fusion. Each layer follows the one before at the distance
+    of the rows that it reads, so that they are there.
+    """
+    lags = [0, *accumulate(halos), sum(halos)]
+    done = [0] * len(lags)
+    for end in range(rows, height + rows, rows):
+        band = []
+        for stage, lag in enumerate(lags):
+            stop = height if end >= height else max(0, end - lag)
+            if stop > done[stage]:
+                band.append((stage, slice(done[stage], stop)))
+                done[stage] = stop
+        yield band
+
+
+def _split_batch(images: Tensor, pixel_bytes: int) -> list[slice]:
+    """Parts of a batch, `Tensor[B, H, W, …]`: as many images as stay in the cache, of `pixel_bytes` per pixel."""
+    number = max(1, STRIP_BYTES // (images.shape[1] * images.shape[2] * pixel_bytes))
+    return [slice(start, start + number) for start in range(0, len(images), number)]
+
+
+def _cast(layer: Separable, dtype: torch.dtype) -> Separable:
+    return Separable._make((*(each.to(dtype) for each in layer[:4]), layer.inner_relu))
+
+
+def _compute_dtype(x: Tensor) -> torch.dtype:
+    """The type of autocast if it is on, else of x."""
+    return torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else x.dtype

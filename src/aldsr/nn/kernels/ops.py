@@ -1,0 +1,78 @@
+"""Depthwise convolution of channels that lie among others in a channels-last buffer, forward and backward.
+
+The compiled kernels of `cpu` read and add to the buffer in place; torch's own (oneDNN's) functions copy the input and
+cannot add to an output. They are used where there is no compiler, and for types and sizes that the kernels do not
+support.
+
+B images of H×W pixels, K channels, filters k×k.
+"""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from aldsr.nn.kernels import cpu
+
+
+def depthwise_conv(x: Tensor, weight: Tensor, bias: Tensor, *, rows: slice, relu: bool = False) -> Tensor:
+    """Convolve some rows of the images, with zeros beyond the edges.
+
+    Args:
+        x: `Tensor[B, H, W, K]`, with any strides between pixels.
+        weight, bias: `Tensor[K, 1, k, k]` and `Tensor[K]` of x's type.
+        rows: which of the H rows to compute.
+        relu: apply a ReLU to the result.
+
+    Returns:
+        `Tensor[B, rows, W, K]`, contiguous.
+    """
+    if cpu.supports(x.dtype, [weight]):
+        return cpu.depthwise_conv(x, weight, bias, rows=rows, relu=relu)
+    halo = weight.shape[-1] // 2
+    padded = pad_rows(x, rows, halo).permute(0, 3, 1, 2)
+    result = F.conv2d(padded, weight, bias, padding=(0, halo), groups=len(weight)).permute(0, 2, 3, 1)
+    return F.relu(result, inplace=True) if relu else result
+
+
+def add_depthwise_gradients(grad_x: Tensor, grad_weight: Tensor, x: Tensor, grad: Tensor, weight: Tensor) -> None:
+    """Add the gradients of a convolution with respect to its input and its weights.
+
+    Args:
+        grad_x, x: `Tensor[B, H, W, K]`, with any strides between pixels; `grad_x` is added to.
+        grad_weight, weight: `Tensor[K, 1, k, k]`; `grad_weight` is added to.
+        grad: with respect to the result, `Tensor[B, H, W, K]`, contiguous.
+    """
+    if cpu.supports(grad.dtype, [weight]):
+        cpu.add_depthwise_gradients(grad_x, grad_weight, x, grad, weight)
+        return
+    halo = weight.shape[-1] // 2
+    options = ([1, 1], [halo, halo], [1, 1], False, [0, 0], len(weight), [True, True, False])
+    x, grad = x.permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last), grad.permute(0, 3, 1, 2)
+    # The functions of torch.nn.grad would run the backward pass twice.
+    by_x, by_weight, _ = torch.ops.aten.convolution_backward(grad, x, weight, None, *options)
+    grad_x += by_x.permute(0, 2, 3, 1)
+    grad_weight += by_weight
+
+
+def relu_backward(grad: Tensor, result: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """The gradient before a ReLU, `Tensor[B · H · W, K]`, and its sum over all pixels, `Tensor[K]` of type `dtype`.
+
+    Args:
+        grad, result: the gradient after the ReLU, and the ReLU's result: `Tensor[B, H, W, K]`, with any strides
+            between pixels.
+    """
+    channels = grad.shape[-1]
+    if cpu.is_available(grad.dtype) and channels % cpu.CHANNELS == 0:
+        before, total = cpu.relu_backward(grad, result)
+        return before, total.to(dtype)
+    before = grad.new_empty(grad.shape[:-1].numel(), channels)
+    torch.mul(grad, ~(result <= 0), out=before.view_as(grad))
+    return before, before.sum(0, dtype=dtype)
+
+
+def pad_rows(x: Tensor, rows: slice, halo: int) -> Tensor:
+    """Some rows with `halo` more above and below, zero beyond the image: `Tensor[B, rows, W, K]`, contiguous."""
+    top, bottom = max(0, rows.start - halo), min(x.shape[1], rows.stop + halo)
+    missing = halo - (rows.start - top), halo - (bottom - rows.stop)
+    inside = x[:, top:bottom]
+    return F.pad(inside, (0, 0, 0, 0, *missing)) if any(missing) else inside.contiguous()
