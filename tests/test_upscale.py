@@ -161,7 +161,9 @@ def test_a_checkpoint_and_deployed_weights_work_as_well(tmp_path: Path, weights:
     rgb().save(tmp_path / "a.png")
     network, description = load_network(weights)
     blocks = ["RDBs.0.layers.0"]
-    content = pack_weights(deployed(network=network, collapsed=blocks), deployed_description(description, network, blocks))
+    content = pack_weights(
+        deployed(network=network, collapsed=blocks), deployed_description(description, network, blocks)
+    )
     (tmp_path / "deployed.safetensors").write_bytes(content)
     state = {f"network.{key}": value for key, value in network.state_dict().items()}
     torch.save({"network": description, "state_dict": state}, tmp_path / "last.ckpt")

@@ -94,7 +94,9 @@ def test_the_network_of_a_run_is_folded_and_computes_the_same(run: Path) -> None
 
 
 def test_a_folder_without_a_network_that_is_trusted_is_named(run: Path) -> None:
-    with pytest.raises(NetworkError, match=r"aldsr\.nn"):
+    weights = run / "weights.safetensors"
+    weights.write_bytes(weights.read_bytes().replace(b"aldsr.nn.RDN", b"aldsr_my.RDN"))
+    with pytest.raises(NetworkError, match=r"aldsr_my\.RDN"):
         load_run(run, trusted=("mypackage",))
     (run / "weights.safetensors").unlink()
     for folder in (run, run / "nowhere"):

@@ -4,12 +4,28 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from torch import nn
+
+from aldsr.nn import ALDBlock
+from aldsr.nn.description import build
+from aldsr.nn.kernels import cpu
 
 
 def description(block: str = "ALDBlock", **options: Any) -> dict[str, Any]:
     """A small network, as a config describes it."""
     conv = {"_target_": f"aldsr.nn.{block}", "_partial_": True}
     return {"_target_": "aldsr.nn.RDN", "scale": 2, "D": 1, "C": 2, "G": 4, "G0": 4, "conv": conv} | options
+
+
+def network_of(block: str = "ALDBlock", **options: Any) -> nn.Module:
+    """The network of `description`, with an attention that differs from filter to filter."""
+    torch.manual_seed(0)
+    network: nn.Module = build(description(block, **options))
+    for module in network.modules():
+        if isinstance(module, ALDBlock):
+            nn.init.normal_(module.attention.excite.bias)
+    return network
 
 
 @pytest.fixture
@@ -25,3 +41,15 @@ def users_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     )
     monkeypatch.syspath_prepend(tmp_path)
     return package.name
+
+
+@pytest.fixture
+def compiled() -> None:
+    """Skip the test where the kernels cannot be compiled."""
+    if not cpu.is_available(torch.float32):
+        pytest.skip("the kernels could not be compiled; set CC to a C compiler with OpenMP")
+
+
+@pytest.fixture
+def without_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cpu, "load_library", lambda dtype: None)

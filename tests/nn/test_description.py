@@ -1,104 +1,107 @@
-"""Networks as plain data: what a description makes, and what a stranger's may not name."""
+"""Networks as plain data: what a description makes, what it may name, and what it means where it lacks an option."""
 
 import functools
+import importlib
+import inspect
+import pkgutil
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from safetensors import safe_open
 from torch import nn
 
+import aldsr.nn
 from aldsr.nn import RDN, ALDBlock, BicubicUpscale, LDWBlock, determinant, maximum, standardised
-from aldsr.nn.description import NetworkError, build, flat, label
-from aldsr.nn.weights import load_network, pack_weights
+from aldsr.nn.description import (
+    ABSENT,
+    PUBLIC,
+    NetworkError,
+    build,
+    complete_description,
+    find_target,
+    flatten_options,
+    label,
+    scale_of,
+)
+from aldsr.nn.weights import check_resumable
 from tests.nn.conftest import description
+
+ROOT = Path(__file__).parents[2]
+
+
+def partial(name: str, **options: Any) -> dict[str, Any]:
+    return {"_target_": f"aldsr.nn.{name}", "_partial_": True, **options}
+
 
 # build
 
 
 def test_build_makes_the_network_with_its_options() -> None:
-    network = build(description(scale=3, residual="bicubic"))
+    network = build(description(scale=3, residual="bicubic", _convert_="all"))
     assert isinstance(network, RDN)
     assert network.scale == 3
     assert isinstance(network.upscale, BicubicUpscale)
-    assert network.SFE2.weight.shape == (4, 4, 3, 3)
     assert [type(layer) for layer in network.get_submodule("RDBs.0.layers").children()] == [ALDBlock, ALDBlock]
 
 
-def test_build_binds_a_partial_inside_a_partial() -> None:
-    conv = {
-        "_target_": "aldsr.nn.ALDBlock",
-        "_partial_": True,
-        "reduction": 2,
-        "descriptor": {"_target_": "aldsr.nn.maximum", "_partial_": True},
-    }
-    attention = build(description(conv=conv)).RDBs[0].layers[0].attention
-    assert isinstance(attention.descriptor, functools.partial)
-    assert attention.descriptor.func is maximum
-    assert attention.squeeze.out_features == 2
-
-
-def with_descriptor(descriptor: dict[str, Any]) -> dict[str, Any]:
-    conv = {"_target_": "aldsr.nn.ALDBlock", "_partial_": True, "live": True, "descriptor": descriptor}
-    return description(conv=conv)
-
-
-def test_build_binds_a_descriptor_that_is_made_of_another(tmp_path: Path) -> None:
-    of = {"_target_": "aldsr.nn.descriptors.determinant", "_partial_": True}
-    described = with_descriptor({"_target_": "aldsr.nn.descriptors.standardised", "_partial_": True, "of": of})
-    network = build(described)
-    descriptor = network.RDBs[0].layers[0].attention.descriptor
-    assert (descriptor.func, descriptor.keywords["of"].func) == (standardised, determinant)
-    (tmp_path / "w.safetensors").write_bytes(pack_weights(network, described))
-    again, read = load_network(tmp_path / "w.safetensors")
-    lr = torch.rand(1, 3, 6, 6)
-    assert read == described
-    assert torch.equal(again(lr), network(lr))
-
-
-@pytest.mark.parametrize("target", ["os.system", "aldsr.nn.description.lookup", "aldsr.nn.descriptors.F.layer_norm"])
-def test_a_descriptor_cannot_be_made_of_what_is_not_trusted(target: str) -> None:
-    of = {"_target_": target, "_partial_": True}
-    with pytest.raises(NetworkError, match=f"'{target}'"):
-        build(with_descriptor({"_target_": "aldsr.nn.standardised", "_partial_": True, "of": of}))
+def test_build_binds_partials_inside_partials() -> None:
+    of = partial("descriptors.determinant")
+    descriptor = partial("descriptors.standardised", of=of)
+    attention = build(description(conv=partial("ALDBlock", reduction=2, descriptor=descriptor))).RDBs[0].layers[0]
+    assert attention.attention.descriptor.func is standardised
+    assert attention.attention.descriptor.keywords["of"].func is determinant
+    assert attention.attention.squeeze.out_features == 2
+    assert build(partial("ALDBlock", descriptor=partial("maximum"))).keywords["descriptor"].func is maximum
 
 
 def test_build_of_a_partial_gives_a_factory_of_new_blocks() -> None:
-    factory = build({"_target_": "aldsr.nn.LDWBlock", "_partial_": True, "kernel_size": 5})
+    factory = build(partial("LDWBlock", kernel_size=5))
     first, second = factory(2, 3), factory(2, 3)
     assert isinstance(first, LDWBlock)
     assert first is not second
     assert first[0].kernel_size == (5, 5)
 
 
-def test_build_calls_a_nested_target_that_is_not_partial() -> None:
-    with pytest.raises(NetworkError, match=r"aldsr\.nn\.LDWBlock: .*in_channels"):  # called, so it misses its channels
-        build(description(conv={"_target_": "aldsr.nn.LDWBlock"}))
-
-
-def test_build_ignores_hydras_convert_key_and_keeps_plain_mappings() -> None:
+def test_build_keeps_plain_mappings() -> None:
     assert build({"a": 1, "b": {"c": [2]}}) == {"a": 1, "b": {"c": [2]}}
-    assert isinstance(build(description(_convert_="all")), RDN)
-
-
-def test_build_names_an_unknown_option_and_those_there_are() -> None:
-    with pytest.raises(NetworkError, match=r"aldsr\.nn\.RDN has no option \['growth'\]; it takes .*'scale'"):
-        build(description(growth=3))
-    with pytest.raises(NetworkError, match=r"no option \['ratio'\]"):  # of a partial too, before it is ever called
-        build({"_target_": "aldsr.nn.ALDBlock", "_partial_": True, "ratio": 3})
 
 
 @pytest.mark.parametrize(
-    "options", [{"scale": 5}, {"residual": "lanczos"}, {"conv": {"_target_": "aldsr.nn.ALDBlock", "_partial_": True}}]
+    ("described", "named"),
+    [
+        (description(growth=3), r"RDN has no option \['growth'\]; it takes .*'scale'"),
+        (partial("ALDBlock", ratio=3), r"no option \['ratio'\]"),  # of a partial too, before it is ever called
+        (description(conv={"_target_": "aldsr.nn.LDWBlock"}), "LDWBlock: .*in_channels"),  # not partial, so called
+        (description(scale=5), "RDN: scale"),
+        (description(residual="lanczos"), "RDN: residual"),
+        (description(conv=partial("ALDBlock", reduction=0)), "RDN: reduction"),
+    ],
 )
-def test_build_says_which_target_refused_its_options(options: dict[str, Any]) -> None:
-    if "conv" in options:
-        options["conv"]["reduction"] = 0
-    with pytest.raises(NetworkError, match=r"^aldsr\.nn\.RDN: .* must be "):
-        build(description(**options))
+def test_options_that_do_not_suit_are_named_with_their_target(described: dict[str, Any], named: str) -> None:
+    with pytest.raises(NetworkError, match=named):
+        build(described)
 
 
 # What may be named
+
+
+def test_of_all_that_aldsr_nn_holds_only_networks_blocks_and_descriptors_can_be_named() -> None:
+    modules = [name for _, name, _ in pkgutil.walk_packages(aldsr.nn.__path__, "aldsr.nn.")]
+    accepted = set()
+    for module in map(importlib.import_module, ["aldsr.nn", *modules]):
+        for attribute in dir(module):
+            try:
+                found = find_target(f"{module.__name__}.{attribute}", allow_code=["aldsr", "aldsr.nn", module.__name__])
+            except NetworkError:
+                continue
+            assert found is getattr(module, attribute)
+            accepted.add(found.__name__)
+    networks, blocks = {"RDN", "BicubicUpscale", "deployed"}, {"StandardBlock", "DWBlock", "LDWBlock", "ALDBlock"}
+    descriptors = {"average", "maximum", "determinant", "zero", "standardised", "scale_free"}
+    assert accepted == networks | blocks | descriptors == {target.__name__ for target in PUBLIC.values()}
 
 
 @pytest.mark.parametrize(
@@ -107,76 +110,144 @@ def test_build_says_which_target_refused_its_options(options: dict[str, Any]) ->
         "os.system",
         "builtins.eval",
         "aldsr.nn.weights.torch.load",
-        "aldsr.nn.description.importlib.import_module",
-        "aldsr.nn.description.functools.partial",
-        "aldsr.nn.blocks.Tensor",
-        "aldsr.nn.description.TRUSTED",
-        "aldsr.nn.weights.pack_weights",
-        "aldsr.nn.pretrained.from_pretrained",
+        "aldsr.nn.description.build",
+        "aldsr.nn.descriptors.F.layer_norm",
         "aldsr.nnx.Foo",
         "aldsr.nn.NoSuchBlock",
         "aldsr.nn",
-        "aldsr.nn.",
         "aldsr.data.read_image",
         "RDN",
         "",
+        3,
     ],
 )
-def test_untrusted_or_absent_name_is_refused(target: str) -> None:
-    with pytest.raises(NetworkError, match=f"'{target}'"):
-        build({"_target_": target, "_partial_": True})
-    with pytest.raises(NetworkError, match=f"'{target}'"):
-        build(description(conv={"_target_": target, "_partial_": True}))
+def test_what_is_not_allowed_is_refused_at_every_depth(target: Any) -> None:
+    conv = {"_target_": target, "_partial_": True}
+    of = partial("ALDBlock", descriptor=partial("standardised", of=conv))
+    for described in (conv, description(conv=conv), description(conv=of)):
+        with pytest.raises(NetworkError, match=f"'{target}'"):
+            build(described)
 
 
-def test_untrusted_module_is_not_even_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_package_that_is_not_allowed_is_not_even_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "aldsr_stranger.py").write_text("raise SystemExit('imported')\n")
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(NetworkError, match=r"allow_code=\[aldsr_stranger\]"):
         build({"_target_": "aldsr_stranger.Net"})
 
 
-def test_trust_in_any_package_cannot_be_smuggled_in_by_a_description() -> None:
-    with pytest.raises(NetworkError):
-        build({"_target_": "aldsr.nn.description.lookup", "target": "os.system", "trusted": None})
-
-
-def test_trusted_package_does_not_vouch_for_what_it_imported(users_module: str) -> None:
+def test_an_allowed_package_vouches_for_what_is_written_in_it_only(users_module: str) -> None:
+    assert build({"_target_": f"{users_module}.Plain", "_partial_": True}, [users_module])(2, 3).weight.shape[0] == 3
     for target in (f"{users_module}.system", f"{users_module}.os.system", f"{users_module}.nn.Conv2d"):
-        with pytest.raises(NetworkError):
-            build({"_target_": target, "_partial_": True}, ["aldsr.nn", users_module])
-
-
-def test_package_whose_name_begins_like_a_trusted_one_is_not_trusted(users_module: str) -> None:
+        with pytest.raises(NetworkError, match=target):
+            build({"_target_": target, "_partial_": True}, [users_module])
     with pytest.raises(NetworkError, match="outside the trusted packages"):
         build({"_target_": f"{users_module}.Plain", "_partial_": True}, [users_module[:-1]])
 
 
-def test_no_list_of_trusted_packages_allows_what_the_user_typed() -> None:
-    assert build({"_target_": "torch.nn.Identity"}, None).__class__ is nn.Identity
+def test_what_the_user_typed_may_name_anything_that_is_there() -> None:
+    assert isinstance(build({"_target_": "torch.nn.Identity"}, allow_code=None), nn.Identity)
+    with pytest.raises(NetworkError, match="PYTHONPATH"):
+        build({"_target_": "mypackage.MyBlock"}, allow_code=None)
 
 
-# label
+def recorded_targets() -> set[str]:
+    """Every `_target_` in the configs, results and weights files of the project."""
+    files = [path for folder in ("conf", "experiments", "src") for path in (ROOT / folder).rglob("*")]
+    found: set[str] = set()
+    for path in files:
+        if path.suffix in (".yaml", ".json"):
+            text = path.read_text()
+        elif path.suffix == ".safetensors":
+            with safe_open(path, framework="pt") as file:
+                text = file.metadata()["aldsr.network"]
+        else:
+            continue
+        found |= set(re.findall(r"""_target_["']?:\s*["']?([\w.]+)""", text))
+    return found
+
+
+def test_every_recorded_target_resolves() -> None:
+    targets = {name for name in recorded_targets() if name.startswith("aldsr.")}
+    assert {"aldsr.nn.RDN", "aldsr.nn.descriptors.zero", "aldsr.data.SuperResolutionData"} <= targets
+    for name in targets:
+        allow_code: Any = () if name.startswith("aldsr.nn.") else None
+        assert callable(find_target(name, allow_code)), name
+
+
+# Options that a description lacks
+
+
+def test_every_optional_argument_has_a_value_for_descriptions_that_lack_it() -> None:
+    for target, absent in ABSENT.items():
+        parameters = inspect.signature(target).parameters.values()
+        assert {each.name for each in parameters if each.default is not each.empty} == absent.keys(), target.__name__
+
+
+class Dilated(nn.Conv2d):
+    """A block whose option `dilation` was added with a default that is not what the code did before."""
+
+    def __init__(self, in_channels: int, out_channels: int, *, dilation: int = 2) -> None:
+        super().__init__(in_channels, out_channels, 3, padding=dilation, dilation=dilation)
+
+
+def test_a_new_option_does_not_change_what_older_descriptions_mean(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(PUBLIC, "aldsr.nn.Dilated", Dilated)
+    monkeypatch.setitem(ABSENT, Dilated, {"dilation": 1})
+    old, new = description("Dilated"), description(conv=partial("Dilated", dilation=1))
+    network = build(old)
+    assert network.RDBs[0].layers[0].dilation == (1, 1)
+    assert build(description(conv=partial("Dilated", dilation=2))).RDBs[0].layers[0].dilation == (2, 2)
+    state = {f"network.{key}": value for key, value in network.state_dict().items()}
+    for theirs, ours in ((old, new), (new, old)):
+        torch.save({"network": theirs, "state_dict": state}, tmp_path / "last.ckpt")
+        check_resumable(tmp_path / "last.ckpt", build(ours), ours)
+    with pytest.raises(NetworkError, match=r"its model\.conv\.dilation is 1, this run's is 2"):
+        check_resumable(tmp_path / "last.ckpt", network, description(conv=partial("Dilated", dilation=2)))
+
+
+def test_a_description_is_completed_at_every_depth() -> None:
+    described = {"_target_": "aldsr.nn.deployed", "network": {"_target_": "aldsr.nn.RDN", "conv": partial("ALDBlock")}}
+    network = complete_description(described)["network"]
+    assert (network["residual"], network["checkpoint"], network["D"]) == ("none", False, 16)
+    assert (network["conv"]["live"], network["conv"]["reduction"]) == (False, 32)
+    assert network["conv"]["descriptor"]["_target_"] == "aldsr.nn.descriptors.determinant"
+    assert complete_description(network) == network
+    assert complete_description({"_target_": "mypackage.Net"}) == {"_target_": "mypackage.Net"}
+
+
+def test_the_smallest_description_is_the_papers_network() -> None:
+    with torch.device("meta"):
+        shapes = [
+            {k: v.shape for k, v in each.state_dict().items()} for each in (build({"_target_": "aldsr.nn.RDN"}), RDN())
+        ]
+    assert shapes[0] == shapes[1]
+    assert isinstance(build(partial("ALDBlock"))(8, 4).attention.descriptor, functools.partial)
+
+
+# label, scale_of, flatten_options
 
 
 @pytest.mark.parametrize(
     ("described", "name"),
     [
         (description("ALDBlock"), "ALD-RDN"),
-        (description("LDWBlock"), "LDW-RDN"),
-        (description("DWBlock"), "DW-RDN"),
         (description("StandardBlock"), "RDN"),
-        ({"_target_": "aldsr.nn.RDN"}, "RDN"),
+        ({"_target_": "aldsr.nn.RDN", "scale": 2}, "RDN"),
         ({"_target_": "aldsr.nn.BicubicUpscale", "scale": 2}, "BicubicUpscale"),
         (description(conv={"_target_": "mypackage.blocks.MyBlock"}), "My-RDN"),
         (description(conv={"_target_": "mypackage.Ghost"}), "Ghost-RDN"),
+        ({"_target_": "aldsr.nn.deployed", "network": description("DWBlock"), "collapsed": []}, "DW-RDN"),
     ],
 )
 def test_label_is_what_tables_call_the_network(described: dict[str, Any], name: str) -> None:
     assert label(described) == name
+    assert scale_of(described) == 2
 
 
-def test_options_go_by_their_dotted_names() -> None:
-    options = flat(description("LDWBlock"))
+def test_options_are_named_with_dots() -> None:
+    options = flatten_options(description("LDWBlock"))
     assert options["model.scale"] == 2
     assert options["model.conv._target_"] == "aldsr.nn.LDWBlock"

@@ -20,7 +20,7 @@ from PIL import Image
 from aldsr import upscale
 from aldsr.imaging import tiling
 from aldsr.pictures.bands import tile_size
-from aldsr.web import CREDIT, INSTALLED, compose
+from aldsr.webapp.page import CREDIT, INSTALLED, compose_page
 from tests.command import run_command
 from tests.data.test_images import orientation
 
@@ -49,7 +49,7 @@ def site(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[st
     if not runtime.is_dir():
         pytest.skip(f"no onnxruntime-web at {runtime}; run `make web`, or set ALDSR_ORT_WEB to the npm package")
     folder = tmp_path_factory.mktemp("site") / "page"
-    compose(weights, folder, runtime=runtime)
+    compose_page(weights, folder, runtime=runtime)
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=folder))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://localhost:{server.server_port}/"

@@ -1,4 +1,4 @@
-"""Composing the page: a whole folder or none, and one sentence for a mistake."""
+"""Composing the page: a complete folder or none, and one sentence for a mistake."""
 
 import dataclasses
 import re
@@ -10,16 +10,13 @@ import pytest
 from PIL import Image
 from torch import Tensor, nn
 
-import aldsr.web as command
 from aldsr.nn import formats, pretrained
 from aldsr.nn.description import Description, build
 from aldsr.nn.formats import FORMATS, FormatError
 from aldsr.nn.weights import pack_weights
+from aldsr.web import main
+from aldsr.webapp import page as module
 from tests.command import run_command
-
-
-def main(*arguments: object) -> int:
-    return run_command(command.main, *map(str, arguments))
 
 
 @pytest.fixture
@@ -27,9 +24,23 @@ def runtime(tmp_path: Path) -> Path:
     """Looks like onnxruntime-web to the command, which only copies it."""
     (tmp_path / "runtime" / "dist").mkdir(parents=True)
     (tmp_path / "runtime" / "package.json").write_text('{"version": "0.0.1"}')
-    for name in command.RUNTIME:
+    for name in module.RUNTIME:
         (tmp_path / "runtime" / "dist" / name).write_text(name)
     return tmp_path / "runtime"
+
+
+@pytest.fixture
+def refuse(runtime: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """Runs a command that ends with status 2 and writes no page; its one sentence."""
+
+    def run(*arguments: object, output: str = "page") -> str:
+        options = ("--runtime", runtime, "-o", tmp_path / output, *arguments)
+        assert run_command(main, *map(str, options)) == 2
+        error = capsys.readouterr().err
+        assert error.count("\n") == 1
+        return error.removeprefix("error: ")
+
+    return run
 
 
 @pytest.fixture
@@ -42,15 +53,15 @@ def write(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     def put(writing: Callable[..., object], gain: float = 1.0) -> None:
         given: list[nn.Module] = []
 
-        def keeping(path: Path, network: nn.Module, description: Description) -> None:
+        def keep(path: Path, network: nn.Module, description: Description) -> None:
             given.append(network)
             writing(path, network, description)
 
-        def reading(path: Path, trusted: Sequence[str]) -> Callable[[Tensor], Tensor]:
+        def read(path: Path, allow_code: Sequence[str]) -> Callable[[Tensor], Tensor]:
             return lambda lr: gain * given[-1](lr)
 
-        kind = dataclasses.replace(FORMATS["onnx"], packages=(), write=keeping, read=reading)
-        monkeypatch.setattr(command, "FORMATS", {**FORMATS, "onnx": kind})
+        kind = dataclasses.replace(FORMATS["onnx"], packages=(), write=keep, read=read)
+        monkeypatch.setattr(module, "FORMATS", {**FORMATS, "onnx": kind})
 
     put(lambda path, network, description: path.write_text(str(description)))
     return put
@@ -61,13 +72,13 @@ def test_the_folder_has_all_that_the_page_asks_for(
     weights: Path, runtime: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     page = tmp_path / "new" / "page"
-    assert main("--weights", weights, "--runtime", runtime, "-o", page) == 0
-    said = capsys.readouterr().out
-    assert said.startswith(f"{page}: ALD-RDN x4, 7,110 parameters, ")
-    assert f"python -m http.server -d {page}" in said
+    assert run_command(main, "--weights", str(weights), "--runtime", str(runtime), "-o", str(page)) == 0
+    out = capsys.readouterr().out
+    assert out.startswith(f"{page}: ALD-RDN x4, 7,110 parameters, ")
+    assert f"python -m http.server -d {page}" in out
     names = {file.name for file in page.rglob("*") if file.is_file()}
-    sources = {file.name for file in command.SOURCES.iterdir() if file.suffix in (".html", ".css", ".js", ".svg")}
-    assert names == {*sources, "network.onnx", "sample.png", *command.RUNTIME}
+    sources = {file.name for file in module.SOURCES.iterdir() if file.suffix in (".html", ".css", ".js", ".svg")}
+    assert names == {*sources, "network.onnx", "sample.png", *module.RUNTIME}
     text = (page / "index.html").read_text()
     assert "$" not in text
     assert set(re.findall(r'(?:src|href)="(.+?)"', text)) <= names
@@ -77,115 +88,80 @@ def test_the_folder_has_all_that_the_page_asks_for(
     assert np.asarray(Image.open(page / "sample.png")).shape == (100, 150, 3)
 
 
-@pytest.mark.usefixtures("write")
-def test_an_earlier_page_is_replaced_once_the_new_one_is_whole(
-    weights: Path, runtime: Path, tmp_path: Path, write: Callable[..., None], capsys: pytest.CaptureFixture[str]
+def test_an_earlier_page_is_replaced_once_the_new_one_is_complete(
+    weights: Path, runtime: Path, tmp_path: Path, write: Callable[..., None], refuse: Callable[..., str]
 ) -> None:
-    page = tmp_path / "page"
-    page.mkdir()
-    write(lambda path, *_: path.write_text("earlier"))
-    assert main("--weights", weights, "--runtime", runtime, "-o", page) == 0
-    (page / "of_an_older_version.js").touch()
-
-    def failing(path: Path, network: object, description: Description) -> None:
+    def fail(path: Path, network: object, description: Description) -> None:
         raise FormatError("torch.onnx cannot translate this network: it is tired")
 
-    write(failing)
-    assert main("--weights", weights, "--runtime", runtime, "-o", page) == 2
-    assert capsys.readouterr().err == "error: torch.onnx cannot translate this network: it is tired\n"
-    assert (page / "network.onnx").read_text() == "earlier"
-
-    write(lambda path, *_: path.write_text("later"))
-    assert main("--weights", weights, "--runtime", runtime, "-o", page) == 0
-    assert (page / "network.onnx").read_text() == "later"
+    page = tmp_path / "page"
+    page.mkdir()
+    for content in ("earlier", "later"):
+        write(lambda path, *_, content=content: path.write_text(content))
+        assert run_command(main, "--weights", str(weights), "--runtime", str(runtime), "-o", str(page)) == 0
+        (page / "of_an_older_version.js").touch()
+        write(fail)
+        assert refuse("--weights", weights) == "torch.onnx cannot translate this network: it is tired\n"
+        assert (page / "network.onnx").read_text() == content
+    write(lambda path, *_: path.touch())
+    assert run_command(main, "--weights", str(weights), "--runtime", str(runtime), "-o", str(page)) == 0
     assert not (page / "of_an_older_version.js").exists()
     assert sorted(each.name for each in tmp_path.iterdir()) == ["page", "runtime"]
 
 
 @pytest.mark.usefixtures("write")
-@pytest.mark.parametrize(
-    ("output", "said"),
-    [
-        ("letters", "is no page of this command; choose another folder, or remove it"),
-        ("letters/first.txt", "is no page of this command"),
-        ("letters/first.txt/page", "cannot be written (Not a directory); choose another folder"),
-    ],
-)
-def test_something_else_is_not_replaced(
-    output: str, said: str, weights: Path, runtime: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.mark.parametrize("output", ["letters", "letters/first.txt", "letters/first.txt/page"])
+def test_something_else_is_not_replaced(output: str, weights: Path, tmp_path: Path, refuse: Callable[..., str]) -> None:
     (tmp_path / "letters").mkdir()
     (tmp_path / "letters" / "first.txt").write_text("Dear reader")
     (tmp_path / "letters" / "network.onnx").write_text("my own")
-    assert main("--weights", weights, "--runtime", runtime, "-o", tmp_path / output) == 2
-    error = capsys.readouterr().err
-    assert error.startswith(f"error: -o {tmp_path}/{output}: ")
-    assert said in error
-    assert error.count("\n") == 1
+    message = refuse("--weights", weights, output=output)
+    assert message.startswith(f"-o {tmp_path}/{output}: ")
     assert {each.name for each in (tmp_path / "letters").iterdir()} == {"first.txt", "network.onnx"}
 
 
-@pytest.mark.parametrize("missing", ["package.json", f"dist/{command.RUNTIME[1]}"])
-def test_without_onnxruntime_web_it_is_said_how_to_get_it(
-    missing: str, weights: Path, runtime: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("missing", ["package.json", f"dist/{module.RUNTIME[1]}"])
+def test_without_onnxruntime_web_the_message_says_how_to_get_it(
+    missing: str, weights: Path, runtime: Path, tmp_path: Path, refuse: Callable[..., str]
 ) -> None:
     (runtime / missing).unlink()
-    assert main("--weights", weights, "--runtime", runtime, "-o", tmp_path / "page") == 2
-    error = capsys.readouterr().err
-    assert error.startswith(f"error: onnxruntime-web: found no {runtime}/{missing}; `make web` fetches it, or ")
-    assert "`npm ci`" in error
-    assert error.count("\n") == 1
+    message = refuse("--weights", weights)
+    assert f"{runtime}/{missing}" in message
+    assert "`npm ci`" in message
     assert not (tmp_path / "page").exists()
 
 
 def test_the_version_that_is_fetched_is_fixed() -> None:
     """What the package's own files ask npm for, and what its lock holds."""
-    asked, locked = ((command.SOURCES / name).read_text() for name in ("package.json", "package-lock.json"))
+    asked, locked = ((module.SOURCES / name).read_text() for name in ("package.json", "package-lock.json"))
     assert '"onnxruntime-web": "1.' in asked
     assert '"integrity": "sha512-' in locked
     assert "resolved" not in locked  # would name one registry, and others have the same files
 
 
 @pytest.mark.usefixtures("write")
-@pytest.mark.parametrize("named", [["--weights", "nowhere.safetensors"], []])
-def test_without_weights_it_is_said(
-    named: list[str],
-    runtime: Path,
+def test_weights_that_are_missing_or_do_not_upscale_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refuse: Callable[..., str]
+) -> None:
+    assert refuse("--weights", "nowhere.safetensors").startswith("nowhere.safetensors: ")
+    block, path = {"_target_": "aldsr.nn.ALDBlock", "in_channels": 3, "out_channels": 3}, tmp_path / "block.safetensors"
+    path.write_bytes(pack_weights(build(block), block))
+    assert refuse("--weights", path).startswith(f"{path}: ")
+    monkeypatch.setattr(pretrained, "PACKAGE", tmp_path)
+    assert "--weights FILE" in refuse()
+    assert not (tmp_path / "page").exists()
+
+
+def test_a_missing_extra_and_a_model_that_does_not_agree_make_no_page(
+    weights: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    monkeypatch.setattr(pretrained, "PACKAGE", tmp_path)
-    assert main(*named, "--runtime", runtime, "-o", tmp_path / "page") == 2
-    said = "nowhere.safetensors: no such weights file" if named else "no weights named: give --weights FILE"
-    error = capsys.readouterr().err
-    assert error.startswith(f"error: {said}")
-    assert error.count("\n") == 1
-    assert not (tmp_path / "page").exists()
-
-
-@pytest.mark.usefixtures("write")
-def test_a_block_by_itself_is_no_network(runtime: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    block = {"_target_": "aldsr.nn.ALDBlock", "in_channels": 3, "out_channels": 3}
-    (tmp_path / "block.safetensors").write_bytes(pack_weights(build(block), block))
-    assert main("--weights", tmp_path / "block.safetensors", "--runtime", runtime, "-o", tmp_path / "page") == 2
-    assert "so it is no network that upscales" in capsys.readouterr().err
-    assert not (tmp_path / "page").exists()
-
-
-def test_a_missing_extra_is_said(
-    weights: Path, runtime: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(formats, "find_spec", lambda name: None)
-    assert main("--weights", weights, "--runtime", runtime, "-o", tmp_path / "page") == 2
-    assert "install it with: pip install 'aldsr[export]'" in capsys.readouterr().err
-
-
-def test_a_model_that_does_something_else_makes_no_page(
-    weights: Path, runtime: Path, tmp_path: Path, write: Callable[..., None], capsys: pytest.CaptureFixture[str]
+    write: Callable[..., None],
+    refuse: Callable[..., str],
 ) -> None:
     write(lambda path, *_: path.touch(), gain=1.01)
-    assert main("--weights", weights, "--runtime", runtime, "-o", tmp_path / "page") == 2
-    said = capsys.readouterr().err
-    assert said.startswith(f"error: {tmp_path / 'page' / 'network.onnx'}: not written, because what ONNX opset")
+    assert refuse("--weights", weights).startswith(f"{tmp_path / 'page' / 'network.onnx'}: not written")
+    monkeypatch.setattr(module, "FORMATS", FORMATS)
+    monkeypatch.setattr(formats, "find_spec", lambda name: None)
+    assert "pip install 'aldsr[export]'" in refuse("--weights", weights)
     assert not (tmp_path / "page").exists()

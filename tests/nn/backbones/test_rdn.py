@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from aldsr.nn import RDB, RDN, ALDBlock, BicubicUpscale, ConvBlock, DWBlock, LDWBlock, StandardBlock, UPNet
-from aldsr.nn.backbones.rdn import conv3x3, sub_pixel
+from aldsr.nn.backbones.rdn import conv3x3, conv_pixel_shuffle
 
 BLOCKS = [StandardBlock, DWBlock, LDWBlock, ALDBlock]
 SMALL: dict[str, Any] = {"D": 2, "C": 3, "G": 4, "G0": 6}
@@ -18,27 +18,24 @@ def last_weights(network: RDN) -> Tensor:
 
 
 @pytest.mark.parametrize(
-    ("block", "published"),
-    [(StandardBlock, 1_363_968), (DWBlock, 205_056), (LDWBlock, 205_056), (ALDBlock, 257_280)],
+    ("block", "rdb_weights", "parameters"),
+    [
+        (StandardBlock, 1_363_968, 22_271_107),
+        (DWBlock, 205_056, 3_765_379),
+        (LDWBlock, 205_056, 3_765_379),
+        (ALDBlock, 257_280, 4_638_979),
+    ],
 )
-def test_weights_of_one_rdb_are_those_of_table_iv(block: ConvBlock, published: int) -> None:
-    with torch.device("meta"):
-        rdb = RDB(C=8, G=64, G0=64, conv=block)
-    assert sum(p.numel() for name, p in rdb.named_parameters() if name.endswith("weight")) == published
-
-
-@pytest.mark.parametrize(
-    ("block", "parameters"),
-    [(StandardBlock, 22_271_107), (DWBlock, 3_765_379), (LDWBlock, 3_765_379), (ALDBlock, 4_638_979)],
-)
-def test_parameters_of_the_papers_network_at_x4(block: ConvBlock, parameters: int) -> None:
+def test_weights_of_one_rdb_are_those_of_table_iv(block: ConvBlock, rdb_weights: int, parameters: int) -> None:
     with torch.device("meta"):
         network = RDN(conv=block)  # the defaults are the papers'
+    weights = [p.numel() for name, p in network.RDBs[0].named_parameters() if name.endswith("weight")]
+    assert sum(weights) == rdb_weights
     assert sum(p.numel() for p in network.parameters()) == parameters
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
-@pytest.mark.parametrize(("height", "width"), [(1, 1), (5, 7), (8, 8)])
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (5, 7)])
 @pytest.mark.parametrize("residual", ["none", "bicubic"])
 def test_output_is_scale_times_as_high_and_wide(scale: int, height: int, width: int, residual: Any) -> None:
     network = RDN(scale=scale, residual=residual, **SMALL)
@@ -46,17 +43,13 @@ def test_output_is_scale_times_as_high_and_wide(scale: int, height: int, width: 
     assert network.scale == scale
 
 
-@pytest.mark.parametrize(("scale", "steps"), [(2, [2]), (3, [3]), (4, [2, 2])])
-def test_upscaling_by_four_takes_two_steps_and_others_one(scale: int, steps: list[int]) -> None:
-    upnet = UPNet(scale=scale, G=4, G0=6)
-    assert [m.upscale_factor for m in upnet if isinstance(m, nn.PixelShuffle)] == steps
-
-
 @pytest.mark.parametrize("scale", [2, 3, 4])
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (4, 5)])
 def test_upscaling_is_its_layers_one_after_another(scale: int, height: int, width: int) -> None:
     torch.manual_seed(0)
     upnet = UPNet(scale=scale, G=4, G0=6).double()
+    steps = [module.upscale_factor for module in upnet if isinstance(module, nn.PixelShuffle)]
+    assert steps == ([2, 2] if scale == 4 else [scale])
     x = torch.randn(2, 6, height, width, dtype=torch.float64, requires_grad=True)
     ours, theirs = upnet(x), nn.Sequential.forward(upnet, x)
     torch.testing.assert_close(ours, theirs, rtol=1e-12, atol=1e-12)
@@ -68,10 +61,10 @@ def test_upscaling_is_its_layers_one_after_another(scale: int, height: int, widt
 
 @pytest.mark.parametrize("step", [2, 3])
 @pytest.mark.parametrize("batch", [1, 3])
-def test_sub_pixel_is_convolution_then_pixel_shuffle(step: int, batch: int) -> None:
+def test_conv_pixel_shuffle_is_convolution_then_pixel_shuffle(step: int, batch: int) -> None:
     torch.manual_seed(0)
     conv, x = conv3x3(6, 5 * step**2).double(), torch.randn(batch, 6, 3, 4, dtype=torch.float64)
-    output = sub_pixel(x, conv, step)
+    output = conv_pixel_shuffle(x, conv, step)
     torch.testing.assert_close(output, nn.PixelShuffle(step)(conv(x)), rtol=1e-12, atol=1e-12)
     assert output.is_contiguous(memory_format=torch.channels_last)
 
@@ -131,18 +124,6 @@ def test_network_in_channels_last_layout_keeps_its_output_and_its_kernels_plain(
     assert all(buffer.is_contiguous() for buffer in network.buffers())  # DDP broadcasts no other
 
 
-@pytest.mark.parametrize("scale", [0, 1, 5, 8, 2.5])
-def test_scale_that_is_not_offered_is_refused(scale: Any) -> None:
-    with pytest.raises(ValueError, match="scale must be 2, 3 or 4"):
-        RDN(scale=scale, **SMALL)
-
-
-@pytest.mark.parametrize("residual", ["bilinear", "Bicubic", None, True])
-def test_residual_that_is_not_offered_is_refused(residual: Any) -> None:
-    with pytest.raises(ValueError, match="residual must be 'none' or 'bicubic'"):
-        RDN(residual=residual, **SMALL)
-
-
 def test_users_own_block_is_made_d_times_c_times_with_growing_inputs() -> None:
     calls: list[tuple[int, int]] = []
 
@@ -198,7 +179,7 @@ def test_output_is_not_clipped() -> None:
     assert output[:, 1].max() < 0
 
 
-def test_one_image_gives_the_same_output_alone_and_in_a_batch() -> None:
-    torch.manual_seed(0)
-    network, x = RDN(conv=ALDBlock, **SMALL).double(), torch.rand(3, 3, 5, 5, dtype=torch.float64)
-    torch.testing.assert_close(network(x)[1:2], network(x[1:2]), rtol=1e-12, atol=1e-12)
+@pytest.mark.parametrize(("option", "value"), [("scale", 1), ("scale", 5), ("scale", 2.5), ("residual", None)])
+def test_options_that_are_not_offered_are_refused(option: str, value: Any) -> None:
+    with pytest.raises(ValueError, match=option):
+        RDN(**{option: value}, **SMALL)

@@ -1,0 +1,363 @@
+"""The RDB without concatenation, compared with the RDB that concatenates, written out."""
+
+import copy
+import functools
+from collections.abc import Callable, Sequence
+from itertools import accumulate
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch._subclasses import FakeTensorMode
+from torch.autograd.graph import saved_tensors_hooks
+
+from aldsr.nn import RDB, ALDBlock, ConvBlock, DWBlock, LDWBlock, Separable, StandardBlock
+from aldsr.nn.kernels import buffered_rdb as module
+from aldsr.nn.kernels import cpu
+from aldsr.nn.kernels.buffered_rdb import buffered_rdb, find_layers, schedule_strips
+
+SEPARABLE = [DWBlock, LDWBlock, ALDBlock]
+STRIPS = [1, 5000, 10**9]  # bytes: a row at a time, a few rows, all images at once
+SMALL: dict[str, Any] = {"C": 3, "G": 4, "G0": 6}
+FITTING: dict[str, Any] = {"C": 3, "G": 32, "G0": 32}  # what the compiled kernels support
+
+compiled = pytest.mark.usefixtures("compiled")
+
+
+@pytest.fixture(params=STRIPS)
+def _strip(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "STRIP_BYTES", request.param)
+
+
+in_strips = pytest.mark.usefixtures("_strip")
+
+
+def make(block: ConvBlock, *, kernel_size: int = 3, dtype: torch.dtype = torch.float64, **size: int) -> RDB:
+    """An RDB whose features stay of the input's size, attention and biases included."""
+    torch.manual_seed(0)
+    rdb = RDB(**(size or SMALL), conv=functools.partial(block, kernel_size=kernel_size)).to(dtype)  # type: ignore[arg-type]
+    for name, parameter in rdb.named_parameters():
+        if "attention" in name or name.endswith("bias"):
+            nn.init.normal_(parameter, std=0.5)
+    return rdb
+
+
+def image(
+    batch: int = 2, height: int = 7, width: int = 5, *, channels: int = 6, dtype: torch.dtype = torch.float64
+) -> Tensor:
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(batch, channels, height, width, generator=generator, dtype=torch.float64)
+    return x.to(dtype).requires_grad_()
+
+
+def buffered(x: Tensor, rdb: RDB) -> Tensor:
+    """What is tested, whether or not RDB itself would choose it."""
+    layers = [block.layer() for block in rdb.layers]  # type: ignore[operator]
+    assert rdb.LFF.bias is not None
+    return buffered_rdb(x, layers, rdb.LFF.weight, rdb.LFF.bias)
+
+
+def literal(x: Tensor, rdb: RDB) -> Tensor:
+    features = x
+    for block in rdb.layers:
+        features = torch.cat((features, block(features)), 1)
+    return rdb.LFF(features) + x
+
+
+def gradients(compute: Callable[[Tensor, RDB], Tensor], x: Tensor, rdb: RDB) -> dict[str, Tensor]:
+    """Of a weighted sum of the output, with respect to the input and every parameter; and the output."""
+    output = compute(x, rdb)
+    names, inputs = zip(("x", x), *rdb.named_parameters(), strict=True)
+    upstream = torch.linspace(-1, 1, output.numel(), dtype=output.dtype).view_as(output)
+    found = torch.autograd.grad(output, inputs, upstream, materialize_grads=True)
+    return {"output": output.detach(), **dict(zip(names, found, strict=True))}
+
+
+def largest_difference(ours: dict[str, Tensor], theirs: dict[str, Tensor]) -> float:
+    """Of all tensors, each relative to its largest value."""
+    assert ours.keys() == theirs.keys()
+    pairs = [(ours[name].double(), theirs[name].double()) for name in theirs]
+    return max(((a - b).abs().max() / b.abs().max().clamp_min(1e-30)).item() for a, b in pairs)
+
+
+# schedule_strips
+
+
+@pytest.mark.parametrize("height", [1, 7, 16])
+@pytest.mark.parametrize("rows", [1, 3, 100])
+@pytest.mark.parametrize("halos", [[0], [1, 1, 1], [2, 0, 1], [2, 2, 2, 2]], ids=str)
+def test_strips_compute_every_row_once_and_after_all_that_it_reads(
+    height: int, rows: int, halos: Sequence[int]
+) -> None:
+    reads = [0, *halos, 0]  # rows above and below that each stage reads of all the stages before it
+    lags = [0, *accumulate(halos), sum(halos)]
+    done = [0] * len(reads)
+    for number, band in enumerate(schedule_strips(height, rows, halos), start=1):
+        for stage, strip in band:
+            assert strip.start == done[stage] < strip.stop <= height
+            needed = min(height, strip.stop + reads[stage])
+            assert all(before >= needed for before in done[:stage])
+            done[stage] = strip.stop
+        if band[0][1].stop < height:  # and follow one another closely
+            assert [strip.stop for _, strip in band] == [rows * number - lag for lag in lags if rows * number > lag]
+    assert done == [height] * len(reads)
+
+
+# outputs and gradients
+
+
+@in_strips
+@pytest.mark.parametrize("block", SEPARABLE)
+@pytest.mark.parametrize("kernel_size", [1, 3, 5])
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (13, 5)])
+def test_outputs_and_gradients_are_those_of_concatenating(
+    block: ConvBlock, kernel_size: int, height: int, width: int
+) -> None:
+    rdb, x = make(block, kernel_size=kernel_size), image(2, height, width)
+    theirs = gradients(literal, x, rdb)
+    assert largest_difference(gradients(buffered, x, rdb), theirs) < 1e-10
+    with torch.no_grad():
+        torch.testing.assert_close(buffered(x, rdb), theirs["output"], rtol=0, atol=1e-12)
+    with torch.inference_mode():
+        torch.testing.assert_close(rdb(x), theirs["output"], rtol=0, atol=1e-12)
+
+
+@compiled
+@in_strips
+@pytest.mark.parametrize("block", SEPARABLE)
+def test_compiled_outputs_and_gradients_are_those_of_concatenating(block: ConvBlock) -> None:
+    rdb = make(block, **FITTING | {"G": 64}, dtype=torch.float32)
+    x = image(3, 11, 9, channels=32, dtype=torch.float32)
+    exact = gradients(literal, x.detach().double().requires_grad_(), copy.deepcopy(rdb).double())
+    ours = gradients(buffered, x, rdb)
+    assert largest_difference(ours, exact) < 1e-5
+    with torch.no_grad():
+        torch.testing.assert_close(rdb(x), ours["output"], rtol=1e-5, atol=1e-5)
+
+
+@compiled
+def test_growth_of_the_last_layer_need_not_fit_the_kernels() -> None:
+    rdb, x = make(LDWBlock, C=1, G=5, G0=32, dtype=torch.float32), image(channels=32, dtype=torch.float32)
+    assert find_layers(list(rdb.layers), x) is not None
+    assert largest_difference(gradients(buffered, x, rdb), gradients(literal, x, rdb)) < 1e-5
+
+
+@in_strips
+@pytest.mark.parametrize("block", [DWBlock, LDWBlock])
+def test_gradients_are_those_of_finite_differences(block: ConvBlock) -> None:
+    rdb = make(block, C=2, G=2, G0=2)
+    flat = [tensor.detach().requires_grad_() for each in rdb.layers for tensor in each.layer()[:4]]  # type: ignore[operator]
+
+    def compute(x: Tensor, weight: Tensor, bias: Tensor, *flat: Tensor) -> Tensor:
+        layers = [Separable._make((*flat[start : start + 4], block is DWBlock)) for start in (0, 4)]
+        return buffered_rdb(x, layers, weight, bias)
+
+    assert torch.autograd.gradcheck(compute, (image(2, 3, 2, channels=2), *rdb.LFF.parameters(), *flat))
+
+
+@pytest.mark.parametrize("block", SEPARABLE)
+@pytest.mark.parametrize("size", [SMALL, FITTING], ids=["any kernels", "compiled kernels"])
+def test_under_autocast_gradients_are_as_near_to_the_exact_ones_as_those_of_concatenating(
+    block: ConvBlock, size: dict[str, int]
+) -> None:
+    rdb, x = make(block, **size, dtype=torch.float32), image(3, 11, 9, channels=size["G0"], dtype=torch.float32)
+
+    def cast(compute: Callable[[Tensor, RDB], Tensor], x: Tensor, rdb: RDB) -> Tensor:
+        with torch.autocast("cpu", torch.bfloat16):
+            output = compute(x, rdb)
+        assert compute is literal or output.dtype == torch.bfloat16
+        return output.float()
+
+    exact = gradients(literal, x, rdb)
+    ours, theirs = (gradients(functools.partial(cast, each), x, rdb) for each in (buffered, literal))
+    for name, value in exact.items():
+        assert ours[name].dtype == torch.float32
+        assert (ours[name] - value).norm() <= 2.5 * (theirs[name] - value).norm() + 1e-6 * value.norm(), name
+    with torch.autocast("cpu", torch.bfloat16), torch.no_grad():
+        inference = buffered(x, rdb).float()
+    torch.testing.assert_close(inference, ours["output"], rtol=2**-6, atol=2**-6)
+
+
+def test_a_backward_pass_under_autocast_computes_in_the_type_of_the_forward_pass() -> None:
+    rdb, x = make(LDWBlock, dtype=torch.float32), image(dtype=torch.float32)
+    exact, output = gradients(literal, x, rdb), buffered(x, rdb)
+    upstream = torch.linspace(-1, 1, output.numel()).view_as(output)
+    with torch.autocast("cpu", torch.bfloat16):
+        (ours,) = torch.autograd.grad(output, x, upstream)
+    torch.testing.assert_close(ours, exact["x"], rtol=1e-5, atol=1e-5)
+
+
+@in_strips
+def test_images_of_a_batch_do_not_depend_on_one_another() -> None:
+    rdb, x = make(ALDBlock), image(5)
+    together = buffered(x, rdb)
+    for grad in (True, False):
+        with torch.set_grad_enabled(grad):
+            alone = torch.cat([buffered(x[i : i + 1], rdb) for i in range(5)])
+        torch.testing.assert_close(together, alone, rtol=0, atol=1e-12)
+
+
+def test_an_empty_batch_has_an_output_and_gradients_of_its_size() -> None:
+    rdb, x = make(LDWBlock), image(0)
+    output = buffered(x, rdb)
+    assert output.shape == x.shape
+    output.sum().backward()
+    assert x.grad is not None
+    assert x.grad.shape == x.shape
+
+
+def test_layout_of_the_input_does_not_matter_and_it_is_left_as_it_is() -> None:
+    rdb, x = make(ALDBlock), image()
+    before, exact = x.detach().clone(), literal(x, rdb)
+    cropped = torch.nn.functional.pad(x, (1, 2, 3, 4)).detach()[..., 3:-4, 1:-2]
+    for same in (x, x.contiguous(memory_format=torch.channels_last), cropped):
+        torch.testing.assert_close(buffered(same, rdb), exact, rtol=0, atol=1e-12)
+    assert torch.equal(x, before)
+
+
+@pytest.mark.parametrize("frozen", ["layers", "LFF", "layers.1", "0.depthwise", "pointwise", ""])
+def test_frozen_weights_get_no_gradient_and_the_others_theirs(frozen: str) -> None:
+    rdb, x = make(ALDBlock), image()
+    exact = gradients(literal, x, rdb)
+    for name, parameter in rdb.named_parameters():
+        parameter.requires_grad_(frozen not in name)
+    buffered(x, rdb).backward(torch.linspace(-1, 1, x.numel(), dtype=x.dtype).view_as(x))
+    for name, parameter in rdb.named_parameters():
+        if frozen in name:
+            assert parameter.grad is None
+        else:
+            torch.testing.assert_close(parameter.grad, exact[name], rtol=1e-10, atol=1e-10)
+    torch.testing.assert_close(x.grad, exact["x"], rtol=1e-10, atol=1e-10)
+
+
+def test_second_derivatives_are_refused() -> None:
+    rdb, x = make(LDWBlock), image()
+    (first,) = torch.autograd.grad(buffered(x, rdb).square().sum(), x, create_graph=True)
+    with pytest.raises(RuntimeError, match="once_differentiable"):
+        first.sum().backward()
+
+
+# find_layers
+
+
+def fitting(block: ConvBlock = LDWBlock, **options: int) -> tuple[RDB, Tensor]:
+    return make(block, **FITTING, **options, dtype=torch.float32), image(channels=32, dtype=torch.float32)
+
+
+@compiled
+@pytest.mark.parametrize("block", SEPARABLE)
+def test_an_rdb_of_depthwise_blocks_on_a_cpu_is_computed_without_concatenation(
+    block: ConvBlock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rdb, x = fitting(block)
+    layers = find_layers(list(rdb.layers), x)
+    assert layers is not None
+    assert [layer.out_channels for layer in layers] == [32] * 3
+    exact = literal(x, rdb)
+    monkeypatch.setattr(torch, "cat", lambda *_: pytest.fail("concatenated"))
+    torch.testing.assert_close(rdb(x), exact, rtol=1e-5, atol=1e-5)
+
+
+def test_other_blocks_concatenate() -> None:
+    rdb, x = fitting()
+    dense, _ = fitting(StandardBlock)
+    with torch.no_grad():
+        for other in (dense.layers[2], nn.Conv2d(96, 32, 1)):
+            assert find_layers([*list(rdb.layers)[:2], other], x) is None
+
+    class Users(nn.Module):
+        """A submodule called `layer` is no method."""
+
+        def __init__(self, in_channels: int, out_channels: int) -> None:
+            super().__init__()
+            self.layer = nn.Conv2d(in_channels, out_channels, 1)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.layer(x).relu()
+
+    RDB(**SMALL, conv=Users)(image(dtype=torch.float32))
+
+
+@compiled
+@pytest.mark.parametrize("place", ["layers.1", "layers.1.0", "LFF"])
+@pytest.mark.parametrize("hook", ["forward_hook", "forward_pre_hook", "full_backward_hook"])
+def test_a_hook_on_any_part_of_an_rdb_is_called(place: str, hook: str) -> None:
+    rdb, x = fitting()
+    called: list[nn.Module] = []
+    part = rdb.get_submodule(place)
+    getattr(part, f"register_{hook}")(lambda *args: called.append(args[0]))
+    rdb(x).sum().backward()
+    assert called == [part]
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning")
+def test_recorded_graphs_and_tensors_without_values_concatenate(monkeypatch: pytest.MonkeyPatch) -> None:
+    rdb, x = fitting()
+    rdb.requires_grad_(False)
+    with torch.no_grad():
+        assert find_layers(list(rdb.layers), x) is not None
+        traced = torch.jit.trace(rdb, image(1, 4, 4, channels=32, dtype=torch.float32).detach())
+        torch.testing.assert_close(traced(x), literal(x, rdb), rtol=1e-5, atol=1e-5)  # of another size
+        with FakeTensorMode(allow_non_fake_inputs=True):
+            fake = torch.empty(1, 32, 4, 4)
+            assert find_layers(list(rdb.layers), fake) is None
+            assert rdb(fake).shape == fake.shape
+        assert find_layers(list(rdb.layers), torch.empty(1, 32, 4, 4, device="meta")) is None
+        monkeypatch.setattr(torch.compiler, "is_compiling", lambda: True)
+        assert find_layers(list(rdb.layers), x) is None
+
+
+def test_without_compiled_kernels_training_concatenates_and_inference_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cpu, "load_library", lambda dtype: None)
+    rdb, x = fitting()
+    assert find_layers(list(rdb.layers), x) is None
+    with torch.no_grad():
+        assert find_layers(list(rdb.layers), x) is not None
+    rdb.requires_grad_(False)
+    assert find_layers(list(rdb.layers), x) is None  # the input needs a gradient
+    assert find_layers(list(rdb.layers), x.detach()) is not None
+
+
+@compiled
+@pytest.mark.parametrize(("size", "kernel_size"), [(SMALL, 3), (FITTING, 5)])
+def test_sizes_that_the_kernels_do_not_support_concatenate_in_training(size: dict[str, int], kernel_size: int) -> None:
+    rdb = make(LDWBlock, **size, kernel_size=kernel_size, dtype=torch.float32)
+    assert find_layers(list(rdb.layers), image(channels=size["G0"], dtype=torch.float32)) is None
+
+
+# memory
+
+
+def kept(compute: Callable[[Tensor, RDB], Tensor], x: Tensor, rdb: RDB) -> list[int]:
+    """Numbers in each distinct tensor that autograd keeps for the backward pass, small ones (of weights) left out."""
+    sizes: dict[int, int] = {}
+
+    def pack(tensor: Tensor) -> Tensor:
+        if tensor.numel() >= x[:, 0].numel():  # any feature map is larger than any weight here
+            sizes[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes() // tensor.element_size()
+        return tensor
+
+    with saved_tensors_hooks(pack, lambda tensor: tensor):
+        output = compute(x, rdb)
+    assert output.requires_grad
+    return list(sizes.values())
+
+
+@pytest.mark.parametrize("block", SEPARABLE)
+def test_one_buffer_of_all_features_is_kept_for_the_backward_pass(block: ConvBlock) -> None:
+    rdb, x = make(block), image(2, 13, 11)
+    all_features = 2 * 13 * 11 * (6 + 3 * 4)
+    assert kept(buffered, x, rdb) == [all_features]
+    assert sum(kept(literal, x, rdb)) > 2 * all_features  # what the claim is worth
+
+
+def test_inference_holds_a_window_of_the_features_and_not_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    rdb, x, shapes = make(LDWBlock), image(1, 64, 5).detach(), []
+    monkeypatch.setattr(module, "STRIP_BYTES", 1)
+    empty = torch.empty
+    monkeypatch.setattr(torch, "empty", lambda *shape, **options: shapes.append(shape) or empty(*shape, **options))
+    with torch.no_grad():
+        buffered(x, rdb)
+    assert shapes == [(1, 1 + 3 + 1, 5, 18)]  # a row, the layers' lags, and what the last of them reads

@@ -1,0 +1,276 @@
+"""The kernels, compiled and torch's own, compared with torch's convolution in float64; compiling them."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from aldsr.nn.kernels import cpu, ops
+
+TYPES = [torch.float32, torch.bfloat16]
+ROUNDING = {torch.float32: 1e-5, torch.bfloat16: 2**-7, torch.float64: 1e-12}
+SIZES = [(1, 1), (1, 2), (2, 1), (3, 5), (9, 7)]
+BEFORE, AFTER = 32, 5  # channels of the buffer beside the layer's
+
+compiled = pytest.mark.usefixtures("compiled")
+without_compiler = pytest.mark.usefixtures("without_compiler")
+
+
+@pytest.fixture(params=["compiled", "without compiler"])
+def _either_way(request: pytest.FixtureRequest) -> None:
+    request.getfixturevalue(request.param.replace(" ", "_"))
+
+
+def numbers(*shape: int, seed: int = 0, dtype: torch.dtype = torch.float32) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(shape, generator=generator, dtype=torch.float64).to(dtype)
+
+
+def among_others(x: Tensor) -> Tensor:
+    """The same numbers as channels of a buffer, whose other channels are NaN."""
+    buffer = x.new_full((*x.shape[:-1], BEFORE + x.shape[-1] + AFTER), float("nan"))
+    own = buffer[..., BEFORE : BEFORE + x.shape[-1]]
+    own.copy_(x)
+    return own
+
+
+def others_are_untouched(x: Tensor) -> bool:
+    """Whether the channels beside those of `among_others` are NaN still."""
+    assert x._base is not None
+    return bool(torch.cat((x._base[..., :BEFORE], x._base[..., BEFORE + x.shape[-1] :]), -1).isnan().all())
+
+
+def literal(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """torch's convolution of channels-last images, in float64."""
+    x, weight = x.double().permute(0, 3, 1, 2), weight.double()
+    bias = None if bias is None else bias.double()
+    return F.conv2d(x, weight, bias, padding=weight.shape[-1] // 2, groups=len(weight)).permute(0, 2, 3, 1)
+
+
+def close(ours: Tensor, theirs: Tensor, *, dtype: torch.dtype | None = None) -> None:
+    """Equal to one rounding of the result's type, or of another."""
+    tolerance = ROUNDING[dtype or ours.dtype]
+    torch.testing.assert_close(ours.double(), theirs.double(), rtol=tolerance, atol=min(tolerance, 1e-5))
+
+
+def check_conv(x: Tensor, *, rows: slice, relu: bool = False, kernel_size: int = 3) -> None:
+    channels = x.shape[-1]
+    weight = numbers(channels, 1, kernel_size, kernel_size, seed=1, dtype=x.dtype)
+    bias = numbers(channels, seed=2, dtype=x.dtype)
+    result = ops.depthwise_conv(x, weight, bias, rows=rows, relu=relu)
+    expected = literal(x, weight, bias)[:, rows]
+    assert result.dtype == x.dtype
+    assert result.is_contiguous()
+    close(result, expected.clamp_min(0) if relu else expected)
+
+
+# depthwise_conv
+
+
+@compiled
+@pytest.mark.parametrize("dtype", TYPES)
+@pytest.mark.parametrize("relu", [False, True])
+@pytest.mark.parametrize("channels", [32, 96])
+@pytest.mark.parametrize(("height", "width"), SIZES)
+def test_compiled_convolution_is_torchs(dtype: torch.dtype, relu: bool, channels: int, height: int, width: int) -> None:
+    x = among_others(numbers(2, height, width, channels, dtype=dtype))
+    check_conv(x, rows=slice(0, height), relu=relu)
+    assert others_are_untouched(x)
+
+
+@compiled
+@pytest.mark.parametrize("dtype", TYPES)
+@pytest.mark.parametrize("rows", [slice(0, 1), slice(0, 6), slice(2, 8), slice(10, 11), slice(4, 4)], ids=str)
+def test_compiled_convolution_of_some_rows_is_those_rows(dtype: torch.dtype, rows: slice) -> None:
+    check_conv(among_others(numbers(2, 11, 6, 64, dtype=dtype)), rows=rows)
+
+
+@without_compiler
+@pytest.mark.parametrize("channels", [6, 32])
+@pytest.mark.parametrize("kernel_size", [1, 3, 5])
+@pytest.mark.parametrize("rows", [slice(0, 1), slice(1, 4), slice(0, 5)], ids=str)
+def test_convolution_without_compiler_is_the_same(channels: int, kernel_size: int, rows: slice) -> None:
+    for dtype in (torch.float32, torch.float64):
+        for relu in (False, True):
+            x = among_others(numbers(2, 5, 4, channels, dtype=dtype))
+            check_conv(x, rows=rows, relu=relu, kernel_size=kernel_size)
+    check_conv(numbers(1, 1, 2, channels), rows=slice(0, 1), kernel_size=kernel_size)  # smaller than the filter
+
+
+@compiled
+@pytest.mark.parametrize("dtype", TYPES)
+def test_images_between_others_in_a_batch_are_read_in_place(dtype: torch.dtype) -> None:
+    check_conv(among_others(numbers(5, 8, 9, 32, dtype=dtype))[1::2, 2:7, 1:8:2], rows=slice(0, 5))
+
+
+@compiled
+@pytest.mark.parametrize("dtype", TYPES)
+def test_nan_reaches_every_pixel_that_depends_on_it_and_no_other(dtype: torch.dtype) -> None:
+    x, weight, bias = numbers(1, 5, 6, 64, dtype=dtype), numbers(64, 1, 3, 3, dtype=dtype), numbers(64, dtype=dtype)
+    x[0, 1, 2, 40] = float("nan")
+    expected = torch.zeros(1, 5, 6, 64, dtype=torch.bool)
+    expected[0, 0:3, 1:4, 40] = True
+    for relu in (False, True):
+        result = ops.depthwise_conv(x, weight, bias, rows=slice(0, 5), relu=relu)
+        assert torch.equal(result.isnan(), expected)
+
+
+def test_rounding_to_bf16_in_software_is_to_the_nearest_even(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The kernels as they are on a processor that knows no bf16."""
+    monkeypatch.setenv("CC", "cc")
+    monkeypatch.setenv("TORCH_EXTENSIONS_DIR", str(tmp_path))
+    monkeypatch.setitem(cpu.FLAGS, torch.bfloat16, ["-DBF16", "-U__AVX512BF16__"])
+    if (library := cpu.load_library.__wrapped__(torch.bfloat16)) is None:
+        pytest.skip("the kernels could not be compiled by cc")
+    monkeypatch.setattr(cpu, "load_library", lambda dtype: library)
+    x = numbers(1, 4, 5, 32, dtype=torch.bfloat16)
+    x[0, 0, 0, :4] = torch.tensor([float("nan"), float("inf"), -float("inf"), 0])
+    weight = torch.zeros(32, 1, 3, 3, dtype=torch.bfloat16)
+    weight[:, 0, 1, 1] = 1 + 2**-7  # x times it lies between two numbers, often halfway
+    result = ops.depthwise_conv(x[:, :1, :1], weight, torch.zeros(32, dtype=torch.bfloat16), rows=slice(0, 1))
+    exact = x[:, :1, :1].float() * (1 + 2**-7)
+    assert torch.equal(result[..., 4:], exact.bfloat16()[..., 4:])
+    assert result[0, 0, 0, 0].isnan()
+    check_conv(x[:, 1:], rows=slice(0, 3))
+
+
+# add_depthwise_gradients
+
+
+def check_gradients(
+    dtype: torch.dtype, channels: int, height: int, width: int, *, kernel_size: int = 3, exact: torch.dtype
+) -> None:
+    """Added to what was there, in the layer's channels alone. Sums are kept in `exact`, whatever the images' type."""
+    weight = numbers(channels, 1, kernel_size, kernel_size, dtype=dtype)
+    x, grad, before = (numbers(2, height, width, channels, seed=seed, dtype=dtype) for seed in (1, 2, 3))
+    grad_x, grad_weight = among_others(before), weight.to(exact, copy=True)
+    ops.add_depthwise_gradients(grad_x, grad_weight, among_others(x), grad, weight)
+    inputs = x.double().requires_grad_(), weight.double().requires_grad_()
+    by_x, by_weight = torch.autograd.grad(literal(*inputs), inputs, grad.double())
+    close(grad_x, before.double() + by_x)
+    close(grad_weight, weight.double() + by_weight, dtype=exact)
+    assert others_are_untouched(grad_x)
+
+
+@compiled
+@pytest.mark.parametrize("dtype", TYPES)
+@pytest.mark.parametrize("threads", [1, 2, 5])
+@pytest.mark.parametrize(("height", "width"), SIZES)
+def test_compiled_gradients_are_torchs(
+    dtype: torch.dtype, threads: int, height: int, width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    for channels in (32, 96):
+        check_gradients(dtype, channels, height, width, exact=torch.float32)
+
+
+@without_compiler
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("kernel_size", [1, 3, 5])
+def test_gradients_without_compiler_are_the_same(dtype: torch.dtype, kernel_size: int) -> None:
+    for channels in (6, 32):
+        check_gradients(dtype, channels, 5, 4, kernel_size=kernel_size, exact=dtype)
+
+
+@compiled
+def test_threads_add_in_the_same_order_every_time() -> None:
+    x, grad, weight = numbers(3, 9, 7, 64), numbers(3, 9, 7, 64, seed=1), numbers(64, 1, 3, 3, seed=2)
+    results = []
+    for _ in range(20):
+        results.append(torch.zeros_like(weight))
+        ops.add_depthwise_gradients(torch.zeros_like(x), results[-1], x, grad, weight)
+    assert all(torch.equal(each, results[0]) for each in results)
+
+
+# relu_backward, pad_rows
+
+
+@pytest.mark.usefixtures("_either_way")
+@pytest.mark.parametrize("dtype", [*TYPES, torch.float64])
+@pytest.mark.parametrize("channels", [6, 64])
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (5, 4)])
+def test_relu_backward_passes_the_gradient_where_the_result_is_positive(
+    dtype: torch.dtype, channels: int, height: int, width: int
+) -> None:
+    grad = numbers(2, height, width, channels, dtype=dtype)
+    result = numbers(2, height, width, channels, seed=1, dtype=dtype).clamp_min(0)
+    before, total = ops.relu_backward(among_others(grad), among_others(result), torch.float64)
+    expected = torch.where(result > 0, grad, 0).flatten(0, 2)
+    assert torch.equal(before, expected)
+    assert before.is_contiguous()
+    assert total.dtype == torch.float64
+    close(total, expected.double().sum(0), dtype=torch.float64 if dtype == torch.float64 else torch.float32)
+
+
+@pytest.mark.parametrize("halo", [0, 1, 2])
+def test_rows_are_padded_by_their_neighbours_and_by_zeros_beyond_the_image(halo: int) -> None:
+    for height in (1, 2, 6):
+        x = among_others(numbers(2, height, 3, 4))
+        padded = F.pad(x, (0, 0, 0, 0, halo, halo))
+        for start in range(height):
+            for stop in range(start + 1, height + 1):
+                rows = ops.pad_rows(x, slice(start, stop), halo)
+                assert torch.equal(rows, padded[:, start : stop + 2 * halo])
+                assert rows.is_contiguous()
+
+
+# compiling
+
+
+@compiled
+@pytest.mark.parametrize(("shape", "supported"), [((96, 1, 3, 3), True), ((6, 1, 3, 3), False), ((32, 1, 5, 5), False)])
+def test_kernels_are_for_3x3_filters_of_multiples_of_32_channels(shape: tuple[int, ...], supported: bool) -> None:
+    for dtype in TYPES:
+        assert cpu.supports(dtype, [torch.empty(64, 1, 3, 3), torch.empty(shape)]) is supported
+    assert not cpu.supports(torch.float64, [torch.empty(shape)])
+    assert not cpu.is_available(torch.float16)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where compiled kernels are kept: empty."""
+    monkeypatch.setenv("TORCH_EXTENSIONS_DIR", str(tmp_path))
+    return tmp_path
+
+
+def files(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize("compiler", ["/nonexistent", "false", ""])
+def test_a_compiler_that_is_missing_or_fails_gives_no_kernels_and_leaves_no_file(
+    compiler: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CC", compiler)
+    assert [cpu.load_library.__wrapped__(dtype) for dtype in TYPES] == [None, None]
+    assert files(folder) == []
+
+
+def test_a_folder_that_cannot_be_made_gives_no_kernels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("TORCH_EXTENSIONS_DIR", str(tmp_path / "file"))
+    assert cpu.load_library.__wrapped__(torch.float32) is None
+
+
+@compiled
+def test_a_library_is_compiled_once_for_each_recipe(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    command = ["cc", "-O0", "-fPIC"]
+    library = cpu.compile_library(command)
+    assert files(folder) == [library]
+    written = library.stat().st_mtime_ns
+    assert cpu.compile_library(command) == library
+    assert library.stat().st_mtime_ns == written
+    monkeypatch.setattr(cpu, "processor", lambda: "another")
+    assert sorted(files(folder)) != sorted([library, cpu.compile_library(command)])
+    assert {path.suffix for path in files(folder)} == {".so"}
+
+
+def test_the_processor_is_named_where_proc_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(self: Path, *args: object, **options: object) -> str:
+        raise FileNotFoundError(self)
+
+    assert "\n" not in cpu.processor()
+    monkeypatch.setattr(Path, "read_text", missing)
+    assert cpu.processor() == torch.backends.cpu.get_cpu_capability()
