@@ -19,13 +19,10 @@ from tests.command import PATIENCE
     ("gpus", "gpus_per_job", "expected"),
     [("0", 1, ["0"]), ("0 1 2", 2, ["0,1"]), ("4 5 6 7 GPU-8", 2, ["4,5", "6,7"]), ("4 GPU-8", 1, ["4", "GPU-8"])],
 )
-def test_gpus_are_divided_into_slots(gpus: str, gpus_per_job: int, expected: list[str]) -> None:
+def test_gpus_and_cores_are_divided_into_slots(gpus: str, gpus_per_job: int, expected: list[str]) -> None:
     assert gpu_slots(gpus.split(), gpus_per_job) == [{"CUDA_VISIBLE_DEVICES": each} for each in expected]
-
-
-@pytest.mark.parametrize(("cores", "cores_per_job", "jobs"), [(8, 1, 8), (8, 3, 2), (2, 2, 1)])
-def test_cores_are_divided_into_slots(cores: int, cores_per_job: int, jobs: int) -> None:
-    assert core_slots(cores, cores_per_job) == [{"OMP_NUM_THREADS": str(cores_per_job)}] * jobs
+    cores = core_slots(len(gpus.split()), gpus_per_job)
+    assert cores == [{"OMP_NUM_THREADS": str(gpus_per_job)}] * len(expected)
 
 
 @pytest.mark.parametrize(("number", "per_job"), [(0, 1), (5, 6), (2, 0)])

@@ -43,7 +43,7 @@ def make_plan(overrides: Sequence[str], params: Mapping[str, Any]) -> Plan:
     parsed = parser.parse_overrides([*(f"{key}={value}" for key, value in params.items()), *overrides])
     swept = {override.key_or_group for override in parsed if override.is_sweep_override()} | set(params)
     plan: Plan = {}
-    for job in map(remove_duplicates, list_jobs(parsed)):
+    for job in list_jobs(parsed):
         name = job_name(job, swept)
         numbered = (f"{name}-{number}" for number in count(2))
         unique = name
@@ -61,11 +61,6 @@ def list_jobs(overrides: Sequence[Override]) -> list[list[str]]:
         values = override.sweep_string_iterator() if swept else [override.get_value_element_as_str()]
         choices[key] = [f"{key}={value}" for value in values]
     return [list(job) for job in product(*choices.values())]
-
-
-def remove_duplicates(overrides: Sequence[str]) -> list[str]:
-    """Keep only the last value of each key."""
-    return list({override.partition("=")[0]: override for override in overrides}.values())
 
 
 def write_plan(folder: Path, plan: Plan) -> None:
@@ -90,7 +85,7 @@ def find_job_name(folder: Path, overrides: Sequence[str]) -> str:
     Raises:
         OptionError: if the plan has no such job.
     """
-    wanted = remove_duplicates(overrides)
+    wanted = list({override.partition("=")[0]: override for override in overrides}.values())  # the last of each key
     for name, job in read_plan(folder).items():
         if job == wanted:
             return name
