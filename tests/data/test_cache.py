@@ -15,7 +15,6 @@ from typing import BinaryIO
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 from torch import Tensor
 
 import aldsr.data.cache as cache_module
@@ -82,18 +81,6 @@ def test_lr_made_is_imresize_of_the_cropped_hr(tmp_path: Path, folder: Path, mak
 # What is decoded again, and what is not
 
 
-def test_a_second_call_decodes_nothing(tmp_path: Path, folder: Path, make_image: MakeImage, decoded: list[str]) -> None:
-    make_image(tmp_path / "HR" / "a.png")
-    make_image(tmp_path / "LR_bicubic" / "X4" / "ax4.png", width=16, height=12)
-    pairs = [*find_pairs(tmp_path, scale=4), *plain(make_image(tmp_path / "b.png", seed=2))]
-    first = cache_pairs(pairs, scale=4, folder=folder)
-    assert sorted(decoded) == ["a.png", "ax4.png", "b.png"]
-    stamps = {path: path.stat().st_mtime_ns for path in folder.glob("*.npy")}
-    assert equal(first, cache_pairs(pairs, scale=4, folder=folder))
-    assert len(decoded) == 3
-    assert stamps == {path: path.stat().st_mtime_ns for path in folder.glob("*.npy")}
-
-
 @pytest.mark.parametrize("move", [shutil.copy, shutil.move], ids=["copied", "renamed"])
 def test_a_file_of_another_name_is_not_decoded_again(
     tmp_path: Path, folder: Path, make_image: MakeImage, decoded: list[str], move: Callable[[Path, Path], object]
@@ -114,22 +101,15 @@ def test_new_content_under_the_old_name_is_noticed(
 ) -> None:
     changed, kept = make_image(tmp_path / "a.png", seed=1), make_image(tmp_path / "b.png", seed=2)
     before = pixels(changed)
-    cache_pairs(plain(changed, kept), scale=4, folder=folder)
+    pairs = cache_pairs(plain(changed, kept), scale=4, folder=folder)
+    assert equal(pairs, cache_pairs(plain(changed, kept), scale=4, folder=folder))
+    assert sorted(decoded) == ["a.png", "b.png"]
     make_image(changed, seed=3)
     pairs = cache_pairs(plain(changed, kept), scale=4, folder=folder)
     assert torch.equal(pairs[0].hr, pixels(changed))
     assert not torch.equal(pairs[0].hr, before)
     assert torch.equal(pairs[1].hr, pixels(kept))
     assert sorted(decoded) == ["a.png", "a.png", "b.png"]
-
-
-def test_new_content_of_the_same_size_is_noticed_by_its_time(tmp_path: Path, folder: Path) -> None:
-    path = tmp_path / "a.bmp"
-    for value in (10, 200):
-        Image.new("RGB", (8, 8), (value,) * 3).save(path)
-        os.utime(path, (value, value))
-        (pair,) = cache_pairs(plain(path), scale=2, folder=folder)
-        assert int(pair.hr[0, 0, 0]) == value
 
 
 def test_lr_given_and_lr_made_of_one_hr_do_not_mix(tmp_path: Path, folder: Path, make_image: MakeImage) -> None:
@@ -155,23 +135,13 @@ def test_a_damaged_index_is_survived(tmp_path: Path, folder: Path, make_image: M
 # What cannot be used
 
 
-@pytest.mark.parametrize(("width", "height"), [(12, 16), (64, 48)])
-def test_lr_of_the_wrong_size_is_refused_with_both_sizes(
-    tmp_path: Path, folder: Path, make_image: MakeImage, width: int, height: int
-) -> None:
+def test_sizes_that_do_not_fit_are_refused(tmp_path: Path, folder: Path, make_image: MakeImage) -> None:
     hr = make_image(tmp_path / "a.png", width=66, height=49)
-    lr = make_image(tmp_path / "ax4.png", width=width, height=height)
-    with pytest.raises(DataError, match=rf"ax4\.png: .*{width}x{height}.*16x12"):
+    lr = make_image(tmp_path / "ax4.png", width=12, height=16)
+    with pytest.raises(DataError, match=r"ax4\.png: .*12x16.*16x12"):
         cache_pairs([Pair("a", hr, lr)], scale=4, folder=folder)
-
-
-@pytest.mark.parametrize(("width", "height"), [(3, 40), (40, 3)])
-def test_an_image_smaller_than_the_scale_is_refused(
-    tmp_path: Path, folder: Path, make_image: MakeImage, width: int, height: int
-) -> None:
-    path = make_image(tmp_path / "a.png", width=width, height=height)
-    with pytest.raises(DataError, match=rf"a\.png: .*{width}x{height}"):
-        cache_pairs(plain(path), scale=4, folder=folder)
+    with pytest.raises(DataError, match=r"tiny\.png: .*3x40"):
+        cache_pairs(plain(make_image(tmp_path / "tiny.png", width=3, height=40)), scale=4, folder=folder)
 
 
 def test_a_broken_image_is_named_and_the_next_call_mends(tmp_path: Path, folder: Path, make_image: MakeImage) -> None:

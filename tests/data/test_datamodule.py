@@ -84,14 +84,6 @@ def equal(one: Sequence[PatchBatch], other: Sequence[PatchBatch]) -> bool:
 # Training
 
 
-def test_training_batches_are_patches_in_bytes(train: str) -> None:
-    batches = train_batches(train_dirs=[train])
-    assert len(batches) == 5
-    for lr, hr, flips in batches:
-        assert (lr.shape, hr.shape, flips.shape) == ((16, 3, 6, 6), (16, 3, 24, 24), (16, 3))
-        assert (lr.dtype, hr.dtype, flips.dtype) == (torch.uint8, torch.uint8, torch.bool)
-
-
 def test_workers_do_not_change_the_batches(train: str) -> None:
     none, two = (train_batches(train_dirs=[train], num_workers=workers) for workers in (0, 2))
     assert equal(none, two)
@@ -156,19 +148,27 @@ def test_images_smaller_than_a_patch_are_left_out_with_one_warning(
     assert str(caught[0].message).endswith(": low, narrow")
 
 
-def test_no_image_as_large_as_a_patch_is_refused(train: str) -> None:
+def test_what_cannot_be_used_is_named(train: str, evaluation: str, tmp_path: Path, make_image: MakeImage) -> None:
     with pytest.raises(DataError, match=r"data\.train_dirs: .*52x52"):
         prepared(train_dirs=[train], patch_size=13)
-
-
-def test_no_training_folder_is_refused_only_when_training(evaluation: str) -> None:
-    data = prepared(train_dirs=[], eval_dirs=[evaluation], stage="validate")
-    assert len(data.val_dataloader()) == 1
     with pytest.raises(DataError, match=r"data\.train_dirs: "):
-        data.train_dataloader()
+        prepared(train_dirs=[], eval_dirs=[evaluation], stage="validate").train_dataloader()
+    twin = make_image(tmp_path / "other" / "Set3" / "HR" / "a.png").parent
+    with pytest.raises(DataError, match=r"data\.eval_dirs: .*Set3"):
+        prepared(train_dirs=[], eval_dirs=[evaluation, str(twin)])
 
 
 # Validation
+
+
+def test_every_image_is_measured_on_one_rank_with_its_kind(evaluation: str) -> None:
+    file = Path(evaluation) / "HR" / "1.png"
+    Image.open(file).convert("L").save(file)
+    items: list[tuple[int, bool]] = []
+    for rank in range(2):
+        (loader,) = prepared(train_dirs=[], eval_dirs=[evaluation], rank=rank, ranks=2).val_dataloader()
+        items += [(item.number, item.gray) for item in loader]
+    assert sorted(items) == [(0, False), (1, True), (2, False)]
 
 
 def test_validation_gives_whole_images_set_by_set(train: str, evaluation: str) -> None:
@@ -183,35 +183,6 @@ def test_validation_gives_whole_images_set_by_set(train: str, evaluation: str) -
             assert isinstance(item, ImagePair)
             assert torch.equal(item.hr, pair.hr[None])
             assert torch.equal(item.lr, imresize(item.hr, Fraction(1, 4)))
-
-
-def test_gray_files_are_caught(evaluation: str) -> None:
-    file = Path(evaluation) / "HR" / "1.png"
-    Image.open(file).convert("L").save(file)
-    assert [item.gray for item in prepared(train_dirs=[], eval_dirs=[evaluation]).benchmarks[0]] == [False, True, False]
-
-
-@pytest.mark.parametrize("ranks", [2, 5])
-def test_every_image_is_measured_on_exactly_one_rank(evaluation: str, ranks: int) -> None:
-    numbers: list[list[int]] = []
-    for rank in range(ranks):
-        (loader,) = prepared(train_dirs=[], eval_dirs=[evaluation], rank=rank, ranks=ranks).val_dataloader()
-        numbers.append([item.number for item in loader])
-        assert len(loader) == len(numbers[-1])
-    assert sorted(number for of_rank in numbers for number in of_rank) == [0, 1, 2]
-    assert max(map(len, numbers)) - min(map(len, numbers)) <= 1
-
-
-def test_the_measured_image_stays_in_bytes(evaluation: str) -> None:
-    data = prepared(train_dirs=[], eval_dirs=[evaluation])
-    item = next(iter(data.val_dataloader()[0]))
-    assert data.on_after_batch_transfer(item, 0) is item
-
-
-def test_two_sets_of_one_name_are_refused(tmp_path: Path, make_image: MakeImage) -> None:
-    folders = [str(make_image(tmp_path / place / "Set5" / "HR" / "a.png").parent.parent) for place in ("old", "new")]
-    with pytest.raises(DataError, match=r"data\.eval_dirs: .*Set5"):
-        prepared(train_dirs=[], eval_dirs=folders)
 
 
 # Embedded images, and a real Trainer

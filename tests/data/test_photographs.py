@@ -49,16 +49,6 @@ def test_a_folder_is_not_visible_before_it_is_complete(tmp_path: Path) -> None:
     assert list(folder.parent.iterdir()) == [folder]
 
 
-def test_a_failure_is_told_and_leaves_nothing(tmp_path: Path) -> None:
-    def fill(draft: Path) -> None:
-        (draft / "a").write_text("first")
-        raise OSError("disk full")
-
-    with pytest.raises(OSError, match="disk full"):
-        write_folder(tmp_path / "set", fill)
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_an_existing_folder_is_left_as_it_is(tmp_path: Path) -> None:
     (tmp_path / "set").mkdir()
     write_folder(tmp_path / "set", lambda draft: pytest.fail("has nothing to fill"))

@@ -68,12 +68,6 @@ def cast_to(cast: str, metric: Metric, *, inside: bool) -> None:
 # Every image by itself
 
 
-def test_single_score_of_a_single_image_is_a_scalar() -> None:
-    metric = scored([0], 1)
-    assert metric.compute()["psnr"].shape == ()
-    assert same(found(metric), expected(1))
-
-
 @pytest.mark.parametrize("order", [[0, 1, 2, 3], [2, 0, 3, 1]])
 def test_order_does_not_matter(order: list[int]) -> None:
     assert same(scored(order, 4).compute(), expected(4))

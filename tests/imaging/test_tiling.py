@@ -1,6 +1,5 @@
 """Tiles cover the picture once and change nothing; the self-ensemble is the mean of eight orientations."""
 
-import functools
 import itertools
 
 import numpy as np
@@ -118,9 +117,3 @@ def test_self_ensemble_is_the_mean_over_eight_orientations(height: int, width: i
     found = self_ensemble(lopsided, lr)
     np.testing.assert_allclose(found.numpy(), literal_ensemble(lopsided, lr), rtol=1e-12)
     assert not torch.allclose(found, lopsided(lr))  # or the comparison would show little
-
-
-def test_a_self_ensemble_of_tiles_is_the_mean_over_eight_orientations_of_tiles() -> None:
-    lr = picture(1, 3, 11, 16).double()
-    in_tiles = functools.partial(tiled, lopsided, scale=2, tile=7, overlap=1)
-    np.testing.assert_allclose(self_ensemble(in_tiles, lr).numpy(), literal_ensemble(in_tiles, lr), rtol=1e-12)

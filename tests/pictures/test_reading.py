@@ -110,14 +110,6 @@ def test_16_bits_of_a_tiff_are_kept(tmp_path: Path, options: dict[str, Any], cha
         np.testing.assert_array_equal(picture.alpha, pixels[..., 3:])
 
 
-@pytest.mark.parametrize("kind", ["minisblack", "miniswhite"])
-def test_16_bit_gray_tiff_is_kept(tmp_path: Path, kind: Any) -> None:
-    gray = deep_noise(17, 19)
-    tifffile.imwrite(tmp_path / "a.tif", gray, photometric=kind)
-    expected = gray if kind == "minisblack" else 65535 - gray
-    np.testing.assert_array_equal(read_picture(tmp_path / "a.tif").colour[..., 0], expected)
-
-
 def lzw(data: bytes) -> bytes:
     """LZW without its dictionary: codes of 9 bits, begun anew before they would have to grow."""
     codes = [code for start in range(0, len(data), 250) for code in (256, *data[start : start + 250])]

@@ -139,7 +139,11 @@ class SuperResolutionData(LightningDataModule):
         assert self.trainer is not None
         if not self.train_pairs:
             raise DataError("data.train_dirs: is empty; name at least one folder of images to train on")
-        trainer, workers = self.trainer, self._num_workers()
+        trainer = self.trainer
+        on_gpu = trainer.strategy.root_device.type == "cuda"
+        workers = self.num_workers
+        if workers is None:
+            workers = min(4, os.cpu_count() or 1) if on_gpu else 0
         batches = StepBatches(
             first_step=lambda: trainer.global_step,
             steps_per_epoch=self.steps_per_epoch,
@@ -154,7 +158,7 @@ class SuperResolutionData(LightningDataModule):
             batch_sampler=batches,
             collate_fn=_identity,
             num_workers=workers,
-            pin_memory=self._on_gpu(),
+            pin_memory=on_gpu,
             persistent_workers=workers > 0,
         )
 
@@ -176,15 +180,6 @@ class SuperResolutionData(LightningDataModule):
         if isinstance(batch, PatchBatch):
             return unit_float(augment(batch.lr, batch.flips)), unit_float(augment(batch.hr, batch.flips))
         return batch
-
-    def _on_gpu(self) -> bool:
-        assert self.trainer is not None
-        return self.trainer.strategy.root_device.type == "cuda"
-
-    def _num_workers(self) -> int:
-        if self.num_workers is not None:
-            return self.num_workers
-        return min(4, os.cpu_count() or 1) if self._on_gpu() else 0
 
 
 def _identity(batch: Any) -> Any:

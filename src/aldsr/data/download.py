@@ -47,8 +47,8 @@ class Archive:
         return PurePosixPath(urlsplit(self.url).path).name
 
 
-# Source: github.com/tensorflow/datasets, tensorflow_datasets/url_checksums/div2k.txt at commit 333639b37af6.
-# Copied from there; not compared with the server's files.
+# From github.com/tensorflow/datasets, tensorflow_datasets/url_checksums/div2k.txt at commit 333639b37af6; not compared
+# with the server's files.
 _CHECKSUMS = (
     ("train_HR", 3530603713, "9d0b9c463f6e35b6c62cc6a930ee2224f670b34c1df841a57670f9acf0f6c335"),
     ("train_LR_bicubic_X2", 925390592, "a53a424317575838dadce4bcd97cf7b744d6855f43740ed5f0245af3cf4bd850"),

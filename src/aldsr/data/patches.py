@@ -68,10 +68,7 @@ class Patches(Dataset[PatchBatch]):
 class BenchmarkSet(Dataset[ImagePair]):
     """Whole images for measuring, one at a time, since their sizes differ.
 
-    Args:
-        name: in tables.
-        pairs: the images.
-        gray: names of those whose HR file is a gray image.
+    `gray` are the names of those whose HR file is a gray image.
     """
 
     def __init__(self, name: str, pairs: Sequence[CachedPair], gray: Iterable[str] = ()) -> None:

@@ -44,12 +44,11 @@ def render_image(index: int, *, seed: int = 0, size: int = 384) -> NDArray[np.ui
     A pure function of its arguments, the same on every machine; images of different indices are independent.
 
     Args:
-        index: number of the image, 0 or more.
-        seed: of the whole collection, 0 or more.
+        index, seed: number of the image, and seed of all images, 0 or more.
         size: side in pixels.
 
     Returns:
-        `uint8[size, size, 3]`, RGB in 0…255.
+        `uint8[size, size, 3]`, RGB.
     """
     rng = Generator(np.random.Philox(np.random.SeedSequence(seed, spawn_key=(index,))))
     scene = (render_facade if index % 4 == 3 else render_dead_leaves)(rng, size * OVERSAMPLING)

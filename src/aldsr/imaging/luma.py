@@ -28,10 +28,7 @@ def luma(rgb: Tensor) -> Tensor:
 def luma_full_range(rgb: Tensor) -> Tensor:
     """Y of BT.601 in full range, 0.299 R + 0.587 G + 0.114 B: what OpenCV and kornia call gray.
 
-    Of a gray image this is the value itself. Arguments and errors as in `luma`.
-
-    Returns:
-        `Tensor[..., 1, H, W]`, float64, 0…255.
+    Of a gray image this is the value itself: `Tensor[..., 1, H, W]`, float64, 0…255. Arguments and errors as in `luma`.
     """
     return kornia.color.rgb_to_grayscale(_unit_double(rgb)) * 255
 

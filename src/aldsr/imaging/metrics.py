@@ -90,9 +90,7 @@ class ImageScores(_Float64):
         self.seen[index] += 1
 
     def compute(self) -> dict[str, Tensor]:
-        """`psnr` and `ssim`, each `Tensor[protocols, images]`, float64.
-
-        A single value is made a scalar by torchmetrics.
+        """`psnr` and `ssim`, each `Tensor[protocols, images]`, float64; torchmetrics makes a single value a scalar.
 
         Raises:
             RuntimeError: if an image was scored twice or not at all.

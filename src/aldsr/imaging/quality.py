@@ -89,6 +89,7 @@ def crop_border(sr: Tensor, hr: Tensor, shave: int) -> tuple[Tensor, Tensor]:
 
     Args:
         sr, hr: `Tensor[B, 3, H, W]`, uint8.
+        shave: pixels left out at each side.
 
     Raises:
         ValueError: if shapes or types do not fit, or nothing is left after shaving.
@@ -107,29 +108,15 @@ def crop_border(sr: Tensor, hr: Tensor, shave: int) -> tuple[Tensor, Tensor]:
 
 
 def psnr_y(sr: Tensor, hr: Tensor, *, shave: int) -> Tensor:
-    """`psnr` of luma, in dB.
-
-    Args:
-        sr, hr: `Tensor[B, 3, H, W]`, uint8.
-        shave: pixels left out at each side.
-
-    Returns:
-        `Tensor[B]`, float64.
-
-    Raises:
-        ValueError: if shapes or types do not fit, or nothing is left after shaving.
-    """
+    """`psnr` of luma in dB, `Tensor[B]`, float64. Arguments and errors as in `crop_border`."""
     a, b = crop_border(sr, hr, shave)
     return psnr(luma(a), luma(b))
 
 
 def ssim_y(sr: Tensor, hr: Tensor, *, shave: int) -> Tensor:
-    """`ssim` of luma over the windows inside the shaved image.
+    """`ssim` of luma over the windows inside the cropped image, `Tensor[B]`, float64, in [-1, 1].
 
-    Arguments and result as in `psnr_y`, in [-1, 1].
-
-    Raises:
-        ValueError: as `psnr_y`, and if less than one 11×11 window is left after shaving.
+    Arguments and errors as in `crop_border`; a ValueError too if less than one 11×11 window is left.
     """
     a, b = crop_border(sr, hr, shave)
     return ssim(luma(a), luma(b))

@@ -35,17 +35,15 @@ class Layout(NamedTuple):
     """Size, channels and bit depth of a picture file that is to be written.
 
     Attributes:
-        width, height: in pixels.
         channels: 1 gray, 2 gray and alpha, 3 RGB, 4 RGB and alpha.
         bits: of a sample, 8 or 16.
-        icc: colour profile.
     """
 
     width: int
     height: int
     channels: int
     bits: int
-    icc: bytes | None
+    icc: bytes | None  # colour profile
 
     @property
     def alpha(self) -> bool:

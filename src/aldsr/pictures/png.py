@@ -19,13 +19,7 @@ COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}  # channels → PNG's number
 
 
 def write_png(path: Path, layout: Layout, bands: Iterable[Samples]) -> None:
-    """Write a PNG file.
-
-    Args:
-        path: of the file.
-        layout: of the picture.
-        bands: its rows from top to bottom, (rows, W, C) each, uint8 or uint16 as `layout` says.
-    """
+    """Write a PNG file from the picture's rows, top to bottom: (rows, W, C) each, uint8 or uint16 as `layout` says."""
     compressor = zlib.compressobj(6, zlib.DEFLATED, 15, 9, zlib.Z_FILTERED)  # as libpng's own default
     header = struct.pack(">IIBBBBB", layout.width, layout.height, layout.bits, COLOUR_TYPES[layout.channels], 0, 0, 0)
     with path.open("wb") as file:

@@ -4,7 +4,7 @@ import struct
 import warnings
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import BytesIO
 from pathlib import Path
 
@@ -96,12 +96,10 @@ def _read_8_bits(image: Image.Image) -> NDArray[np.uint8]:
 def _convert_cmyk(image: Image.Image) -> Image.Image:
     """Convert to RGB by the colour profile if there is a usable one, else by the simple formula."""
     if icc := image.info.get("icc_profile"):
-        try:
-            made = ImageCms.profileToProfile(image, BytesIO(icc), ImageCms.createProfile("sRGB"), outputMode="RGB")
-        except (ImageCms.PyCMSError, OSError):
-            return image.convert("RGB")
-        if made is not None:
-            return made
+        srgb = ImageCms.createProfile("sRGB")
+        with suppress(ImageCms.PyCMSError, OSError):
+            if converted := ImageCms.profileToProfile(image, BytesIO(icc), srgb, outputMode="RGB"):
+                return converted
     return image.convert("RGB")
 
 

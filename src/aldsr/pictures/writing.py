@@ -49,10 +49,8 @@ def write_picture(path: Path, format: str, layout: Layout, bands: Iterable[Sampl
     at up to 4 bytes a pixel.
 
     Args:
-        path: of the file.
-        format: "png", "jpeg", "webp" or "tiff".
-        layout: of the picture.
-        bands: its rows from top to bottom, (rows, W, C) each, uint8 or uint16 as `layout` says.
+        path, format: the file, and "png", "jpeg", "webp" or "tiff".
+        layout, bands: the picture, and its rows from top to bottom, (rows, W, C) each, uint8 or uint16.
 
     Raises:
         DataError: if the format cannot hold the picture; no band is computed then.
@@ -116,7 +114,5 @@ def _write_with_pillow(path: Path, format: str, layout: Layout, bands: Iterable[
         top += len(band)
     # WebP has no gray, so a profile for gray would not fit.
     icc = None if format == "webp" and layout.channels < 3 else layout.icc
-    if format == "jpeg":
-        image.save(path, "JPEG", quality=QUALITY, subsampling=0, icc_profile=icc)
-    else:
-        image.save(path, "WEBP", quality=QUALITY, exact=True, icc_profile=icc)
+    options = {"subsampling": 0} if format == "jpeg" else {"exact": True}
+    image.save(path, format.upper(), quality=QUALITY, icc_profile=icc, **options)
