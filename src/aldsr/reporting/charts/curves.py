@@ -42,8 +42,7 @@ def draw_validation(axes: "Axes", variants: Sequence[Variant]) -> None:
 def read_curve(log: Path, column: str) -> Curve:
     """Read a column of a run's log; empty if there is no log or it has no such column.
 
-    A run repeats its last validation when it ends, a step later: of two values in neighbouring steps of a validation
-    the second counts.
+    Many runs repeated their last validation when they ended, a step later: the repetition alone counts.
 
     Raises:
         ResultsError: if the file is not the log of a run.
@@ -56,8 +55,8 @@ def read_curve(log: Path, column: str) -> Curve:
     except (OSError, ValueError, KeyError, csv.Error) as error:
         raise ResultsError(f"{log}: cannot be read as the log of a run ({error}); move it away") from error
     table = np.array([point for point in points if np.isfinite(point).all()]).reshape(-1, 2)
-    if column == VALIDATION:
-        table = table[np.append(np.diff(table[:, 0]) > 1, True)[: len(table)]]
+    if column == VALIDATION and len(table) > 1 and table[-1, 0] - table[-2, 0] <= 1:
+        table = np.delete(table, -2, axis=0)
     return table[:, 0], table[:, 1]
 
 
@@ -81,7 +80,7 @@ def _draw_curves(axes: "Axes", variants: Sequence[Variant], column: str, prepare
     """Draw the curves of those runs that have more than one value."""
     for place, variant in enumerate(variants):
         curves = [read_curve(run.folder / "log.csv", column) for run in variant.runs.values()]
-        curves = [prepare(curve) for curve in curves if len(curve[0]) > 1]
+        curves = [prepare(curve) for curve in curves if len(curve[0]) > 1 and curve[0][-1] > curve[0][0]]
         if not curves:
             continue
         steps, mean, low, high = average_seeds(curves)
