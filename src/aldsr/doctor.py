@@ -1,9 +1,9 @@
 """`python -m aldsr.doctor DIR… --test SET…`: find what is wrong with data sets before a training run is spent on them.
 
 DIR are folders to train on, SET benchmark sets: each a folder of images, or one with HR/ and LR_bicubic/X4/ inside.
-It finds truncated and unpaired files, wrong sizes, duplicates, LR that is not MATLAB's bicubic (by how many dB, and what
-it looks like), and photographs that are in both, also rescaled, recompressed, flipped or turned. No file is changed.
-Exit status: 0 no fault, 1 faults, 2 wrong usage.
+It finds truncated and unpaired files, wrong sizes, duplicates, LR that is not MATLAB's bicubic (by how many dB, and
+what it looks like), and photographs that are in both, also rescaled, recompressed, flipped or turned. No file is
+changed. Exit status: 0 no fault, 1 faults, 2 wrong usage.
 """
 
 import argparse

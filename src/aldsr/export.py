@@ -1,7 +1,8 @@
 """`python -m aldsr.export WEIGHTS -o OUT`: write a trained network for use in aldsr or in other programs.
 
 The network is folded, which is exact, then written as a weights file (.safetensors), an ONNX model (.onnx) or a
-torch.export archive (.pt2), for images of any number and size: float32 RGB in [0, 1], [batch, 3, height, width].
+torch.export archive (.pt2). Its input `lr` and output `sr` are float32 RGB in [0, 1], [batch, 3, height, width], of any
+number and size; the output is not clipped.
 The file is read back (ONNX in onnxruntime) and compared with WEIGHTS on images of several sizes before it is kept.
 Exit status: 0 done, 2 wrong usage, or the file did not agree and was not kept.
 """
