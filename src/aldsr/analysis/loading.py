@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from aldsr.analysis.budgets import check_budgets
-from aldsr.analysis.study import Study, TrainingRun, check_finished, is_study, read_run, read_studies, shorten
+from aldsr.analysis.study import Study, TrainingRun, is_study, read_studies, shorten
 from aldsr.analysis.variants import Variant, label, variants
 from aldsr.evaluation.results import check_comparable, read_results
 
@@ -20,11 +20,11 @@ def read_variants(paths: Sequence[Path], *, allow_unequal_budgets: bool = False)
     Raises:
         ResultsError: if results cannot be read, or must not share a table.
     """
-    in_study = any(map(is_study, paths))
-    study = read_studies(paths) if in_study else _as_study([read_run(path) for path in paths])
+    study = read_studies(paths)
     check_comparable({str(run.folder): run.results for run in study.runs})
-    if not in_study:
-        return study, _one_variant_each(study.runs)
+    if not any(map(is_study, paths)):
+        folders = [run.folder.name for run in study.runs]
+        return study._replace(name=shorten(folders, limit=3)), _one_variant_each(study.runs)
     if not allow_unequal_budgets:
         check_budgets(study.runs)
     return study, variants(study.runs)
@@ -39,27 +39,19 @@ def read_by_label(paths: Sequence[Path]) -> dict[str, dict[str, Any]]:
     Raises:
         ResultsError: if results cannot be read, or must not share a table.
     """
-    for path in paths:
-        check_finished(path)
     results = {str(path): read_results(path) for path in paths}
     check_comparable(results)
-    labels = [each["network"]["label"] for each in results.values()]
-    return {
-        label if labels.count(label) == 1 else f"{label} ({path})": each
-        for label, (path, each) in zip(labels, results.items(), strict=True)
-    }
-
-
-def _as_study(runs: list[TrainingRun]) -> Study:
-    return Study(shorten([run.folder.name for run in runs], limit=3), runs, [])
+    names = _unique_names([each["network"]["label"] for each in results.values()], [f"({path})" for path in results])
+    return dict(zip(names, results.values(), strict=True))
 
 
 def _one_variant_each(runs: Sequence[TrainingRun]) -> list[Variant]:
-    """Every run as a variant; equal labels are followed by the names of the folders."""
     labels, folders = [label(run) for run in runs], [run.folder.name for run in runs]
-    found = []
-    for own, run in zip(labels, runs, strict=True):
-        folder = run.folder.name if folders.count(run.folder.name) == 1 else run.folder
-        name = own if labels.count(own) == 1 else f"{own} {folder}"
-        found.append(Variant(name, own, {run.seed: run}, []))
-    return found
+    suffixes = [run.folder.name if folders.count(run.folder.name) == 1 else str(run.folder) for run in runs]
+    names = _unique_names(labels, suffixes)
+    return [Variant(name, own, {run.seed: run}, []) for name, own, run in zip(names, labels, runs, strict=True)]
+
+
+def _unique_names(names: Sequence[str], suffixes: Sequence[str]) -> list[str]:
+    """The names; those that are not unique are followed by their suffixes."""
+    return [n if names.count(n) == 1 else f"{n} {suffix}" for n, suffix in zip(names, suffixes, strict=True)]

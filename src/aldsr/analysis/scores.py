@@ -58,28 +58,16 @@ def bicubic_scores(variants: Sequence[Variant], set_name: str) -> Mapping[str, A
 
 
 def mean_over_seeds(variant: Variant, set_name: str, quantity: str) -> MeanSd | None:
-    """Mean and standard deviation over a variant's seeds of a score on a set; None if it was not measured.
-
-    Args:
-        variant: the runs.
-        set_name: of a benchmark set.
-        quantity: one of `QUANTITIES`.
-    """
+    """Mean and standard deviation over seeds of one of `QUANTITIES` on a set; None if it was not measured."""
     sets = [run.results["sets"] for run in variant.runs.values()]
     values = [each[set_name][quantity] for each in sets if set_name in each]
     return mean_sd(values) if values else None
 
 
 def score_difference(variant: Variant, reference: Variant, set_name: str, quantity: str) -> Difference | None:
-    """A variant's score on a set minus the reference's, paired by seed and image.
+    """One of `QUANTITIES` of a variant on a set minus the reference's, see `paired_difference`.
 
-    Args:
-        variant, reference: runs that `check_comparable` has passed.
-        set_name: of a benchmark set.
-        quantity: one of `QUANTITIES`.
-
-    Returns:
-        See `paired_difference`; None without a seed and an image that both have.
+    The pairs are of the same seed and image; None without a seed and an image that both have.
     """
     ours, theirs = _images_by_seed(variant, set_name), _images_by_seed(reference, set_name)
     seeds = [seed for seed in ours if seed in theirs]

@@ -78,19 +78,8 @@ def read_run(path: Path) -> TrainingRun:
     Raises:
         ResultsError: if it is no finished run.
     """
-    check_finished(path)
     folder = (path.parent if path.name == RESULTS else path).resolve()
     return TrainingRun(folder, read_results(path), read_config(folder / CONFIG))
-
-
-def check_finished(path: Path) -> None:
-    """Check that a folder has results; whatever is no folder is left to `read_results`.
-
-    Raises:
-        ResultsError: if it has none.
-    """
-    if path.is_dir() and not (path / RESULTS).exists():
-        raise ResultsError(f"{path}: holds no {RESULTS}; expected a run's folder, or a study's with its runs in it")
 
 
 def read_config(path: Path) -> dict[str, Any]:

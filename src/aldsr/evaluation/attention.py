@@ -51,12 +51,9 @@ def load_networks(paths: Sequence[Path], *, allow_code: Sequence[str] = ()) -> l
                 "trained: a deployed or exported one has its attention in its weights"
             )
         networks.append(TrainedNetwork(str(path), network.eval(), description))
-    first, *others = networks
-    for other in others:
-        if (theirs := scale_of(other.description)) != (ours := scale_of(first.description)):
-            raise NetworkError(
-                f"{first.place} is for x{ours} and {other.place} for x{theirs}; give networks of one scale"
-            )
+    (first, scale), *others = [(each.place, scale_of(each.description)) for each in networks]
+    if other := next((f"{place} for x{theirs}" for place, theirs in others if theirs != scale), None):
+        raise NetworkError(f"{first} is for x{scale} and {other}; give networks of one scale")
     return networks
 
 

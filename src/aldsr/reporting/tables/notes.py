@@ -5,13 +5,21 @@ from typing import Any
 
 from aldsr.analysis.budgets import unequal_budgets
 from aldsr.analysis.scores import Comparison
-from aldsr.analysis.statistics import RESAMPLES, Difference
+from aldsr.analysis.statistics import RESAMPLES
 from aldsr.analysis.study import TrainingRun, shorten
 from aldsr.reporting.tables.cells import pluralise
 from aldsr.reporting.tables.paper import CONDITIONS, PARAMETERS, SOURCE, TABLES, find_table
 from aldsr.reporting.tables.results import protocol_line
 
 Note = tuple[str, str]  # a word, and a sentence
+
+# What an interval does not cover, by whether it is of one seed and of one image.
+COVERS = "an interval covers the choice of"
+UNCOVERED = {
+    (True, True): "one image and one seed say nothing of how far a difference can be trusted",
+    (True, False): f"with one seed {COVERS} images only: another training may turn out otherwise",
+    (False, True): f"with one image {COVERS} seeds only: another image may turn out otherwise",
+}
 
 
 def study_notes(comparison: Comparison) -> list[Note]:
@@ -35,18 +43,9 @@ def _intervals(comparison: Comparison) -> Iterator[Note]:
         f"({RESAMPLES:,} resamples) and Student's t, rounded outwards; {len(intervals)} intervals, each by itself, not "
         "corrected for their number",
     )
-    yield from (("intervals", text) for text in dict.fromkeys(map(_uncovered, intervals)) if text)
-
-
-def _uncovered(difference: Difference) -> str:
-    """What an interval of one seed or one image does not cover."""
-    if difference.seeds == 1 and difference.images == 1:
-        return "one image and one seed say nothing of how far a difference can be trusted"
-    if difference.seeds == 1:
-        return "with one seed an interval covers the choice of images only: another training may turn out otherwise"
-    if difference.images == 1:
-        return "with one image an interval covers the choice of seeds only: another image may turn out otherwise"
-    return ""
+    for single in dict.fromkeys((each.seeds == 1, each.images == 1) for each in intervals):
+        if single in UNCOVERED:
+            yield "intervals", UNCOVERED[single]
 
 
 def _paper(comparison: Comparison) -> Iterator[Note]:

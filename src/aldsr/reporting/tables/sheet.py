@@ -156,15 +156,15 @@ def print_sheets(
         form: "table" (for the terminal), "markdown" or "latex".
         indent: of the sentences on the terminal, in characters.
     """
-    if form == "markdown":
-        texts = [*(sheet.to_markdown() for sheet in sheets), *(f"- {word}: {text}" for word, text in notes)]
-        print("\n".join(texts).removesuffix("\n"))
-    elif form == "latex":
-        texts = [*(sheet.to_latex() for sheet in sheets), *(f"% {word}: {latex_text(text)}" for word, text in notes)]
-        print("\n".join(texts).removesuffix("\n"))
-    else:
+    if form == "table":
         console = Console()
         for sheet in sheets:
             console.print(sheet)
         for word, text in notes:
             console.print(f"{word:<{indent}}{text}", markup=False, highlight=False, soft_wrap=True)
+        return
+    if form == "markdown":
+        texts = [*(sheet.to_markdown() for sheet in sheets), *(f"- {word}: {text}" for word, text in notes)]
+    else:
+        texts = [*(sheet.to_latex() for sheet in sheets), *(f"% {word}: {latex_text(text)}" for word, text in notes)]
+    print("\n".join(texts).removesuffix("\n"))
