@@ -24,15 +24,6 @@ def test_benchmark_layout_by_its_folder_or_its_hr_folder(tmp_path: Path) -> None
     assert find_pairs(str(hr) + "/", scale=4) == expected
 
 
-def test_div2k_layout(tmp_path: Path) -> None:
-    hr = touch(tmp_path / "DIV2K_train_HR", "0001.png", "0002.png")
-    lr = touch(tmp_path / "DIV2K_train_LR_bicubic" / "X3", "0001x3.png", "0002x3.png")
-    assert find_pairs(hr, scale=3) == [
-        Pair("0001", hr / "0001.png", lr / "0001x3.png"),
-        Pair("0002", hr / "0002.png", lr / "0002x3.png"),
-    ]
-
-
 def test_plain_images_have_no_lr(tmp_path: Path) -> None:
     folder = touch(tmp_path / "holiday", "b.jpg", "a.png", "notes.txt")
     touch(tmp_path / "LR_bicubic" / "X4", "ax4.png", "bx4.png")  # beside a folder that is not called HR: not its own

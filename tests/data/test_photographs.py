@@ -45,15 +45,9 @@ def test_a_folder_is_not_visible_before_it_is_complete(tmp_path: Path) -> None:
         (draft / "b").write_text("second")
 
     write_folder(folder, fill)
+    write_folder(folder, lambda draft: pytest.fail("exists already"))
     assert {path.name for path in folder.iterdir()} == {"a", "b"}
     assert list(folder.parent.iterdir()) == [folder]
-
-
-def test_an_existing_folder_is_left_as_it_is(tmp_path: Path) -> None:
-    (tmp_path / "set").mkdir()
-    write_folder(tmp_path / "set", lambda draft: pytest.fail("has nothing to fill"))
-    write_photographs(tmp_path / "set")
-    assert list((tmp_path / "set").iterdir()) == []
 
 
 def test_who_loses_the_race_discards_its_own(tmp_path: Path) -> None:

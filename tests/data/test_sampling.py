@@ -9,12 +9,6 @@ from aldsr.data.images import DataError
 from aldsr.data.sampling import Draw, StepBatches, draw, micro_batch_size
 
 IMAGES = 7
-MANY = 4000
-
-
-def chi_square(counts: np.ndarray) -> float:
-    expected = counts.sum() / counts.size
-    return float(((counts - expected) ** 2).sum() / expected)
 
 
 def test_the_sequence_is_the_published_one() -> None:
@@ -61,15 +55,6 @@ def test_the_order_differs_between_passes_and_seeds() -> None:
         for seed, number in product(range(4), range(5))
     }
     assert len(orders) == 4 * 5
-
-
-def test_positions_are_uniform_and_independent() -> None:
-    draws = [draw(2, n, IMAGES) for n in range(MANY)]
-    top, left = np.array([d.top for d in draws]), np.array([d.left for d in draws])
-    assert min(top.min(), left.min()) >= 0
-    assert max(top.max(), left.max()) < 1
-    assert chi_square(np.histogram2d(top, left, bins=6, range=[[0, 1], [0, 1]])[0]) < 66.6  # 35 degrees: 0.1 %
-    assert chi_square(np.histogram2d(top[:-1], top[1:], bins=6, range=[[0, 1], [0, 1]])[0]) < 66.6
 
 
 @pytest.mark.parametrize(("height", "width"), [(48, 48), (50, 49), (4096, 2049)])

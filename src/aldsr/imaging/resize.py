@@ -5,7 +5,7 @@ then columns, and for uint8 rounded after each of the two passes. At a rational 
 after p output pixels, which stand for q input pixels: each tap of each of the p phases is one addition of
 a strided slice, over strips small enough to stay in the cache.
 
-Border: today's MATLAB mirrors the picture ("symmetric"), older releases repeat the edge pixel
+Border: today's MATLAB mirrors the image ("symmetric"), older releases repeat the edge pixel
 ("replicate"). The published x4 LR images of Set5, Set14, B100 and Urban100 (the files of
 jbhuang0604/SelfExSR) come out bit for bit with "replicate", all 219 of them; with "symmetric" 0.6-1.4 % of
 their values differ, all within two pixels of the border. Hence the default.
@@ -90,7 +90,7 @@ def imresize(image: Tensor, scale: Fraction | int | float, *, border: Border = "
         scale: factor of both axes, such as `Fraction(1, 4)` or 4; a float is taken as the nearest
             fraction with a denominator up to 1000.
         border: what lies beyond the edge: "replicate" (the edge pixel; the published LR images) or
-            "symmetric" (the picture mirrored; today's MATLAB).
+            "symmetric" (the image mirrored; today's MATLAB).
 
     Returns:
         `Tensor[B, C, ceil(H · scale), ceil(W · scale)]` of the image's type.
