@@ -25,9 +25,12 @@ Curve = tuple[Array, Array]  # steps and values
 
 def draw_loss(axes: "Axes", variants: Sequence[Variant]) -> None:
     """Draw the smoothed training loss on a logarithmic axis."""
+    from matplotlib.ticker import MaxNLocator
+
     axes.set_yscale("log")
-    axes.yaxis.set_major_formatter("{x:.2g}")
-    axes.yaxis.set_minor_formatter("{x:.2g}")
+    axes.yaxis.set_major_locator(MaxNLocator(6))  # round numbers also where the loss spans less than a decade
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.minorticks_off()
     axes.set_ylabel("training loss, smoothed")
     _draw_curves(axes, variants, LOSS, smooth)
 
