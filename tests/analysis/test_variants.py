@@ -82,6 +82,13 @@ def test_what_is_made_of_a_descriptor_and_a_live_start_are_in_the_label(tmp_path
     assert list(variants_by_name(tmp_path)) == [f"ALD-RDN ({words}) reduction={r}" for words, r in names.items()]
 
 
+def test_a_network_whose_file_lacks_an_option_is_that_of_the_options_old_value(tmp_path: Path) -> None:
+    write_variant(tmp_path, "ALD-RDN", TABLE)
+    options = {"model.residual": "none", "model.conv.live": False}  # stated by one, older than the option in the other
+    change_config(tmp_path / "ald-rdn-determinant-seed2", options)
+    assert list(variants_by_name(tmp_path)) == ["ALD-RDN (det)"]
+
+
 def test_a_reduction_that_all_share_is_not_told_whatever_their_descriptors(tmp_path: Path) -> None:
     for descriptor in ("average", "determinant"):
         write_variant(tmp_path, "ALD-RDN", TABLE, descriptor=descriptor)

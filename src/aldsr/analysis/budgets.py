@@ -23,7 +23,8 @@ def budget(run: TrainingRun) -> dict[str, Any]:
     }
     if data.get("train_dirs") is not None:
         del given["data.pictures"]  # are of no use beside folders
-    return {**given, **flatten({"schedule": run.config.get("schedule")})}
+    schedule = {key: value for key, value in flatten(run.config).items() if key.startswith("schedule.")}
+    return {**given, **schedule}
 
 
 def unequal_budgets(runs: Sequence[TrainingRun]) -> str | None:

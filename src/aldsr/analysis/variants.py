@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from aldsr.analysis.budgets import folder_names
 from aldsr.analysis.study import TrainingRun
 from aldsr.core.settings import flatten, rule_of
+from aldsr.evaluation import complete_description
 from aldsr.evaluation.results import ResultsError
 
 NETWORK = "network"  # the key of an identity that holds the label
@@ -39,8 +40,10 @@ class Variant(NamedTuple):
 def variants(runs: Sequence[TrainingRun]) -> list[Variant]:
     """The runs grouped, in the order of the paper's tables. Of runs that repeat a seed, the first by name counts."""
     groups: dict[tuple[tuple[str, str], ...], list[TrainingRun]] = {}
-    for run in runs:
-        groups.setdefault(tuple(sorted(identity(run).items())), []).append(run)
+    stated = {NETWORK, "data.train_dirs"}.union(*(flatten(run.config, {}) for run in runs))
+    for run in runs:  # what older configurations lack counts where a newer one states it
+        own = {key: value for key, value in identity(run).items() if key in stated}
+        groups.setdefault(tuple(sorted(own.items())), []).append(run)
     identities = [dict(key) for key in groups]
     found = []
     for own, group in zip(identities, groups.values(), strict=True):
@@ -54,8 +57,9 @@ def variants(runs: Sequence[TrainingRun]) -> list[Variant]:
 
 
 def identity(run: TrainingRun) -> dict[str, str]:
-    """Everything that makes a run another variant than the next, by its dotted name."""
-    kept = {key: str(value) for key, value in flatten(run.config).items() if rule_of(key).variant}
+    """Everything that makes a run another variant than the next, by its dotted name; options it lacks included."""
+    config = {**run.config, "model": complete_description(run.config["model"])}
+    kept = {key: str(value) for key, value in flatten(config).items() if rule_of(key).variant}
     return {**kept, NETWORK: label(run), "data.train_dirs": folder_names(run.config["data"].get("train_dirs"))}
 
 

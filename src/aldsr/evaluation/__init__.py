@@ -1,1 +1,3 @@
-"""Results of a network, or of images that anyone made, with the protocol by which they were measured."""
+"""A network, or anyone's images → results with their protocol."""
+
+from aldsr.nn.description import complete_description
