@@ -26,6 +26,7 @@ def printed(arguments: str, capsys: pytest.CaptureFixture[str]) -> list[str]:
     return TABLE.findall(capsys.readouterr().out)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("readme", READMES, ids=lambda path: path.parent.name)
 def test_the_tables_of_a_readme_are_what_its_command_prints(
     readme: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch

@@ -63,8 +63,9 @@ def test_the_interval_is_the_wider_one_at_each_end() -> None:
     assert (found.low, found.high) == (skewed.mean() - margin, high)
 
 
-@pytest.mark.parametrize(("seeds", "images"), [(2, 5), (2, 14), (2, 100), (3, 5), (3, 14), (5, 100)])
-@pytest.mark.parametrize("spreads", [(0.1, 0.1), (0.1, 0.02), (0.02, 0.1)], ids=["both", "seeds", "images"])
+@pytest.mark.parametrize(
+    ("seeds", "images", "spreads"), [(2, 5, (0.1, 0.1)), (3, 14, (0.1, 0.02)), (5, 30, (0.02, 0.1))]
+)
 def test_nineteen_of_twenty_intervals_hold_the_truth(seeds: int, images: int, spreads: tuple[float, float]) -> None:
     random = np.random.default_rng(seeds * 1000 + images)
     zeros, held = np.zeros((seeds, images)), 0
@@ -75,35 +76,19 @@ def test_nineteen_of_twenty_intervals_hold_the_truth(seeds: int, images: int, sp
     assert held / 400 >= 0.925  # 95 % less what 400 studies leave open
 
 
-def test_a_plain_percentile_interval_would_not_hold_it_as_often() -> None:
-    random, held = np.random.default_rng(0), 0
-    for _ in range(400):
-        low, high = percentile_interval(simulated(random, seeds=3, images=5, mean=0.3), resamples=500)
-        held += low <= 0.3 <= high
-    assert held / 400 < 0.9
-
-
-def test_a_clear_difference_is_shown() -> None:
-    table = simulated(np.random.default_rng(2), seeds=3, images=14, mean=1.0)
-    assert paired_difference(table, np.zeros_like(table)).significant
-    assert paired_difference(np.zeros_like(table), table).significant
+def test_a_clear_difference_is_significant_whatever_its_sign_or_the_difficulty_of_images() -> None:
+    hard = np.random.default_rng(4).normal(30, 5, (1, 14))
+    ours = hard + 0.2 + np.random.default_rng(5).normal(0, 0.05, (3, 14))
+    reference = np.repeat(hard, 3, 0)
+    assert paired_difference(ours, reference).significant
+    assert paired_difference(reference, ours).significant
+    assert paired_difference(ours, reference) == paired_difference(ours, reference)
 
 
 def test_seeds_that_disagree_show_nothing_however_many_images_there_are() -> None:
     table = np.random.default_rng(4).normal(0, 0.01, (2, 100)) + np.array([[0.01], [0.21]])
     assert not paired_difference(table, np.zeros_like(table)).significant
     assert paired_difference(table[1:], np.zeros((1, 100))).significant  # one of them alone would
-
-
-def test_pairs_take_the_difficulty_of_images_out() -> None:
-    hard = np.random.default_rng(4).normal(30, 5, (1, 14))
-    gain = 0.2 + np.random.default_rng(5).normal(0, 0.05, (3, 14))
-    assert paired_difference(hard + gain, np.repeat(hard, 3, 0)).significant
-
-
-def test_the_same_tables_give_the_same_interval() -> None:
-    table = np.random.default_rng(0).normal(0, 1, (3, 5))
-    assert paired_difference(table, table / 2) == paired_difference(table, table / 2)
 
 
 def test_one_number_has_no_interval_and_equal_scores_no_difference() -> None:
