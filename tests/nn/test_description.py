@@ -16,7 +16,7 @@ from torch import nn
 import aldsr.nn
 from aldsr.nn import RDN, ALDBlock, BicubicUpscale, LDWBlock, determinant, maximum, standardised
 from aldsr.nn.description import (
-    ABSENT,
+    MISSING_OPTIONS,
     PUBLIC,
     NetworkError,
     build,
@@ -167,6 +167,7 @@ def recorded_targets() -> set[str]:
     return found
 
 
+@pytest.mark.slow
 def test_every_recorded_target_resolves() -> None:
     targets = {name for name in recorded_targets() if name.startswith("aldsr.")}
     assert {"aldsr.nn.RDN", "aldsr.nn.descriptors.zero", "aldsr.data.SuperResolutionData"} <= targets
@@ -179,7 +180,7 @@ def test_every_recorded_target_resolves() -> None:
 
 
 def test_every_optional_argument_has_a_value_for_descriptions_that_lack_it() -> None:
-    for target, absent in ABSENT.items():
+    for target, absent in MISSING_OPTIONS.items():
         parameters = inspect.signature(target).parameters.values()
         assert {each.name for each in parameters if each.default is not each.empty} == absent.keys(), target.__name__
 
@@ -195,7 +196,7 @@ def test_a_new_option_does_not_change_what_older_descriptions_mean(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(PUBLIC, "aldsr.nn.Dilated", Dilated)
-    monkeypatch.setitem(ABSENT, Dilated, {"dilation": 1})
+    monkeypatch.setitem(MISSING_OPTIONS, Dilated, {"dilation": 1})
     old, new = description("Dilated"), description(conv=partial("Dilated", dilation=1))
     network = build(old)
     assert network.RDBs[0].layers[0].dilation == (1, 1)

@@ -48,14 +48,6 @@ def test_average_and_maximum_are_those_of_each_filter(k: int) -> None:
     assert maximum(w).tolist() == [max(each) for each in values]
 
 
-def test_gradient_of_average_is_even_and_that_of_maximum_falls_on_one_weight() -> None:
-    w = filters(channels=4)
-    (even,) = torch.autograd.grad(average(w).sum(), w)
-    torch.testing.assert_close(even, torch.full_like(w, 1 / 9))
-    (peaked,) = torch.autograd.grad(maximum(w).sum(), w)
-    assert torch.equal(peaked, (w == w.amax((-2, -1), keepdim=True)).double())
-
-
 def test_zero_is_zero_whatever_the_filters_and_sends_them_no_gradient() -> None:
     assert torch.equal(zero(filters() * torch.inf), torch.zeros(6, dtype=torch.float64))
     assert not zero(filters()).requires_grad

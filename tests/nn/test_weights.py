@@ -10,7 +10,7 @@ from torch import nn
 
 from aldsr.nn import RDN, BicubicUpscale, StandardBlock
 from aldsr.nn.description import NetworkError, build
-from aldsr.nn.weights import check_network, check_resumable, load_network, load_state, pack_weights, read_weights
+from aldsr.nn.weights import check_network, check_resumable, load_network, load_state, pack_weights
 from tests.nn.conftest import description
 
 BLOCKS = ["StandardBlock", "DWBlock", "LDWBlock", "ALDBlock"]
@@ -167,12 +167,6 @@ def test_weights_that_do_not_fit_are_refused_and_leave_the_network_as_it_was(fau
 def test_weights_of_another_network_are_refused(path: Path) -> None:
     save(path, build(description(scale=3)), description(scale=2))
     refused(path, r"'UPNet\.0\.\w+' is ")
-
-
-def test_a_weights_file_is_written_in_the_plain_layout(tmp_path: Path) -> None:
-    network = build(description("StandardBlock")).to(memory_format=torch.channels_last)
-    path = save(tmp_path / "net.safetensors", network, description("StandardBlock"))
-    assert read_weights(path)[1]["SFE1.weight"].is_contiguous()
 
 
 # check_network

@@ -4,7 +4,6 @@ import base64
 import io
 import json
 import os
-import shutil
 import threading
 from collections.abc import Iterator
 from functools import partial
@@ -25,10 +24,10 @@ from tests.command import run_command
 from tests.data.test_images import orientation
 
 pytest.importorskip("onnxscript")
-playwright = pytest.importorskip("playwright.sync_api")
+
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
-CALM = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
 FINISHED = "[data-state=done], #said.error"
 TRANSFER = """([content, name]) => {
   const transfer = new DataTransfer();
@@ -64,18 +63,13 @@ def heard() -> dict[str, set[str | None]]:
 
 
 @pytest.fixture(scope="module")
-def tab(heard: dict[str, set[str | None]]) -> Iterator[Any]:
+def tab(heard: dict[str, set[str | None]], browser: Any) -> Any:
     """An empty tab of Chromium."""
-    if (executable := shutil.which("chromium")) is None:
-        pytest.skip("no chromium in PATH")
-    with playwright.sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=executable, args=CALM)
-        tab = chromium.new_page()
-        tab.on("request", lambda request: heard["hosts"].add(urlsplit(request.url.removeprefix("blob:")).hostname))
-        tab.on("console", lambda message: message.type == "error" and heard["errors"].add(message.text))
-        tab.on("pageerror", lambda error: heard["errors"].add(str(error)))
-        yield tab
-        chromium.close()
+    tab = browser.new_page()
+    tab.on("request", lambda request: heard["hosts"].add(urlsplit(request.url.removeprefix("blob:")).hostname))
+    tab.on("console", lambda message: message.type == "error" and heard["errors"].add(message.text))
+    tab.on("pageerror", lambda error: heard["errors"].add(str(error)))
+    return tab
 
 
 @pytest.fixture(scope="module")

@@ -32,7 +32,7 @@ DETERMINANT = {"_target_": "aldsr.nn.descriptors.determinant", "_partial_": True
 
 # What a description may name and, for each optional argument, the value that counts where a description lacks it: what
 # the code did before the argument existed. Never change a value, whatever becomes of the default in the code.
-ABSENT: dict[Callable[..., Any], dict[str, Any]] = {
+MISSING_OPTIONS: dict[Callable[..., Any], dict[str, Any]] = {
     nn.RDN: {"conv": STANDARD, **PAPER_SIZE, "residual": "none", "checkpoint": False},
     nn.BicubicUpscale: {},
     nn.deployed: {"collapsed": []},
@@ -44,7 +44,7 @@ ABSENT: dict[Callable[..., Any], dict[str, Any]] = {
 }
 PUBLIC = {
     f"{module}.{target.__name__}": target
-    for target in ABSENT
+    for target in MISSING_OPTIONS
     for module in ("aldsr.nn", target.__module__, target.__module__.rpartition(".")[0])
 }
 
@@ -79,7 +79,7 @@ def find_target(name: str, allow_code: Sequence[str] | None = ()) -> Callable[..
 def _check_allowed(name: str, allow_code: Sequence[str]) -> None:
     package = name.partition(".")[0]
     if package == "aldsr":  # whatever is allowed: of aldsr itself, only `PUBLIC`
-        known = ", ".join(target.__name__ for target in ABSENT)
+        known = ", ".join(target.__name__ for target in MISSING_OPTIONS)
         raise NetworkError(f"the network is described by '{name}', but aldsr.nn has only {known}")
     if name.rpartition(".")[2].startswith("_") or not _is_inside(name, allow_code):
         raise NetworkError(
@@ -95,10 +95,10 @@ def _is_inside(name: str, packages: Sequence[str]) -> bool:
 def complete_description(description: Description) -> dict[str, Any]:
     """A description with a value for every option of what aldsr offers, at every depth.
 
-    What it lacks is taken from `ABSENT`, so that a description means the same network in every version.
+    What it lacks is taken from `MISSING_OPTIONS`, so that a description means the same network in every version.
     """
     target = PUBLIC.get(str(description.get("_target_")))
-    options = {**(ABSENT[target] if target else {}), **description}
+    options = {**(MISSING_OPTIONS[target] if target else {}), **description}
     return {k: complete_description(v) if isinstance(v, Mapping) else v for k, v in options.items()}
 
 

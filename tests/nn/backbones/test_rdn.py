@@ -7,7 +7,6 @@ import torch
 from torch import Tensor, nn
 
 from aldsr.nn import RDB, RDN, ALDBlock, BicubicUpscale, ConvBlock, DWBlock, LDWBlock, StandardBlock, UPNet
-from aldsr.nn.backbones.rdn import conv3x3, conv_pixel_shuffle
 
 BLOCKS = [StandardBlock, DWBlock, LDWBlock, ALDBlock]
 SMALL: dict[str, Any] = {"D": 2, "C": 3, "G": 4, "G0": 6}
@@ -57,16 +56,6 @@ def test_upscaling_is_its_layers_one_after_another(scale: int, height: int, widt
     grads = (torch.autograd.grad(output, inputs, upstream) for output in (ours, theirs))
     for our, their in zip(*grads, strict=True):
         torch.testing.assert_close(our, their, rtol=1e-12, atol=1e-11)
-
-
-@pytest.mark.parametrize("step", [2, 3])
-@pytest.mark.parametrize("batch", [1, 3])
-def test_conv_pixel_shuffle_is_convolution_then_pixel_shuffle(step: int, batch: int) -> None:
-    torch.manual_seed(0)
-    conv, x = conv3x3(6, 5 * step**2).double(), torch.randn(batch, 6, 3, 4, dtype=torch.float64)
-    output = conv_pixel_shuffle(x, conv, step)
-    torch.testing.assert_close(output, nn.PixelShuffle(step)(conv(x)), rtol=1e-12, atol=1e-12)
-    assert output.is_contiguous(memory_format=torch.channels_last)
 
 
 def literal_rdn(x: Tensor, network: RDN) -> Tensor:
@@ -161,22 +150,6 @@ def test_only_the_layers_inside_rdbs_change_with_the_block(block: ConvBlock) -> 
     assert outside(standard) == outside(other)
     assert any(".LFF." in key for key in outside(standard))
     assert standard.state_dict().keys() != other.state_dict().keys()
-
-
-def test_no_batch_norm_and_every_convolution_is_biased() -> None:
-    with torch.device("meta"):
-        network = RDN(conv=ALDBlock, **SMALL)
-    assert not any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in network.modules())
-    assert all(module.bias is not None for module in network.modules() if isinstance(module, nn.Conv2d))
-
-
-def test_output_is_not_clipped() -> None:
-    network = RDN(**SMALL)
-    with torch.no_grad():
-        network.UPNet[-1].get_parameter("bias").copy_(torch.tensor([9.0, -9.0, 0.0]))
-    output = network(torch.rand(1, 3, 4, 4))
-    assert output[:, 0].min() > 1
-    assert output[:, 1].max() < 0
 
 
 @pytest.mark.parametrize(("option", "value"), [("scale", 1), ("scale", 5), ("scale", 2.5), ("residual", None)])
