@@ -142,7 +142,7 @@ def test_tiles_lie_where_python_lays_them(page: Any) -> None:
     theirs = page.evaluate(
         """async (cases) => {
           const { tile_spans, tileSize } = await import("./tiling.js");
-          const plain = (size, tile) => tile_spans(size, tile).map(({ start, from, to }) => [start, from, to]);
+          const plain = (size, tile) => spans(size, tile).map(({ start, from, to }) => [start, from, to]);
           return JSON.stringify(cases.map(([size, tile]) => [plain(size, tile), tileSize(size, tile)]));
         }""",
         cases,
