@@ -141,7 +141,7 @@ def test_tiles_lie_where_python_lays_them(page: Any) -> None:
     cases = [(size, tile) for tile in (17, 18, 32, 33, 128) for size in range(1, 250, 4)]
     theirs = page.evaluate(
         """async (cases) => {
-          const { tile_spans, tileSize } = await import("./tiling.js");
+          const { spans, tileSize } = await import("./tiling.js");
           const plain = (size, tile) => spans(size, tile).map(({ start, from, to }) => [start, from, to]);
           return JSON.stringify(cases.map(([size, tile]) => [plain(size, tile), tileSize(size, tile)]));
         }""",
