@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from dataclasses import KW_ONLY, dataclass
 from typing import Any, NamedTuple
 
 import torch
@@ -29,6 +30,7 @@ class ImagePair(NamedTuple):
     gray: bool = False  # whether the HR file is a gray image
 
 
+@dataclass(eq=False)
 class Patches(Dataset[PatchBatch]):
     """Training patches: batch `numbers` is a pure function of (seed, numbers).
 
@@ -39,11 +41,11 @@ class Patches(Dataset[PatchBatch]):
         seed: determines the sequence.
     """
 
-    def __init__(self, pairs: Sequence[CachedPair], *, patch_size: int, scale: int, seed: int) -> None:
-        self.pairs = pairs
-        self.patch_size = patch_size
-        self.scale = scale
-        self.seed = seed
+    pairs: Sequence[CachedPair]
+    _: KW_ONLY
+    patch_size: int
+    scale: int
+    seed: int
 
     def __getitems__(self, numbers: Sequence[int]) -> PatchBatch:
         p, s = self.patch_size, self.scale

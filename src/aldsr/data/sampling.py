@@ -60,6 +60,7 @@ def micro_batch_size(batch_size: int, *, ranks: int, micro_batches: int) -> int:
     return batch_size // (ranks * micro_batches)
 
 
+@dataclass(kw_only=True, eq=False)
 class StepBatches(Sampler[list[int]]):
     """The sample numbers of this rank's (micro-)batches, from the current step to the epoch's end.
 
@@ -75,23 +76,15 @@ class StepBatches(Sampler[list[int]]):
         DataError: if the batch cannot be divided evenly.
     """
 
-    def __init__(
-        self,
-        *,
-        first_step: Callable[[], int],
-        steps_per_epoch: int,
-        batch_size: int,
-        rank: int = 0,
-        ranks: int = 1,
-        micro_batches: int = 1,
-    ) -> None:
-        self.micro_batch = micro_batch_size(batch_size, ranks=ranks, micro_batches=micro_batches)
-        self.first_step = first_step
-        self.steps_per_epoch = steps_per_epoch
-        self.batch_size = batch_size
-        self.rank = rank
-        self.ranks = ranks
-        self.micro_batches = micro_batches
+    first_step: Callable[[], int]
+    steps_per_epoch: int
+    batch_size: int
+    rank: int = 0
+    ranks: int = 1
+    micro_batches: int = 1
+
+    def __post_init__(self) -> None:
+        self.micro_batch = micro_batch_size(self.batch_size, ranks=self.ranks, micro_batches=self.micro_batches)
 
     def __len__(self) -> int:
         return self.steps_per_epoch * self.micro_batches

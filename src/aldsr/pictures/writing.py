@@ -27,12 +27,8 @@ def format_of(path: Path) -> str | None:
     return ({suffix: name for name, suffix in SUFFIXES.items()} | more).get(path.suffix.lower())
 
 
-def check_layout(path: Path, format: str, layout: Layout) -> None:
-    """Check that a format can hold a picture of this layout.
-
-    Raises:
-        DataError: for alpha in JPEG, or a side that is too long.
-    """
+def _check_layout(path: Path, format: str, layout: Layout) -> None:
+    """Refuse alpha in JPEG, and a side that is too long."""
     if format == "jpeg" and layout.alpha:
         raise DataError(f"{path}: JPEG cannot hold the picture's transparency; take --format png, webp or tiff")
     if max(layout.width, layout.height) > LARGEST[format]:
@@ -56,7 +52,7 @@ def write_picture(path: Path, format: str, layout: Layout, bands: Iterable[Sampl
         DataError: if the format cannot hold the picture; no band is computed then.
         OSError: if the file cannot be written.
     """
-    check_layout(path, format, layout)
+    _check_layout(path, format, layout)
     with atomic_write(path) as temporary:
         if format == "png":
             write_png(temporary, layout, bands)
