@@ -1,4 +1,4 @@
-"""A study whose networks never trained: tiny ones with random weights, given scores, pictures and logs."""
+"""A study whose networks never trained: tiny ones with random weights, with made-up scores, images and logs."""
 
 from pathlib import Path
 
@@ -18,12 +18,12 @@ TINY = {"D": 1, "C": 2, "G": 8, "G0": 8, "residual": "bicubic"}
 
 
 def plant_study(root: Path) -> Path:
-    """The study of two networks, one of them with two seeds, beside its set of three pictures, 96×64."""
+    """The study of two networks, one of them with two seeds, beside its set of three images, 96×64."""
     (root / "mine").mkdir()
     for number in range(3):
         coarse = np.random.default_rng(number).integers(0, 256, (8, 12, 3), dtype=np.uint8)
-        picture = Image.fromarray(coarse).resize((96, 64), Image.Resampling.BICUBIC)
-        picture.save(root / "mine" / f"image{number}.png")
+        image = Image.fromarray(coarse).resize((96, 64), Image.Resampling.BICUBIC)
+        image.save(root / "mine" / f"image{number}.png")
     data = SuperResolutionData(scale=4, train_dirs=[], eval_dirs=[str(root / "mine")])
     data.prepare_data()
     for label, seed in (("RDN", 1), ("RDN", 2), ("DW-RDN", 1)):
