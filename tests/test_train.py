@@ -122,7 +122,7 @@ def test_nothing_is_built_or_measured_twice(small: list[str], monkeypatch: pytes
         (torch.optim.Adam, "__init__", "optimizer"),
         (Trainer, "__init__", "trainer"),
         (SuperResolution, "super_resolve", "image"),
-        (SuperResolutionData, "_load", "data"),
+        (SuperResolutionData, "__init__", "data"),
     ):
         count(owner, method, name)
     assert run_command(train, *small, "run_dir=run") == 0

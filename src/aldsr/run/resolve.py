@@ -41,6 +41,8 @@ def resolve_config(config: DictConfig) -> RunSettings:
         _place_in_study(config, Path(hydra.sweep.dir), overrides)
     config.run_dir = str(config.run_dir or f"runs/{config.name}")
     config.if_exists = config.if_exists or "archive"
+    config.ckpt_path = _find_checkpoint(config)
+    _recall_choices(config)  # before this machine's, which may offer others than the one that the run began on
     run: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     run.pop("budgets", None)
     _check_values(run)
@@ -49,8 +51,6 @@ def resolve_config(config: DictConfig) -> RunSettings:
     steps = run["trainer"]["max_steps"], run["trainer"]["max_epochs"]
     run["quick"] = (*steps, choices["data"], choices["size"]) == (None, None, "embedded", "small")
     _drop_foreign_options(run["model"], overrides)
-    run["ckpt_path"] = _find_checkpoint(run)
-    run = _with_earlier_choices(run)  # before this machine's choices: it may offer others than the one the run began on
     run["trainer"] = resolve_trainer(run["trainer"]).to_config()
     return RunSettings.from_config(run)
 
@@ -122,37 +122,28 @@ def _check_values(run: Mapping[str, Any]) -> None:
             raise OptionError(f"{option}={run[option]}: expected {' or '.join(offered)}")
 
 
-def _find_checkpoint(run: Mapping[str, Any]) -> str | None:
+def _find_checkpoint(config: DictConfig) -> str | None:
     """The checkpoint to continue from: as given, `last` of the folder, or what a run in the folder has left."""
-    folder = Path(run["run_dir"])
+    folder = Path(config.run_dir)
     left = (folder / CONFIG).is_file() and (folder / CHECKPOINT).is_file()
-    if run["ckpt_path"] == "last" or (run["if_exists"] == "continue" and left):
-        return str(folder / CHECKPOINT)
-    path: str | None = run["ckpt_path"]
-    return path
+    last = config.ckpt_path == "last" or (config.if_exists == "continue" and left)
+    return str(folder / CHECKPOINT) if last else config.ckpt_path
 
 
-def continues(settings: RunSettings) -> bool:
+def continues(run: RunSettings | DictConfig) -> bool:
     """Whether this is the run in its folder, continued, and not one that only starts from another's checkpoint."""
-    return _continues(settings.run_dir, settings.ckpt_path, settings.if_exists)
+    folder = Path(run.run_dir).resolve()
+    within = bool(run.ckpt_path) and Path(str(run.ckpt_path)).resolve().is_relative_to(folder)
+    return within or run.if_exists == "continue"
 
 
-def _continues(run_dir: str, ckpt_path: str | None, if_exists: str) -> bool:
-    within = bool(ckpt_path) and Path(ckpt_path or "").resolve().is_relative_to(Path(run_dir).resolve())
-    return within or if_exists == "continue"
-
-
-def _with_earlier_choices(run: dict[str, Any]) -> dict[str, Any]:
+def _recall_choices(config: DictConfig) -> None:
     """Of a run that is continued: what was measured when it began holds, so that the same numbers come out."""
-    begun = Path(run["run_dir"]) / CONFIG
-    if not (_continues(run["run_dir"], run["ckpt_path"], run["if_exists"]) and begun.is_file()):
-        return run
-    config, earlier = OmegaConf.create(run), OmegaConf.load(begun)
+    begun = Path(config.run_dir) / CONFIG
+    earlier = OmegaConf.load(begun) if continues(config) and begun.is_file() else OmegaConf.create()
     for key in MEASURED:
         if OmegaConf.select(config, key) == "auto" and (value := OmegaConf.select(earlier, key)) is not None:
             OmegaConf.update(config, key, value)
-    found: Any = OmegaConf.to_container(config)
-    return found
 
 
 def _place_in_study(config: DictConfig, folder: Path, overrides: list[str]) -> None:
