@@ -156,3 +156,13 @@ def test_only_the_layers_inside_rdbs_change_with_the_block(block: ConvBlock) -> 
 def test_options_that_are_not_offered_are_refused(option: str, value: Any) -> None:
     with pytest.raises(ValueError, match=option):
         RDN(**{option: value}, **SMALL)
+
+
+def test_checkpointing_changes_no_gradient() -> None:
+    torch.manual_seed(0)
+    network, x = RDN(conv=ALDBlock, **SMALL), torch.rand(1, 3, 5, 6)
+    grads = []
+    for checkpoint in (False, True):
+        network.checkpoint = checkpoint
+        grads.append(torch.autograd.grad(network(x).square().sum(), list(network.parameters())))
+    assert all(torch.equal(a, b) for a, b in zip(*grads, strict=True))
