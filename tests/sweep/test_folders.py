@@ -60,6 +60,14 @@ def test_an_earlier_run_is_archived(tmp_path: Path) -> None:
     assert (archive / "checkpoints" / "last.ckpt").read_text() == "old checkpoints/last.ckpt"
 
 
+def test_runs_archived_within_one_second_are_all_kept(tmp_path: Path) -> None:
+    for _ in range(3):
+        (tmp_path / "a").mkdir(exist_ok=True)
+        (tmp_path / "a" / "config.yaml").touch()
+        open_run_folder(tmp_path / "a", keep=False)
+    assert len(list(tmp_path.glob("a-archived-*/config.yaml"))) == 3
+
+
 def test_an_interrupted_move_is_resumed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder, original, moves = tmp_path / "a", Path.rename, []
     folder.mkdir()

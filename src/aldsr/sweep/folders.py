@@ -36,6 +36,8 @@ def open_run_folder(folder: Path, *, keep: bool) -> Path | None:
         (folder / FAILURE).unlink(missing_ok=True)
         return None
     archive = folder.with_name(f"{folder.name}{ARCHIVED}{datetime.now():%Y%m%d-%H%M%S}")
+    while archive.exists():  # of the same second
+        archive = archive.with_name(f"{archive.name}-again")
     archive.mkdir()
     # The config is moved last, so that an interrupted move is resumed. The lock stays, since this process holds it.
     for path in sorted(folder.iterdir(), key=lambda path: path.name == CONFIG):
