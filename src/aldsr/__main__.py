@@ -1,6 +1,6 @@
 """`aldsr COMMAND …`: what `python -m aldsr.COMMAND …` does, by one name.
 
-`aldsr COMMAND --help` says more of each.
+`aldsr COMMAND --help` shows the options of each.
 """
 
 import runpy
@@ -8,21 +8,21 @@ import sys
 from collections.abc import Sequence
 
 COMMANDS = {
-    "upscale": "pictures, by a trained network",
-    "train": "a network",
-    "evaluate": "a network, or anyone's images, by the protocol of the literature",
-    "export": "a trained network, for other programs",
-    "compare": "measurements, side by side",
-    "study": "where a study's runs stand",
-    "report": "runs or a study, as one HTML page with their pictures",
-    "figure": "networks side by side on a crop of one image, for a paper",
-    "attention": "what the attention of trained ALD networks has learnt",
-    "doctor": "what is wrong with a data set",
-    "download": "DIV2K, to train on",
-    "benchmark": "speed, memory and loading on this machine",
-    "parameters": "of the paper's networks, counted",
-    "dashboard": "a study in W&B",
-    "web": "a page that upscales pictures in the browser",
+    "upscale": "upscale pictures with a trained network",
+    "train": "train a network, or sweep over many",
+    "evaluate": "measure a network, or anyone's images, by the protocol of the literature",
+    "export": "write a trained network for other programs: ONNX, torch.export",
+    "compare": "put results side by side, with statistics over seeds",
+    "study": "show the status of a study's runs",
+    "report": "write runs or a study as one HTML page with their images",
+    "figure": "draw networks side by side on a crop of one image",
+    "attention": "analyse what the attention of trained ALD networks has learnt",
+    "doctor": "find what is wrong with a data set",
+    "download": "download DIV2K",
+    "benchmark": "measure speed, memory and data loading on this machine",
+    "parameters": "count the parameters of the paper's networks",
+    "dashboard": "save views of the runs in W&B",
+    "web": "build a page that upscales pictures in the browser",
 }
 
 
@@ -31,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     name, *rest = (sys.argv[1:] if argv is None else argv) or ["--help"]
     if name in ("-h", "--help"):
         listed = "\n".join(f"  {command:<12}{what}" for command, what in COMMANDS.items())
-        print(f"usage: aldsr COMMAND …\n\n{listed}\n\n`aldsr COMMAND --help` says more of each.")
+        print(f"usage: aldsr COMMAND …\n\n{listed}\n\n`aldsr COMMAND --help` shows the options of each.")
     elif name not in COMMANDS:
         print(f"error: aldsr {name}: no such command; expected {', '.join(COMMANDS)}", file=sys.stderr)
         sys.exit(2)
