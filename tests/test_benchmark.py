@@ -5,15 +5,18 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
 from aldsr import benchmark
 from aldsr.bench.loading import decoding_rate
 from aldsr.bench.resizing import resize_times
-from aldsr.bench.speed import Job, Measurement
+from aldsr.bench.speed import Job, Measurement, OutOfMemoryError
+from aldsr.bench.tasks import BLOCKS
 from aldsr.benchmark import main
 from tests.analysis.fake_runs import fake_config, fake_results, write_run
+from tests.command import run_command
 from tests.reporting.recorded import record, training
 
 TINY = ["--size", "small", "--batch", "2", "--patch-size", "4", "--rounds", "2"]
@@ -53,16 +56,31 @@ def test_loading_and_resizing_are_printed_and_saved(
     assert capsys.readouterr().out in printed
 
 
-def test_training_is_measured_in_the_fastest_settings_beside_the_literal_equations(
-    processes: list[Sequence[Job]], capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("training", [["literal"], ["literal"], list(BLOCKS)]),
+        ("upscaling", [["literal"], ["literal"], list(BLOCKS)]),
+        ("checkpointing", [[block] for block in BLOCKS for _ in range(2)]),
+    ],
+)
+def test_networks_are_measured_in_turns_and_what_must_not_share_a_process_by_itself(
+    name: str, expected: list[list[str]], processes: list[Sequence[Job]], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    main(["training", *TINY, "--json", "speed.json"])
-    blocks = ["RDN", "DW-RDN", "LDW-RDN", "ALD-RDN"]
-    assert [[job.case.network for job in jobs] for jobs in processes] == [["literal"], ["literal"], blocks] * 2
-    assert "ALD-RDN, the equations as typed in: 32-true, contiguous, the system's" in capsys.readouterr().out
-    records = json.loads(Path("speed.json").read_text())["training"]
-    assert [each["keep_memory"] for each in records] == [False, True, True, True, True, True]
-    assert records[3]["processes"] == [{"seconds": [2.0], "peak_memory": None, "floor": 1.0}] * 2
+    main([name, *TINY, "--json", "speed.json"])
+    assert [[job.case.network for job in jobs] for jobs in processes] == expected * 2
+    assert "RDN: " in capsys.readouterr().out
+    record = json.loads(Path("speed.json").read_text())[name][1]
+    assert record["checkpoint"] is (name == "checkpointing")
+    assert record["processes"] == [{"seconds": [1.0], "peak_memory": None, "floor": 1.0}] * 2
+
+
+def test_growth_needs_the_memory_of_its_process(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("aldsr.bench.benchmarks.measure_in_turns", Mock(side_effect=OutOfMemoryError))
+    assert run_command(main, "growth", *TINY) == 2
+    assert "memory" in capsys.readouterr().err
 
 
 def test_growing_steps_are_measured_together(
@@ -116,11 +134,9 @@ def test_recorded_results_are_shown_and_drawn_without_measuring(capsys: pytest.C
         ("loadign", "loadign: expected training, upscaling, deployed, checkpointing, growth, loading"),
         ("--from nowhere.json", "nowhere.json"),
         ("growth --from training.json", "training.json: has no results of growth; it has training"),
-        ("resize --chart fig", "--chart"),
         ("growth --chart fig.jpg", "fig.jpg"),
         ("resize --json nowhere/speed.json", "--json nowhere/speed.json"),
         ("deployed", "--networks"),
-        ("loading --networks runs", "--networks"),
         ("deployed --networks nowhere", "nowhere"),
         ("--from a.json --json b.json", "--json"),
     ],
@@ -129,7 +145,6 @@ def test_a_mistake_is_reported_before_anything_is_measured(
     arguments: str, named: str, processes: list[Sequence[Job]], capsys: pytest.CaptureFixture[str]
 ) -> None:
     Path("training.json").write_text(json.dumps(training()))
-    with pytest.raises(SystemExit, match="2"):
-        main(arguments.split())
+    assert run_command(main, *arguments.split()) == 2
     assert named in " ".join(capsys.readouterr().err.split())
     assert not processes

@@ -92,11 +92,8 @@ def test_every_protocol_equals_numpy_and_scikit_image(name: str, gray: bool) -> 
     assert score(PROTOCOLS[name], gray=gray) == expected
 
 
-def test_every_protocol_is_tested_and_has_its_user_named() -> None:
-    assert PROTOCOLS.keys() == EXPECTED.keys() == USERS.keys()
-
-
 def test_every_protocol_but_the_pooled_one_scores_an_image_in_its_own_way() -> None:
+    assert PROTOCOLS.keys() == EXPECTED.keys() == USERS.keys()
     scores = {name: score(protocol, gray=name == "gray_direct") for name, protocol in PROTOCOLS.items()}
     literature = {gray: score(LITERATURE, gray=gray) for gray in (False, True)}
     assert {name for name, each in scores.items() if each == literature[name == "gray_direct"]} == {"y", "pooled"}

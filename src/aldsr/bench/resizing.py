@@ -22,32 +22,23 @@ def resize_by_rows(image: Tensor, scale: float) -> Tensor:
         image: `Tensor[C, H, W]`, float.
         scale: factor of both axes.
     """
-    channels, _, width = image.shape
-    weights, starts, padded = _prepare(image, scale)
-    rows = image.new_empty(channels, len(starts), width)
-    taps = weights.shape[1]
-    for row, start in enumerate(starts):
-        for channel in range(channels):
-            rows[channel, row] = padded[channel, start : start + taps].T.mv(weights[row])
-    weights, starts, padded = _prepare(rows.mT, scale)
-    padded = padded.mT
-    resized = image.new_empty(channels, rows.shape[1], len(starts))
-    for column, start in enumerate(starts):
-        for channel in range(channels):
-            resized[channel, :, column] = padded[channel, :, start : start + taps].mv(weights[column])
-    return resized
+    return _resize_height(_resize_height(image, scale).mT, scale).mT
 
 
-def _prepare(image: Tensor, scale: float) -> tuple[Tensor, list[int], Tensor]:
-    """Weights `Tensor[size, taps]` of every output row, its first source row, and the mirrored image."""
-    height, stretch = image.shape[-2], min(scale, 1.0)
+def _resize_height(image: Tensor, scale: float) -> Tensor:
+    (channels, height, width), stretch = image.shape, min(scale, 1.0)
     size, taps = math.ceil(height * scale), math.ceil(4 / stretch) + 2
     centres = (torch.arange(size, dtype=image.dtype) + 0.5) / scale - 0.5
     index = (centres - 2 / stretch).floor()[:, None] + torch.arange(taps)
     weights = cubic((centres[:, None] - index) * stretch) * stretch
+    weights /= weights.sum(1, keepdim=True)
     before, after = int(-index.min().clamp(max=0)), int((index.max() - height + 1).clamp(min=0))
     padded = torch.cat((image[:, :before].flip(1), image, image[:, height - after :].flip(1)), 1)
-    return weights / weights.sum(1, keepdim=True), (index[:, 0] + before).int().tolist(), padded
+    resized = image.new_empty(channels, size, width)
+    for row, start in enumerate((index[:, 0] + before).int().tolist()):
+        for channel in range(channels):
+            resized[channel, row] = padded[channel, start : start + taps].T.mv(weights[row])
+    return resized
 
 
 def resize_times(*, height: int = 1356, width: int = 2040, scale: int = 4, rounds: int = 7) -> dict[str, float]:

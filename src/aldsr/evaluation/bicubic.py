@@ -15,15 +15,16 @@ from aldsr.data.cache import cache_dir
 from aldsr.evaluation.inference import Inference
 from aldsr.imaging import Protocol, quantise
 from aldsr.nn import BicubicUpscale
+from aldsr.training.measuring import Scores
 
-VERSION = 1  # raise it when the same images would get other scores
+VERSION = 1  # raise it when this code would give the same images other scores
 
 Rows = list[list[list[float]]]  # [protocols, images, 2]: PSNR (dB) and SSIM
 
 
 def score_bicubic(
     benchmarks: Sequence[BenchmarkSet], *, scale: int, protocols: Mapping[str, Protocol], device: torch.device
-) -> dict[str, dict[str, dict[str, dict[str, float]]]]:
+) -> dict[str, Scores]:
     """Score bicubic upscaling, in float32, or read the scores from the cache.
 
     Under DDP, call it on one rank: it does not divide the work.
@@ -37,7 +38,7 @@ def score_bicubic(
     Returns:
         protocol → set → image → `psnr` (dB) and `ssim`.
     """
-    scores: dict[str, dict[str, dict[str, dict[str, float]]]] = {name: {} for name in protocols}
+    scores: dict[str, Scores] = {name: {} for name in protocols}
     for benchmark in benchmarks:
         file = _cache_file(benchmark, scale, protocols, device)
         if (rows := _read(file, len(protocols), len(benchmark))) is None:

@@ -9,7 +9,7 @@ from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils.flop_counter import FlopCounterMode
 
-from aldsr.nn import RDB, ConvBlock
+from aldsr.nn import RDB
 from aldsr.nn.description import NetworkError, build
 
 OUTPUT = (720, 1280)  # height and width of the output for which the literature counts multi-adds
@@ -20,20 +20,17 @@ def count_parameters(module: nn.Module, *, biases: bool = True) -> int:
     return sum(p.numel() for name, p in module.named_parameters() if biases or not name.endswith("bias"))
 
 
-def rdb_parameters(conv: ConvBlock) -> int:
-    """Parameters of one RDB as ALDNet's Table IV counts them: C = 8, G = G0 = 64, weights without biases."""
-    return count_parameters(RDB(C=8, G=64, G0=64, conv=conv), biases=False)
-
-
 def block_parameters(description: Mapping[str, Any]) -> int | None:
-    """`rdb_parameters` of the block in a network's description; None without a block, or for one from outside aldsr.
+    """Parameters of one RDB of a network's blocks as ALDNet's Table IV counts them: C = 8, G = G0 = 64, without biases.
 
-    Descriptions come from the folders of others, so no code but aldsr's own is run.
+    None without a block, or for one from outside aldsr: descriptions come from the folders of others, so no other code
+    is run.
     """
     try:
-        return rdb_parameters(build(description["conv"])) if description.get("conv") else None
+        conv = build(description["conv"]) if description.get("conv") else None
     except NetworkError:
         return None
+    return None if conv is None else count_parameters(RDB(C=8, G=64, G0=64, conv=conv), biases=False)
 
 
 def input_size(scale: int) -> tuple[int, int]:

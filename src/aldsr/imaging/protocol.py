@@ -1,7 +1,6 @@
-"""How PSNR and SSIM are measured: the protocol of the literature, "y", and what other codebases do instead.
+"""How PSNR and SSIM are measured: the protocol of the literature, "y", and those of other codebases.
 
-The same prediction scores differently in different codebases, by more than most papers gain. A `Protocol` holds each
-choice as a field. The protocols of `PROTOCOLS` differ from the literature's in one field each.
+The same prediction scores differently in different codebases, by more than most papers gain.
 """
 
 from collections.abc import Mapping
@@ -36,9 +35,7 @@ class Score(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Protocol:
-    """How a prediction is compared with HR. The defaults are the literature's, and must stay so.
-
-    Results that were recorded before a field existed are read with its default.
+    """How a prediction is compared with HR. The defaults are the literature's, and stand for fields missing in results.
 
     Args:
         colour: "y", "y_uint8", "y_full_range" or "rgb".
@@ -67,10 +64,10 @@ class Protocol:
 
     @classmethod
     def from_fields(cls, recorded: Mapping[str, Any]) -> "Protocol":
-        """The protocol of recorded fields (see `to_fields`); "name" and "scale" may stand among them.
+        """The protocol of recorded fields (see `to_fields`), ignoring "name" and "scale".
 
         Raises:
-            ValueError: for a field or choice that is not offered.
+            ValueError: for an unknown field or choice.
         """
         choices = {key: value for key, value in recorded.items() if key not in ("name", "scale")}
         if unknown := choices.keys() - {field.name for field in fields(cls)}:
@@ -122,13 +119,13 @@ def planes(rgb: Tensor, colour: str) -> Tensor:
 LITERATURE = Protocol()
 PROTOCOLS = {
     "y": LITERATURE,
-    "gray_direct": replace(LITERATURE, gray="direct"),
-    "y_uint8": replace(LITERATURE, colour="y_uint8"),
-    "y_full_range": replace(LITERATURE, colour="y_full_range"),
-    "rgb": replace(LITERATURE, colour="rgb"),
-    "unshaved": replace(LITERATURE, shave=0),
-    "padded_ssim": replace(LITERATURE, ssim_window="same"),
-    "pooled": replace(LITERATURE, psnr_mean="pixels"),
+    "gray_direct": Protocol(gray="direct"),
+    "y_uint8": Protocol(colour="y_uint8"),
+    "y_full_range": Protocol(colour="y_full_range"),
+    "rgb": Protocol(colour="rgb"),
+    "unshaved": Protocol(shave=0),
+    "padded_ssim": Protocol(ssim_window="same"),
+    "pooled": Protocol(psnr_mean="pixels"),
 }
 USERS = {
     "y": "the super-resolution literature",
