@@ -48,6 +48,7 @@ def test_bicubic_needs_no_network(small: list[str]) -> None:
         assert "bench" in Path("out", file).read_text()
 
 
+@pytest.mark.slow
 def test_saved_images_score_the_same_as_predictions(small: list[str], make_image: Any) -> None:
     make_image(Path("other/c.png"), width=64, height=64, seed=3)
     both = [*TINY, "data.eval_dirs=[bench,other]"]
@@ -68,6 +69,7 @@ def test_tiles_of_a_local_network_change_nothing(small: list[str]) -> None:
     assert results("tiled")["measured"]["tile"] == 12
 
 
+@pytest.mark.slow
 def test_self_ensemble_and_precision_change_the_scores_and_are_recorded(small: list[str]) -> None:
     for run, option in (("plain", "seed=0"), ("plus", "self_ensemble=true"), ("bf16", "precision=bf16-mixed")):
         assert run_command(evaluate, *TINY, option, f"run_dir={run}") == 0
@@ -101,6 +103,7 @@ def test_a_gray_image_counts_by_its_value_if_asked(small: list[str]) -> None:
     assert bench("replicated")["psnr"] - bench("direct")["psnr"] == pytest.approx(lower, abs=1e-9)
 
 
+@pytest.mark.slow
 def test_costs_are_measured_if_asked(
     small: list[str], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -95,6 +95,7 @@ def test_what_is_left_open_is_measured_said_and_written_down(
     assert len(config["timings"]) == 2
 
 
+@pytest.mark.slow
 def test_a_run_that_goes_on_does_so_as_it_was_begun(small: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(resolve, "autotune", lambda *_, **__: [StepTiming("32-true", "contiguous", 2, 0.5)])
     assert run_command(train, *small, *OPEN, "run_dir=run", "trainer.max_steps=1") == 0
@@ -103,6 +104,7 @@ def test_a_run_that_goes_on_does_so_as_it_was_begun(small: list[str], monkeypatc
     assert yaml.safe_load(Path("run/config.yaml").read_text())["trainer"]["accumulate_grad_batches"] == 2
 
 
+@pytest.mark.slow
 def test_nothing_is_built_or_measured_twice(small: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """One network, optimizer, trainer; the last validation, if it was of the final weights, is the result."""
     calls = Counter[str]()
@@ -145,6 +147,7 @@ class PullThePlug(Exception):
     """Stands for a run that is killed."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [
@@ -192,6 +195,7 @@ def test_a_rank_that_fails_ends_the_run_with_its_own_words(small: list[str], cap
     assert "error: the loss is" in capfd.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_multirun_gives_each_job_its_folder_and_one_failure_stops_no_other(
     small: list[str], capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -17,6 +17,7 @@ def test_latency_is_measured_at_least_three_times() -> None:
     assert all(second > 0 for second in seconds)
 
 
+@pytest.mark.slow
 def test_costs_folded_and_unfolded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("aldsr.evaluation.cost.OUTPUT", (32, 48))
     monkeypatch.setattr("aldsr.bench.cost.latency", partial(latency, budget=0.0))

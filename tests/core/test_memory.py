@@ -44,6 +44,7 @@ def test_memory_that_is_kept_is_not_returned_to_the_system() -> None:
     assert returned[1] >= 64 * MEBIBYTE
 
 
+@pytest.mark.slow
 def test_peak_memory_of_work_on_a_cpu() -> None:
     # Several tries: a system that reclaims idle pages by itself takes some back meanwhile.
     peaks = [peak_memory(lambda: torch.ones(16 * MEBIBYTE), torch.device("cpu")) for _ in range(3)]

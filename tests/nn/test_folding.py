@@ -206,6 +206,7 @@ def test_a_users_block_is_folded_by_its_layer(kind: Any) -> None:
     torch.testing.assert_close(folded(image()), halved(image()), rtol=1e-6, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_fold_and_collapse_are_exact_at_the_papers_size() -> None:
     torch.manual_seed(0)
     network = RDN(conv=ALDBlock, D=4)  # the paper has 16 of these RDBs
