@@ -40,18 +40,14 @@ def checkpoint(run: str) -> dict[str, Any]:
 def test_every_block_trains_and_leaves_a_run_that_explains_itself(choice: list[str], small: list[str]) -> None:
     assert run_command(train, *small, *choice, "run_dir=run", "trainer.max_steps=2") == 0
     results = json.loads(Path("run/results.json").read_text())
-    assert set(results["sets"]) == {"bench"}
-    assert set(results["sets"]["bench"]["images"]) == {"b0", "b1"}
-    images = results["sets"]["bench"]["images"].values()
-    assert results["sets"]["bench"]["psnr"] == pytest.approx(sum(image["psnr"] for image in images) / 2)
+    assert list(results["sets"]["bench"]["images"]) == ["b0", "b1"]
     assert checkpoint("run")["network"] == results["network"]["description"]
     assert checkpoint("run")["global_step"] == results["training"]["steps"] == 2
-    weights, described = read_weights("run/weights.safetensors")[::-1]
-    assert described == results["network"]["description"]
+    description, weights = read_weights("run/weights.safetensors")
+    assert description == results["network"]["description"]
     trained = checkpoint("run")["state_dict"]
     assert {f"network.{key}" for key in weights} == trained.keys()
     assert all(torch.equal(value, trained[f"network.{key}"]) for key, value in weights.items())
-    assert Path("run/config.yaml").is_file()
     assert sorted(p.name for p in Path("run/pictures").iterdir()) == ["bench-b0.png", "bench-b1.png"]
     assert [row["step"] for row in log_rows("run")] == ["0", "1", "2"]
 
@@ -79,32 +75,20 @@ def test_micro_batches_give_the_weights_of_the_whole_batch(small: list[str]) -> 
 OPEN = ["trainer.precision=auto", "trainer.accumulate_grad_batches=auto", "layout=auto"]
 
 
-def test_what_is_left_open_is_measured_said_and_written_down(
+def test_what_is_left_open_is_measured_once_and_holds_when_the_run_is_continued(
     small: list[str], capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    chosen = StepTiming("32-true", "contiguous", 2, 0.5)
-    monkeypatch.setattr(resolve, "autotune", lambda *_, **__: [StepTiming("32-true", "contiguous", 1, 0.7), chosen])
+    timings = [StepTiming("32-true", "contiguous", parts, 1 / parts) for parts in (1, 2)]
+    monkeypatch.setattr(resolve, "autotune", lambda *_, **__: timings)
     assert run_command(train, *small, *OPEN, "run_dir=run", "trainer.max_steps=1") == 0
-    assert (
-        "32-true, contiguous, 2 micro-batches: 0.5 s a step, the fastest of 2 measured settings"
-        in capfd.readouterr().out
-    )
+    assert str(timings[-1]) in capfd.readouterr().out
+    monkeypatch.setattr(resolve, "autotune", lambda *_, **__: pytest.fail("measured again"))
+    assert run_command(train, *small, *OPEN, "run_dir=run", "trainer.max_steps=2", "ckpt_path=last") == 0
     config = yaml.safe_load(Path("run/config.yaml").read_text())
     assert (config["trainer"]["precision"], config["layout"]) == ("32-true", "contiguous")
     assert config["trainer"]["accumulate_grad_batches"] == 2
-    assert len(config["timings"]) == 2
 
 
-@pytest.mark.slow
-def test_a_run_that_goes_on_does_so_as_it_was_begun(small: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(resolve, "autotune", lambda *_, **__: [StepTiming("32-true", "contiguous", 2, 0.5)])
-    assert run_command(train, *small, *OPEN, "run_dir=run", "trainer.max_steps=1") == 0
-    monkeypatch.setattr(resolve, "autotune", lambda *_, **__: pytest.fail("measured again"))
-    assert run_command(train, *small, *OPEN, "run_dir=run", "trainer.max_steps=2", "ckpt_path=last") == 0
-    assert yaml.safe_load(Path("run/config.yaml").read_text())["trainer"]["accumulate_grad_batches"] == 2
-
-
-@pytest.mark.slow
 def test_nothing_is_built_or_measured_twice(small: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """One network, optimizer, trainer; the last validation, if it was of the final weights, is the result."""
     calls = Counter[str]()
@@ -147,12 +131,13 @@ class PullThePlug(Exception):
     """Stands for a run that is killed."""
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [
         ["schedule=halved", "schedule.epochs=[1]", "ema=0.9"],
-        ["schedule=cosine", "trainer.accumulate_grad_batches=2", "data.num_workers=2"],
+        pytest.param(
+            ["schedule=cosine", "trainer.accumulate_grad_batches=2", "data.num_workers=2"], marks=pytest.mark.slow
+        ),
     ],
     ids=["halved-ema", "cosine-microbatches-workers"],
 )
@@ -201,18 +186,13 @@ def test_a_multirun_gives_each_job_its_folder_and_one_failure_stops_no_other(
 ) -> None:
     swept = ["model=ldw_rdn", "data.batch_size=5,4", "trainer.accumulate_grad_batches=2"]
     assert run_command(train, "-m", *small, *swept, "study.name=blocks", "trainer.max_steps=1") == 1
-    assert sorted(path.name for path in Path("runs/blocks").iterdir()) == [
-        ".study.json.lock",
-        "batch_size4",
-        "batch_size5",
-        "multirun.yaml",
-        "study.json",
-    ]
+    files = {".study.json.lock", "batch_size4", "batch_size5", "multirun.yaml", "study.json"}
+    assert {path.name for path in Path("runs/blocks").iterdir()} == files
     assert [path.parent.name for path in Path("runs/blocks").glob("*/results.json")] == ["batch_size4"]
     assert "data.batch_size=5 cannot be divided" in Path("runs/blocks/batch_size5/failure.txt").read_text()
-    said = capfd.readouterr()
-    assert "data.batch_size=5 cannot be divided" in said.err
-    assert "1 done, 1 failed" in said.out
+    output = capfd.readouterr()
+    assert "data.batch_size=5 cannot be divided" in output.err
+    assert "1 done, 1 failed" in output.out
 
 
 def test_a_run_is_moved_aside_not_overwritten(small: list[str]) -> None:
