@@ -63,6 +63,8 @@ def test_options_without_a_field_are_kept() -> None:
 def test_a_configuration_that_lacks_an_option_is_refused() -> None:
     with pytest.raises(OptionError, match="'schedule'"):
         RunSettings.from_config({"model": {}})
+    with pytest.raises(OptionError, match=r"study=blocks: .*study\.name"):
+        RunSettings.from_config({**recorded_config(), "study": "blocks"})
 
 
 @pytest.mark.parametrize(

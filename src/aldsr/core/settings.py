@@ -61,6 +61,8 @@ class Settings:
         values: dict[str, Any] = {}
         for each, kind, _ in _fields(cls):
             key = _key(each.name)
+            if key in config and _nested(kind) and not isinstance(config[key], Mapping):
+                raise OptionError(f"{key}={config[key]}: expected one of its options, such as {key}.{_example(kind)}=…")
             if key in config:
                 values[each.name] = kind.from_config(config[key]) if _nested(kind) else freeze(config[key])
             elif each.default is MISSING:
@@ -88,6 +90,10 @@ def _fields(settings: type) -> Iterator[tuple[Field[Any], Any, Rule]]:
 
 def _nested(kind: Any) -> bool:
     return isinstance(kind, type) and issubclass(kind, Settings)
+
+
+def _example(kind: type[Settings]) -> str:
+    return next(iter(_fields(kind)))[0].name
 
 
 def _key(name: str) -> str:
