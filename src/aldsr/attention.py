@@ -100,11 +100,7 @@ def default_folder(first: Path) -> Path:
 
 
 def make_folder(folder: Path) -> Path:
-    """Make the folder of the results.
-
-    Raises:
-        DataError: if it cannot be made.
-    """
+    """Make the folder of the results. Raises DataError if it cannot be made."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -118,11 +118,7 @@ def conditions(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def chart_files(output: Path | None, names: Sequence[str]) -> dict[str, list[Path]]:
-    """The files of each benchmark's chart.
-
-    Raises:
-        FigureError: if it cannot be drawn or written there.
-    """
+    """The files of each benchmark's chart. Raises FigureError if it cannot be drawn or written there."""
     if output is None:
         return {}
     drawn = [name for name in names if name in CHARTS]

@@ -77,11 +77,7 @@ def parse_crop(text: str) -> Crop:
 
 
 def check_crop(crop: Crop, width: int, height: int) -> None:
-    """Check that the crop lies inside the image.
-
-    Raises:
-        FigureError: if it does not.
-    """
+    """Check that the crop lies inside the image. Raises FigureError if it does not."""
     right, bottom = crop.x + crop.width, crop.y + crop.height
     if right > width or bottom > height:
         raise FigureError(

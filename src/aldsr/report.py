@@ -70,11 +70,7 @@ def parse_count(text: str) -> int:
 
 
 def choose_output(options: argparse.Namespace) -> Path:
-    """Return the file to write.
-
-    Raises:
-        ResultsError: if it cannot be written.
-    """
+    """Return the file to write. Raises ResultsError if it cannot be written."""
     first: Path = options.results[0]
     output: Path = options.output or (first if first.is_dir() else first.parent) / "report.html"
     if output.is_dir() or not os.access(output.parent, os.W_OK):

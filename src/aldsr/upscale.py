@@ -87,11 +87,7 @@ def tile_side(text: str) -> int | None:
 
 
 def select_device(name: str) -> torch.device:
-    """The device of --device.
-
-    Raises:
-        DataError: if there is no such device.
-    """
+    """The device of --device. Raises DataError if there is no such device."""
     available = torch.cuda.is_available()
     if name == "cuda" and not available:
         raise DataError("--device cuda: no CUDA device found here; take --device cpu, or auto")

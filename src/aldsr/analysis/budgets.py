@@ -42,11 +42,7 @@ def unequal_budgets(runs: Sequence[TrainingRun]) -> str | None:
 
 
 def check_budgets(runs: Sequence[TrainingRun]) -> None:
-    """Whether the runs may be compared as equals.
-
-    Raises:
-        ResultsError: naming the first difference.
-    """
+    """Whether the runs may be compared as equals. Raises ResultsError naming the first difference."""
     if difference := unequal_budgets(runs):
         raise ResultsError(f"{difference}; train them alike, or compare them all the same with --allow-unequal-budgets")
 

@@ -73,11 +73,7 @@ def read_studies(paths: Sequence[Path]) -> Study:
 
 
 def read_run(path: Path) -> TrainingRun:
-    """Read a run from its folder or its results.json.
-
-    Raises:
-        ResultsError: if it is no finished run.
-    """
+    """Read a run from its folder or its results.json. Raises ResultsError if it is no finished run."""
     folder = (path.parent if path.name == RESULTS else path).resolve()
     return TrainingRun(folder, read_results(path), read_config(folder / CONFIG))
 

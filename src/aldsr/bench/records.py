@@ -8,11 +8,7 @@ from aldsr.evaluation.results import ResultsError
 
 
 def read_benchmark(path: Path) -> dict[str, Any]:
-    """The content of a file that `aldsr.benchmark --json` wrote.
-
-    Raises:
-        ResultsError: if it is not such a file.
-    """
+    """The content of a file that `aldsr.benchmark --json` wrote. Raises ResultsError if it is not such a file."""
     try:
         benchmark = json.loads(path.read_text())
     except (OSError, ValueError) as error:

@@ -53,11 +53,7 @@ class Settings:
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
-        """The settings of a configuration.
-
-        Raises:
-            OptionError: if a key that has no default is missing.
-        """
+        """The settings of a configuration. Raises OptionError if a key that has no default is missing."""
         values: dict[str, Any] = {}
         for each, kind, _ in _fields(cls):
             key = _key(each.name)

@@ -47,11 +47,7 @@ def _order(seed: int, number: int, images: int) -> list[int]:
 
 
 def micro_batch_size(batch_size: int, *, ranks: int, micro_batches: int) -> int:
-    """Samples that each rank processes at a time.
-
-    Raises:
-        DataError: if the batch cannot be divided evenly.
-    """
+    """Samples that each rank processes at a time. Raises DataError if the batch cannot be divided evenly."""
     if batch_size < 1 or batch_size % (ranks * micro_batches):
         raise DataError(
             f"data.batch_size={batch_size} cannot be divided among {ranks} ranks × {micro_batches} "

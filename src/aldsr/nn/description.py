@@ -145,11 +145,7 @@ def label(description: Description) -> str:
 
 
 def scale_of(description: Description) -> int:
-    """HR pixels per LR pixel of a network, along each axis.
-
-    Raises:
-        KeyError: if the description has no scale.
-    """
+    """HR pixels per LR pixel of a network, along each axis. Raises KeyError if the description has no scale."""
     if "network" in description:  # a deployed one
         return scale_of(description["network"])
     scale: int = description["scale"]

@@ -118,11 +118,7 @@ def read_safetensors(path: Path, allow_code: Sequence[str]) -> Upscaler:
 
 
 def write_onnx(path: Path, network: nn.Module, description: Description) -> None:
-    """Write an ONNX model.
-
-    Raises:
-        FormatError: if torch cannot trace or translate the network.
-    """
+    """Write an ONNX model. Raises FormatError if torch cannot trace or translate the network."""
     program = export_graph(network)
     try:
         with _quiet_exporter():
@@ -169,11 +165,7 @@ def read_onnx(path: Path, allow_code: Sequence[str] = ()) -> Upscaler:
 
 
 def write_torch_export(path: Path, network: nn.Module, description: Description) -> None:
-    """Write a torch.export archive.
-
-    Raises:
-        FormatError: if torch cannot trace the network.
-    """
+    """Write a torch.export archive. Raises FormatError if torch cannot trace the network."""
     program = export_graph(network)
     with path.open("wb") as file:
         torch.export.save(program, file, extra_files={METADATA: json.dumps(make_metadata(description))})

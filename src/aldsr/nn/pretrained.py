@@ -70,11 +70,7 @@ def download_weights(repo: str, revision: str | None = None) -> Path:
 
 
 def default_weights() -> Path:
-    """The weights that come with the package.
-
-    Raises:
-        NetworkError: if there are none.
-    """
+    """The weights that come with the package. Raises NetworkError if there are none."""
     files = sorted((PACKAGE / "weights").glob("*.safetensors"))
     if not files:
         raise NetworkError("no weights named: give --weights FILE; a run leaves RUN/weights.safetensors")

@@ -64,11 +64,7 @@ def tile_size(size: int, tile: int | None, overlap: int = OVERLAP) -> int:
 
 
 def count_tiles(picture: Picture, tile: int | None, overlap: int = OVERLAP) -> int:
-    """How often `upscale_in_bands` calls the network.
-
-    Raises:
-        ValueError: if the overlaps leave nothing of a tile.
-    """
+    """How often `upscale_in_bands` calls the network. Raises ValueError if the overlaps leave nothing of a tile."""
     return math.prod(len(tile_spans(size, tile_size(size, tile, overlap), overlap)) for size in picture.size)
 
 

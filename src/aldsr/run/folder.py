@@ -18,11 +18,7 @@ from aldsr.sweep.status import run_status
 
 
 def is_done(settings: RunSettings) -> bool:
-    """Whether the folder holds this run, finished.
-
-    Raises:
-        DifferentRunError: if the folder holds another run.
-    """
+    """Whether the folder holds this run, finished. Raises DifferentRunError if the folder holds another run."""
     folder = Path(settings.run_dir)
     if not (folder / CONFIG).is_file():
         return False

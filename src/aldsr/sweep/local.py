@@ -33,22 +33,14 @@ class Job(NamedTuple):
 
 
 def gpu_slots(gpus: Sequence[str], gpus_per_job: int) -> list[Slot]:
-    """Divide GPUs into slots of `gpus_per_job` each.
-
-    Raises:
-        OptionError: if there are fewer GPUs.
-    """
+    """Divide GPUs into slots of `gpus_per_job` each. Raises OptionError if there are fewer GPUs."""
     _check_per_job("gpus_per_job", gpus_per_job, len(gpus), "usable NVIDIA GPUs")
     starts = range(0, len(gpus) - gpus_per_job + 1, gpus_per_job)
     return [{"CUDA_VISIBLE_DEVICES": ",".join(gpus[start : start + gpus_per_job])} for start in starts]
 
 
 def core_slots(cores: int, cores_per_job: int) -> list[Slot]:
-    """Divide CPU cores into slots of `cores_per_job` each.
-
-    Raises:
-        OptionError: if there are fewer cores.
-    """
+    """Divide CPU cores into slots of `cores_per_job` each. Raises OptionError if there are fewer cores."""
     _check_per_job("cores_per_job", cores_per_job, cores, "usable cores")
     return [{"OMP_NUM_THREADS": str(cores_per_job)}] * (cores // cores_per_job)
 

@@ -84,11 +84,7 @@ def write_sources(folder: Path, words: Mapping[str, object]) -> None:
 
 
 def read_runtime_version(runtime: Path) -> str:
-    """The version of an installed onnxruntime-web.
-
-    Raises:
-        WebError: if one of its files is missing.
-    """
+    """The version of an installed onnxruntime-web. Raises WebError if one of its files is missing."""
     needed = [runtime / "package.json", *(runtime / "dist" / name for name in RUNTIME)]
     if missing := [file for file in needed if not file.is_file()]:
         raise WebError(

@@ -80,11 +80,7 @@ def network_style(place: int) -> dict[str, Any]:
 
 
 def save_figure(figure: "Figure", files: Sequence[Path]) -> None:
-    """Write a figure into each file, complete or not at all.
-
-    Raises:
-        FigureError: if a file cannot be written.
-    """
+    """Write a figure into each file, complete or not at all. Raises FigureError if a file cannot be written."""
     from matplotlib import rc_context
 
     for file in files:
