@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from aldsr.analysis.budgets import check_budgets, folder_names, unequal_budgets
+from aldsr.analysis.budgets import check_budgets, find_budget_difference, list_folders
 from aldsr.analysis.study import TrainingRun, read_study
 from aldsr.evaluation.results import ResultsError
 from tests.analysis.fake_runs import change_config, write_variant
@@ -46,7 +46,7 @@ def test_steps_are_those_that_were_taken(training: dict[str, Any], said: str, tm
     found = runs(tmp_path, {})
     path = found[1].folder / "results.json"
     path.write_text(json.dumps({**found[1].results, "training": training}))
-    words = unequal_budgets(read_study(tmp_path).runs)
+    words = find_budget_difference(read_study(tmp_path).runs)
     assert words is not None
     assert words.endswith(f"the number of training steps is '1000' in the one and {said} in the other")
 
@@ -77,6 +77,6 @@ def test_what_is_no_budget_may_differ(options: dict[str, Any], tmp_path: Path) -
 
 
 def test_folders_by_name() -> None:
-    assert folder_names(None) == "aldsr's own pictures"
-    assert folder_names(["/a/DIV2K_train_HR/", "/b/Mine/HR"]) == "DIV2K_train_HR, Mine/HR"
-    assert folder_names("train") == "train"
+    assert list_folders(None) == "aldsr's own pictures"
+    assert list_folders(["/a/DIV2K_train_HR/", "/b/Mine/HR"]) == "DIV2K_train_HR, Mine/HR"
+    assert list_folders("train") == "train"

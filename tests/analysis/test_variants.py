@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from aldsr.analysis.variants import reference_of
+from aldsr.analysis.variants import find_reference
 from aldsr.evaluation.results import ResultsError
 from tests.analysis.fake_runs import change_config, variants_by_name, write_variant
 
@@ -143,15 +143,15 @@ def test_of_runs_that_repeat_a_seed_the_first_by_name_counts(tmp_path: Path) -> 
 def test_the_reference(labels: list[str], against: str | None, expected: str, tmp_path: Path) -> None:
     for label in labels:
         write_variant(tmp_path, label, TABLE)
-    assert reference_of(list(variants_by_name(tmp_path).values()), against).name == expected
+    assert find_reference(list(variants_by_name(tmp_path).values()), against).name == expected
 
 
 def test_among_descriptors_the_control_is_the_reference(tmp_path: Path) -> None:
     for descriptor in ("determinant", "average", "zero"):
         write_variant(tmp_path, "ALD-RDN", TABLE, descriptor=descriptor)
     found = list(variants_by_name(tmp_path).values())
-    assert reference_of(found, None).name == "ALD-RDN (none)"
-    with pytest.raises(ResultsError, match=r"--against 'ALD-RDN': more than one variant goes by it; expected one of: "):
-        reference_of(found, "ALD-RDN")
-    with pytest.raises(ResultsError, match=r"--against 'RDN': no variant of this study; .*ALD-RDN \(det\)"):
-        reference_of(found, "RDN")
+    assert find_reference(found, None).name == "ALD-RDN (none)"
+    with pytest.raises(ResultsError, match=r"--against 'ALD-RDN': more than one"):
+        find_reference(found, "ALD-RDN")
+    with pytest.raises(ResultsError, match=r"--against 'RDN': .*ALD-RDN \(det\)"):
+        find_reference(found, "RDN")

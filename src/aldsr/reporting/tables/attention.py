@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from aldsr.analysis.statistics import Difference, ScoreTable, mean_sd, paired_difference
-from aldsr.analysis.variants import NETWORK, attention_words, distinctions
+from aldsr.analysis.variants import NETWORK, attention_terms, find_distinctions
 from aldsr.evaluation.attention import UNTOUCHED, LayerAttention
 from aldsr.reporting.tables.cells import DECIMALS, difference_cell, format_mean_sd, pluralise
 from aldsr.reporting.tables.sheet import NOTHING, Cell, Column, Sheet
@@ -74,14 +74,14 @@ def group_runs(runs: Sequence[AttentionRun]) -> list[Attention]:
     for run in runs:
         groups.setdefault(json.dumps(_identity(run), sort_keys=True), []).append(run)
     identities = [json.loads(key) for key in groups]
-    names = [" ".join([own[NETWORK], *distinctions(own, identities)]) for own in identities]
+    names = [" ".join([own[NETWORK], *find_distinctions(own, identities)]) for own in identities]
     return [Attention(name, repeats) for name, repeats in zip(names, groups.values(), strict=True)]
 
 
 def _identity(run: AttentionRun) -> dict[str, str]:
     """The options that make a network another one, and its name under "network"."""
     options = {key: str(value) for key, value in run.options.items() if key != "model.checkpoint"}
-    words = ", ".join(attention_words(run.description.get("conv") or {}))
+    words = ", ".join(attention_terms(run.description.get("conv") or {}))
     return {**options, NETWORK: f"{run.label} ({words})" if words else run.label}
 
 

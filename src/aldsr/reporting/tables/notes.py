@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from aldsr.analysis.budgets import unequal_budgets
+from aldsr.analysis.budgets import find_budget_difference
 from aldsr.analysis.scores import Comparison
 from aldsr.analysis.statistics import RESAMPLES
 from aldsr.analysis.study import TrainingRun, shorten
@@ -28,7 +28,7 @@ def study_notes(comparison: Comparison) -> list[Note]:
     if comparison.study.name != PARAMETERS:
         notes = [("protocol", protocol_line(runs[0].results)), *_intervals(comparison), *_paper(comparison)]
     notes += [*_left_out(comparison), *_conditions(runs)]
-    if unequal := unequal_budgets(runs):
+    if unequal := find_budget_difference(runs):
         notes.append(("warning", f"{unequal}, among possibly more"))
     return notes
 
