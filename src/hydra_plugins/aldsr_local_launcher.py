@@ -35,7 +35,10 @@ class LocalLauncher(Launcher):
 
         folder = Path(self.config.hydra.sweep.dir)
         study = str(self.config.study.name or folder.name)
-        command = [sys.executable, "-m", self.command, *self._config_options()]
+        sources = self.config.hydra.runtime.config_sources
+        given = [f"--config-dir={source.path}" for source in sources if source.provider == "command-line"]
+        config_name = f"--config-name={self.config.hydra.job.config_name}"
+        command = [sys.executable, "-m", self.command, *given, config_name]
         named = {find_job_name(folder, overrides): overrides for overrides in job_overrides}
         jobs = [
             Job(folder / name, [*command, *overrides, *_run_options(study, folder, name)])
@@ -53,12 +56,6 @@ class LocalLauncher(Launcher):
         if self.gpus_per_job is not None:
             return gpu_slots(visible_gpus(), self.gpus_per_job)
         return [{}] if self.cores_per_job is None else core_slots(count_usable_cores(), self.cores_per_job)
-
-    def _config_options(self) -> list[str]:
-        """The sweep's own --config-dir and --config-name."""
-        runtime, job = self.config.hydra.runtime, self.config.hydra.job
-        folders = [source.path for source in runtime.config_sources if source.provider == "command-line"]
-        return [*(f"--config-dir={path}" for path in folders), f"--config-name={job.config_name}"]
 
 
 def _run_options(study: str, folder: Path, name: str) -> list[str]:

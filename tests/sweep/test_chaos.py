@@ -32,6 +32,7 @@ def test_a_sweep_killed_twice_ends_as_if_never_killed(small: list[str], tmp_path
     check_chaos([*small, *ONE_JOB, *SETTINGS], tmp_path, kills=2, steps=(1, 5), seed=2)
 
 
+@pytest.mark.slow
 @pytest.mark.chaos
 def test_a_study_killed_twenty_times_ends_as_if_never_killed(small: list[str], tmp_path: Path) -> None:
     options = [each for each in small if each != "trainer=cpu"]

@@ -30,13 +30,7 @@ def test_several_nodes_outside_of_slurm_are_an_option_error(monkeypatch: pytest.
 
 
 @pytest.mark.parametrize(
-    ("node_list", "host"),
-    [("n1", "n1"), ("n1,n2", "n1"), ("gpu[07-09,12],cpu1", "gpu07"), ("r[1,3]-gpu,x", "r1-gpu")],
+    ("node_list", "host"), [("n1,n2", "n1"), ("gpu[07-09,12],cpu1", "gpu07"), ("r[1,3]-gpu,x", "r1-gpu")]
 )
 def test_the_first_host_of_a_node_list(node_list: str, host: str) -> None:
     assert first_host(node_list) == host
-
-
-def test_an_unreadable_node_list_is_an_option_error() -> None:
-    with pytest.raises(OptionError, match="SLURM_JOB_NODELIST"):
-        first_host("")

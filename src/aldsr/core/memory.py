@@ -17,10 +17,7 @@ def keep_memory() -> bool:
 
     A step frees and asks for the same gigabytes over and over. By default every large tensor is mapped afresh,
     and the system zeroes each of its pages at first touch: on a CPU as much time as the arithmetic. The process
-    then keeps its peak until it ends.
-
-    Returns:
-        Whether it could be set: on Linux with glibc.
+    then keeps its peak until it ends. Returns whether it could be set: on Linux with glibc.
     """
     with suppress(OSError, AttributeError, TypeError):
         mallopt = ctypes.CDLL(None).mallopt

@@ -10,12 +10,7 @@ PR_SET_PDEATHSIG = 1  # Linux's prctl.h
 
 
 def end_with_parent(parent: int, number: int = signal.SIGTERM) -> None:
-    """Have the kernel send this process a signal when its parent ends. Does nothing on other systems than Linux.
-
-    Args:
-        parent: process id of the parent; if it has ended already, the signal is sent at once.
-        number: the signal.
-    """
+    """Have the kernel send this process a signal when its parent ends, or at once if it has ended; Linux only."""
     with suppress(OSError, AttributeError):
         if ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, number) == 0 and os.getppid() != parent:
             os.kill(os.getpid(), number)

@@ -9,26 +9,16 @@ from aldsr.core.errors import OptionError
 
 
 class Nodes(NamedTuple):
-    """The nodes of a job, as torchelastic needs to know them.
-
-    Attributes:
-        num_nodes: number of nodes.
-        node_rank: rank of this node; node 0 manages the run's folder.
-        endpoint: "host:port" of the rendezvous.
-        run_id: id of the rendezvous, the same on all nodes of the job.
-    """
+    """The nodes of a job, as torchelastic needs to know them."""
 
     num_nodes: int
-    node_rank: int
-    endpoint: str
-    run_id: str
+    node_rank: int  # of this node; node 0 manages the run's folder
+    endpoint: str  # "host:port" of the rendezvous
+    run_id: str  # of the rendezvous, the same on all nodes
 
 
 def find_nodes(num_nodes: int) -> Nodes:
-    """Find the nodes of this job.
-
-    Args:
-        num_nodes: number of nodes that the configuration asks for.
+    """Find the nodes of this job, which asks for `num_nodes`.
 
     Raises:
         OptionError: if SLURM has allocated another number, or more than one is asked for outside of SLURM.
@@ -47,7 +37,4 @@ def find_nodes(num_nodes: int) -> Nodes:
 
 def first_host(node_list: str) -> str:
     """First host of SLURM's compact node list: "gpu[07-09,12],cpu1" → "gpu07"."""
-    match = re.match(r"([^,\[]+)(?:\[([^,\-\]]+)[^\]]*\]([^,\[]*))?", node_list)
-    if match is None:
-        raise OptionError(f"SLURM_JOB_NODELIST={node_list}: expected a list of hosts such as gpu[07-09,12]")
-    return "".join(part or "" for part in match.groups())
+    return re.sub(r"\[([^,\-\]]+)[^\]]*\]", r"\1", node_list).split(",")[0]

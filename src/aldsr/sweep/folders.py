@@ -55,27 +55,22 @@ def lock_folder(folder: Path) -> Iterator[None]:
         OSError: if the folder cannot be created or written.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / LOCK)
     try:
-        lock.acquire(timeout=1)
+        lock = FileLock(folder / LOCK).acquire(timeout=1)
     except Timeout:
         raise InUseError(f"{folder}: another process is working in it; wait for it or choose another folder") from None
-    try:
+    with lock:
         yield
-    finally:
-        lock.release()
 
 
 def is_locked(folder: Path) -> bool:
     """Whether a process holds the folder's lock."""
     if not (folder / LOCK).is_file():
         return False
-    lock = FileLock(folder / LOCK)
     try:
-        lock.acquire(blocking=False)
+        with FileLock(folder / LOCK).acquire(blocking=False):
+            return False
     except Timeout:
         return True
     except OSError:  # without write permission the folder can be read, but not locked
         return False
-    lock.release()
-    return False

@@ -28,11 +28,7 @@ from aldsr.sweep.cluster import Nodes, find_nodes
 
 
 class RankError(RuntimeError):
-    """A rank failed by a bug or was killed.
-
-    Attributes:
-        signal: that killed it, or 0.
-    """
+    """A rank failed by a bug, or was killed by `signal`, which is 0 otherwise."""
 
     def __init__(self, rank: int, failure: ProcessFailure) -> None:
         found: Any = failure.message  # torchelastic's dict of the rank's exception, or a text if it was killed
@@ -52,9 +48,7 @@ def launch(
     """Run `work(*arguments)`, in this process if there is one rank, else in `ranks` processes of this machine.
 
     Args:
-        work: a function at the top level of a module.
-        arguments: of `work`, which reach other processes by pickle.
-        ranks: number of processes.
+        work: a function at the top level of a module; it and its arguments reach other processes by pickle.
         share_cpu: divide the cores among the ranks, for training on a CPU.
         nodes: the machines, each of which calls this; None: this one.
 

@@ -26,7 +26,7 @@ Slot = Mapping[str, str]  # environment variables that give a job its GPUs or co
 
 
 class Job(NamedTuple):
-    """A job of a sweep: its folder, and the command that runs it."""
+    """A job of a sweep."""
 
     folder: Path
     command: list[str]
@@ -67,10 +67,9 @@ def run_jobs(
     """Run jobs, at most one per slot at a time.
 
     Args:
-        jobs: jobs to run, in this order.
+        jobs: jobs, in the order to start them.
         slots: see `gpu_slots` and `core_slots`; default: one job at a time with all resources.
-        run_job: takes a job, its slot and whether to capture its output, and returns its exit status; None: run it as
-            a process.
+        run_job: takes a job, its slot and whether to capture its output; None: run it as a process.
 
     Returns:
         Exit status of each job.

@@ -11,13 +11,7 @@ from omegaconf import OmegaConf
 
 
 def run_name(choices: Mapping[str, str], model: Mapping[str, Any], scale: int) -> str:
-    """Name of a single run: `ald_rdn-det-small-x4`, `rdn-small-x4`.
-
-    Args:
-        choices: Hydra's choice in each config group.
-        model: the resolved section `model` of the configuration, as plain data.
-        scale: upscaling factor.
-    """
+    """Name of a single run from Hydra's choices and the resolved model: `ald_rdn-det-small-x4`, `rdn-small-x4`."""
     return "-".join(run_tags(choices, model, scale, budget=None))
 
 

@@ -24,8 +24,6 @@ from aldsr.core.files import atomic_write
 from aldsr.sweep.names import job_name
 
 PLAN = "study.json"
-
-
 Plan = dict[str, list[str]]  # the overrides of each job, by its name
 
 
@@ -86,9 +84,8 @@ def find_job_name(folder: Path, overrides: Sequence[str]) -> str:
         OptionError: if the plan has no such job.
     """
     wanted = list({override.partition("=")[0]: override for override in overrides}.values())  # the last of each key
-    for name, job in read_plan(folder).items():
-        if job == wanted:
-            return name
+    if name := next((name for name, job in read_plan(folder).items() if job == wanted), None):
+        return name
     raise OptionError(
         f"{folder / PLAN}: has no job {' '.join(overrides)}; hydra/callbacks=study writes it when a sweep starts, so "
         "start the sweep again"
@@ -96,15 +93,10 @@ def find_job_name(folder: Path, overrides: Sequence[str]) -> str:
 
 
 class WritePlan(Callback):
-    """Hydra callback that writes the plan when a sweep starts, whatever its launcher; see `conf/hydra/callbacks`.
+    """Hydra callback that writes the plan when a sweep starts, whatever its launcher; see `conf/hydra/callbacks`."""
 
-    Attributes:
-        folder: study's folder of the sweep that this process has started; None before that.
-        jobs: names of that sweep's jobs.
-    """
-
-    folder: Path | None = None
-    jobs: tuple[str, ...] = ()
+    folder: Path | None = None  # of the sweep that this process has started
+    jobs: tuple[str, ...] = ()  # names of that sweep's jobs
 
     def on_multirun_start(self, config: DictConfig, **options: Any) -> None:
         try:

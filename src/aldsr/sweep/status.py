@@ -21,29 +21,21 @@ State = Literal["done", "running", "interrupted", "failed", "waiting"]
 class RunStatus:
     """State and progress of a run.
 
-    Attributes:
-        state: "done" has results; "running" is locked by a process; "failed" has recorded a failure; "interrupted" has
-            begun, "waiting" has not.
-        step: optimizer steps made.
-        total: optimizer steps in all; 0 before the run has begun.
-        psnr: best mean PSNR in dB of the first set over all validations; None before the first one.
-        seconds: total duration, estimated from the steps made; None if unknown.
-        reason: last line of the recorded failure.
+    "done" has results; "running" is locked by a process; "failed" has recorded a failure; "interrupted" has begun,
+    "waiting" has not.
     """
 
     state: State
-    step: int = 0
-    total: int = 0
-    psnr: float | None = None
-    seconds: float | None = None
-    reason: str = ""
+    step: int = 0  # optimizer steps made
+    total: int = 0  # optimizer steps in all; 0 before the run has begun
+    psnr: float | None = None  # best mean PSNR in dB of the first set over all validations
+    seconds: float | None = None  # total duration, estimated from the steps made
+    reason: str = ""  # last line of the recorded failure
 
     @property
     def seconds_left(self) -> float | None:
         """Estimated seconds until the run is done; None if unknown."""
-        if self.seconds is None or not self.total:
-            return None
-        return self.seconds * (1 - self.step / self.total)
+        return self.seconds * (1 - self.step / self.total) if self.seconds is not None and self.total else None
 
 
 def run_status(folder: Path) -> RunStatus:
@@ -67,9 +59,7 @@ def record_failure(folder: Path, *, in_study: bool) -> Iterator[None]:
     `failure.txt` holds the traceback, until the run is opened again. If the folder holds another run, its files stay as
     they are, and a job of a study writes `refused.txt`, until its next attempt.
 
-    Args:
-        folder: the run's folder.
-        in_study: create the folder if necessary. Otherwise only a run that has begun records its failure.
+    Outside of a study only a run that has begun, thus has a folder, records its failure.
     """
     refusal = folder / REFUSAL
     with suppress(OSError):  # a folder that cannot be written is reported when it is opened

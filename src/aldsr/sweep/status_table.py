@@ -63,11 +63,7 @@ def print_status(folder: Path, statuses: Mapping[str, RunStatus]) -> None:
 
 
 def print_sweep_summary(folder: Path, jobs: Iterable[str]) -> bool:
-    """Print the status of a sweep that has ended, and what to do next.
-
-    Args:
-        folder: the study's folder.
-        jobs: names of the sweep's jobs.
+    """Print the status of the sweep's jobs after it has ended, and what to do next.
 
     Returns:
         Whether the sweep is complete: no job was refused, and each is done or running in another process.
