@@ -133,12 +133,6 @@ def test_wrong_arguments(arguments: list[str], named: str, capsys: pytest.Captur
     assert named in capsys.readouterr().err
 
 
-def test_help_names_sizes_terms_and_paper(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run_command(command.main, "--help") == 0
-    text = " ".join(capsys.readouterr().out.split())
-    assert all(fact in text for fact in ("3.5 GB (train)", "academic research only", "Agustsson", "CVPRW 2017"))
-
-
 @pytest.mark.parametrize(
     ("folder", "value"),
     [

@@ -105,16 +105,7 @@ def test_rounded_luma_is_rounded_half_up() -> None:
     assert planes(half, "y_uint8").item() == 53
 
 
-def test_gray_image_scored_directly_is_scored_by_its_value() -> None:
-    # Off by ten: MSE 100, whatever the value. As luma the same step is 219 / 255 as large.
-    hr = torch.full((1, 3, 16, 16), 90, dtype=torch.uint8)
-    for protocol, step in ((PROTOCOLS["gray_direct"], 10), (LITERATURE, 10 * 219 / 255)):
-        expected = 10 * np.log10(255**2 / step**2)
-        assert protocol.score(hr + 10, hr, scale=2, gray=True).psnr.item() == pytest.approx(expected, abs=1e-9)
-
-
-def test_gray_direct_holds_for_gray_images_alone_and_whatever_the_colour() -> None:
-    assert score(PROTOCOLS["gray_direct"]) == score(LITERATURE)
+def test_gray_direct_holds_whatever_the_colour() -> None:
     assert score(Protocol(colour="rgb", gray="direct"), gray=True) == reference(*pair(gray=True), "value", SCALE)
 
 
@@ -131,25 +122,8 @@ def test_shave_is_the_scale_unless_it_is_given(shave: int | None) -> None:
     assert score(Protocol(shave=shave), scale=2) == reference(*pair(), "y", expected)
 
 
-@pytest.mark.parametrize("shave", [2, 7])
-def test_image_of_which_shaving_leaves_too_little_is_refused(shave: int) -> None:
-    sr, hr = (image[..., :14, :] for image in pair())
-    with pytest.raises(ValueError, match="shaving"):
-        Protocol(shave=shave).score(sr, hr, scale=2)
-
-
 @pytest.mark.parametrize(
-    ("option", "value"),
-    [
-        ("colour", "Y"),
-        ("gray", "skip"),
-        ("ssim_window", "full"),
-        ("psnr_mean", "median"),
-        ("shave", -1),
-        ("shave", 2.0),
-        ("shave", "4"),
-        ("shave", True),
-    ],
+    ("option", "value"), [("colour", "Y"), ("gray", "skip"), ("shave", -1), ("shave", 2.0), ("shave", True)]
 )
 def test_choice_that_is_not_offered_is_refused(option: str, value: Any) -> None:
     with pytest.raises(ValueError, match=f"{option}={value}"):

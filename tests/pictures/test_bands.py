@@ -78,7 +78,7 @@ def test_the_number_of_tiles_is_known_before(height: int, width: int, tile: int 
 
 
 def test_tiles_are_no_larger_than_they_need_to_be() -> None:
-    assert tile_size(300, 256, 8) == 158  # two, not two of 256 that overlap by 212
-    assert tile_size(256, 256, 8) == 256
+    assert tile_size(300, 256) == 158  # two, not two of 256 that overlap by 212
+    assert tile_size(256, 256) == 256
     with pytest.raises(ValueError, match="tile=16: "):
-        tile_size(300, 16, 8)
+        tile_size(300, 16)

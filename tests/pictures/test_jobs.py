@@ -45,6 +45,7 @@ def test_an_argument_that_matches_nothing(scans: Path, name: str) -> None:
         ("scans/b.png", "keep", "out/b_x4.png", "png"),
         ("scans/a.JPG", "keep", "out/a_x4.JPG", "jpeg"),
         ("scans/c.bmp", "keep", "out/c_x4.png", "png"),
+        ("d.jpeg", "keep", "out/d_x4.jpeg", "jpeg"),
         ("scans/b.png", "webp", "out/b_x4.webp", "webp"),
         ("scans/a.JPG", "jpeg", "out/a_x4.JPG", "jpeg"),
     ],
@@ -55,8 +56,8 @@ def test_names_in_a_folder(scans: Path, name: str, format: str, target: str, cho
 
 
 def test_a_single_picture_may_have_a_name(scans: Path) -> None:
-    [job] = plan_jobs([scans / "b.png"], Path("out.tif"), format="keep", suffix="_x4")
-    assert (job.target, job.format) == (Path("out.tif"), "tiff")
+    [job] = plan_jobs([scans / "b.png"], Path("out.tiff"), format="keep", suffix="_x4")
+    assert (job.target, job.format) == (Path("out.tiff"), "tiff")
     (scans / "x.png").mkdir()
     [job] = plan_jobs([scans / "b.png"], scans / "x.png", format="keep", suffix="_x4")
     assert job.target == scans / "x.png" / "b_x4.png"

@@ -151,7 +151,12 @@ def _transfer(archive: Archive, part: Path, progress: Progress) -> None:
             )
         with part.open("ab" if done else "wb") as file:
             progress(done, archive.size)
-            while chunk := _read(response, min(CHUNK, archive.size - done)):
+            while done < archive.size:
+                with _connection_errors():
+                    # What has arrived, rather than a full chunk: nothing is lost when the connection drops.
+                    chunk = response.read1(min(CHUNK, archive.size - done))
+                if not chunk:
+                    break
                 file.write(chunk)
                 done += len(chunk)
                 progress(done, archive.size)
@@ -161,8 +166,9 @@ def _connect(url: str, start: int) -> HTTPResponse:
     """Request a file from byte `start` on."""
     headers = {"User-Agent": "aldsr"} | ({"Range": f"bytes={start}-"} if start else {})
     try:
-        response: HTTPResponse = urlopen(Request(url, headers=headers), timeout=TIMEOUT_S)
-        return response
+        with _connection_errors():
+            response: HTTPResponse = urlopen(Request(url, headers=headers), timeout=TIMEOUT_S)
+            return response
     except HTTPError as error:
         error.close()
         answer = f"HTTP {error.code} {error.reason}"
@@ -171,21 +177,18 @@ def _connect(url: str, start: int) -> HTTPResponse:
         raise DownloadError(
             f"{url}: the server answered {answer}, expected the file; check the address or use another server"
         ) from error
-    except (OSError, HTTPException) as error:
-        raise _connection_lost(error) from error
 
 
-def _read(response: HTTPResponse, size: int) -> bytes:
-    """What has arrived, at most `size` bytes, so that nothing is lost when the connection drops."""
+@contextmanager
+def _connection_errors() -> Iterator[None]:
+    """Turn an error of the network into `_ConnectionLostError`; an answer of the server (`HTTPError`) passes."""
     try:
-        return response.read1(size)
+        yield
+    except HTTPError:
+        raise
     except (OSError, HTTPException) as error:
-        raise _connection_lost(error) from error
-
-
-def _connection_lost(error: Exception) -> _ConnectionLostError:
-    cause = getattr(error, "reason", error)  # urllib wraps the error of the socket
-    return _ConnectionLostError(getattr(cause, "strerror", None) or str(cause))
+        cause = getattr(error, "reason", error)  # urllib wraps the error of the socket
+        raise _ConnectionLostError(getattr(cause, "strerror", None) or str(cause)) from error
 
 
 def _check_hash(archive: Archive, path: Path, remedy: str) -> None:

@@ -14,9 +14,7 @@ from aldsr.pictures.picture import Picture, Samples
 Upscale = Callable[[Tensor], Tensor]
 
 
-def upscale_in_bands(
-    picture: Picture, upscale: Upscale, *, scale: int, tile: int | None, overlap: int = OVERLAP
-) -> Iterator[Samples]:
+def upscale_in_bands(picture: Picture, upscale: Upscale, *, scale: int, tile: int | None) -> Iterator[Samples]:
     """Yield the rows of the upscaled picture from top to bottom, in bands.
 
     Colour goes through the network (gray as three equal channels, whose results are averaged), alpha through
@@ -27,7 +25,6 @@ def upscale_in_bands(
         upscale: `Tensor[1, 3, h, w]` → `Tensor[1, 3, sh, sw]`, float in [0, 1], CPU; called for every tile.
         scale: of the upscaling, s.
         tile: largest side that `upscale` is given, in LR pixels, overlaps included; None: the whole picture.
-        overlap: LR pixels at each inner side of a tile whose result is discarded.
 
     Yields:
         (rows, sW, C), of the picture's bit depth; channels are colour, then alpha.
@@ -36,13 +33,13 @@ def upscale_in_bands(
         ValueError: if the overlaps leave nothing of a tile.
     """
     width, height = picture.size
-    tile_height, tile_width = tile_size(height, tile, overlap), tile_size(width, tile, overlap)
-    for top, rows in tile_spans(height, tile_height, overlap):
+    tile_height, tile_width = tile_size(height, tile), tile_size(width, tile)
+    for top, rows in tile_spans(height, tile_height, OVERLAP):
         strip = picture.colour[top : top + tile_height]
         channels = strip.shape[-1] + (picture.alpha is not None)
         kept = slice(scale * (rows.start - top), scale * (rows.stop - top))
         band = np.empty((kept.stop - kept.start, scale * width, channels), strip.dtype)
-        for left, columns in tile_spans(width, tile_width, overlap):
+        for left, columns in tile_spans(width, tile_width, OVERLAP):
             sr = _upscale_colour(upscale, strip[:, left : left + tile_width])
             inner = slice(scale * (columns.start - left), scale * (columns.stop - left))
             band[:, scale * columns.start : scale * columns.stop, : strip.shape[-1]] = sr[kept, inner]
@@ -51,21 +48,21 @@ def upscale_in_bands(
         yield band
 
 
-def tile_size(size: int, tile: int | None, overlap: int = OVERLAP) -> int:
+def tile_size(size: int, tile: int | None) -> int:
     """The smallest side of tiles that cover an axis with as many tiles as side `tile` needs.
 
     Raises:
         ValueError: if the overlaps leave nothing of a tile.
     """
     if tile is None or size <= tile:
-        return max(size, 2 * overlap + 1)
-    number = len(tile_spans(size, tile, overlap))
-    return math.ceil((size - 2 * overlap) / number) + 2 * overlap
+        return max(size, 2 * OVERLAP + 1)
+    number = len(tile_spans(size, tile, OVERLAP))
+    return math.ceil((size - 2 * OVERLAP) / number) + 2 * OVERLAP
 
 
-def count_tiles(picture: Picture, tile: int | None, overlap: int = OVERLAP) -> int:
+def count_tiles(picture: Picture, tile: int | None) -> int:
     """How often `upscale_in_bands` calls the network. Raises ValueError if the overlaps leave nothing of a tile."""
-    return math.prod(len(tile_spans(size, tile_size(size, tile, overlap), overlap)) for size in picture.size)
+    return math.prod(len(tile_spans(size, tile_size(size, tile), OVERLAP)) for size in picture.size)
 
 
 def _upscale_colour(upscale: Upscale, samples: Samples) -> Samples:

@@ -63,7 +63,14 @@ def plan_jobs(files: Sequence[Path], output: Path, *, format: str, suffix: str) 
         raise DataError(f"-o {output}: ends in {output.suffix}, but --format is {format}; leave one of them out")
     else:
         jobs = [Job(files[0], output, output_format)]
-    _check_targets(jobs)
+    sources = {job.source.resolve() for job in jobs}
+    targets: dict[Path, Path] = {}
+    for job in jobs:
+        target = job.target.resolve()
+        if target in sources:
+            raise DataError(f"{job.target}: is an input and would be an output; give another folder with -o")
+        if (other := targets.setdefault(target, job.source)) is not job.source:
+            raise DataError(f"{other} and {job.source}: both would become {job.target}; upscale them into two folders")
     return jobs
 
 
@@ -72,17 +79,3 @@ def _folder_job(file: Path, folder: Path, format: str, suffix: str) -> Job:
     chosen = own or "png" if format == "keep" else format
     ending = file.suffix if chosen == own else SUFFIXES[chosen]
     return Job(file, folder / f"{file.stem}{suffix}{ending}", chosen)
-
-
-def _check_targets(jobs: Sequence[Job]) -> None:
-    sources = {job.source.resolve(): job.source for job in jobs}
-    targets: dict[Path, Path] = {}
-    for job in jobs:
-        target = job.target.resolve()
-        if target in sources:
-            raise DataError(f"{job.target}: is an input and would be an output; give another folder with -o")
-        if target in targets:
-            raise DataError(
-                f"{targets[target]} and {job.source}: both would become {job.target}; upscale them into two folders"
-            )
-        targets[target] = job.source

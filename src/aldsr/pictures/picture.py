@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 Samples = NDArray[np.uint8 | np.uint16]
-SPACES = {1: b"GRAY", 3: b"RGB "}  # channels → colour space as an ICC profile names it
 
 
 class Picture(NamedTuple):
@@ -50,19 +49,9 @@ class Layout(NamedTuple):
         """Whether the last channel is alpha."""
         return self.channels in (2, 4)
 
-    @property
-    def mode(self) -> str:
-        """Pillow's mode for 8 bits."""
-        return ("L", "LA", "RGB", "RGBA")[self.channels - 1]
-
 
 def upscaled_layout(picture: Picture, scale: int) -> Layout:
     """The layout of a picture that is upscaled by `scale`."""
     width, height = picture.size
     channels = picture.colour.shape[-1] + (picture.alpha is not None)
     return Layout(scale * width, scale * height, channels, 8 * picture.colour.dtype.itemsize, picture.icc)
-
-
-def matching_profile(icc: bytes | None, channels: int) -> bytes | None:
-    """The colour profile if it is for gray (1 channel) or RGB (3), else None: it may be that of CMYK before."""
-    return icc if icc and icc[16:20] == SPACES[channels] else None

@@ -16,11 +16,12 @@ from PIL import Image, ImageCms
 
 from aldsr.data import DataError
 from aldsr.data.images import ORIENTATION, has_16_bit_tiff_samples, open_image, png_raw_mode
-from aldsr.pictures.picture import Picture, Samples, matching_profile
+from aldsr.pictures.picture import Picture, Samples
 
 MAX_PIXELS = 500_000_000
 # EXIF orientation → whether the stored picture is to be mirrored (left to right), then quarter turns to the left.
 TURNS = {2: (True, 0), 3: (False, 2), 4: (True, 2), 5: (True, 1), 6: (False, 3), 7: (True, 3), 8: (False, 1)}
+SPACES = {1: b"GRAY", 3: b"RGB "}  # channels → colour space as an ICC profile names it
 MINISWHITE, MINISBLACK, RGB = 0, 1, 2  # TIFF's PhotometricInterpretation
 KINDS = {MINISWHITE: 1, MINISBLACK: 1, RGB: 3}  # → channels without alpha
 
@@ -45,8 +46,9 @@ def read_picture(path: Path, *, max_pixels: int = MAX_PIXELS) -> Picture:
         samples = np.ascontiguousarray(np.rot90(samples[:, ::-1] if mirrored else samples, turns))
         colours = 3 if samples.shape[-1] > 2 else 1
         alpha = samples[..., colours:] if samples.shape[-1] > colours else None
-        icc = icc if isinstance(icc, bytes) else None
-        return Picture(samples[..., :colours], alpha, matching_profile(icc, colours), str(image.format))
+        if not isinstance(icc, bytes) or icc[16:20] != SPACES[colours]:  # of other colours: that of CMYK before
+            icc = None
+        return Picture(samples[..., :colours], alpha, icc, str(image.format))
 
 
 @contextmanager

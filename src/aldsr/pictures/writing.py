@@ -27,17 +27,6 @@ def format_of(path: Path) -> str | None:
     return ({suffix: name for name, suffix in SUFFIXES.items()} | more).get(path.suffix.lower())
 
 
-def _check_layout(path: Path, format: str, layout: Layout) -> None:
-    """Refuse alpha in JPEG, and a side that is too long."""
-    if format == "jpeg" and layout.alpha:
-        raise DataError(f"{path}: JPEG cannot hold the picture's transparency; take --format png, webp or tiff")
-    if max(layout.width, layout.height) > LARGEST[format]:
-        raise DataError(
-            f"{path}: would be {layout.width}x{layout.height} pixels, and {format.upper()} holds at most "
-            f"{LARGEST[format]} a side; take --format png or tiff"
-        )
-
-
 def write_picture(path: Path, format: str, layout: Layout, bands: Iterable[Samples]) -> None:
     """Write a picture whose rows come in bands; the file appears complete or not at all.
 
@@ -52,7 +41,13 @@ def write_picture(path: Path, format: str, layout: Layout, bands: Iterable[Sampl
         DataError: if the format cannot hold the picture; no band is computed then.
         OSError: if the file cannot be written.
     """
-    _check_layout(path, format, layout)
+    if format == "jpeg" and layout.alpha:
+        raise DataError(f"{path}: JPEG cannot hold the picture's transparency; take --format png, webp or tiff")
+    if max(layout.width, layout.height) > LARGEST[format]:
+        raise DataError(
+            f"{path}: would be {layout.width}x{layout.height} pixels, and {format.upper()} holds at most "
+            f"{LARGEST[format]} a side; take --format png or tiff"
+        )
     with atomic_write(path) as temporary:
         if format == "png":
             write_png(temporary, layout, bands)
@@ -103,7 +98,8 @@ def _regroup(bands: Iterable[Samples], rows: int) -> Iterator[Samples]:
 
 
 def _write_with_pillow(path: Path, format: str, layout: Layout, bands: Iterable[Samples]) -> None:
-    image, top = Image.new(layout.mode, (layout.width, layout.height)), 0
+    mode = ("L", "LA", "RGB", "RGBA")[layout.channels - 1]
+    image, top = Image.new(mode, (layout.width, layout.height)), 0
     for band in bands:
         pixels = band if layout.bits == 8 else round_to_8_bits(band)
         image.paste(Image.fromarray(pixels.squeeze(-1) if layout.channels == 1 else pixels), (0, top))
