@@ -22,8 +22,8 @@ def losses(run: str) -> list[float]:
         return [float(row["loss"]) for row in csv.DictReader(file) if row["loss"]]
 
 
-def test_two_ranks_and_one_rank_go_down_the_same_curve_to_the_same_figures(small: list[str]) -> None:
-    """The same batches in all, in fp32; without the residual, so that loss and figures are all the network's."""
+def test_two_ranks_and_one_rank_have_the_same_losses_and_scores(small: list[str]) -> None:
+    """The same batches in all, in fp32; without the residual, so that losses and scores are all the network's."""
     steps = ["trainer.max_steps=50", "data.steps_per_epoch=25", "model.residual=none"]
     options = [each for each in small if each != "trainer=cpu"] + steps
     assert run_command(train, *options, "trainer=cpu", "run_dir=one") == 0
@@ -39,7 +39,7 @@ def test_two_ranks_and_one_rank_go_down_the_same_curve_to_the_same_figures(small
     assert others["bicubic"] == found["bicubic"]  # no training involved: the same to the last bit
 
 
-def test_two_ranks_told_to_stop_leave_together_and_go_on_to_the_same_weights(waiting: list[str]) -> None:
+def test_two_ranks_that_are_stopped_together_continue_to_the_same_weights(waiting: list[str]) -> None:
     options = [*(each for each in waiting if each != "trainer=cpu"), *RANKS]
     with TrainingProcess(*options, "run_dir=run") as process:
         process.wait_for_stop_step(ranks=2)

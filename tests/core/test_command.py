@@ -19,16 +19,10 @@ def ending(error: BaseException, capsys: pytest.CaptureFixture[str]) -> tuple[ob
     return end.value.code, capsys.readouterr().err
 
 
-def test_a_users_mistake_is_one_sentence_and_status_2(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_mistake_or_ctrl_c_is_one_sentence_and_a_status(capsys: pytest.CaptureFixture[str]) -> None:
     assert ending(UserError("FILE: found\n  this"), capsys) == (2, "error: FILE: found this\n")
     assert ending(OSError(28, "No space left", "disk/file"), capsys)[0] == 2
-
-
-def test_options_are_named_as_plain_commands_have_them(capsys: pytest.CaptureFixture[str]) -> None:
     assert "--allow-code mine" in ending(UserError("allow it: allow_code=[mine]"), capsys)[1]
-
-
-def test_ctrl_c_says_what_is_kept(capsys: pytest.CaptureFixture[str]) -> None:
     assert ending(KeyboardInterrupt(), capsys) == (130, "interrupted: files are kept\n")
 
 
