@@ -31,17 +31,6 @@ def test_a_quadratic_is_reproduced_away_from_the_border(scale: int) -> None:
     torch.testing.assert_close(output[inner], expected[inner], rtol=0, atol=1e-6)
 
 
-@pytest.mark.parametrize("scale", SCALES)
-def test_channels_do_not_mix_and_a_constant_stays_constant(scale: int) -> None:
-    x, upscale = torch.rand(1, 3, 5, 5), BicubicUpscale(scale=scale)
-    x[:, 1] = 0.7
-    output = upscale(x)
-    for channel in range(3):
-        alone = upscale(x[:, channel : channel + 1])
-        torch.testing.assert_close(output[:, channel : channel + 1], alone, rtol=0, atol=1e-6)
-    torch.testing.assert_close(output[:, 1], torch.full((1, 5 * scale, 5 * scale), 0.7), rtol=0, atol=5e-7)
-
-
 def test_kernels_are_neither_saved_nor_trained_and_the_gradient_reaches_the_image() -> None:
     upscale = BicubicUpscale(scale=2)
     assert not upscale.state_dict()

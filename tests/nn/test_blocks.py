@@ -11,7 +11,6 @@ from torch.nn import functional as F
 
 from aldsr.nn import (
     ALDBlock,
-    ConvBlock,
     Dense,
     Descriptor,
     DWBlock,
@@ -118,13 +117,6 @@ def test_some_rows_of_a_layer_are_those_rows_before_the_relu(block: Any, channel
         torch.testing.assert_close(some.clamp_min(0).double(), expected[:, rows], rtol=tolerance, atol=tolerance)
 
 
-def test_ldw_is_dw_without_the_inner_relu() -> None:
-    dw, ldw, x = DWBlock(6, 4).double(), LDWBlock(6, 4).double(), image()
-    ldw.load_state_dict({key.replace("2.", "1."): value for key, value in dw.state_dict().items()})
-    assert not torch.allclose(ldw(x), dw(x))
-    torch.testing.assert_close(ldw(x), nn.Sequential(dw[0], *list(dw)[2:])(x), rtol=0, atol=0)
-
-
 def kept_feature_maps(compute: Any, x: Tensor) -> int:
     """Distinct tensors with an image's height and width that autograd keeps for the backward pass."""
     kept: dict[int, Tensor] = {}
@@ -203,12 +195,3 @@ def test_attention_under_autocast_is_that_of_float32_with_its_gradients() -> Non
     assert torch.equal(cast, plain)
     grads = (torch.autograd.grad(each.square().sum(), inputs) for each in (plain, cast))
     assert all(torch.equal(a, b) for a, b in zip(*grads, strict=True))
-
-
-@pytest.mark.parametrize("block", BLOCKS)
-def test_every_block_keeps_the_images_size_and_its_input(block: ConvBlock) -> None:
-    for height, width in ((1, 1), (5, 7)):
-        x = torch.randn(2, 3, height, width)
-        before = x.clone()
-        assert block(3, 5)(x).shape == (2, 5, height, width)
-        assert torch.equal(x, before)

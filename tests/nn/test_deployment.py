@@ -88,12 +88,6 @@ def test_what_is_faster_collapsed_is_collapsed(
     assert all(parameter.is_contiguous() for parameter in network.parameters())
 
 
-def test_every_block_of_a_kind_is_collapsed_by_one_measurement(monkeypatch: pytest.MonkeyPatch) -> None:
-    timed = decide(monkeypatch, "4→4", "network")
-    assert deploy(network_of(D=3), lr=lr()).collapsed == [f"RDBs.{d}.layers.0" for d in range(3)]
-    assert timed == ["4→4", "8→4", "network"]
-
-
 @pytest.mark.parametrize(("block", "kind"), [("StandardBlock", StandardBlock), ("DWBlock", DWBlock)])
 def test_blocks_that_are_not_linear_are_left_and_not_timed(
     block: str, kind: type[nn.Module], monkeypatch: pytest.MonkeyPatch
@@ -145,11 +139,6 @@ def test_the_description_is_that_of_the_folded_network_with_its_collapsed_blocks
     written = deployed_description(plain, network_of(**options), [SECOND])
     assert written == {"_target_": "aldsr.nn.deployed", "network": folded, "collapsed": [SECOND]}
     assert plain == description(**options)
-
-
-@pytest.mark.parametrize("block", ["StandardBlock", "DWBlock", "LDWBlock"])
-def test_the_description_of_a_network_with_nothing_to_fold_stays(block: str) -> None:
-    assert deployed_description(description(block), network_of(block)) == description(block)
 
 
 def test_a_network_can_be_deployed_twice() -> None:

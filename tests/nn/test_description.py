@@ -14,7 +14,7 @@ from safetensors import safe_open
 from torch import nn
 
 import aldsr.nn
-from aldsr.nn import RDN, ALDBlock, BicubicUpscale, LDWBlock, determinant, maximum, standardised
+from aldsr.nn import RDN, ALDBlock, BicubicUpscale, determinant, maximum, standardised
 from aldsr.nn.description import (
     MISSING_OPTIONS,
     PUBLIC,
@@ -22,7 +22,6 @@ from aldsr.nn.description import (
     build,
     complete_description,
     find_target,
-    flatten_options,
     label,
     scale_of,
 )
@@ -55,18 +54,6 @@ def test_build_binds_partials_inside_partials() -> None:
     assert attention.attention.descriptor.keywords["of"].func is determinant
     assert attention.attention.squeeze.out_features == 2
     assert build(partial("ALDBlock", descriptor=partial("maximum"))).keywords["descriptor"].func is maximum
-
-
-def test_build_of_a_partial_gives_a_factory_of_new_blocks() -> None:
-    factory = build(partial("LDWBlock", kernel_size=5))
-    first, second = factory(2, 3), factory(2, 3)
-    assert isinstance(first, LDWBlock)
-    assert first is not second
-    assert first[0].kernel_size == (5, 5)
-
-
-def test_build_keeps_plain_mappings() -> None:
-    assert build({"a": 1, "b": {"c": [2]}}) == {"a": 1, "b": {"c": [2]}}
 
 
 @pytest.mark.parametrize(
@@ -246,9 +233,3 @@ def test_the_smallest_description_is_the_papers_network() -> None:
 def test_label_is_what_tables_call_the_network(described: dict[str, Any], name: str) -> None:
     assert label(described) == name
     assert scale_of(described) == 2
-
-
-def test_options_are_named_with_dots() -> None:
-    options = flatten_options(description("LDWBlock"))
-    assert options["model.scale"] == 2
-    assert options["model.conv._target_"] == "aldsr.nn.LDWBlock"

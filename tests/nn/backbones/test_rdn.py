@@ -140,18 +140,6 @@ def test_gradient_reaches_every_parameter(block: ConvBlock, residual: Any) -> No
     assert without == []
 
 
-@pytest.mark.parametrize("block", [DWBlock, LDWBlock, ALDBlock])
-def test_only_the_layers_inside_rdbs_change_with_the_block(block: ConvBlock) -> None:
-    def outside(network: RDN) -> dict[str, tuple[int, ...]]:
-        return {key: tuple(value.shape) for key, value in network.state_dict().items() if ".layers." not in key}
-
-    with torch.device("meta"):
-        standard, other = RDN(**SMALL), RDN(conv=block, **SMALL)
-    assert outside(standard) == outside(other)
-    assert any(".LFF." in key for key in outside(standard))
-    assert standard.state_dict().keys() != other.state_dict().keys()
-
-
 @pytest.mark.parametrize(("option", "value"), [("scale", 1), ("scale", 5), ("scale", 2.5), ("residual", None)])
 def test_options_that_are_not_offered_are_refused(option: str, value: Any) -> None:
     with pytest.raises(ValueError, match=option):

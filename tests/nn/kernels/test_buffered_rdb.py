@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch._subclasses import FakeTensorMode
 from torch.autograd.graph import saved_tensors_hooks
 
-from aldsr.nn import RDB, ALDBlock, ConvBlock, DWBlock, LDWBlock, Separable, StandardBlock
+from aldsr.nn import RDB, ALDBlock, ConvBlock, DWBlock, LDWBlock, StandardBlock
 from aldsr.nn.kernels import buffered_rdb as module
 from aldsr.nn.kernels import cpu
 from aldsr.nn.kernels.buffered_rdb import buffered_rdb, find_layers, schedule_strips
@@ -143,19 +143,6 @@ def test_growth_of_the_last_layer_need_not_fit_the_kernels() -> None:
     assert largest_difference(gradients(buffered, x, rdb), gradients(literal, x, rdb)) < 1e-5
 
 
-@in_strips
-@pytest.mark.parametrize("block", [DWBlock, LDWBlock])
-def test_gradients_are_those_of_finite_differences(block: ConvBlock) -> None:
-    rdb = make(block, C=2, G=2, G0=2)
-    flat = [tensor.detach().requires_grad_() for each in rdb.layers for tensor in each.layer()[:4]]  # type: ignore[operator]
-
-    def compute(x: Tensor, weight: Tensor, bias: Tensor, *flat: Tensor) -> Tensor:
-        layers = [Separable._make((*flat[start : start + 4], block is DWBlock)) for start in (0, 4)]
-        return buffered_rdb(x, layers, weight, bias)
-
-    assert torch.autograd.gradcheck(compute, (image(2, 3, 2, channels=2), *rdb.LFF.parameters(), *flat))
-
-
 @pytest.mark.parametrize("block", SEPARABLE)
 @pytest.mark.parametrize("size", [SMALL, FITTING], ids=["any kernels", "compiled kernels"])
 def test_under_autocast_gradients_are_as_near_to_the_exact_ones_as_those_of_concatenating(
@@ -177,34 +164,6 @@ def test_under_autocast_gradients_are_as_near_to_the_exact_ones_as_those_of_conc
     with torch.autocast("cpu", torch.bfloat16), torch.no_grad():
         inference = buffered(x, rdb).float()
     torch.testing.assert_close(inference, ours["output"], rtol=2**-6, atol=2**-6)
-
-
-def test_a_backward_pass_under_autocast_computes_in_the_type_of_the_forward_pass() -> None:
-    rdb, x = make(LDWBlock, dtype=torch.float32), image(dtype=torch.float32)
-    exact, output = gradients(literal, x, rdb), buffered(x, rdb)
-    upstream = torch.linspace(-1, 1, output.numel()).view_as(output)
-    with torch.autocast("cpu", torch.bfloat16):
-        (ours,) = torch.autograd.grad(output, x, upstream)
-    torch.testing.assert_close(ours, exact["x"], rtol=1e-5, atol=1e-5)
-
-
-@in_strips
-def test_images_of_a_batch_do_not_depend_on_one_another() -> None:
-    rdb, x = make(ALDBlock), image(5)
-    together = buffered(x, rdb)
-    for grad in (True, False):
-        with torch.set_grad_enabled(grad):
-            alone = torch.cat([buffered(x[i : i + 1], rdb) for i in range(5)])
-        torch.testing.assert_close(together, alone, rtol=0, atol=1e-12)
-
-
-def test_an_empty_batch_has_an_output_and_gradients_of_its_size() -> None:
-    rdb, x = make(LDWBlock), image(0)
-    output = buffered(x, rdb)
-    assert output.shape == x.shape
-    output.sum().backward()
-    assert x.grad is not None
-    assert x.grad.shape == x.shape
 
 
 def test_layout_of_the_input_does_not_matter_and_it_is_left_as_it_is() -> None:
