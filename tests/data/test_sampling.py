@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from aldsr.data.images import DataError
-from aldsr.data.sampling import Draw, StepBatches, draw, micro_batch_size
+from aldsr.data.sampling import Draw, StepBatches, draw
 
 IMAGES = 7
 
@@ -101,13 +101,7 @@ def test_epochs_follow_one_another_without_gap() -> None:
     assert numbers == list(range(3 * 4 * 6))
 
 
-@pytest.mark.parametrize(("ranks", "micro_batches"), [(3, 1), (1, 3), (4, 3), (32, 1)])
-def test_an_uneven_division_is_refused(ranks: int, micro_batches: int) -> None:
-    with pytest.raises(DataError, match=r"data\.batch_size=16 "):
-        batches(batch_size=16, ranks=ranks, micro_batches=micro_batches)
-
-
-@pytest.mark.parametrize("batch_size", [0, -16])
-def test_a_batch_without_samples_is_refused(batch_size: int) -> None:
+@pytest.mark.parametrize(("batch_size", "ranks", "micro_batches"), [(16, 3, 1), (16, 1, 3), (16, 32, 1), (0, 2, 1)])
+def test_an_uneven_division_is_refused(batch_size: int, ranks: int, micro_batches: int) -> None:
     with pytest.raises(DataError, match=rf"data\.batch_size={batch_size} "):
-        micro_batch_size(batch_size, ranks=2, micro_batches=1)
+        batches(batch_size=batch_size, ranks=ranks, micro_batches=micro_batches)

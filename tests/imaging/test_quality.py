@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import skimage.color
 import skimage.metrics
 import torch
 from PIL import Image
 from torch import Tensor
 
 from aldsr.imaging import psnr, psnr_y, quantise, ssim, ssim_y, unit_float
+from tests.imaging.test_protocol import reference, reference_ssim
 
 Score = Callable[..., Tensor]
 # The RDN authors' own x4 outputs.
@@ -31,36 +31,12 @@ def pair(*, batch: int = 1, height: int = 40, width: int = 52, noise: int = 20) 
     return (hr.int() + offset).clamp(0, 255).to(torch.uint8), hr
 
 
-def shaved_luma(image: Tensor, shave: int) -> np.ndarray:
-    y: np.ndarray = skimage.color.rgb2ycbcr(image.permute(1, 2, 0).numpy())[..., 0]
-    return y[shave : y.shape[0] - shave, shave : y.shape[1] - shave]
-
-
-def reference_psnr(sr: Tensor, hr: Tensor, shave: int) -> float:
-    ours, theirs = shaved_luma(sr, shave), shaved_luma(hr, shave)
-    return float(skimage.metrics.peak_signal_noise_ratio(theirs, ours, data_range=255))
-
-
-def reference_ssim(sr: Tensor, hr: Tensor, shave: int) -> float:
-    _, every = skimage.metrics.structural_similarity(
-        shaved_luma(hr, shave),
-        shaved_luma(sr, shave),
-        gaussian_weights=True,
-        sigma=1.5,
-        use_sample_covariance=False,
-        data_range=255,
-        full=True,
-    )
-    return float(every[5:-5, 5:-5].mean())  # where the 11x11 window lies inside
-
-
 @pytest.mark.parametrize("shave", [0, 4])
 @pytest.mark.parametrize("noise", [1, 200])
 def test_scores_equal_scikit_image_on_luma(shave: int, noise: int) -> None:
     sr, hr = pair(batch=2, noise=noise)
-    for score, reference, atol in ((psnr_y, reference_psnr, 1e-9), (ssim_y, reference_ssim, 1e-6)):
-        expected = [reference(a, b, shave) for a, b in zip(sr, hr, strict=True)]
-        assert score(sr, hr, shave=shave).tolist() == pytest.approx(expected, abs=atol)
+    scores = tuple(score(sr, hr, shave=shave).tolist() for score in (psnr_y, ssim_y))
+    assert scores == reference(sr, hr, "y", shave)
 
 
 @pytest.mark.parametrize("score", [psnr_y, ssim_y])
@@ -102,7 +78,7 @@ def test_images_that_cannot_be_scored(score: Score) -> None:
 
 def test_ssim_needs_one_whole_window() -> None:
     sr, hr = pair(height=11, width=13)
-    assert ssim_y(sr, hr, shave=0).item() == pytest.approx(reference_ssim(sr[0], hr[0], 0), abs=1e-6)
+    assert ssim_y(sr, hr, shave=0).tolist() == reference(sr, hr, "y", 0)[1]
     with pytest.raises(ValueError, match="11x9"):
         ssim_y(sr, hr, shave=1)
 
@@ -130,11 +106,7 @@ def test_ssim_with_a_window_for_every_pixel_equals_scikit_image_on_mirrored_plan
     height: int, width: int, channels: int
 ) -> None:
     sr, hr = (image[:, :channels].double() for image in pair(batch=2, height=height, width=width))
-    options = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "data_range": 255}
-    expected = []
-    for a, b in zip(sr, hr, strict=True):
-        _, every = skimage.metrics.structural_similarity(padded(b), padded(a), channel_axis=2, full=True, **options)
-        expected.append(float(every[5:-5, 5:-5].mean()))
+    expected = [reference_ssim(padded(a), padded(b), padded=False) for a, b in zip(sr, hr, strict=True)]
     assert ssim(sr, hr, windows="same").tolist() == pytest.approx(expected, abs=1e-6)
     assert ssim(sr, hr, windows="same").dtype == torch.float64
 

@@ -95,10 +95,20 @@ class SuperResolutionData(LightningDataModule):
         if self.loaded:
             return
         self.benchmarks = [self._load_benchmark(folder) for folder in self._eval_folders()]
-        _check_set_names([benchmark.name for benchmark in self.benchmarks])
+        names = [benchmark.name for benchmark in self.benchmarks]
+        if repeated := sorted(name for name in names if names.count(name) > 1):
+            name = repeated[0]
+            raise DataError(f"data.eval_dirs: two sets are called '{name}'; results go by name, so rename a folder")
         train_files = [find_pairs(folder, scale=self.scale) for folder in self._train_folders()]
         pairs = [pair for files in train_files for pair in self._cache(files)]
-        self.train_pairs = self._drop_small(pairs) if pairs else []
+        self.train_pairs = [pair for pair in pairs if min(pair.lr.shape[-2:]) >= self.patch_size]
+        self.too_small = [pair.name for pair in pairs if min(pair.lr.shape[-2:]) < self.patch_size]
+        if pairs and not self.train_pairs:
+            side = self.patch_size * self.scale
+            raise DataError(
+                f"data.train_dirs: none of {len(pairs)} images is as large as a patch, {side}x{side} HR pixels; "
+                f"use larger images or a smaller data.patch_size (now {self.patch_size})"
+            )
         self.loaded = True
 
     def _load_benchmark(self, folder: str | Path) -> BenchmarkSet:
@@ -122,18 +132,6 @@ class SuperResolutionData(LightningDataModule):
         folder = self.cache / "embedded" / "photographs"
         write_photographs(folder)
         return [folder]
-
-    def _drop_small(self, pairs: list[CachedPair]) -> list[CachedPair]:
-        """The images that hold a patch; the names of the others are kept in `too_small`."""
-        large = [pair for pair in pairs if min(pair.lr.shape[-2:]) >= self.patch_size]
-        if not large:
-            side = self.patch_size * self.scale
-            raise DataError(
-                f"data.train_dirs: none of {len(pairs)} images is as large as a patch, {side}x{side} HR pixels; "
-                f"use larger images or a smaller data.patch_size (now {self.patch_size})"
-            )
-        self.too_small = [pair.name for pair in pairs if min(pair.lr.shape[-2:]) < self.patch_size]
-        return large
 
     def train_dataloader(self) -> DataLoader[PatchBatch]:
         assert self.trainer is not None
@@ -185,8 +183,3 @@ class SuperResolutionData(LightningDataModule):
 def _identity(batch: Any) -> Any:
     """Collate nothing: `Patches` returns whole batches."""
     return batch
-
-
-def _check_set_names(names: Sequence[str]) -> None:
-    if repeated := sorted({name for name in names if names.count(name) > 1}):
-        raise DataError(f"data.eval_dirs: two sets are called '{repeated[0]}'; results go by name, so rename a folder")
