@@ -122,10 +122,10 @@ def test_a_terminal_shows_a_bar(server: HTTPServer, monkeypatch: pytest.MonkeyPa
         ([], "dataset"),
         (["set5"], "set5"),
         (["div2k", "--scale", "8"], "--scale"),
-        (["div2k", "--base-url", "server/folder"], "--base-url"),
-        (["div2k", "--base-url", "http://[server"], "--base-url"),
-        (["div2k", "--base-url", "http://server/?file="], "--base-url"),
-        (["div2k", "--base-url", "http://server:port/"], "--base-url"),
+        *(
+            (["div2k", "--base-url", url], "--base-url")
+            for url in ("server/folder", "http://[server", "http://s/?file=")
+        ),
     ],
 )
 def test_wrong_arguments(arguments: list[str], named: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -128,11 +128,10 @@ def upscale_all(jobs: Sequence[Job], inference: Inference, options: argparse.Nam
                 console.print(f"{outcome} {message}", markup=False, highlight=False, soft_wrap=True)
             bar.advance(all_pictures)
     target = jobs[0].target if len(jobs) == 1 else jobs[0].target.parent
-    pictures = (
-        f"{counts['upscaled']} picture{'s' * (counts['upscaled'] != 1)} upscaled x{inference.scale} into {target}"
-    )
-    rest = [f"{counts[outcome]} {outcome}" for outcome in ("skipped", "failed") if counts[outcome]]
-    print(", ".join([pictures if counts["upscaled"] else "nothing written", *rest]))
+    number = counts.pop("upscaled")
+    written = f"{number} picture{'s' * (number != 1)} upscaled x{inference.scale} into {target}"
+    rest = [f"{count} {outcome}" for outcome, count in counts.items() if count]
+    print(", ".join([written if number else "nothing written", *rest]))
     return int(counts["failed"] > 0)
 
 
