@@ -124,7 +124,7 @@ def test_a_terminal_shows_a_bar(server: HTTPServer, monkeypatch: pytest.MonkeyPa
         (["div2k", "--scale", "8"], "--scale"),
         *(
             (["div2k", "--base-url", url], "--base-url")
-            for url in ("server/folder", "http://[server", "http://s/?file=")
+            for url in ("server/folder", "http://[server", "http://s/?file=", "http://s:port/")
         ),
     ],
 )
