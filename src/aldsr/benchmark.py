@@ -155,11 +155,11 @@ def read_cases(options: argparse.Namespace) -> list[DescribedCase]:
         NetworkError, ResultsError: if they cannot be read or built.
     """
     _, variants = read_variants(options.networks, allow_unequal_budgets=True)
-    trusted = tuple(options.allow_code)
+    allow_code = tuple(options.allow_code)
     networks = [(each.name, each.first.results["network"]["description"]) for each in variants]
     for _, description in networks:
-        build(description, trusted)  # all of them, before any is measured
-    return [DescribedCase(name, options.precision, description=each, trusted=trusted) for name, each in networks]
+        build(description, allow_code)  # all of them, before any is measured
+    return [DescribedCase(name, options.precision, description=each, allow_code=allow_code) for name, each in networks]
 
 
 if __name__ == "__main__":

@@ -40,8 +40,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     height, width = image[0].hr.shape[-2:]
     if options.crop:
         check_crop(options.crop, width, height)
-    trusted = options.allow_code
-    networks = {each.name: load_run(each.first.folder, trusted=trusted) for each in variants}
+    networks = {each.name: load_run(each.first.folder, allow_code=options.allow_code) for each in variants}
     with console.status(f"Upscaling {file.name} with {len(networks)} networks"):
         versions = make_views(image[0], networks, scale=options.scale, protocol=LITERATURE)
     crop = options.crop or find_crop(versions)

@@ -90,9 +90,8 @@ def upscale_images(
     fields = variants[0].first.results["protocol"]
     scale, protocol = fields["scale"], Protocol.from_fields(fields)
     sets = find_sets(study, options.sets)
-    trusted = options.allow_code
     try:
-        networks = {each.name: load_run(each.first.folder, trusted=trusted) for each in variants}
+        networks = {each.name: load_run(each.first.folder, allow_code=options.allow_code) for each in variants}
     except NetworkError as error:
         raise NetworkError(f"{error}; images are left out with --pictures 0") from error
     jobs = [(each, name) for each in sets for name in select_images(variants, each.name, options.pictures)]

@@ -97,7 +97,7 @@ def test_a_folder_without_a_network_that_is_trusted_is_named(run: Path) -> None:
     weights = run / "weights.safetensors"
     weights.write_bytes(weights.read_bytes().replace(b"aldsr.nn.RDN", b"aldsr_my.RDN"))
     with pytest.raises(NetworkError, match=r"aldsr_my\.RDN"):
-        load_run(run, trusted=("mypackage",))
+        load_run(run, allow_code=("mypackage",))
     (run / "weights.safetensors").unlink()
     for folder in (run, run / "nowhere"):
         with pytest.raises(NetworkError, match=f"^{folder}: .*weights"):

@@ -46,11 +46,11 @@ class DescribedCase(BenchmarkCase):
     """A network of any description, folded, and collapsed where that is faster on this device."""
 
     description: Mapping[str, Any] = field(default_factory=dict)
-    trusted: Sequence[str] = ()  # packages beside aldsr.nn that the description may name
+    allow_code: Sequence[str] = ()  # packages beside aldsr.nn that the description may name
 
     def build(self, size: Mapping[str, Any]) -> nn.Module:
         torch.manual_seed(0)
-        network: nn.Module = build(self.description, self.trusted)
+        network: nn.Module = build(self.description, self.allow_code)
         return network
 
     def deploy(self, network: nn.Module, lr: Tensor) -> nn.Module:

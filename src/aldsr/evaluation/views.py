@@ -63,12 +63,12 @@ def super_resolve(network: nn.Module, lr: Tensor) -> Tensor:
         return quantise(Inference(network, tile=TILE)(unit_float(lr.to(device)))).to(lr.device)
 
 
-def load_run(folder: Path, *, trusted: Sequence[str] = ()) -> nn.Module:
+def load_run(folder: Path, *, allow_code: Sequence[str] = ()) -> nn.Module:
     """Load the network of a training run, folded, in evaluation mode, on the CPU.
 
     Args:
         folder: of the run, with `weights.safetensors` in it.
-        trusted: packages beside aldsr.nn that its blocks may come from.
+        allow_code: packages beside aldsr.nn that its blocks may come from.
 
     Raises:
         NetworkError: if there is none, or its file is damaged, not of aldsr or not trusted.
@@ -76,4 +76,4 @@ def load_run(folder: Path, *, trusted: Sequence[str] = ()) -> nn.Module:
     if not (folder / WEIGHTS).is_file():
         found = "has no" if folder.is_dir() else "no such folder, so no"
         raise NetworkError(f"{folder}: {found} {WEIGHTS}; expected the folder of a training run that has finished")
-    return fold(load_network(folder / WEIGHTS, trusted)[0]).eval()
+    return fold(load_network(folder / WEIGHTS, allow_code)[0]).eval()
