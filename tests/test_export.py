@@ -15,8 +15,7 @@ from aldsr.export import export, main
 from aldsr.nn import fold, formats
 from aldsr.nn.description import NetworkError, build
 from aldsr.nn.folding import foldable_blocks
-from aldsr.nn.formats import FORMATS, FormatError, export_graph
-from aldsr.nn.verification import CheckError, max_difference
+from aldsr.nn.formats import FORMATS, CheckError, FormatError, export_graph, max_difference
 from aldsr.nn.weights import load_network, pack_weights
 from tests.command import run_command
 from tests.nn.conftest import description, users_module  # noqa: F401, of that folder's tests

@@ -15,8 +15,7 @@ from aldsr.core.command import plain_command
 from aldsr.core.files import atomic_write
 from aldsr.nn import fold
 from aldsr.nn.description import label, scale_of
-from aldsr.nn.formats import FORMATS, Format, FormatError
-from aldsr.nn.verification import check_file, folded_description, make_test_images
+from aldsr.nn.formats import FORMATS, Format, FormatError, check_file, folded_description, make_test_images
 from aldsr.nn.weights import load_network
 
 
@@ -28,13 +27,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def export(weights: Path, output: Path, format_name: str | None = None, *, allow_code: Sequence[str] = ()) -> str:
-    """Write a network in one format; return a line that reports it.
-
-    Args:
-        weights: a weights file or training checkpoint.
-        output: the file to write.
-        format_name: a key of `FORMATS`; None: by the suffix of `output`.
-        allow_code: packages beside aldsr.nn that the network's blocks may come from.
+    """Write a network in one of `FORMATS`, by default that of the suffix of `output`; return a line that reports it.
 
     Raises:
         NetworkError: if the weights cannot be read.
@@ -61,11 +54,7 @@ def export(weights: Path, output: Path, format_name: str | None = None, *, allow
 
 
 def choose_format(output: Path, name: str | None) -> Format:
-    """The format with this name, or with the suffix of `output`.
-
-    Raises:
-        FormatError: if the suffix belongs to no format or to another one.
-    """
+    """The format with this name, or the suffix of `output`. Raises FormatError if it has no or another's suffix."""
     suffixes = {kind.suffix: kind for kind in FORMATS.values()}
     if name is None and output.suffix not in suffixes:
         raise FormatError(f"{output}: its suffix names no format; use {', '.join(suffixes)}, or choose by --format")

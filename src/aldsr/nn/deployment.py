@@ -16,17 +16,14 @@ REPEATS = 5
 
 @dataclass(frozen=True)
 class Deployment:
-    """A deployed network and the measurements that chose its form.
+    """A deployed network, a copy of the original, and the measurements that chose its form.
 
-    Args:
-        network: a copy; the original is unchanged.
-        collapsed: paths of the blocks that are dense convolutions now.
-        measured: seconds "folded" and "collapsed" for each kind of block ("64→64") and, if any block is faster
-            collapsed, for the whole "network".
+    `measured` are seconds "folded" and "collapsed" for each kind of block ("64→64") and, if any block is faster
+    collapsed, for the whole "network".
     """
 
     network: nn.Module
-    collapsed: list[str]
+    collapsed: list[str]  # paths of the blocks that are dense convolutions now
     measured: dict[str, dict[str, float]]
 
 
@@ -38,10 +35,7 @@ def deployed(*, network: nn.Module, collapsed: Sequence[str] = ()) -> nn.Module:
 def deploy(network: nn.Module, *, lr: Tensor, dtype: torch.dtype | None = None) -> Deployment:
     """Fold a network, time each kind of its linear blocks folded and collapsed on its device, keep the faster.
 
-    Args:
-        network: on its device.
-        lr: an image of the size to optimise for, `Tensor[1, 3, H, W]`, on that device.
-        dtype: of autocast; None: without autocast.
+    `lr` is an image of the size to optimise for, `Tensor[1, 3, H, W]`, on that device; `dtype` is that of autocast.
     """
     folded = fold(network).eval()
     measured: dict[str, dict[str, float]] = {}
@@ -67,13 +61,7 @@ def deploy(network: nn.Module, *, lr: Tensor, dtype: torch.dtype | None = None) 
 def deployed_description(
     description: Mapping[str, Any], network: nn.Module, collapsed: Sequence[str] = ()
 ) -> dict[str, Any]:
-    """The description of a deployed network, for its weights file.
-
-    Args:
-        description: of the original network.
-        network: the original network.
-        collapsed: paths of the collapsed blocks.
-    """
+    """The description of a deployed network, from the original's, with the blocks at these paths collapsed."""
     folded = dict(description)
     if blocks := foldable_blocks(network):
         block = fold(network.get_submodule(blocks[0]))
@@ -92,8 +80,5 @@ def time_in_turns(candidates: Mapping[str, nn.Module], x: Tensor) -> dict[str, f
         name: Timer("f(x)", globals={"f": each.to(memory_format=torch.channels_last), "x": x}, num_threads=threads)  # type: ignore[call-overload]
         for name, each in candidates.items()
     }
-    seconds: dict[str, list[float]] = {name: [] for name in candidates}
-    for _ in range(REPEATS + 1):  # the first warms up
-        for name, timer in timers.items():
-            seconds[name].append(timer.timeit(1).median)
-    return {name: median(times[1:]) for name, times in seconds.items()}
+    rounds = [[timer.timeit(1).median for timer in timers.values()] for _ in range(REPEATS + 1)]
+    return dict(zip(timers, map(median, zip(*rounds[1:], strict=True)), strict=True))  # the first round warms up

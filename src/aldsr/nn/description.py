@@ -50,14 +50,10 @@ PUBLIC = {
 
 
 def find_target(name: str, allow_code: Sequence[str] | None = ()) -> Callable[..., Any]:
-    """The class or function with this dotted name.
+    """The class or function with this dotted name, which is in `PUBLIC` or in an allowed package.
 
-    Args:
-        name: in `PUBLIC`, or in an allowed package.
-        allow_code: packages that the user trusts; None: any, for a name that the user typed.
-
-    Raises:
-        NetworkError: if the name is not allowed or not found.
+    `allow_code` are packages that the user trusts; None: any, for a name that the user typed.
+    Raises NetworkError if the name is not allowed or not found.
     """
     name = str(name)  # a file may hold anything
     if name in PUBLIC:
@@ -70,8 +66,8 @@ def find_target(name: str, allow_code: Sequence[str] | None = ()) -> Callable[..
     except (ImportError, AttributeError, ValueError) as error:
         raise NetworkError(f"'{name}' cannot be imported: {error}; check the name and PYTHONPATH") from error
     # An allowed module also holds what it imported, such as `os.system`: only what is defined in the package counts.
-    home = str(getattr(target, "__module__", ""))
-    if not callable(target) or (allow_code is not None and not _is_inside(f"{home}.", allow_code)):
+    home = f"{getattr(target, '__module__', '')}."
+    if not callable(target) or (allow_code is not None and not _is_inside(home, allow_code)):
         raise NetworkError(f"the network is described by '{name}', which is not a network, block or descriptor")
     return target
 
@@ -105,12 +101,7 @@ def complete_description(description: Description) -> dict[str, Any]:
 def build(description: Description, allow_code: Sequence[str] | None = ()) -> Any:
     """The network (or block factory, or descriptor) of a description, completed by `complete_description`.
 
-    Args:
-        description: see the module's documentation.
-        allow_code: see `find_target`.
-
-    Raises:
-        NetworkError: if a name is not allowed or not found, or an option unknown, missing or invalid.
+    Raises NetworkError if a name is not allowed (see `find_target`), or an option is unknown, missing or invalid.
     """
     return _instantiate(complete_description(description), allow_code)
 

@@ -34,24 +34,15 @@ def collapsible_blocks(network: nn.Module) -> list[str]:
 
 
 def collapse(network: nn.Module, paths: Iterable[str] | None = None) -> nn.Module:
-    """A copy in which linear depthwise blocks are dense convolutions.
+    """A copy in which the linear depthwise blocks at these paths, by default all, are dense convolutions.
 
-    Args:
-        network: with any blocks.
-        paths: of the blocks to collapse; None: all that can be.
-
-    Raises:
-        ValueError: if there is no block at a path, or it is not linear.
+    Raises ValueError if there is no block at a path, or it is not linear.
     """
     return replace_blocks(network, collapsible_blocks(network) if paths is None else paths, dense=True)
 
 
 def replace_blocks(network: nn.Module, paths: Iterable[str], *, dense: bool = False) -> nn.Module:
-    """A copy with plain or dense blocks of the same function at these paths ("": the network itself).
-
-    Raises:
-        ValueError: if there is no block with `layer()` at a path.
-    """
+    """A copy with plain or dense blocks of the same function at these paths ("": the network itself)."""
     root = nn.ModuleDict({"network": copy.deepcopy(network)})
     blocks = dict(root.named_modules(remove_duplicate=False))
     for path in paths:
@@ -68,11 +59,7 @@ def replace_blocks(network: nn.Module, paths: Iterable[str], *, dense: bool = Fa
 
 
 def collapse_layer(layer: Layer) -> Dense:
-    """The dense convolution that equals a linear depthwise layer.
-
-    Raises:
-        ValueError: if there is a ReLU between its two halves.
-    """
+    """The dense convolution that equals a linear depthwise layer. Raises ValueError for one with an inner ReLU."""
     if isinstance(layer, Dense):
         return layer
     if layer.inner_relu:
@@ -90,7 +77,7 @@ def make_plain_block(layer: Layer) -> nn.Module:
         block: nn.Module = StandardBlock(inputs, outputs, kernel_size=size)
     else:
         kind = DWBlock if layer.inner_relu else LDWBlock
-        block = kind(len(layer.depthwise), layer.out_channels, kernel_size=layer.depthwise.shape[-1])
+        block = kind(len(layer.depthwise), len(layer.pointwise), kernel_size=layer.depthwise.shape[-1])
     weights = [each.detach() for each in layer if isinstance(each, Tensor)]
     block.to(weights[0].device, weights[0].dtype)
     block.load_state_dict(dict(zip(block.state_dict(), weights, strict=True)))

@@ -1,4 +1,4 @@
-"""File formats of networks, for aldsr and for other programs: how each is written and read back.
+"""File formats of networks, for aldsr and for other programs: how each is written, read back and checked.
 
 A file upscales float32 RGB images in [0, 1], `[batch, 3, height, width]`, of any number and size. ONNX and
 torch.export hold the same graph, whose input is called `lr` and whose output `sr`.
@@ -6,13 +6,13 @@ torch.export hold the same graph, whose input is called `lr` and whose output `s
 
 import json
 import logging
+import random
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -20,12 +20,14 @@ from torch.export import Dim, ExportedProgram
 
 from aldsr import __version__
 from aldsr.core.errors import UserError
-from aldsr.nn.description import Description, scale_of
+from aldsr.nn.deployment import deployed_description
+from aldsr.nn.description import Description, NetworkError, scale_of
 from aldsr.nn.weights import load_weights, pack_weights
 
-DYNAMIC_AXES = {0: "batch", 2: "height", 3: "width"}
+DYNAMIC_SHAPES = ({0: Dim("batch", min=1), 2: Dim("height", min=1), 3: Dim("width", min=1)},)
 OPSET = 18  # the oldest that torch's exporter writes, so that most runtimes read it; no network here needs a later one
 METADATA = "aldsr.json"  # the metadata's place in a torch.export archive
+TOLERANCE = 1e-4  # of outputs in [0, 1]: a fortieth of a step of an 8-bit image
 
 Upscaler = Callable[[Tensor], Tensor]
 
@@ -34,35 +36,24 @@ class FormatError(UserError):
     """A network that cannot be written in a format."""
 
 
+class CheckError(UserError):
+    """A file that does not compute what the network computes."""
+
+
 @dataclass(frozen=True)
 class Format:
-    """A file format.
-
-    Args:
-        suffix: of its files.
-        title: in messages.
-        packages: that it needs, from the extra `export`.
-        write: writes a network, on the CPU and in evaluation mode, with its description.
-        read: returns a function of a file, LR → SR on the CPU. The second argument is `allow_code` of a weights file;
-            the other formats hold operators and no names of blocks.
-    """
+    """A file format: how a network, on the CPU and in evaluation mode, is written to a file and read back."""
 
     suffix: str
-    title: str
-    packages: Sequence[str]
+    title: str  # in messages
+    packages: Sequence[str]  # that it needs, from the extra `export`
     write: Callable[[Path, nn.Module, Description], object]
-    read: Callable[[Path, Sequence[str]], Upscaler]
+    read: Callable[[Path, Sequence[str]], Upscaler]  # takes `allow_code`; only weights files name blocks
 
     def check_installed(self) -> None:
-        """Look for the packages, without importing them.
-
-        Raises:
-            FormatError: if one is missing, with the command that installs it.
-        """
+        """Raise FormatError if a package is missing; none is imported."""
         if missing := [name for name in self.packages if find_spec(name) is None]:
-            raise FormatError(
-                f"{self.title} needs the package {missing[0]}; install it with: pip install 'aldsr[export]'"
-            )
+            raise FormatError(f"{self.title} needs the package {missing[0]}; run: pip install 'aldsr[export]'")
 
 
 def make_metadata(description: Description) -> dict[str, str]:
@@ -78,26 +69,19 @@ def make_metadata(description: Description) -> dict[str, str]:
 
 
 def export_graph(network: nn.Module) -> ExportedProgram:
-    """The graph of a network for images of any number and size, without gradients.
-
-    Raises:
-        FormatError: if torch cannot export it, for instance because a user's block branches on values.
-    """
+    """The graph of a network, without gradients. Raises FormatError if torch cannot trace it."""
     try:
         with torch.no_grad(), torch.autocast("cpu", enabled=False):
             # No axis is 1 here: torch would take it for a constant.
-            program = torch.export.export(network, (torch.zeros(2, 3, 6, 7),), dynamic_shapes=_axes(), strict=False)
-    except Exception as error:  # of many kinds, and a user's block may raise its own
+            example = (torch.zeros(2, 3, 6, 7),)
+            program = torch.export.export(network, example, dynamic_shapes=DYNAMIC_SHAPES, strict=False)
+    except Exception as error:  # of many kinds; a user's block may raise its own, or branch on values
         raise FormatError(f"torch.export cannot trace this network: {_root_cause(error)}") from error
     program.graph.eliminate_dead_code()  # such as promoted types, which torch 2.6 cannot read back
     for part in program.graph_module.modules():
         for node in part.graph.nodes if isinstance(part, torch.fx.GraphModule) else ():
             node.meta.pop("stack_trace", None)  # contains paths of this machine
     return program
-
-
-def _axes() -> tuple[dict[int, Any]]:
-    return ({axis: Dim(name, min=1) for axis, name in DYNAMIC_AXES.items()},)
 
 
 def _root_cause(error: BaseException) -> str:
@@ -125,7 +109,7 @@ def write_onnx(path: Path, network: nn.Module, description: Description) -> None
             model = torch.onnx.export(
                 program,
                 dynamo=True,
-                dynamic_shapes=_axes(),
+                dynamic_shapes=DYNAMIC_SHAPES,
                 input_names=["lr"],
                 output_names=["sr"],
                 opset_version=OPSET,
@@ -148,9 +132,7 @@ def _quiet_exporter() -> Iterator[None]:
     registration.setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings():
-            # torch's own use of a class that torch has deprecated
-            warnings.filterwarnings("ignore", ".*LeafSpec.*", FutureWarning)
-            warnings.filterwarnings("ignore", ".*LeafSpec.*", DeprecationWarning)
+            warnings.filterwarnings("ignore", ".*LeafSpec.*")  # torch's own use of a class that it has deprecated
             yield
     finally:
         registration.setLevel(level)
@@ -182,3 +164,47 @@ FORMATS: Mapping[str, Format] = {
     "onnx": Format(".onnx", f"ONNX opset {OPSET}", ("onnx", "onnxscript", "onnxruntime"), write_onnx, read_onnx),
     "torch-export": Format(".pt2", "torch.export", (), write_torch_export, read_torch_export),
 }
+
+
+def folded_description(network: nn.Module, description: Description, weights: Path) -> Description:
+    """The description of the folded network. Raises NetworkError if it has no scale, as that of a block."""
+    try:
+        folded = deployed_description(description, network)
+        scale_of(folded)
+    except KeyError as error:
+        raise NetworkError(f"{weights}: its description has no {error}, so it is no network that upscales") from error
+    return folded
+
+
+def check_file(network: nn.Module, kind: Format, file: Path, output: Path, allow_code: Sequence[str] = ()) -> float:
+    """The largest difference between the outputs of a network and of a file of it, called `output` in messages.
+
+    Raises CheckError if it exceeds `TOLERANCE`, or the file does not run.
+    """
+    try:
+        difference = max_difference(network, kind.read(file, allow_code))
+    except Exception as error:  # runtimes raise errors of many kinds
+        reason = " ".join(str(error).split())
+        raise CheckError(f"{output}: not written, because the {kind.title} file does not run: {reason}") from error
+    if not difference <= TOLERANCE:  # also if it is NaN
+        raise CheckError(
+            f"{output}: not written, because the {kind.title} file differs from the network by {difference:.1e}, "
+            f"more than {TOLERANCE:.0e}"
+        )
+    return difference
+
+
+def make_test_images() -> list[Tensor]:
+    """Noise to compare outputs on: a single pixel, a single row, a batch of two, and three random sizes."""
+    sizes, noise = random.Random(0), torch.Generator().manual_seed(0)  # a check that fails, fails again
+    shapes = [(1, 1, 1), (1, 1, 7), (2, 5, 4), *((1, sizes.randint(2, 32), sizes.randint(2, 32)) for _ in range(3))]
+    return [torch.rand(batch, 3, height, width, generator=noise) for batch, height, width in shapes]
+
+
+@torch.no_grad()
+def max_difference(ours: Upscaler, theirs: Upscaler) -> float:
+    """The largest difference of outputs on `make_test_images`: infinite if sizes differ, NaN if an output has NaN."""
+    pairs = [(ours(lr), theirs(lr)) for lr in make_test_images()]
+    if any(a.shape != b.shape for a, b in pairs):
+        return float("inf")
+    return torch.stack([(a - b).abs().max() for a, b in pairs]).max().item()  # unlike Python's max, NaN where one is

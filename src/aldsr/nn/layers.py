@@ -33,11 +33,6 @@ class Separable(NamedTuple):
     inner_relu: bool = False
 
     @property
-    def out_channels(self) -> int:
-        """G, the number of output channels."""
-        return len(self.pointwise)
-
-    @property
     def halo(self) -> int:
         """Pixels that an output pixel depends on to each side."""
         return self.depthwise.shape[-1] // 2

@@ -30,11 +30,9 @@ def from_pretrained(
             checkpoint; or, if there is no such path, a repository of the Hugging Face hub, "OWNER/NAME" (needs
             `pip install 'aldsr[hub]'`; kept in the hub's cache).
         revision: branch, tag or commit of a repository; None: its main branch.
-        device: to put the network on.
         allow_code: packages beside aldsr.nn that the network's blocks may come from.
 
-    Raises:
-        NetworkError: if there is no such network, or its file is damaged, not of aldsr or not allowed.
+    Raises NetworkError if there is no such network, or its file is damaged, not of aldsr or not allowed.
     """
     path = Path(path_or_repo)
     if not path.exists():
@@ -47,12 +45,8 @@ def from_pretrained(
     return network.to(device).eval()
 
 
-def download_weights(repo: str, revision: str | None = None) -> Path:
-    """The weights file of a repository of the hub, in the hub's cache.
-
-    Raises:
-        NetworkError: if the name is not that of a repository, huggingface_hub is missing, or the download fails.
-    """
+def download_weights(repo: str, revision: str | None) -> Path:
+    """The weights file of a repository of the hub, in the hub's cache. Raises NetworkError if there is none."""
     if not re.fullmatch(r"[\w.-]*\w/[\w.-]+", repo) or repo.endswith((".safetensors", ".ckpt")):
         raise NetworkError(f"{repo}: no such folder or weights file, and not the name of a repository, OWNER/NAME")
     try:

@@ -20,12 +20,8 @@ from aldsr.nn.description import Description, NetworkError, build, complete_desc
 def load_network(path: str | Path, allow_code: Sequence[str] = ()) -> tuple[nn.Module, Description]:
     """The network of a weights file (`*.safetensors`) or training checkpoint, and its description.
 
-    Args:
-        path: of the file.
-        allow_code: packages beside aldsr.nn that the network's blocks may come from.
-
-    Raises:
-        NetworkError: if the file is missing, damaged, not of aldsr, or describes code that is not allowed.
+    `allow_code` are packages beside aldsr.nn that the network's blocks may come from.
+    Raises NetworkError if the file is missing, damaged, not of aldsr, or describes code that is not allowed.
     """
     if Path(path).suffix == ".safetensors":
         return load_weights(path, allow_code)
@@ -49,11 +45,7 @@ def _build_network(
 
 
 def load_state(network: nn.Module, state: Mapping[str, Tensor], source: str | Path) -> None:
-    """Load weights into a network if every key and shape fits; otherwise change nothing.
-
-    Raises:
-        NetworkError: naming the source and the first weights that do not fit.
-    """
+    """Load weights into a network if every key and shape fits, else raise NetworkError and change nothing."""
     own = network.state_dict()
     faults = [f"lacks '{key}'" for key in own.keys() - state.keys()]
     faults += [f"has '{key}', which the network lacks" for key in state.keys() - own.keys()]
@@ -73,10 +65,7 @@ def load_state(network: nn.Module, state: Mapping[str, Tensor], source: str | Pa
 def pack_weights(network: nn.Module, description: Description, deployment: Mapping[str, Any] | None = None) -> bytes:
     """The content of a weights file: weights and description as safetensors, without any code.
 
-    Args:
-        network: with these weights.
-        description: from which the network can be built.
-        deployment: of a deployed network, the measurements that chose its form; plain data.
+    `deployment` are the measurements that chose the form of a deployed network, as plain data.
     """
     state = {key: value.detach().cpu().contiguous() for key, value in network.state_dict().items()}
     metadata = {"format": "pt", "aldsr.network": json.dumps(description)}
@@ -86,11 +75,7 @@ def pack_weights(network: nn.Module, description: Description, deployment: Mappi
 
 
 def read_weights(path: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """The description and the weights of a weights file.
-
-    Raises:
-        NetworkError: if the file is missing, damaged or not of aldsr.
-    """
+    """The description and weights in a file. Raises NetworkError if it is missing, damaged or not of aldsr."""
     if not Path(path).is_file():
         raise NetworkError(f"{path}: no such weights file; a run keeps its own in RUN/weights.safetensors")
     try:
@@ -105,38 +90,29 @@ def read_weights(path: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
 
 
 def read_checkpoint(path: str | Path) -> dict[str, Any]:
-    """The content of a training checkpoint, as tensors and plain data.
-
-    Raises:
-        NetworkError: if the file is missing, damaged or not of aldsr.
-    """
+    """The content of a training checkpoint. Raises NetworkError if it is missing, damaged or not of aldsr."""
     if not Path(path).is_file():
         raise NetworkError(f"{path}: no such checkpoint file; a run keeps its own in RUN/checkpoints/last.ckpt")
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many kinds, and advises to run what may be a stranger's code
         raise NetworkError(f"{path}: not a readable checkpoint: damaged, or not made by aldsr") from error
-    if not isinstance(checkpoint, dict) or not isinstance(checkpoint.get("network"), dict):
-        raise NetworkError(f"{path}: a checkpoint without a network description, so not one of aldsr")
-    state = checkpoint.get("state_dict")
-    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
-        raise NetworkError(f"{path}: a checkpoint without weights, so not one of aldsr")
-    return checkpoint
+    match checkpoint:
+        case {"network": dict(), "state_dict": dict(state)} if all(isinstance(each, Tensor) for each in state.values()):
+            return checkpoint
+    raise NetworkError(f"{path}: a checkpoint without a network description and its weights, so not one of aldsr")
 
 
 def network_state(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
     """The network's own weights in a training checkpoint."""
-    prefix = "network."
-    return {k.removeprefix(prefix): v for k, v in checkpoint["state_dict"].items() if k.startswith(prefix)}
+    state = checkpoint["state_dict"].items()
+    return {key.removeprefix("network."): value for key, value in state if key.startswith("network.")}
 
 
 def check_resumable(path: str | Path, network: nn.Module, description: Description) -> None:
     """Check that a checkpoint is of the network that is to be trained further, and load its weights.
 
-    Options that only one description states are compared by `complete_description`.
-
-    Raises:
-        NetworkError: if the checkpoint is of another network, naming the first difference.
+    Raises NetworkError if the completed descriptions differ, naming the first difference, or weights do not fit.
     """
     checkpoint = read_checkpoint(path)
     theirs, ours = (flatten_options(complete_description(each)) for each in (checkpoint["network"], description))
@@ -150,11 +126,7 @@ def check_resumable(path: str | Path, network: nn.Module, description: Descripti
 
 
 def check_network(network: nn.Module, scale: int) -> None:
-    """Run a network on a black 8×8 image.
-
-    Raises:
-        NetworkError: if it fails or its output is not `scale` times as large.
-    """
+    """Raise NetworkError if a network fails on a black 8×8 image, or its output is not `scale` times as large."""
     try:
         with torch.no_grad():
             output = network(torch.zeros(1, 3, 8, 8))

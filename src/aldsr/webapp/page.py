@@ -20,8 +20,7 @@ from aldsr.evaluation.cost import count_parameters
 from aldsr.imaging import imresize
 from aldsr.nn import fold
 from aldsr.nn.description import label, scale_of
-from aldsr.nn.formats import FORMATS
-from aldsr.nn.verification import check_file, folded_description
+from aldsr.nn.formats import FORMATS, check_file, folded_description
 from aldsr.nn.weights import load_network
 
 SOURCES = Path(__file__).parent
@@ -37,13 +36,9 @@ class WebError(UserError):
 
 
 def compose_page(weights: Path, output: Path, *, runtime: Path, allow_code: Sequence[str] = ()) -> str:
-    """Write the page of a network; return a line that reports it.
+    """Write the page of a network to a folder; return a line that reports it.
 
-    Args:
-        weights: a weights file or training checkpoint.
-        output: the folder to write; it appears complete, in place of an earlier page.
-        runtime: the folder of the npm package onnxruntime-web.
-        allow_code: packages beside aldsr.nn that the network's blocks may come from.
+    `output` appears complete, in place of an earlier page. `runtime` is the npm package onnxruntime-web.
 
     Raises:
         WebError: if `runtime` lacks a file, or `output` cannot be written or is something else than an earlier page.
@@ -105,11 +100,7 @@ def write_sample(path: Path) -> None:
 
 @contextmanager
 def replace_folder(output: Path) -> Iterator[Path]:
-    """Yield an empty folder beside `output`, then rename it to `output`; an earlier page stays until then.
-
-    Raises:
-        WebError: if `output` exists, is not empty, and is no page of this command.
-    """
+    """Yield an empty folder beside `output`, then rename it; raise WebError if `output` is no page or empty folder."""
     names = {each.name for each in output.iterdir()} if output.is_dir() else set()
     if output.is_file() or (names and not names.issuperset(MARKERS)):
         raise WebError(f"-o {output}: exists, and is no page of this command; choose another folder, or remove it")

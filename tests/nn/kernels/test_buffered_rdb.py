@@ -212,7 +212,7 @@ def test_an_rdb_of_depthwise_blocks_on_a_cpu_is_computed_without_concatenation(
     rdb, x = fitting(block)
     layers = find_layers(list(rdb.layers), x)
     assert layers is not None
-    assert [layer.out_channels for layer in layers] == [32] * 3
+    assert [len(layer.pointwise) for layer in layers] == [32] * 3
     exact = literal(x, rdb)
     monkeypatch.setattr(torch, "cat", lambda *_: pytest.fail("concatenated"))
     torch.testing.assert_close(rdb(x), exact, rtol=1e-5, atol=1e-5)

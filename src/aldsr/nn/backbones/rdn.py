@@ -87,14 +87,11 @@ class RDN(nn.Module):
 
     Args:
         conv: makes the blocks inside the RDBs: `conv(in_channels, out_channels)`.
-        scale: 2, 3 or 4.
         D, C, G, G0: see above. The defaults are the papers'.
-        residual: "none" (the papers') or "bicubic".
         checkpoint: keep only the inputs of the RDBs for the backward pass and compute the rest again: less memory, a
             third more time.
 
-    Raises:
-        ValueError: for another scale or residual.
+    Raises ValueError for a scale that is not 2, 3 or 4, or another residual.
     """
 
     def __init__(
@@ -130,13 +127,10 @@ class RDN(nn.Module):
         shallow = self.SFE1(x)
         features, local = self.SFE2(shallow), []
         for rdb in self.RDBs:
-            features = self._rdb(rdb, features)
+            if self.checkpoint and torch.is_grad_enabled():
+                features = checkpoint(rdb, features, use_reentrant=False)
+            else:
+                features = rdb(features)
             local.append(features)
         output = self.UPNet(self.GFF(torch.cat(local, 1)) + shallow)
         return output if self.upscale is None else output + self.upscale(x)
-
-    def _rdb(self, rdb: nn.Module, features: Tensor) -> Tensor:
-        if self.checkpoint and torch.is_grad_enabled():
-            output: Tensor = checkpoint(rdb, features, use_reentrant=False)
-            return output
-        return rdb(features)

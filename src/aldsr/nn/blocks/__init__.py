@@ -14,8 +14,7 @@ computed without concatenation.
 """
 
 from aldsr.nn.blocks.ald import ALDBlock, FilterAttention
-from aldsr.nn.blocks.convolutions import ConvBlock
 from aldsr.nn.blocks.separable import DWBlock, LDWBlock
-from aldsr.nn.blocks.standard import StandardBlock
+from aldsr.nn.blocks.standard import ConvBlock, StandardBlock
 
 __all__ = ["ALDBlock", "ConvBlock", "DWBlock", "FilterAttention", "LDWBlock", "StandardBlock"]

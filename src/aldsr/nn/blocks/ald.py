@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from aldsr.nn.blocks.convolutions import depthwise_conv
+from aldsr.nn.blocks.separable import depthwise_conv
 from aldsr.nn.descriptors import Descriptor, determinant
 from aldsr.nn.layers import Separable, weights_and_biases
 
@@ -58,12 +58,8 @@ class ALDBlock(nn.Module):
     (1 + r_c) gives the same output and the same gradients, without computing a scaled feature map or keeping it for
     the backward pass.
 
-    Args:
-        in_channels, out_channels: of the block; there are `in_channels` depthwise filters.
-        kernel_size: k, odd.
-        reduction, descriptor: of the attention, see `FilterAttention`.
-        live: start with every hidden unit active (see `FilterAttention.activate_hidden_units`). Not in the paper. The
-            same random numbers are drawn either way.
+    `reduction` and `descriptor` are those of `FilterAttention`. `live`, not in the paper, starts with every hidden unit
+    active (see `FilterAttention.activate_hidden_units`); the same random numbers are drawn either way.
     """
 
     def __init__(

@@ -2,8 +2,13 @@
 
 from torch import nn
 
-from aldsr.nn.blocks.convolutions import depthwise_conv
+from aldsr.nn.blocks.standard import same_padding
 from aldsr.nn.layers import Separable, weights_and_biases
+
+
+def depthwise_conv(channels: int, kernel_size: int) -> nn.Conv2d:
+    """One k×k filter per channel, with bias."""
+    return nn.Conv2d(channels, channels, kernel_size, padding=same_padding(kernel_size), groups=channels)
 
 
 class DWBlock(nn.Sequential):

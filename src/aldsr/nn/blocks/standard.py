@@ -1,9 +1,19 @@
 """The block of RDN itself (Zhang et al., CVPR 2018)."""
 
+from collections.abc import Callable
+
 from torch import nn
 
-from aldsr.nn.blocks.convolutions import same_padding
 from aldsr.nn.layers import Dense, weights_and_biases
+
+ConvBlock = Callable[[int, int], nn.Module]  # called with in_channels and out_channels
+
+
+def same_padding(kernel_size: int) -> int:
+    """The padding with which a k×k convolution keeps height and width. Raises ValueError for an even k."""
+    if kernel_size < 1 or kernel_size % 2 == 0:
+        raise ValueError(f"kernel_size must be odd and positive to keep the image's size, got {kernel_size}")
+    return kernel_size // 2
 
 
 class StandardBlock(nn.Sequential):

@@ -41,7 +41,9 @@ def find_layers(blocks: Sequence[nn.Module], x: Tensor, *, others: Sequence[nn.M
     """
     if not is_eager_on_cpu(x) or not all(has_layer(each) for each in blocks):
         return None
-    if any(_has_hooks(module) for each in (*blocks, *others) for module in each.modules()):
+    modules = [module for each in (*blocks, *others) for module in each.modules()]
+    # torch offers no public way to ask for hooks.
+    if any(m._forward_hooks or m._forward_pre_hooks or m._backward_hooks or m._backward_pre_hooks for m in modules):
         return None
     layers = [each.layer() for each in blocks]  # type: ignore[operator]
     if not all(isinstance(layer, Separable) for layer in layers):
@@ -50,20 +52,10 @@ def find_layers(blocks: Sequence[nn.Module], x: Tensor, *, others: Sequence[nn.M
     return layers if compiled or not _requires_grad(x, layers) else None
 
 
-def _has_hooks(module: nn.Module) -> bool:
-    # torch offers no public way to ask.
-    return bool(
-        module._forward_hooks or module._forward_pre_hooks or module._backward_hooks or module._backward_pre_hooks
-    )
-
-
 def buffered_rdb(x: Tensor, layers: Sequence[Separable], weight: Tensor, bias: Tensor) -> Tensor:
     """Densely connected layers, local feature fusion (LFF), local residual. `Tensor[B, G0, H, W]` → the same.
 
-    Args:
-        x: the input of the RDB.
-        layers: layer c maps G0 + c·G channels to G.
-        weight, bias: of the LFF, `Tensor[G0, T, 1, 1]` and `Tensor[G0]`.
+    Layer c maps G0 + c·G channels to G; the LFF has `weight`, `Tensor[G0, T, 1, 1]`, and `bias`, `Tensor[G0]`.
     """
     if not _requires_grad(x, [*layers, (weight, bias)]):
         return _forward(x, layers, weight, bias, keep=False)[1]
@@ -92,44 +84,34 @@ class BufferedRDB(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         with torch.autocast("cpu", enabled=False):  # types are those of the forward pass
-            return _backward(ctx, grad)
+            buffer, weight, *parameters = ctx.saved_tensors
+            grad = grad.to(buffer.dtype).permute(0, 2, 3, 1).contiguous()
+            layers = [_cast(layer, buffer.dtype) for layer in _unflatten(parameters[1:], ctx.inner_relu)]
+            fusion = weight.flatten(1).to(buffer.dtype)
+            grad_x = torch.empty_like(grad)
+            sums = [torch.zeros_like(each) for each in (weight, *parameters)]
+            for part in _split_batch(buffer, buffer.shape[-1] * buffer.element_size()):
+                flat = grad[part].flatten(0, 2)
+                sums[0].add_((flat.T @ buffer[part].flatten(0, 2)).view_as(weight))
+                sums[1].add_(flat.sum(0, dtype=sums[1].dtype))
+                grads = grad[part] @ fusion  # of all features; each layer adds to those of the features that it reads
+                for c in reversed(range(len(layers))):
+                    _add_layer_gradients(layers[c], buffer[part], grads, sums[2 + 4 * c : 6 + 4 * c])
+                torch.add(grads[..., : grad.shape[-1]], grad[part], out=grad_x[part])
+            return grad_x.permute(0, 3, 1, 2), sums[0], sums[1], None, *sums[2:]
 
 
 def _unflatten(flat: Sequence[Tensor], inner_relu: Sequence[bool]) -> list[Separable]:
     return [Separable._make((*flat[4 * c : 4 * c + 4], each)) for c, each in enumerate(inner_relu)]
 
 
-def _backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-    buffer, weight, *parameters = ctx.saved_tensors
-    grad = grad.to(buffer.dtype).permute(0, 2, 3, 1).contiguous()
-    layers = [_cast(layer, buffer.dtype) for layer in _unflatten(parameters[1:], ctx.inner_relu)]
-    fusion = weight.flatten(1).to(buffer.dtype)
-    grad_x = torch.empty_like(grad)
-    sums = [torch.zeros_like(each) for each in (weight, *parameters)]
-    for part in _split_batch(buffer, buffer.shape[-1] * buffer.element_size()):
-        grads = _add_fusion_gradients(fusion, buffer[part], grad[part], sums)
-        for c in reversed(range(len(layers))):
-            _add_layer_gradients(layers[c], buffer[part], grads, sums[2 + 4 * c : 6 + 4 * c])
-        torch.add(grads[..., : grad.shape[-1]], grad[part], out=grad_x[part])
-    return grad_x.permute(0, 3, 1, 2), sums[0], sums[1], None, *sums[2:]
-
-
-def _add_fusion_gradients(fusion: Tensor, buffer: Tensor, grad: Tensor, sums: Sequence[Tensor]) -> Tensor:
-    """Add the gradients of the LFF's weight and bias to the first two sums; return those of the features."""
-    flat = grad.flatten(0, 2)
-    sums[0].add_((flat.T @ buffer.flatten(0, 2)).view_as(sums[0]))
-    sums[1].add_(flat.sum(0, dtype=sums[1].dtype))
-    return grad @ fusion
-
-
 def _add_layer_gradients(layer: Separable, buffer: Tensor, grads: Tensor, sums: Sequence[Tensor]) -> None:
     """Add the gradients of a layer: to those of the channels it reads, and to the sums of its four parameters.
 
-    Args:
-        buffer, grads: features and their gradients, `Tensor[B, H, W, T]`; those of this layer are complete.
+    `buffer` and `grads` are features and their gradients, `Tensor[B, H, W, T]`; those of this layer are complete.
     """
     inputs = len(layer.depthwise)
-    own = slice(inputs, inputs + layer.out_channels)
+    own = slice(inputs, inputs + len(layer.pointwise))
     grad, total = ops.relu_backward(grads[..., own], buffer[..., own], sums[3].dtype)
     x = buffer[..., :inputs]
     features = layer.depthwise_rows(x, slice(0, x.shape[1]))
@@ -156,64 +138,44 @@ def _forward(
     output = torch.empty_like(x, dtype=dtype, memory_format=torch.contiguous_format)
     buffer = torch.empty(*x.shape[:3], weight.shape[1], dtype=dtype) if keep else None
     for part in _split_batch(x, weight.shape[1] * output.element_size()):
-        _StripForward(x[part], layers, fusion, output[part], buffer[part] if buffer is not None else None).run()
+        _compute_strips(x[part], layers, fusion, output[part], buffer[part] if buffer is not None else None)
     return buffer, output.permute(0, 3, 1, 2)
 
 
-class _StripForward:
-    """Computes a few images strip by strip.
+def _compute_strips(
+    x: Tensor, layers: Sequence[Separable], fusion: tuple[Tensor, Tensor], output: Tensor, buffer: Tensor | None
+) -> None:
+    """Compute the output of a few images strip by strip, and their features into `buffer`.
 
-    Where features are not kept, the buffer is a window that moves down the images: memory beyond the cache is only
-    read for the input and written for the output.
+    Without a buffer, features lie in a window that moves down the images: memory beyond the cache is only read for the
+    input and written for the output.
     """
-
-    def __init__(
-        self,
-        x: Tensor,
-        layers: Sequence[Separable],
-        fusion: tuple[Tensor, Tensor],
-        output: Tensor,
-        buffer: Tensor | None,
-    ) -> None:
-        self.x, self.layers, self.fusion, self.output = x, layers, fusion, output
-        batch, self.height, width, inputs = x.shape
-        self.halos = [layer.halo for layer in layers]
-        channels = fusion[0].shape[1]
-        self.rows = max(1, STRIP_BYTES // (batch * width * channels * output.element_size()))
-        self.ends = [inputs, *accumulate((layer.out_channels for layer in layers), initial=inputs)][1:]
-        if buffer is None:
-            window = min(self.height, self.rows + sum(self.halos) + max(self.halos))
-            buffer = torch.empty(batch, window, width, channels, dtype=output.dtype)
-        self.buffer = buffer
-        self.top = 0  # the image row that the first row of the buffer holds
-
-    def run(self) -> None:
-        fused = 0
-        for band in schedule_strips(self.height, self.rows, self.halos):
-            self._move_window(max(0, fused - max(self.halos)), band[0][1].stop)
-            for stage, strip in band:
-                self._compute(stage, strip)
-            fused = band[-1][1].stop if band[-1][0] == len(self.layers) + 1 else fused
-
-    def _move_window(self, top: int, stop: int) -> None:
-        """Make room for rows up to `stop`; rows above `top` are no longer needed."""
-        if stop - self.top > self.buffer.shape[1]:
-            kept = self.buffer[:, top - self.top :].clone()
-            self.buffer[:, : kept.shape[1]] = kept
-            self.top = top
-
-    def _compute(self, stage: int, strip: slice) -> None:
-        here = slice(strip.start - self.top, strip.stop - self.top)
-        if stage == 0:
-            self.buffer[:, here, :, : self.ends[0]] = self.x[:, strip]
-        elif stage <= len(self.layers):
-            layer, own = self.layers[stage - 1], slice(*self.ends[stage - 1 : stage + 1])
-            bottom = min(self.height - self.top, self.buffer.shape[1])
-            inputs = self.buffer[:, :bottom, :, : own.start]
-            torch.clamp_min(layer.output_rows(inputs, here), 0, out=self.buffer[:, here, :, own])
-        else:
-            fused = F.linear(self.buffer[:, here], *self.fusion)
-            torch.add(fused, self.buffer[:, here, :, : self.ends[0]], out=self.output[:, strip])
+    batch, height, width, inputs = x.shape
+    halos = [layer.halo for layer in layers]
+    channels = fusion[0].shape[1]
+    ends = list(accumulate((len(layer.pointwise) for layer in layers), initial=inputs))
+    rows = max(1, STRIP_BYTES // (batch * width * channels * output.element_size()))
+    if buffer is None:
+        window = min(height, rows + sum(halos) + max(halos))
+        buffer = torch.empty(batch, window, width, channels, dtype=output.dtype)
+    top = fused = 0  # the image rows that the buffer begins with, and that are done
+    for band in schedule_strips(height, rows, halos):
+        needed = max(0, fused - max(halos))
+        if band[0][1].stop - top > buffer.shape[1]:  # move the window down to the first row that is still read
+            kept = buffer[:, needed - top :].clone()
+            buffer[:, : kept.shape[1]] = kept
+            top = needed
+        for stage, strip in band:
+            here = slice(strip.start - top, strip.stop - top)
+            if stage == 0:
+                buffer[:, here, :, :inputs] = x[:, strip]
+            elif stage <= len(layers):
+                own = slice(*ends[stage - 1 : stage + 1])
+                known = buffer[:, : height - top, :, : own.start]
+                torch.clamp_min(layers[stage - 1].output_rows(known, here), 0, out=buffer[:, here, :, own])
+            else:
+                torch.add(F.linear(buffer[:, here], *fusion), buffer[:, here, :, :inputs], out=output[:, strip])
+                fused = strip.stop
 
 
 def schedule_strips(height: int, rows: int, halos: Sequence[int]) -> Iterator[list[tuple[int, slice]]]:

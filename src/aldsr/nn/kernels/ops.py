@@ -15,16 +15,10 @@ from aldsr.nn.kernels import cpu
 
 
 def depthwise_conv(x: Tensor, weight: Tensor, bias: Tensor, *, rows: slice, relu: bool = False) -> Tensor:
-    """Convolve some rows of the images, with zeros beyond the edges.
+    """Convolve some of the H rows of images, with zeros beyond the edges, then apply a ReLU if `relu`.
 
-    Args:
-        x: `Tensor[B, H, W, K]`, with any strides between pixels.
-        weight, bias: `Tensor[K, 1, k, k]` and `Tensor[K]` of x's type.
-        rows: which of the H rows to compute.
-        relu: apply a ReLU to the result.
-
-    Returns:
-        `Tensor[B, rows, W, K]`, contiguous.
+    `Tensor[B, H, W, K]` with any strides between pixels → `Tensor[B, rows, W, K]`, contiguous. `weight` and `bias` are
+    `Tensor[K, 1, k, k]` and `Tensor[K]` of x's type.
     """
     if cpu.supports(x.dtype, [weight]):
         return cpu.depthwise_conv(x, weight, bias, rows=rows, relu=relu)
@@ -37,10 +31,8 @@ def depthwise_conv(x: Tensor, weight: Tensor, bias: Tensor, *, rows: slice, relu
 def add_depthwise_gradients(grad_x: Tensor, grad_weight: Tensor, x: Tensor, grad: Tensor, weight: Tensor) -> None:
     """Add the gradients of a convolution with respect to its input and its weights.
 
-    Args:
-        grad_x, x: `Tensor[B, H, W, K]`, with any strides between pixels; `grad_x` is added to.
-        grad_weight, weight: `Tensor[K, 1, k, k]`; `grad_weight` is added to.
-        grad: with respect to the result, `Tensor[B, H, W, K]`, contiguous.
+    `grad_x` and `x` are `Tensor[B, H, W, K]` with any strides between pixels, `grad_weight` and `weight`
+    `Tensor[K, 1, k, k]`. `grad`, with respect to the result, is `Tensor[B, H, W, K]`, contiguous.
     """
     if cpu.supports(grad.dtype, [weight]):
         cpu.add_depthwise_gradients(grad_x, grad_weight, x, grad, weight)
@@ -57,9 +49,7 @@ def add_depthwise_gradients(grad_x: Tensor, grad_weight: Tensor, x: Tensor, grad
 def relu_backward(grad: Tensor, result: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
     """The gradient before a ReLU, `Tensor[B · H · W, K]`, and its sum over all pixels, `Tensor[K]` of type `dtype`.
 
-    Args:
-        grad, result: the gradient after the ReLU, and the ReLU's result: `Tensor[B, H, W, K]`, with any strides
-            between pixels.
+    `grad`, after the ReLU, and `result`, the ReLU's, are `Tensor[B, H, W, K]` with any strides between pixels.
     """
     channels = grad.shape[-1]
     if cpu.is_available(grad.dtype) and channels % cpu.CHANNELS == 0:
