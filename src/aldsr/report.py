@@ -110,11 +110,7 @@ def upscale_images(
 
 
 def find_sets(study: Study, folders: Sequence[Path] | None) -> list[BenchmarkSet]:
-    """Find the images that the runs were measured on.
-
-    Args:
-        study: whose runs.
-        folders: where the images are now; None: where the runs found them.
+    """Find the images that the runs were measured on, in the given folders or (None) where the runs found them.
 
     Raises:
         DataError: if they are missing.

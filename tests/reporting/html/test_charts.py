@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from aldsr.reporting.html.charts import render_charts
+from aldsr.reporting.html.page import render_charts
 from tests.analysis.fake_runs import variants_by_name, write_variant
 
 

@@ -6,16 +6,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from aldsr.evaluation.attention import LayerAttention
-from aldsr.reporting.charts.figures import create_figure
+from aldsr.reporting.charts.figures import FONT, create_figure
 from aldsr.reporting.tables.attention import Attention, layer_name
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 COLUMNS = 4  # of panels
-SMALL = 8  # points: smaller text than the title's
-PANEL = {"r_sd": ("sd of r", "#222222"), "due": ("part of r due to z (RMS)", "#c44e52")}  # below the distributions
 
 
 def draw_distribution(attention: Attention) -> "Figure":
@@ -27,10 +24,10 @@ def draw_distribution(attention: Attention) -> "Figure":
     above.boxplot([layer.r for layer in layers], positions=places, widths=0.6, flierprops={"markersize": 2})
     above.set_ylabel("r")
     above.set_title(f"{attention.name}: r per layer")
-    for key, (label, colour) in PANEL.items():
+    for key, label, colour in (("r_sd", "sd of r", "#222222"), ("due", "part of r due to z (RMS)", "#c44e52")):
         below.plot(places, [layer.statistics()[key] for layer in layers], ".-", label=label, color=colour)
     below.set_ylim(bottom=0)
-    below.legend(fontsize=SMALL, frameon=False, ncols=2, loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0)
+    below.legend(fontsize=FONT, frameon=False, ncols=2, loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0)
     below.set_xlabel("RDB.layer")
     below.set_xticks(places, [layer_name(layer.place) for layer in layers], rotation=90, fontsize=7)
     return figure
@@ -67,8 +64,12 @@ def draw_ablations(attentions: Sequence[Attention]) -> "Figure":
     panels = figure.subplots(1, len(sets), sharey=True, squeeze=False)[0]
     for axes, set_name in zip(panels, sets, strict=True):
         for place, attention in enumerate(attentions):
-            offset = 0.7 * ((place + 0.5) / len(attentions) - 0.5)
-            _draw_intervals(axes, attention, set_name, offset=offset)
+            changes = [attention.change(set_name, name) for name in names]
+            mean = np.array([each.mean for each in changes])
+            ends = np.array([[each.mean - each.low, each.high - each.mean] for each in changes]).T
+            ends[~np.isfinite(ends)] = 0  # one image and one run have no interval
+            heights = np.arange(len(names)) + 0.7 * ((place + 0.5) / len(attentions) - 0.5)
+            axes.errorbar(mean, heights, xerr=ends, fmt="o", markersize=4, label=attention.name)
         axes.axvline(0, color="#999999", linewidth=0.8)
         axes.set_xscale("symlog", linthresh=0.01)  # losses of hundredths and of many dB in one panel
         axes.xaxis.set_major_formatter("{x:g}")
@@ -76,17 +77,8 @@ def draw_ablations(attentions: Sequence[Attention]) -> "Figure":
         axes.set_xlabel("change of PSNR-Y (dB)", fontsize=9)
     panels[0].set_yticks(range(len(names)), names)
     panels[0].invert_yaxis()
-    handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles, labels, fontsize=SMALL, frameon=False, loc="outside lower center")
+    figure.legend(*panels[0].get_legend_handles_labels(), fontsize=FONT, frameon=False, loc="outside lower center")
     return figure
-
-
-def _draw_intervals(axes: "Axes", attention: Attention, set_name: str, *, offset: float) -> None:
-    changes = [attention.change(set_name, name) for name in attention.ablations]
-    mean = np.array([each.mean for each in changes])
-    ends = np.array([[each.mean - each.low, each.high - each.mean] for each in changes]).T
-    ends[~np.isfinite(ends)] = 0  # one image and one run have no interval
-    axes.errorbar(mean, np.arange(len(mean)) + offset, xerr=ends, fmt="o", markersize=4, label=attention.name)
 
 
 def _pool_runs(attention: Attention) -> list[LayerAttention]:

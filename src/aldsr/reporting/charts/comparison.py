@@ -22,7 +22,6 @@ STEP = 4  # HR pixels between the windows that are tried
 CROP = 320  # about the longer side of an enlarged crop
 CELL, SIDE = 280, 480  # least widths of the captions of a crop and of the whole image
 GAP, LINE, LETTER = 20, 28, 14
-MARK = "#d62728"
 
 
 class Crop(NamedTuple):
@@ -39,11 +38,7 @@ class Crop(NamedTuple):
 
 
 def find_crop(versions: Sequence[View]) -> Crop:
-    """Find the window, a sixth of the image's width and height, in which the networks differ most from HR.
-
-    Args:
-        versions: HR, bicubic, then the networks' (see `make_views`). Their mean absolute difference counts.
-    """
+    """Find the window of an image's versions (see `make_views`) in which the networks' mean error is largest."""
     hr = versions[0].image.float()
     error = stack([(version.image - hr).abs().mean(0) for version in versions[2:]]).mean(0)
     height, width = (min(size, max(size // PART, LEAST)) for size in error.shape)
@@ -55,12 +50,7 @@ def find_crop(versions: Sequence[View]) -> Crop:
 def draw_comparison(versions: Sequence[View], crop: Crop, *, title: str) -> "Figure":
     """Draw the whole image on the left and the crops on the right, up to three in one row, more in two.
 
-    Crops are enlarged by a whole number: every pixel is a square of one colour.
-
-    Args:
-        versions: HR, bicubic, then the networks' (see `make_views`).
-        crop: the part that is shown of each.
-        title: of the whole image.
+    Crops are enlarged by a whole number: every pixel is a square of one colour. `versions`: see `make_views`.
     """
     zoom = max(1, round(CROP / max(crop.width, crop.height)))
     width, height = zoom * crop.width, zoom * crop.height
@@ -76,7 +66,9 @@ def draw_comparison(versions: Sequence[View], crop: Crop, *, title: str) -> "Fig
     size = side + columns * (cell + GAP) + 2 * GAP, rows * (height + caption + GAP) + GAP
     figure = create_figure(width=size[0], height=size[1], constrained=False)
     axes = _add_image(figure, hr, GAP + (side - hr_width) // 2, GAP, hr_width, hr_height, interpolation="antialiased")
-    _mark_crop(axes, crop)
+    x, y = crop.x - 0.5, crop.y - 0.5
+    outline = [x, x + crop.width, x + crop.width, x, x], [y, y, y + crop.height, y + crop.height, y]
+    axes.plot(*outline, color="#d62728", linewidth=1.5, clip_on=False)
     _add_caption(figure, [title, "PSNR and SSIM: of the whole image, on Y"], GAP + side / 2, GAP + hr_height)
     for place, (version, name, scores) in enumerate(zip(versions, names, format_scores(versions), strict=True)):
         row, column = divmod(place, columns)
@@ -107,11 +99,6 @@ def _add_image(
     axes.imshow(image.permute(1, 2, 0).cpu().numpy(), interpolation=interpolation, aspect="auto")
     axes.set_axis_off()
     return axes
-
-
-def _mark_crop(axes: "Axes", crop: Crop) -> None:
-    x, y = np.array([0, 1, 1, 0, 0]) * crop.width, np.array([0, 0, 1, 1, 0]) * crop.height
-    axes.plot(crop.x + x - 0.5, crop.y + y - 0.5, color=MARK, linewidth=1.5, clip_on=False)
 
 
 def _add_caption(figure: "Figure", lines: Sequence[str], centre: float, top: float) -> None:

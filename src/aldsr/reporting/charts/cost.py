@@ -29,11 +29,7 @@ class Cost(NamedTuple):
 
 
 def list_costs(latency: Measurements | None = None) -> list[Cost]:
-    """Parameters, multi-adds and, if given, measured seconds.
-
-    Args:
-        latency: content of the file of `aldsr.benchmark deployed`.
-    """
+    """Parameters, multi-adds and, if `latency` (the content of a benchmark's file) is given, measured seconds."""
     costs = [
         Cost("parameters (thousands)", lambda variant: _read_count(variant, "parameters", 1e3)),
         Cost("multi-adds (G), output 1280x720", lambda variant: _read_count(variant, "multi_adds", 1e9)),
@@ -66,12 +62,7 @@ def _read_seconds(variant: Variant, timings: Sequence[Timing]) -> Range | None:
 def draw_cost_chart(
     variants: Sequence[Variant], *, sets: Sequence[str] | None = None, latency: Measurements | None = None
 ) -> "Figure":
-    """Draw a row of panels per data set and a column per cost.
-
-    Args:
-        variants: of a study.
-        sets: names of data sets; None: all.
-        latency: content of the file of `aldsr.benchmark deployed`; None: no panels of seconds.
+    """Draw a row of panels per data set (None: all) and a column per cost, see `list_costs`.
 
     Raises:
         ResultsError: if the study has no such set, or `latency` lacks a network.
@@ -86,8 +77,8 @@ def draw_cost_chart(
         for axes, cost in zip(row, costs, strict=True):
             draw_cost_panel(axes, variants, set_name=name, cost=cost)
             axes.label_outer()
-    handles, labels = panels[0][0].get_legend_handles_labels()
-    figure.legend(handles, labels, fontsize=FONT, frameon=False, ncols=3, loc="outside lower center")
+    legend = panels[0][0].get_legend_handles_labels()
+    figure.legend(*legend, fontsize=FONT, frameon=False, ncols=3, loc="outside lower center")
     return figure
 
 
@@ -98,20 +89,10 @@ def draw_cost_panel(axes: "Axes", variants: Sequence[Variant], *, set_name: str,
         if score is None or value is None:
             continue
         middle, low, high = value
-        axes.errorbar(
-            [middle],
-            [score.mean],
-            xerr=[[middle - low], [high - middle]],
-            yerr=[score.sd or 0.0],
-            linestyle="none",
-            markersize=6,
-            linewidth=0.8,
-            label=variant.name,
-            **network_style(place),
-        )
+        ends = [[middle - low], [high - middle]]
+        style = {**network_style(place), "linestyle": "none", "markersize": 6, "linewidth": 0.8}
+        axes.errorbar([middle], [score.mean], xerr=ends, yerr=[score.sd or 0.0], label=variant.name, **style)
     axes.set_xlabel(cost.label)
     axes.set_ylabel(f"{set_name}: {quantities(variants[0].first.results).partition(' ')[0]} (dB)")
     axes.ticklabel_format(axis="y", useOffset=False)
-    axes.set_xlim(left=0)  # half the cost is half as far to the right
-    axes.grid(linewidth=0.3)
-    style_axes(axes)
+    style_axes(axes, grid=True)

@@ -66,8 +66,7 @@ def read_curve(log: Path, column: str) -> Curve:
 def smooth(curve: Curve) -> Curve:
     """Average a curve with Gaussian weights (Nadaraya-Watson), at evenly spaced steps."""
     steps, values = curve
-    at = np.linspace(steps[0], steps[-1], POINTS)
-    width = BANDWIDTH * (steps[-1] - steps[0])
+    at, width = np.linspace(steps[0], steps[-1], POINTS), BANDWIDTH * (steps[-1] - steps[0])
     return at, np.array([np.average(values, weights=np.exp(-0.5 * ((steps - step) / width) ** 2)) for step in at])
 
 
@@ -91,6 +90,4 @@ def _draw_curves(axes: "Axes", variants: Sequence[Variant], column: str, prepare
         axes.fill_between(steps, low, high, color=style["color"], alpha=0.08, linewidth=0)
         axes.plot(steps, mean, linewidth=1, markersize=5, markevery=0.25, label=variant.name, **style)
     axes.set_xlabel("step")
-    axes.set_xlim(left=0)
-    axes.grid(linewidth=0.3)
-    style_axes(axes)
+    style_axes(axes, grid=True)

@@ -33,11 +33,7 @@ def has_matplotlib() -> bool:
 
 
 def prepare_output(output: Path, formats: Sequence[str]) -> list[Path]:
-    """Return one file per format and create their folder.
-
-    Args:
-        output: a name with or without the ending of one of the formats: "fig", "fig.png".
-        formats: such as "png" and "pdf".
+    """Return one file per format for "fig" or, of one of the formats, "fig.png", and create their folder.
 
     Raises:
         FigureError: if matplotlib is missing, the ending is another one, or the folder cannot be created.
@@ -55,22 +51,20 @@ def prepare_output(output: Path, formats: Sequence[str]) -> list[Path]:
 
 
 def create_figure(*, width: float, height: float, constrained: bool = True) -> "Figure":
-    """Create an empty figure that belongs to no window.
-
-    Args:
-        width, height: in pixels of the PNG.
-        constrained: let matplotlib make room for labels and legends.
-    """
+    """Create a figure without a window, its size in pixels of the PNG; `constrained` makes room for labels."""
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width / DPI, height / DPI), dpi=DPI, layout="constrained" if constrained else None)
 
 
-def style_axes(axes: "Axes") -> None:
-    """Small text, and no frame above and on the right."""
+def style_axes(axes: "Axes", *, grid: bool = False) -> None:
+    """Small text, no frame above and on the right and, if asked for, a grid whose x starts at 0."""
+    if grid:
+        axes.set_xlim(left=0)  # half the cost is half as far to the right
+        axes.grid(linewidth=0.3)
     axes.tick_params(which="both", labelsize=FONT)
-    axes.xaxis.label.set_fontsize(FONT)
-    axes.yaxis.label.set_fontsize(FONT)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.label.set_fontsize(FONT)
     axes.spines[["top", "right"]].set_visible(False)
 
 

@@ -1,8 +1,10 @@
 """What `aldsr.benchmark` recorded, as charts: bars of seconds, and lines of how they grow."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from aldsr.reporting.charts.figures import FONT, FigureError, create_figure, style_axes
 from aldsr.reporting.tables.growth import AXES, Series, find_series
@@ -12,10 +14,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-WIDTH, BAR, REST = 1600, 80, 320  # pixels: width, height of a bar, height of everything else
+ORANGE, BLUE, GRAY, RED = "#dd8452", "#4c72b0", "#b0b0b0", "#c44e52"
 PANEL = 640  # pixels of a panel of lines
-OURS, LITERAL, FLOOR, RANGE = "#4c72b0", "#b0b0b0", "#c44e52", "#333333"
-COLOURS = ("#dd8452", "#4c72b0")
 
 
 def draw_speed_chart(benchmark: str, measurements: Measurements) -> "Figure":
@@ -27,15 +27,21 @@ def draw_speed_chart(benchmark: str, measurements: Measurements) -> "Figure":
     timings = [timing for timing in summarise_timings(measurements[benchmark]) if timing.seconds]
     if not timings:
         raise FigureError(f"{benchmark}: every process was killed: nothing to draw; measure a smaller --size")
-    figure = create_figure(width=WIDTH, height=REST + BAR * len(timings))
+    figure = create_figure(width=1600, height=320 + 80 * len(timings))
     axes = figure.subplots()
-    _draw_bars(axes, timings)
+    places, median = np.arange(len(timings)), [timing.median for timing in timings]
+    colours = [GRAY if timing.record["network"] == "literal" else BLUE for timing in timings]
+    axes.barh(places, median, height=0.6, color=colours)
+    ends = _find_ends(timings)
+    axes.errorbar(median, places, xerr=ends, fmt="none", ecolor="#333333", capsize=3, linewidth=1, label="all runs")
+    floors, label = [timing.floor for timing in timings], "roofline: at the rate of a large matrix product"
+    axes.scatter(floors, places, marker="|", s=180, linewidths=2, color=RED, zorder=3, label=label)
     dense = next((timing.median for timing in timings if timing.record["network"] == "RDN"), None)
     for place, timing in enumerate(timings):
         ratio = f", {dense / timing.median:.2f} × RDN's speed" if dense else ""
         axes.text(timing.seconds[-1], place, f"  {timing.median:.3g} s{ratio}", va="center", fontsize=FONT)
     axes.set_xlim(0, 1.5 * max(timing.seconds[-1] for timing in timings))  # room for the text
-    axes.set_yticks(range(len(timings)), [name_bar(timing) for timing in timings])
+    axes.set_yticks(places, [name_bar(timing) for timing in timings])
     axes.invert_yaxis()
     axes.set_xlabel("seconds, median")
     axes.set_title(benchmark_title(benchmark, measurements), fontsize=FONT, loc="left")
@@ -44,15 +50,9 @@ def draw_speed_chart(benchmark: str, measurements: Measurements) -> "Figure":
     return figure
 
 
-def _draw_bars(axes: "Axes", timings: list[Timing]) -> None:
-    """Medians, ranges and rooflines, from the top down."""
-    places, middle = np.arange(len(timings)), np.array([timing.median for timing in timings])
-    colours = [LITERAL if timing.record["network"] == "literal" else OURS for timing in timings]
-    axes.barh(places, middle, height=0.6, color=colours)
-    ends = np.array([[timing.median - timing.seconds[0], timing.seconds[-1] - timing.median] for timing in timings]).T
-    axes.errorbar(middle, places, xerr=ends, fmt="none", ecolor=RANGE, capsize=3, linewidth=1, label="all runs")
-    floors, label = [timing.floor for timing in timings], "roofline: at the rate of a large matrix product"
-    axes.scatter(floors, places, marker="|", s=180, linewidths=2, color=FLOOR, zorder=3, label=label)
+def _find_ends(timings: Sequence[Timing]) -> NDArray[np.float64]:
+    """Distances of the shortest and longest seconds from the median, `[2, N]`."""
+    return np.array([[each.median - each.seconds[0], each.seconds[-1] - each.median] for each in timings]).T
 
 
 def name_bar(timing: Timing) -> str:
@@ -92,9 +92,9 @@ def _draw_growth(axes: "Axes", found: list[Series]) -> None:
     from matplotlib.ticker import LogLocator
 
     axes.loglog()
-    for series, colour in zip(found, COLOURS, strict=False):
+    for series, colour in zip(found, (ORANGE, BLUE), strict=False):
         middle, amounts = np.array(series.medians), np.array(series.amounts)
-        ends = np.array([[each.median - each.seconds[0], each.seconds[-1] - each.median] for each in series.timings]).T
+        ends = _find_ends(series.timings)
         axes.errorbar(amounts, middle, yerr=ends, fmt="o", markersize=4, capsize=3, linewidth=1, color=colour)
         exponent, factor = series.line
         label = f"{series.network}: exponent {exponent:.2f}"

@@ -19,13 +19,7 @@ Window = tuple[slice, slice]  # rows and columns
 def select_images(variants: Sequence[Variant], set_name: str, number: int) -> list[str]:
     """Select the images of a set in which the networks differ most in PSNR, or a single network from bicubic.
 
-    Args:
-        variants: of each the run with the lowest seed counts.
-        set_name: of a data set.
-        number: of images, at most.
-
-    Returns:
-        Names, largest difference first.
+    Of every variant the run with the lowest seed counts. At most `number` names, largest difference first.
     """
     runs = [each.first.results for each in variants if set_name in each.first.results["sets"]]
     scores = [run["sets"][set_name]["images"] for run in runs]
@@ -37,12 +31,9 @@ def select_images(variants: Sequence[Variant], set_name: str, number: int) -> li
 
 
 def describe_image(set_name: str, name: str, views: Sequence[View], window: Window) -> dict[str, Any]:
-    """Describe an image as `assets/viewer.js` reads it: of every version name, pixels in the window, and scores.
+    """Describe an image as `assets/viewer.js` reads it: of every view (see `make_views`), the pixels in the window.
 
-    Args:
-        set_name, name: of the image.
-        views: HR, bicubic, then the networks' (see `aldsr.evaluation.views`).
-        window: rows and columns to show; the scores are of the whole image.
+    Scores are of the whole image.
     """
     height, width = views[0].image.shape[-2:]
     rows, columns = ((part.stop - part.start) for part in window)

@@ -3,35 +3,39 @@
 import base64
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from html import escape
 from pathlib import Path
 from string import Template
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aldsr.analysis.scores import Comparison, set_names
 from aldsr.analysis.variants import Variant
 from aldsr.core.version import code_version
-from aldsr.reporting.html.charts import render_charts
-from aldsr.reporting.html.tables import networks_sheet, render_sheet
+from aldsr.reporting.charts.cost import Cost, Range, draw_cost_panel, list_costs
+from aldsr.reporting.charts.curves import draw_loss, draw_validation
+from aldsr.reporting.charts.figures import INSTALL, create_figure, has_matplotlib, network_style, render_svg
+from aldsr.reporting.html.tables import networks_sheet, read_cost, render_sheet
 from aldsr.reporting.tables.cells import pluralise
 from aldsr.reporting.tables.notes import study_notes
 from aldsr.reporting.tables.results import protocol_line
 from aldsr.reporting.tables.study import study_sheets
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
 ASSETS = Path(__file__).parent / "assets"
 SCRIPTS = ("dom", "zoom", "gestures", "errormap", "viewer", "page")  # joined in this order into one module
+CHARTS_NOTE = (
+    "Quality: mean over seeds ± standard deviation. Curves: mean over seeds, shaded from the lowest to the highest "
+    "seed; the loss of the training patches is averaged over neighbouring steps."
+)
 
 
 def render_page(comparison: Comparison, images: Sequence[Mapping[str, Any]]) -> str:
-    """Render a study as one HTML document.
-
-    A Content-Security-Policy lets the browser run the page's own program, by its hash, and load nothing but the
-    images that are in the page.
-
-    Args:
-        comparison: the study's name is the title and selects the tables, as in `study_sheets`.
-        images: see `images.describe_image`; none: the page has no section of images.
+    """Render a study as one HTML document, with a section of images if there are any (see `images.describe_image`).
 
     Raises:
         ResultsError: if a run's log cannot be read.
@@ -56,10 +60,7 @@ def render_page(comparison: Comparison, images: Sequence[Mapping[str, Any]]) -> 
 
 
 def build_policy(style: str, script: str) -> str:
-    """Build a Content-Security-Policy for a page with this style, this program and images as data: URIs.
-
-    https://www.w3.org/TR/CSP3/
-    """
+    """Let the page use this style, this program and images as data: URIs, and load nothing else (W3C CSP level 3)."""
     style_hash, script_hash = (base64.b64encode(hashlib.sha256(x.encode()).digest()).decode() for x in (style, script))
     return (
         f"default-src 'none'; img-src data:; style-src 'sha256-{style_hash}'; script-src 'sha256-{script_hash}'; "
@@ -83,6 +84,42 @@ def explain_images(variants: Sequence[Variant]) -> str:
         f"Of each set the images in which {differ} in PSNR: not a fair sample.{seeds} Large images are cut to the "
         "window with most detail and never resized; scores are of whole images."
     )
+
+
+def render_charts(variants: Sequence[Variant]) -> str:
+    """Render legend and charts as SVG images; without matplotlib a sentence that says how to get them."""
+    if not has_matplotlib():
+        return f'<p class="note">Charts need matplotlib: {escape(INSTALL)}, then write this page again.</p>'
+    costs = [*list_costs(), Cost("seconds, output 1280x720", _read_seconds)]
+    quality = [partial(draw_cost_panel, set_name=name, cost=cost) for cost in costs for name in set_names(variants)]
+    draws: list[Callable[[Axes, Sequence[Variant]], None]] = [*quality, draw_loss, draw_validation]
+    charts = ""
+    for draw in draws:
+        figure = create_figure(width=560, height=460)
+        axes = figure.subplots()
+        draw(axes, variants)
+        if axes.has_data():
+            charts += _render_figure(figure, f"{axes.get_ylabel()} against {axes.get_xlabel()}")
+    icons = "".join(f"<li>{_render_icon(place)}{escape(each.name)}</li>" for place, each in enumerate(variants))
+    return f'<ul class="legend">{icons}</ul><div class="charts">{charts}</div><p class="note">{CHARTS_NOTE}</p>'
+
+
+def _read_seconds(variant: Variant) -> Range | None:
+    cost = read_cost(variant)
+    return (cost["latency_s"],) * 3 if cost else None
+
+
+def _render_icon(place: int) -> str:
+    figure = create_figure(width=44, height=44, constrained=False)
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.plot([0], [0], markersize=6, **network_style(place))
+    axes.set_axis_off()
+    return _render_figure(figure, "")
+
+
+def _render_figure(figure: "Figure", description: str) -> str:
+    source = base64.b64encode(render_svg(figure)).decode()
+    return f'<img src="data:image/svg+xml;base64,{source}" alt="{escape(description)}">'
 
 
 def render_statistics(comparison: Comparison) -> str:

@@ -13,11 +13,7 @@ from aldsr.reporting.tables.study import scores_sheet
 
 
 def render_sheet(sheet: Sheet) -> str:
-    """Render a sheet as an HTML table that scrolls sideways where it is wider than the page.
-
-    Args:
-        sheet: its text is escaped here; further lines of a cell stand below the first, smaller.
-    """
+    """Render a sheet, its text escaped, as an HTML table that scrolls sideways where it is wider than the page."""
     head = "".join(_render_head(column) for column in sheet.columns)
     rows = "".join(
         f'<tr><th scope="row">{escape(name)}</th>{"".join(_render_cell(column, row) for column in sheet.columns)}</tr>'
@@ -47,12 +43,7 @@ def _classes(column: Column) -> str:
 
 
 def networks_sheet(study: str, variants: Sequence[Variant]) -> Sheet:
-    """The study's scores with a network per row, its gain over bicubic, and how long it takes where that was recorded.
-
-    Args:
-        study: its name.
-        variants: of the study.
-    """
+    """The study's scores with a network per row, its gain over bicubic and, where they were recorded, its times."""
     sheet, sets = scores_sheet(study, variants), set_names(variants)
     rows = dict(zip(sheet.rows, zip(*(column.cells for column in sheet.columns), strict=True), strict=True))
     columns = [Column(name, _add_gain(name, rows[name], variants)) for name in sets]
