@@ -1,11 +1,12 @@
 """What the tests of networks share."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from aldsr.nn import ALDBlock
 from aldsr.nn.description import build
@@ -26,6 +27,21 @@ def network_of(block: str = "ALDBlock", **options: Any) -> nn.Module:
         if isinstance(module, ALDBlock):
             nn.init.normal_(module.attention.excite.bias)
     return network
+
+
+def kept_features(compute: Callable[[Tensor], Tensor], x: Tensor) -> list[int]:
+    """Numbers in each distinct feature map that autograd keeps for the backward pass."""
+    sizes: dict[int, int] = {}
+
+    def pack(tensor: Tensor) -> Tensor:
+        if tensor.numel() >= x[:, 0].numel():  # any feature map is larger than any weight
+            sizes[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes() // tensor.element_size()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        output = compute(x)
+    assert output.requires_grad
+    return list(sizes.values())
 
 
 @pytest.fixture

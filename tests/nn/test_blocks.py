@@ -26,6 +26,7 @@ from aldsr.nn import (
     standardised,
     zero,
 )
+from tests.nn.conftest import kept_features
 
 DESCRIPTORS = [average, determinant, maximum, zero]
 DESCRIPTORS += [functools.partial(standardised, of=determinant), functools.partial(scale_free, of=determinant)]
@@ -117,26 +118,11 @@ def test_some_rows_of_a_layer_are_those_rows_before_the_relu(block: Any, channel
         torch.testing.assert_close(some.clamp_min(0).double(), expected[:, rows], rtol=tolerance, atol=tolerance)
 
 
-def kept_feature_maps(compute: Any, x: Tensor) -> int:
-    """Distinct tensors with an image's height and width that autograd keeps for the backward pass."""
-    kept: dict[int, Tensor] = {}
-
-    def pack(tensor: Tensor) -> Tensor:
-        if tensor.shape[-2:] == x.shape[-2:]:
-            kept[tensor.untyped_storage().data_ptr()] = tensor
-        return tensor
-
-    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-        output = compute(x)
-    assert output.requires_grad
-    return len(kept)
-
-
 def test_ald_keeps_no_more_feature_maps_for_backward_than_ldw() -> None:
     x, ald = image(), make(ALDBlock)
-    as_many = kept_feature_maps(make(LDWBlock), x)
-    assert kept_feature_maps(ald, x) == as_many
-    assert kept_feature_maps(functools.partial(literal_ald, block=ald), x) > as_many  # what the claim is worth
+    as_many = len(kept_features(make(LDWBlock), x))
+    assert len(kept_features(ald, x)) == as_many
+    assert len(kept_features(functools.partial(literal_ald, block=ald), x)) > as_many  # what the claim is worth
 
 
 @pytest.mark.parametrize("descriptor", [determinant, zero, DESCRIPTORS[4]])
@@ -170,15 +156,6 @@ def test_hidden_width_is_channels_over_reduction_and_at_least_one(channels: int,
     assert attention.squeeze.weight.shape == (hidden, channels)
     assert attention.excite.weight.shape == (channels, hidden)
     assert attention.descriptor is determinant  # the default
-
-
-def test_blocks_from_one_factory_share_no_parameters_and_keep_their_own_descriptor() -> None:
-    factory = functools.partial(ALDBlock, reduction=2, descriptor=maximum)
-    first, second, other = factory(6, 4), factory(6, 4), ALDBlock(6, 4, descriptor=average)
-    assert {id(p) for p in first.parameters()}.isdisjoint(id(p) for p in second.parameters())
-    assert (second.attention.descriptor, other.attention.descriptor) == (maximum, average)
-    names = {key.rpartition(".")[0] for key in first.state_dict()}
-    assert names == {"depthwise", "pointwise", "attention.squeeze", "attention.excite"}  # and no descriptor
 
 
 def test_attention_under_autocast_is_that_of_float32_with_its_gradients() -> None:

@@ -65,10 +65,6 @@ def image(*, channels: int = 3, dtype: torch.dtype = torch.float32) -> Tensor:
     return torch.rand(2, channels, 7, 9, dtype=torch.float64, generator=torch.Generator().manual_seed(0)).to(dtype)
 
 
-def shapes(network: nn.Module) -> dict[str, tuple[int, ...]]:
-    return {name: tuple(value.shape) for name, value in network.state_dict().items()}
-
-
 def same_state(a: nn.Module, b: nn.Module) -> bool:
     ours, theirs = a.state_dict(), b.state_dict()
     return ours.keys() == theirs.keys() and all(torch.equal(ours[key], theirs[key]) for key in ours)
@@ -112,14 +108,6 @@ def test_a_collapsed_block_gives_the_same_output_up_to_the_edges(
         features = F.conv2d(x, layer.depthwise, layer.depthwise_bias, padding=kernel_size // 2, groups=6)
         expected = F.conv2d(features, layer.pointwise, layer.pointwise_bias)
         torch.testing.assert_close(dense[0](x), expected, rtol=tolerance, atol=tolerance)  # where no ReLU hides it
-
-
-@pytest.mark.parametrize("block", [LDWBlock, ald()])
-def test_a_collapsed_network_is_a_standard_network_with_the_same_output(block: ConvBlock) -> None:
-    network, x = rdn(block).double(), image(dtype=torch.float64)
-    dense = collapse(network)
-    torch.testing.assert_close(dense(x), network(x), rtol=1e-12, atol=1e-12)
-    assert shapes(dense) == shapes(RDN(conv=StandardBlock, **SMALL))
 
 
 def test_only_the_named_blocks_are_collapsed() -> None:

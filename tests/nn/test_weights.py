@@ -70,11 +70,11 @@ def test_a_file_of_something_else_is_named(content: bytes, path: Path) -> None:
     refused(path)
 
 
-@pytest.mark.parametrize("part", [0.1, 0.5, 0.99])
-def test_a_truncated_file_is_named(part: float, path: Path) -> None:
+def test_a_truncated_file_is_named(path: Path) -> None:
     content = save(path, build(description()), description()).read_bytes()
-    path.write_bytes(content[: int(len(content) * part)])
-    refused(path, "not a readable")
+    for part in (0.1, 0.5, 0.99):
+        path.write_bytes(content[: int(len(content) * part)])
+        refused(path)
 
 
 class Touch:
@@ -116,15 +116,11 @@ def test_nothing_is_executed_through_the_loaders_own_functions(path: Path, tmp_p
     assert not victim.exists()
 
 
-@pytest.mark.parametrize("content", [{"state_dict": {}}, {"network": {}}, [1, 2], torch.zeros(2), {"weight": 1}])
+@pytest.mark.parametrize(
+    "content", [{"state_dict": {}}, {"network": {}}, [1, 2], {"network": {}, "state_dict": {"SFE1.bias": 3}}]
+)
 def test_a_checkpoint_without_description_or_weights_is_named(content: Any, tmp_path: Path) -> None:
     torch.save(content, tmp_path / "other.ckpt")
-    refused(tmp_path / "other.ckpt", "not one of aldsr")
-
-
-@pytest.mark.parametrize("state", [[1], dict.fromkeys(build(description()).state_dict(), 3)], ids=["list", "numbers"])
-def test_malformed_weights_are_named(state: Any, tmp_path: Path) -> None:
-    torch.save({"network": description(), "state_dict": state}, tmp_path / "other.ckpt")
     refused(tmp_path / "other.ckpt", "not one of aldsr")
 
 
@@ -172,15 +168,8 @@ def test_weights_of_another_network_are_refused(path: Path) -> None:
 # check_network
 
 
-@pytest.mark.parametrize("scale", [2, 3, 4])
-def test_check_network_passes_what_makes_the_right_size(scale: int) -> None:
-    network = build(description(scale=scale))
-    check_network(network, scale)
-    check_network(BicubicUpscale(scale=scale), scale)
-    assert all(parameter.grad is None for parameter in network.parameters())
-
-
 def test_check_network_refuses_a_wrong_output_and_channels_that_do_not_fit() -> None:
+    check_network(BicubicUpscale(scale=3), 3)
     with pytest.raises(NetworkError, match=r"\(1, 3, 16, 16\) .*scale 4"):
         check_network(build(description(scale=2)), 4)
     with pytest.raises(NetworkError, match=r"\(1, 1, 16, 16\)"):  # gray
@@ -218,9 +207,3 @@ def test_resuming_another_network_is_refused_naming_the_first_difference(
     with pytest.raises(NetworkError, match=str(path)) as error:
         check_resumable(path, nn.Identity(), ours)
     assert difference in str(error.value)
-
-
-def test_resuming_from_other_weights_of_the_same_description_is_refused(tmp_path: Path) -> None:
-    path = save(tmp_path / "last.ckpt", build(description(C=1)), description())
-    with pytest.raises(NetworkError, match=r"lacks 'RDBs\.0\.|has 'RDBs\.0\.|is \("):
-        check_resumable(path, build(description()), description())

@@ -34,15 +34,6 @@ def test_weights_of_one_rdb_are_those_of_table_iv(block: ConvBlock, rdb_weights:
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
-@pytest.mark.parametrize(("height", "width"), [(1, 1), (5, 7)])
-@pytest.mark.parametrize("residual", ["none", "bicubic"])
-def test_output_is_scale_times_as_high_and_wide(scale: int, height: int, width: int, residual: Any) -> None:
-    network = RDN(scale=scale, residual=residual, **SMALL)
-    assert network(torch.rand(2, 3, height, width)).shape == (2, 3, scale * height, scale * width)
-    assert network.scale == scale
-
-
-@pytest.mark.parametrize("scale", [2, 3, 4])
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (4, 5)])
 def test_upscaling_is_its_layers_one_after_another(scale: int, height: int, width: int) -> None:
     torch.manual_seed(0)
@@ -90,16 +81,9 @@ def test_bicubic_residual_adds_exactly_the_upscaled_input(scale: int) -> None:
     assert torch.equal(residual(x), plain(x) + BicubicUpscale(scale=scale)(x))
 
 
-def test_network_with_bicubic_residual_starts_as_bicubic_and_can_leave_it() -> None:
+def test_network_with_bicubic_residual_starts_as_bicubic() -> None:
     network, x = RDN(scale=2, residual="bicubic", **SMALL), torch.rand(1, 3, 5, 7)
     assert torch.equal(network(x), BicubicUpscale(scale=2)(x))
-    optimizer = torch.optim.SGD(network.parameters(), lr=1.0)
-    first = network.SFE1.weight.detach().clone()
-    for _ in range(2):  # the first step moves the last layer, the second all of them
-        optimizer.zero_grad()
-        (network(x) - 0.5).abs().mean().backward()
-        optimizer.step()
-    assert not torch.equal(network.SFE1.weight, first)
 
 
 def test_network_in_channels_last_layout_keeps_its_output_and_its_kernels_plain() -> None:

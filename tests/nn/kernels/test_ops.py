@@ -18,9 +18,9 @@ compiled = pytest.mark.usefixtures("compiled")
 without_compiler = pytest.mark.usefixtures("without_compiler")
 
 
-@pytest.fixture(params=["compiled", "without compiler"])
+@pytest.fixture(params=["compiled", "without_compiler"])
 def _either_way(request: pytest.FixtureRequest) -> None:
-    request.getfixturevalue(request.param.replace(" ", "_"))
+    request.getfixturevalue(request.param)
 
 
 def numbers(*shape: int, seed: int = 0, dtype: torch.dtype = torch.float32) -> Tensor:
@@ -84,7 +84,7 @@ def test_compiled_convolution_is_torchs(dtype: torch.dtype, relu: bool, channels
 @pytest.mark.parametrize("dtype", TYPES)
 @pytest.mark.parametrize("rows", [slice(0, 1), slice(0, 6), slice(2, 8), slice(10, 11), slice(4, 4)], ids=str)
 def test_compiled_convolution_of_some_rows_is_those_rows(dtype: torch.dtype, rows: slice) -> None:
-    check_conv(among_others(numbers(2, 11, 6, 64, dtype=dtype)), rows=rows)
+    check_conv(among_others(numbers(5, 15, 13, 64, dtype=dtype))[1::2, 2:13, 1:12:2], rows=rows)  # read in place
 
 
 @without_compiler
@@ -97,12 +97,6 @@ def test_convolution_without_compiler_is_the_same(channels: int, kernel_size: in
             x = among_others(numbers(2, 5, 4, channels, dtype=dtype))
             check_conv(x, rows=rows, relu=relu, kernel_size=kernel_size)
     check_conv(numbers(1, 1, 2, channels), rows=slice(0, 1), kernel_size=kernel_size)  # smaller than the filter
-
-
-@compiled
-@pytest.mark.parametrize("dtype", TYPES)
-def test_images_between_others_in_a_batch_are_read_in_place(dtype: torch.dtype) -> None:
-    check_conv(among_others(numbers(5, 8, 9, 32, dtype=dtype))[1::2, 2:7, 1:8:2], rows=slice(0, 5))
 
 
 @compiled
@@ -184,36 +178,21 @@ def test_threads_add_in_the_same_order_every_time() -> None:
     assert all(torch.equal(each, results[0]) for each in results)
 
 
-# relu_backward, pad_rows
+# relu_backward
 
 
 @pytest.mark.usefixtures("_either_way")
 @pytest.mark.parametrize("dtype", [*TYPES, torch.float64])
 @pytest.mark.parametrize("channels", [6, 64])
-@pytest.mark.parametrize(("height", "width"), [(1, 1), (5, 4)])
-def test_relu_backward_passes_the_gradient_where_the_result_is_positive(
-    dtype: torch.dtype, channels: int, height: int, width: int
-) -> None:
-    grad = numbers(2, height, width, channels, dtype=dtype)
-    result = numbers(2, height, width, channels, seed=1, dtype=dtype).clamp_min(0)
+def test_relu_backward_passes_the_gradient_where_the_result_is_positive(dtype: torch.dtype, channels: int) -> None:
+    grad = numbers(2, 5, 4, channels, dtype=dtype)
+    result = numbers(2, 5, 4, channels, seed=1, dtype=dtype).clamp_min(0)
     before, total = ops.relu_backward(among_others(grad), among_others(result), torch.float64)
     expected = torch.where(result > 0, grad, 0).flatten(0, 2)
     assert torch.equal(before, expected)
     assert before.is_contiguous()
     assert total.dtype == torch.float64
     close(total, expected.double().sum(0), dtype=torch.float64 if dtype == torch.float64 else torch.float32)
-
-
-@pytest.mark.parametrize("halo", [0, 1, 2])
-def test_rows_are_padded_by_their_neighbours_and_by_zeros_beyond_the_image(halo: int) -> None:
-    for height in (1, 2, 6):
-        x = among_others(numbers(2, height, 3, 4))
-        padded = F.pad(x, (0, 0, 0, 0, halo, halo))
-        for start in range(height):
-            for stop in range(start + 1, height + 1):
-                rows = ops.pad_rows(x, slice(start, stop), halo)
-                assert torch.equal(rows, padded[:, start : stop + 2 * halo])
-                assert rows.is_contiguous()
 
 
 # compiling
@@ -239,18 +218,15 @@ def files(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if path.is_file()]
 
 
-@pytest.mark.parametrize("compiler", ["/nonexistent", "false", ""])
-def test_a_compiler_that_is_missing_or_fails_gives_no_kernels_and_leaves_no_file(
-    compiler: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_compiler_or_folder_that_fails_gives_no_kernels_and_leaves_no_file(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("CC", compiler)
-    assert [cpu.load_library.__wrapped__(dtype) for dtype in TYPES] == [None, None]
+    for compiler in ("/nonexistent", "false", ""):
+        monkeypatch.setenv("CC", compiler)
+        assert cpu.load_library.__wrapped__(torch.float32) is None
     assert files(folder) == []
-
-
-def test_a_folder_that_cannot_be_made_gives_no_kernels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "file").touch()
-    monkeypatch.setenv("TORCH_EXTENSIONS_DIR", str(tmp_path / "file"))
+    (folder / "file").touch()
+    monkeypatch.setenv("TORCH_EXTENSIONS_DIR", str(folder / "file"))
     assert cpu.load_library.__wrapped__(torch.float32) is None
 
 
