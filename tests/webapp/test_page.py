@@ -120,14 +120,12 @@ def test_something_else_is_not_replaced(output: str, weights: Path, tmp_path: Pa
     assert {each.name for each in (tmp_path / "letters").iterdir()} == {"first.txt", "network.onnx"}
 
 
-@pytest.mark.parametrize("missing", ["package.json", f"dist/{module.RUNTIME[1]}"])
-def test_without_onnxruntime_web_the_message_says_how_to_get_it(
-    missing: str, weights: Path, runtime: Path, tmp_path: Path, refuse: Callable[..., str]
+def test_without_onnxruntime_web_the_message_names_what_is_missing(
+    weights: Path, runtime: Path, tmp_path: Path, refuse: Callable[..., str]
 ) -> None:
-    (runtime / missing).unlink()
-    message = refuse("--weights", weights)
-    assert f"{runtime}/{missing}" in message
-    assert "`npm ci`" in message
+    for missing in (f"dist/{module.RUNTIME[1]}", "package.json"):
+        (runtime / missing).unlink()
+        assert f"{runtime}/{missing}" in refuse("--weights", weights)
     assert not (tmp_path / "page").exists()
 
 

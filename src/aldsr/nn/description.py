@@ -99,10 +99,7 @@ def complete_description(description: Description) -> dict[str, Any]:
 
 
 def build(description: Description, allow_code: Sequence[str] | None = ()) -> Any:
-    """The network (or block factory, or descriptor) of a description, completed by `complete_description`.
-
-    Raises NetworkError if a name is not allowed (see `find_target`), or an option is unknown, missing or invalid.
-    """
+    """The network, block factory or descriptor of a description. Raises NetworkError for bad names or options."""
     return _instantiate(complete_description(description), allow_code)
 
 

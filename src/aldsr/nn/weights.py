@@ -63,10 +63,7 @@ def load_state(network: nn.Module, state: Mapping[str, Tensor], source: str | Pa
 
 
 def pack_weights(network: nn.Module, description: Description, deployment: Mapping[str, Any] | None = None) -> bytes:
-    """The content of a weights file: weights and description as safetensors, without any code.
-
-    `deployment` are the measurements that chose the form of a deployed network, as plain data.
-    """
+    """The content of a weights file: weights, description and the measurements of a deployment, without any code."""
     state = {key: value.detach().cpu().contiguous() for key, value in network.state_dict().items()}
     metadata = {"format": "pt", "aldsr.network": json.dumps(description)}
     if deployment is not None:

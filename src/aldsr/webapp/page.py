@@ -43,8 +43,7 @@ def compose_page(weights: Path, output: Path, *, runtime: Path, allow_code: Sequ
     Raises:
         WebError: if `runtime` lacks a file, or `output` cannot be written or is something else than an earlier page.
         NetworkError: if the weights cannot be read, or are of no network that upscales.
-        FormatError: if they cannot be written as ONNX.
-        CheckError: if the ONNX model does not agree with the network.
+        FormatError, CheckError: if the ONNX model cannot be written, or does not agree with the network.
     """
     version = read_runtime_version(runtime)
     FORMATS["onnx"].check_installed()
