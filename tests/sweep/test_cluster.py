@@ -34,3 +34,8 @@ def test_several_nodes_outside_of_slurm_are_an_option_error(monkeypatch: pytest.
 )
 def test_the_first_host_of_a_node_list(node_list: str, host: str) -> None:
     assert first_host(node_list) == host
+
+
+def test_a_node_list_without_a_host_is_an_option_error() -> None:
+    with pytest.raises(OptionError, match="SLURM_JOB_NODELIST"):
+        first_host("")

@@ -37,4 +37,7 @@ def find_nodes(num_nodes: int) -> Nodes:
 
 def first_host(node_list: str) -> str:
     """First host of SLURM's compact node list: "gpu[07-09,12],cpu1" → "gpu07"."""
-    return re.sub(r"\[([^,\-\]]+)[^\]]*\]", r"\1", node_list).split(",")[0]
+    host = re.sub(r"\[([^,\-\]]+)[^\]]*\]", r"\1", node_list).split(",")[0]
+    if not host:
+        raise OptionError(f"SLURM_JOB_NODELIST={node_list}: expected a list of hosts such as gpu[07-09,12]")
+    return host

@@ -151,6 +151,24 @@ def test_under_autocast_gradients_are_as_near_to_the_exact_ones_as_those_of_conc
     torch.testing.assert_close(inference, ours["output"], rtol=2**-6, atol=2**-6)
 
 
+def test_a_backward_pass_under_autocast_computes_in_the_type_of_the_forward_pass() -> None:
+    rdb, x = make(LDWBlock, dtype=torch.float32), image(dtype=torch.float32)
+    exact, output = gradients(literal, x, rdb), buffered(x, rdb)
+    upstream = torch.linspace(-1, 1, output.numel()).view_as(output)
+    with torch.autocast("cpu", torch.bfloat16):
+        (ours,) = torch.autograd.grad(output, x, upstream)
+    torch.testing.assert_close(ours, exact["x"], rtol=1e-5, atol=1e-5)
+
+
+def test_an_empty_batch_has_an_output_and_gradients_of_its_size() -> None:
+    rdb, x = make(LDWBlock), image(0)
+    output = buffered(x, rdb)
+    assert output.shape == x.shape
+    output.sum().backward()
+    assert x.grad is not None
+    assert x.grad.shape == x.shape
+
+
 def test_layout_of_the_input_does_not_matter_and_it_is_left_as_it_is() -> None:
     rdb, x = make(ALDBlock), image()
     before, exact = x.detach().clone(), literal(x, rdb)
