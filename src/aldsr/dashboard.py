@@ -65,12 +65,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def build_views(project: str, *, sets: Sequence[str], only: Sequence[str] = ()) -> "list[Workspace]":
-    """Build the overview and one view for each of the paper's Tables I–III.
-
-    Args:
-        project: in W&B.
-        sets: names of the benchmark sets in the runs' metrics.
-        only: tags that a run must have to appear in any view.
+    """Build the overview and one view for each of Tables I–III, of the runs that have all tags of `only`.
 
     Raises:
         DashboardError: if wandb-workspaces is not installed.
@@ -136,8 +131,7 @@ def _import_workspaces() -> tuple[Any, Any]:
             from wandb_workspaces import workspaces
             from wandb_workspaces.reports import v2 as reports
     except ImportError as error:
-        message = "the package wandb-workspaces is missing; install it with: pip install 'aldsr[dashboard]'"
-        raise DashboardError(message) from error
+        raise DashboardError("wandb-workspaces is missing; install it: pip install 'aldsr[dashboard]'") from error
     return workspaces, reports
 
 

@@ -22,7 +22,7 @@ def test_networks_of_one_process_are_measured_in_turns() -> None:
         Job(BenchmarkCase("ALD-RDN", "bf16-mixed", "channels-last", 2), Task(TINY, batch=2, patch=4)),
         Job(BenchmarkCase("literal", "32-true", "contiguous"), Task(TINY, batch=1, patch=8)),
     ]
-    found = measure_in_turns(jobs, keep_freed=True, runs=2, threads=1)
+    found = measure_in_turns(jobs, keep_freed=True, runs=2)
     assert [len(each.seconds) for each in found] == [2, 2]
     assert all(each.floor > 0 and min(each.seconds) > 0 for each in found)
 

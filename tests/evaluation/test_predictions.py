@@ -19,19 +19,10 @@ def match(names: Sequence[str], files: Sequence[str]) -> list[str]:
     return [file.name for file in match_files(names, [FOLDER / file for file in files], FOLDER)]
 
 
-@pytest.mark.parametrize(
-    "file", ["baby.png", "babyx4.png", "baby_x4_SR.png", "baby-sr.png", "babyX4.PNG", "baby.x4.png", "baby_HR_x4.png"]
-)
+@pytest.mark.parametrize("file", ["baby.png", "babyx4.png", "baby_x4_SR.png", "babyX4.PNG", "baby_HR_x4.png"])
 @pytest.mark.parametrize("name", ["baby", "baby_HR_x4", "baby-gt", "babyx4"])
 def test_file_is_matched_with_the_usual_suffixes(name: str, file: str) -> None:
-    others = ["woman_x4.png", "bird.png"]
-    assert match(["woman", name, "bird"], [*others, file]) == ["woman_x4.png", file, "bird.png"]
-
-
-@pytest.mark.parametrize("file", ["bab.png", "baby2.png", "ababy.png", "x4_baby.png", "babyx1.png", "Baby.png"])
-def test_file_of_another_name_is_not_matched(file: str) -> None:
-    with pytest.raises(DataError, match=f"^{FOLDER}: .*'baby'.*'{file}'"):
-        match(["baby"], [file])
+    assert match(["woman", name], ["woman_x4.png", file]) == ["woman_x4.png", file]
 
 
 @pytest.mark.parametrize(
@@ -39,8 +30,6 @@ def test_file_of_another_name_is_not_matched(file: str) -> None:
     [
         (["Baby", "baby"], ["BabyX4_sr.png", "babyx4_SR.png"]),
         (["img", "img_1", "img_10"], ["img_x4_SR.png", "img_1_x4_SR.png", "img_10_x4_SR.png"]),
-        (["img", "img_1", "img_10"], ["img.png", "img_1.png", "img_10.png"]),
-        (["max2", "max3"], ["max2.png", "max3.png"]),
         (["a", "a_HR"], ["a.png", "a_HR.png"]),
         (["img_HR_x4", "img_10"], ["img_x4.png", "img_10_x4.png"]),
     ],
@@ -54,8 +43,8 @@ def test_the_longest_match_wins_in_any_order_of_the_files(names: list[str], file
     [
         (["baby", "bird"], ["bird.png"], "'baby'"),
         (["n0", "n1", "n2", "n3", "n4", "n5"], ["n2.png"], "'n0', 'n1', 'n3' and 2 more"),
-        (["baby", "bird"], ["bird.png", "babe.png"], "'baby'.*'babe.png'"),
-        (["baby"], ["baby.png", "bird_x4.png"], "'bird_x4.png'"),
+        *((["baby"], [file], f"'baby'.*'{file}'") for file in ("bab.png", "baby2.png", "ababy.png", "Baby.png")),
+        (["baby"], ["baby.png", "babyx1.png"], "'babyx1.png'"),
         (["baby", "bird"], ["baby.png", "baby_x4.png", "bird.png"], "'baby.png' and 'baby_x4.png'"),
     ],
 )
@@ -96,17 +85,12 @@ def test_several_sets_lie_in_a_folder_each(tmp_path: Path, write: Write, monkeyp
         find_predictions("~/mine", [benchmark("A", "a", "b"), benchmark("C", "a")])
 
 
-def test_prediction_of_another_size_is_named_with_both_sizes(tmp_path: Path, write: Write) -> None:
-    write("a.png")
-    write("b_x4.png", width=16, height=24)
-    with pytest.raises(DataError, match=r"/b_x4\.png: is 16x24, expected 24x16"):
-        find_predictions(tmp_path, [benchmark("Set5", "a", "b")])
-
-
-def test_prediction_on_its_side_is_measured_upright(tmp_path: Path, write: Write) -> None:
+def test_another_size_is_named_and_an_image_on_its_side_is_measured_upright(tmp_path: Path, write: Write) -> None:
+    (file,) = write("a.png", width=16, height=24)
+    with pytest.raises(DataError, match=r"/a\.png: is 16x24, expected 24x16"):
+        find_predictions(tmp_path, [benchmark("Set5", "a")])
     exif = Image.Exif()
     exif[0x0112] = 6
-    (file,) = write("a.png", width=16, height=24)
     with Image.open(file) as image:
         image.save(file, exif=exif)
     assert find_predictions(tmp_path, [benchmark("Set5", "a")]) == [[file]]

@@ -105,33 +105,17 @@ def test_an_interrupted_training_logs_what_log_csv_has(
     assert len(run.summary["predictions"].data) == 2
 
 
-@pytest.mark.slow
-def test_wandb_itself_takes_an_offline_run_and_its_continuation(tmp_path: Path) -> None:
-    ids = set()
-    for step in (3, 4):
-        logger = wandb_log(project="p", name="n", folder=tmp_path)
-        logger.log_metrics({"loss": 1 / step}, step)
-        ids.add(logger.experiment.id)
-        assert logger.experiment.offline
-        assert dict(logger.experiment.summary).items() >= {"loss": 1 / step, STEP: step}.items()
-        finish_wandb()
-        assert wandb.run is None
-    assert ids == {(tmp_path / "wandb-id.txt").read_text()}
-
-
 def scores(psnr: float, ssim: float) -> dict[str, float]:
     return {"psnr": psnr, "ssim": ssim}
 
 
+SET5 = {**scores(31.5, 0.89), "images": {"baby": scores(33.0, 0.9), "bird": scores(30.0, 0.88)}}
+BICUBIC = {**scores(29.5, 0.81), "images": {"baby": scores(31.0, 0.82), "bird": scores(28.5, 0.8)}}
 RESULTS: dict[str, Any] = {
     "network": {"label": "ALD-RDN", "parameters": 182_251, "multi_adds": None},
     "training": {"seconds": 12.5, "steps": 1000, "ranks": 1},
-    "sets": {
-        "Set5": {**scores(31.5, 0.89), "images": {"baby": scores(33.0, 0.9), "bird": scores(30.0, 0.88)}},
-    },
-    "bicubic": {
-        "Set5": {**scores(29.5, 0.81), "images": {"baby": scores(31.0, 0.82), "bird": scores(28.5, 0.8)}},
-    },
+    "sets": {"Set5": SET5},
+    "bicubic": {"Set5": BICUBIC},
 }
 SUMMARY = {
     "network": "ALD-RDN",
@@ -173,16 +157,18 @@ def test_the_summary_has_plain_names_and_a_table_with_the_lowest_gain_first(
 
 
 @pytest.mark.slow
-def test_wandb_itself_takes_the_results_twice_and_keeps_the_images_beside_the_run(
-    tmp_path: Path, pictures: Path
-) -> None:
-    for _ in range(2):  # as when a finished run is resumed
-        experiment = wandb_log(project="p", name="n", folder=tmp_path).experiment
+def test_wandb_itself_takes_an_offline_run_its_continuation_and_its_images(tmp_path: Path, pictures: Path) -> None:
+    for step in (3, 4):
+        logger = wandb_log(project="p", name="n", folder=tmp_path)
+        logger.log_metrics({"loss": 1 / step}, step)
+        assert logger.experiment.offline
+        assert logger.experiment.id == (tmp_path / "wandb-id.txt").read_text()
         report_results(RESULTS, pictures=pictures, protocol="Y of BT.601")
-        summary = experiment.summary
-        assert {name: summary[name] for name in SUMMARY} == SUMMARY
+        summary, expected = logger.experiment.summary, {**SUMMARY, "loss": 1 / step, STEP: step}
+        assert {name: summary[name] for name in expected} == expected
         assert (summary["predictions"]["nrows"], summary["predictions"]["ncols"]) == (2, 8)
         finish_wandb()
+        assert wandb.run is None
     contents = [path.read_bytes() for path in (tmp_path / "wandb").rglob("*") if path.is_file()]
     assert (pictures / "Set5-baby.png").read_bytes() in contents
 

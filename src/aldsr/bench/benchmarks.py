@@ -95,11 +95,6 @@ def _measure_groups(
         {
             **vars(job.case),
             "keep_memory": group.keep_freed,
-            **(
-                {"batch": job.task.batch, "patch_size": job.task.patch, "D": job.task.size["D"]}
-                if len(tasks) > 1
-                else {}
-            ),
             "processes": [vars(process[place]) for process in processes],
         }
         for group, own, processes in zip(groups, jobs, measured, strict=True)

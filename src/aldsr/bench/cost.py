@@ -19,28 +19,16 @@ from aldsr.nn.folding import foldable_blocks
 def measure_cost(network: nn.Module, *, scale: int, precision: str = "32-true") -> dict[str, Any]:
     """Measure one image of 1280x720 pixels of output on the network's device, folded and unfolded.
 
-    Args:
-        network: on its device.
-        scale: HR pixels per LR pixel.
-        precision: "32-true", "bf16-mixed" or "16-mixed".
-
     Returns:
         `lr` ("320x180"), `device`, `threads`, and for "unfolded" and, where there is something to fold,
         "folded": `parameters`, `latency_s` (median after warm-up, with `runs`), `peak_memory_bytes` beyond
         the weights (None where the system does not report it).
     """
-    height, width = input_size(scale)
-    dtype = PRECISIONS[precision]
-    device = device_of(network)
+    (height, width), dtype, device = input_size(scale), PRECISIONS[precision], device_of(network)
     lr = torch.rand(1, 3, height, width, device=device).contiguous(memory_format=torch.channels_last)
-    cost: dict[str, Any] = {
-        "lr": f"{width}x{height}",
-        "device": device_name(device),
-        "threads": torch.get_num_threads(),
-    }
-    forms = {"unfolded": network}
-    if foldable_blocks(network):
-        forms["folded"] = fold(network)
+    forms = {"unfolded": network} | ({"folded": fold(network)} if foldable_blocks(network) else {})
+    cost: dict[str, Any] = {"lr": f"{width}x{height}", "device": device_name(device)}
+    cost["threads"] = torch.get_num_threads()
     for kind, form in forms.items():
         form = form.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         with torch.no_grad(), torch.autocast(device.type, dtype, enabled=dtype is not None):

@@ -7,6 +7,7 @@ A process of its own has only what must not share one, such as the system's allo
 import multiprocessing
 import os
 import time
+import timeit
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -44,21 +45,18 @@ class Measurement:
     floor: float  # seconds, if all operations ran at the rate of a large matrix product
 
 
-def measure_in_turns(
-    jobs: Sequence[Job], *, keep_freed: bool, runs: int = 3, threads: int | None = None
-) -> list[Measurement]:
-    """Measure jobs in a process of their own, alternately.
+def measure_in_turns(jobs: Sequence[Job], *, keep_freed: bool, runs: int = 3) -> list[Measurement]:
+    """Measure jobs in a process of their own, alternately, with as many threads as this process has.
 
     Args:
         jobs: networks and their tasks.
         keep_freed: whether the process keeps freed memory (see `keep_memory`).
         runs: timed runs of each, after one that warms up.
-        threads: of torch; None: as many as here.
 
     Raises:
         OutOfMemoryError: if the process was killed.
     """
-    return run_in_process(_measure, list(jobs), keep_freed, runs, threads or torch.get_num_threads())
+    return run_in_process(_measure, list(jobs), keep_freed, runs, torch.get_num_threads())
 
 
 def run_in_process(work: Callable[..., T], *arguments: Any) -> T:
@@ -95,9 +93,4 @@ def _measure(jobs: list[Job], keep_freed: bool, runs: int, threads: int) -> list
 def matmul_rate(precision: str, *, size: int = 2048, runs: int = 7) -> float:
     """Operations per second of a large matrix product, the fastest of a few: the most that a processor can do."""
     a = torch.rand(size, size).to(PRECISIONS[precision] or torch.float32)
-    best = float("inf")
-    for _ in range(runs):
-        started = time.perf_counter()
-        a @ a
-        best = min(best, time.perf_counter() - started)
-    return 2 * size**3 / best
+    return 2 * size**3 / min(timeit.repeat(lambda: a @ a, number=1, repeat=runs))

@@ -29,12 +29,6 @@ def score_bicubic(
 
     Under DDP, call it on one rank: it does not divide the work.
 
-    Args:
-        benchmarks: the sets.
-        scale: HR pixels per LR pixel.
-        protocols: how it is scored, by name.
-        device: where it upscales and scores.
-
     Returns:
         protocol → set → image → `psnr` (dB) and `ssim`.
     """
@@ -43,7 +37,10 @@ def score_bicubic(
         file = _cache_file(benchmark, scale, protocols, device)
         if (rows := _read(file, len(protocols), len(benchmark))) is None:
             rows = _measure(benchmark, scale, protocols, device)
-            _write(file, rows)
+            with suppress(OSError):  # without a cache, they are measured again the next time
+                file.parent.mkdir(parents=True, exist_ok=True)
+                with atomic_write(file) as temporary:
+                    temporary.write_text(json.dumps(rows))
         for name, row in zip(protocols, rows, strict=True):
             scores[name][benchmark.name] = {
                 image: {"psnr": psnr, "ssim": ssim}
@@ -83,10 +80,3 @@ def _read(file: Path, protocols: int, images: int) -> Rows | None:
         if [len(row) for row in rows] == [images] * protocols:
             return rows
     return None
-
-
-def _write(file: Path, rows: Rows) -> None:
-    with suppress(OSError):  # the scores are there, if not for the next time
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_write(file) as temporary:
-            temporary.write_text(json.dumps(rows))

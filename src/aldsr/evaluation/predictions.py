@@ -20,9 +20,7 @@ NO_MATCH = (0, False)
 def find_predictions(folder: str | Path, benchmarks: Sequence[BenchmarkSet]) -> list[list[Path]]:
     """Find the predicted image of every image of every set, in their order.
 
-    Args:
-        folder: with the images of one set, or with a folder named like each set.
-        benchmarks: the sets.
+    They lie in `folder` or, for several sets, in one folder there for each, of the set's name.
 
     Raises:
         DataError: naming an image that is missing, extra, ambiguous or of the wrong size.

@@ -20,6 +20,7 @@ ImageScores = Mapping[str, Mapping[str, float]]  # image → psnr (dB), ssim
 Scores = Mapping[str, ImageScores]  # set → image → psnr, ssim
 
 # What version 0.1 wrote for the fields of a protocol. These sentences are those of recorded files and never change.
+SSIM = "Gaussian 11x11, sigma 1.5, K 0.01/0.03, L 255, {}, mean over images"
 OLD_SENTENCES: dict[Any, tuple[str, str]] = {
     "Y of YCbCr (BT.601, 16-235), from uint8 RGB, not rounded": ("colour", "y"),
     "Y of YCbCr (BT.601, 16-235), from uint8 RGB, rounded to whole numbers": ("colour", "y_uint8"),
@@ -29,12 +30,8 @@ OLD_SENTENCES: dict[Any, tuple[str, str]] = {
     "replicated to RGB before the network, scored by its value (0-255)": ("gray", "direct"),
     "10 log10(255^2 / MSE), mean over images": ("psnr_mean", "images"),
     "10 log10(255^2 / MSE), of the squared error pooled over all pixels of the set": ("psnr_mean", "pixels"),
-    "Gaussian 11x11, sigma 1.5, K 0.01/0.03, L 255, windows inside the image, mean over images": (
-        "ssim_window",
-        "valid",
-    ),
-    "Gaussian 11x11, sigma 1.5, K 0.01/0.03, L 255, a window for every pixel, mirrored at the border, "
-    "mean over images": ("ssim_window", "same"),
+    SSIM.format("windows inside the image"): ("ssim_window", "valid"),
+    SSIM.format("a window for every pixel, mirrored at the border"): ("ssim_window", "same"),
 }
 
 
@@ -56,11 +53,8 @@ def summarise(
 
     Args:
         network: see `describe_network`.
-        scores: per protocol, set and image.
-        bicubic: those of bicubic on the same images.
+        scores, bicubic: of the network and of bicubic, per protocol, set and image.
         protocols: by name. The results are those of the first; if there are several, `explained` holds those of all.
-        benchmarks: the sets.
-        scale: HR pixels per LR pixel.
         conditions: of the measurement: device, precision, tile and so on.
     """
     head = {"network": dict(network), "measured": {**conditions, "version": code_version(), "torch": torch.__version__}}
@@ -72,8 +66,8 @@ def summarise(
             pixels = _scored_pixels(each, protocol.margin(scale)) if protocol.psnr_mean == "pixels" else None
             every[name]["sets"][each.name] = identities[each.name] | summarise_set(scores[name][each.name], pixels)
             every[name]["bicubic"][each.name] = summarise_set(bicubic[name][each.name], pixels)
-    results = dict(next(iter(every.values())))
-    return results | {"explained": every} if len(every) > 1 else results
+    first = next(iter(every.values()))
+    return first | {"explained": every} if len(every) > 1 else first
 
 
 def describe_network(
@@ -93,9 +87,7 @@ def describe_network(
 def summarise_set(images: ImageScores, pixels: Mapping[str, int] | None = None) -> dict[str, Any]:
     """Mean PSNR and SSIM of a set, the number of its images, and every image.
 
-    Args:
-        images: their scores.
-        pixels: of each image; if given, PSNR is that of the squared error pooled over the set.
+    With the number of `pixels` of each image, PSNR is that of the squared error pooled over the set.
     """
     psnr = fmean(image["psnr"] for image in images.values())
     if pixels:
@@ -148,10 +140,7 @@ def _protocol_fields(recorded: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def check_comparable(results: Mapping[str, Mapping[str, Any]]) -> None:
-    """Check that results may share a table: one protocol, and the same images in sets of one name.
-
-    Args:
-        results: the content of each results.json, by a name for the message.
+    """Check that results, by names for the message, may share a table: one protocol and the same images in each set.
 
     Raises:
         ResultsError: naming the first difference.

@@ -35,8 +35,6 @@ def make_views(pair: ImagePair, networks: Mapping[str, nn.Module], *, scale: int
     Args:
         pair: an image of a benchmark set.
         networks: by name, each with an attribute `scale`, in evaluation mode, on its own device.
-        scale: HR pixels per LR pixel.
-        protocol: how they are scored.
 
     Raises:
         NetworkError: if a network is of another scale.
@@ -66,9 +64,7 @@ def super_resolve(network: nn.Module, lr: Tensor) -> Tensor:
 def load_run(folder: Path, *, allow_code: Sequence[str] = ()) -> nn.Module:
     """Load the network of a training run, folded, in evaluation mode, on the CPU.
 
-    Args:
-        folder: of the run, with `weights.safetensors` in it.
-        allow_code: packages beside aldsr.nn that its blocks may come from.
+    Its blocks may come from the packages in `allow_code` beside aldsr.nn.
 
     Raises:
         NetworkError: if there is none, or its file is damaged, not of aldsr or not trusted.

@@ -8,6 +8,7 @@ import copy
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 from itertools import product
 
 import torch
@@ -35,14 +36,7 @@ class StepTiming:
 
 
 class StepTimer:
-    """Times forward and backward of a training step, on a copy of the network.
-
-    Args:
-        network: with an attribute `scale`.
-        batch_size: patches of a step.
-        patch_size: side of an LR patch.
-        device: to measure on.
-    """
+    """Times forward and backward of a training step, on a copy of the network (see `autotune`)."""
 
     def __init__(self, network: nn.Module, *, batch_size: int, patch_size: int, device: torch.device) -> None:
         self.device = device
@@ -103,19 +97,12 @@ def autotune(
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         timer = StepTimer(network, batch_size=batch_size, patch_size=patch_size, device=device)
         probes = [timer.time_step(precision, layout, parts) for precision, layout in product(precisions, layouts)]
-        best = probes[0]
-        for probe in probes[1:]:
-            best = probe if probe.seconds < (1 - MIN_GAIN) * best.seconds else best
+        best = reduce(lambda best, probe: probe if probe.seconds < (1 - MIN_GAIN) * best.seconds else best, probes)
         timings: list[StepTiming] = []
         for count in counts:
             timings.append(timer.time_step(best.precision, best.layout, count))
             if timings[-1].seconds > (1 + MIN_GAIN) * min(timing.seconds for timing in timings):
                 break
-    chosen = _choose(timings)
+    limit = min(timing.seconds for timing in timings) / (1 - MIN_GAIN)  # as fast as the fastest, up to noise
+    chosen = min((timing for timing in timings if timing.seconds <= limit), key=lambda timing: timing.micro_batches)
     return [*probes, *(timing for timing in timings if timing is not chosen), chosen]
-
-
-def _choose(timings: Sequence[StepTiming]) -> StepTiming:
-    """Return the largest micro-batch that is as fast as the fastest, up to noise."""
-    limit = min(timing.seconds for timing in timings) / (1 - MIN_GAIN)
-    return min((timing for timing in timings if timing.seconds <= limit), key=lambda timing: timing.micro_batches)

@@ -68,9 +68,6 @@ class CheckpointAfterLog(Callback):
 
     Lightning saves a checkpoint before it logs the step, and before the validation that follows an epoch's last step.
     A process that is killed in between would continue from that checkpoint and never log either.
-
-    Args:
-        checkpoint_io: of the trainer.
     """
 
     def __init__(self, checkpoint_io: AtomicCheckpointIO) -> None:
@@ -94,9 +91,6 @@ class CheckpointOnSignal(Callback):
     """On SIGTERM or SIGUSR1: finish the step, write a checkpoint, exit with status 128 + signal.
 
     During a validation it exits at once and leaves the last checkpoint as it is.
-
-    Args:
-        checkpoint: the file to write.
     """
 
     def __init__(self, *, checkpoint: Path) -> None:

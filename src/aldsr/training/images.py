@@ -25,8 +25,7 @@ def draw_comparison(lr: Tensor, sr: Tensor, hr: Tensor, *, captions: tuple[str, 
         captions: texts above bicubic, SR and HR.
         side: largest side of the crop in HR pixels; it is taken where HR has most detail.
     """
-    scale = hr.shape[-1] // lr.shape[-1]
-    bicubic = imresize(lr[None], scale)[0]
+    bicubic = imresize(lr[None], hr.shape[-1] // lr.shape[-1])[0]
     rows, columns = detailed_window(hr, side)
     width = columns.stop - columns.start
     canvas = Image.new("RGB", (3 * width, CAPTION_HEIGHT + rows.stop - rows.start), "white")
@@ -85,11 +84,7 @@ class ComparisonImages(Callback):
 
 
 class SaveImages(Callback):
-    """Writes every super-resolved image as `folder/SET/NAME_x4_SR.png`; each rank writes its own.
-
-    Args:
-        folder: gets one folder per set.
-    """
+    """Writes every super-resolved image as `folder/SET/NAME_x4_SR.png`; each rank writes its own."""
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
@@ -104,8 +99,7 @@ class SaveImages(Callback):
         dataloader_idx: int = 0,
     ) -> None:
         benchmark = trainer.datamodule.benchmarks[dataloader_idx]  # type: ignore[attr-defined]
-        name = f"{benchmark.image_names[batch.number]}_x{pl_module.scale}_SR.png"
-        path = self.folder / benchmark.name / name
+        path = self.folder / benchmark.name / f"{benchmark.image_names[batch.number]}_x{pl_module.scale}_SR.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_write(path) as temporary:
             _to_pil(outputs[0]).save(temporary, format="PNG")

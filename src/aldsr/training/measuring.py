@@ -1,15 +1,24 @@
-"""Validation: PSNR and SSIM of every super-resolved image of every benchmark set."""
+"""PSNR and SSIM of every super-resolved image of every benchmark set, on any device and any number of ranks."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
-from lightning import LightningModule
+from lightning import Callback, LightningDataModule, LightningModule, Trainer
 from torch import Tensor
 
+from aldsr.core.settings import TrainerSettings
 from aldsr.imaging import PROTOCOLS, ImageScores, Protocol
 
 Scores = dict[str, dict[str, dict[str, float]]]  # set → image → psnr (dB), ssim
+
+# Options of every Trainer: aldsr has its own progress bar and samplers, and needs no sanity check.
+TRAINER_OPTIONS: dict[str, Any] = {
+    "enable_progress_bar": False,
+    "enable_model_summary": False,
+    "num_sanity_val_steps": 0,
+    "use_distributed_sampler": False,
+}
 
 
 class ValidationModule(LightningModule):
@@ -82,3 +91,33 @@ class StoredPredictions(ValidationModule):
 
     def super_resolve(self, batch: Any, dataloader_idx: int) -> Tensor:
         return self.read(dataloader_idx, batch.number)[None].to(self.device)
+
+
+def score(
+    module: ValidationModule,
+    data: LightningDataModule,
+    settings: TrainerSettings,
+    callbacks: Sequence[Callback] = (),
+) -> dict[str, Scores]:
+    """Return PSNR and SSIM of every image of every set of `data`, by the protocols of the module.
+
+    Args:
+        module: a `SuperResolution` with a network, or `StoredPredictions`.
+        data: a `SuperResolutionData`, or any datamodule with an attribute `benchmarks`.
+        settings: the devices to use.
+
+    Returns:
+        protocol → set → image → scores, the same on every rank.
+    """
+    trainer = Trainer(
+        accelerator=settings.accelerator,
+        devices=settings.devices,
+        num_nodes=settings.num_nodes,
+        strategy=settings.strategy,
+        logger=False,
+        enable_checkpointing=False,
+        callbacks=list(callbacks),
+        **TRAINER_OPTIONS,
+    )
+    trainer.validate(module, datamodule=data, verbose=False)
+    return module.scores

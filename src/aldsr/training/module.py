@@ -72,11 +72,7 @@ class SuperResolution(ValidationModule):
         return loss
 
     def build_optimizer(self, total_steps: int) -> None:
-        """Build optimizer and scheduler before training starts, so that their options are checked early.
-
-        Args:
-            total_steps: optimizer steps of the whole run.
-        """
+        """Build optimizer and scheduler before training starts, so that their options are checked early."""
         assert self.optimizer is not None, "this module was built for validation only"
         optimizer = self.optimizer(self.network.parameters())
         self.optimizers_built = optimizer
@@ -97,16 +93,12 @@ class SuperResolution(ValidationModule):
             return quantise(self(unit_float(batch.lr)))
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add the description of the network; refuse to write weights that are not finite.
-
-        Raises:
-            NonFiniteError: if a weight is NaN or infinite.
-        """
-        not_finite = [name for name, weights in self.network.named_parameters() if not weights.isfinite().all()]
-        if not_finite:
-            raise NonFiniteError(
-                self._advise(f"weights of '{not_finite[0]}' are NaN or infinite at step {self.global_step}")
-            )
+        """Add the description of the network; refuse to write weights that are not finite (`NonFiniteError`)."""
+        for name, weights in self.network.named_parameters():
+            if not weights.isfinite().all():
+                raise NonFiniteError(
+                    self._advise(f"weights of '{name}' are NaN or infinite at step {self.global_step}")
+                )
         checkpoint["network"] = self.description
 
     @staticmethod

@@ -22,9 +22,6 @@ class TrainingProgress(Callback):
     """Shows one bar for the run, one for each validation, and prints one line per validation.
 
     If output is not a terminal, such as a log file, there are only lines.
-
-    Args:
-        console: to print to; None for standard output.
     """
 
     def __init__(self, console: Console | None = None) -> None:
@@ -90,11 +87,7 @@ class TrainingProgress(Callback):
 
 
 class LongRunNotice(Callback):
-    """Prints after a few steps how long the run will take, if it is hours, and how to make it shorter.
-
-    Args:
-        advice: options that make the run shorter.
-    """
+    """Prints after a few steps how long the run will take, if it is hours, and `advice` to make it shorter."""
 
     def __init__(self, *, advice: str) -> None:
         self.advice = advice
@@ -133,11 +126,8 @@ class LongRunNotice(Callback):
 class ProgressFile(Callback):
     """Writes the progress of a run to a JSON file, for whoever watches many runs.
 
-    The file has `step`, `total`, `psnr` (the best of the first set, dB) and `seconds` (estimated for all steps).
-
-    Args:
-        path: the file.
-        every: seconds between two updates.
+    The file has `step`, `total`, `psnr` (the best of the first set, dB) and `seconds` (estimated for all steps). It is
+    updated after `every` so many seconds.
     """
 
     def __init__(self, path: Path, *, every: float = 5.0) -> None:

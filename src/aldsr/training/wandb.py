@@ -18,7 +18,6 @@ from aldsr.core.files import atomic_write
 
 ID_FILE = "wandb-id.txt"
 STEP = "trainer/global_step"  # what Lightning's logger logs beside every metric, in optimizer steps
-MAX_TAG_LENGTH = 64  # characters
 TABLE = "predictions"
 SCORES = ("psnr", "ssim", "bicubic_psnr", "bicubic_ssim", "gain")
 COLUMNS = ("set", "image", *SCORES, "comparison")
@@ -50,11 +49,8 @@ def wandb_log(
     A resumed run logs the steps since its last checkpoint again. `log.csv` has every step once.
 
     Args:
-        project, name: of the W&B run.
+        project, name, group, job_type, tags: of the W&B run; tags are cut to the 64 characters that W&B allows.
         folder: the run's folder; gets `wandb-id.txt` and W&B's own files.
-        group: of the W&B run, such as its study.
-        job_type: of the W&B run, such as "train".
-        tags: of the W&B run; cut to the 64 characters that W&B allows.
     """
     if int(os.environ.get("RANK", 0)) != 0:
         return WandbLogger(project=project)  # which starts no W&B run on any rank but the first
@@ -72,7 +68,7 @@ def wandb_log(
         mode=cast(Any, wandb_mode()),
         group=group,
         job_type=job_type,
-        tags=[tag[:MAX_TAG_LENGTH] for tag in tags] or None,
+        tags=[tag[:64] for tag in tags] or None,
         settings=wandb.Settings(silent=True, console="off"),  # aldsr says itself how to upload an offline run
     )
     run.define_metric(STEP)
@@ -144,13 +140,8 @@ def build_summary(results: Mapping[str, Any]) -> dict[str, float | str]:
         each only if known.
     """
     network, training = results["network"], results.get("training", {})
-    summary = {
-        "network": network["label"],
-        "parameters": network["parameters"],
-        "multi_adds": network["multi_adds"],
-        "training_seconds": training.get("seconds"),
-        "training_steps": training.get("steps"),
-    }
+    summary = {"network": network["label"]} | {key: network[key] for key in ("parameters", "multi_adds")}
+    summary |= {f"training_{key}": training.get(key) for key in ("seconds", "steps")}
     for name, scores in results["sets"].items():
         summary |= {f"{name}/{key}": value for key, value in _compare(scores, results["bicubic"][name]).items()}
     return {key: value for key, value in summary.items() if value is not None}
@@ -172,10 +163,5 @@ def build_rows(results: Mapping[str, Any], pictures: Path) -> list[list[Any]]:
 
 
 def _compare(scores: Mapping[str, float], bicubic: Mapping[str, float]) -> dict[str, float]:
-    return {
-        "psnr": scores["psnr"],
-        "ssim": scores["ssim"],
-        "bicubic_psnr": bicubic["psnr"],
-        "bicubic_ssim": bicubic["ssim"],
-        "gain": scores["psnr"] - bicubic["psnr"],
-    }
+    compared = {"psnr": scores["psnr"], "ssim": scores["ssim"], "gain": scores["psnr"] - bicubic["psnr"]}
+    return compared | {"bicubic_psnr": bicubic["psnr"], "bicubic_ssim": bicubic["ssim"]}
