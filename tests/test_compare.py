@@ -15,7 +15,7 @@ from tests.evaluation.test_results import benchmark, results
 def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Results that may share a table in a and b; of other images in c, under another protocol in d."""
     monkeypatch.chdir(tmp_path)
-    others = {"b": results("RDN"), "c": results(bench=benchmark(value=8)), "d": results(protocol="rgb")}
+    others = {"b": results(label="RDN"), "c": results(bench=benchmark(value=8)), "d": results("rgb")}
     for name, content in {"a": results(), **others}.items():
         Path(name).mkdir()
         write_results(Path(name), content)

@@ -35,11 +35,11 @@ def benchmark(*, sizes: tuple[int, int] = (8, 12), value: int = 7, lr: int = 3) 
     return BenchmarkSet("Set5", [CachedPair(n, flat(s, value), flat(s // 4, lr), lr_made=False) for n, s in sides])
 
 
-def results(*protocols: str, bench: BenchmarkSet | None = None) -> dict[str, Any]:
+def results(*protocols: str, label: str = "ALD-RDN", bench: BenchmarkSet | None = None) -> dict[str, Any]:
     """Results by the given protocols; by "y" alone if none is given."""
     names = protocols or ("y",)
     return summarise(
-        describe_network("ALD-RDN", scale=4),
+        describe_network(label, scale=4),
         dict.fromkeys(names, SCORES),
         bicubic=dict.fromkeys(names, BICUBIC),
         protocols={name: PROTOCOLS[name] for name in names},

@@ -21,7 +21,7 @@ def test_the_network_stands_beside_bicubic() -> None:
     assert text.startswith("PSNR-Y (dB) / SSIM-Y, x4 image bicubic ALD-RDN gain")
     assert "baby 31.00 / 0.8000 32.00 / 0.9000 +1.00" in text
     assert "Set5, mean of 2 31.25 / 0.8250 33.00 / 0.9250 +1.75" in text
-    assert printed(images_sheet(results(protocol="rgb"))).startswith("PSNR-RGB (dB) / SSIM-RGB")
+    assert printed(images_sheet(results("rgb"))).startswith("PSNR-RGB (dB) / SSIM-RGB")
 
 
 def test_the_protocol_fits_one_line() -> None:
@@ -32,7 +32,7 @@ def test_the_protocol_fits_one_line() -> None:
 
 
 def test_a_comparison_marks_the_best_and_has_dashes_for_what_is_not_known() -> None:
-    weaker = results("RDN")
+    weaker = results(label="RDN")
     weaker["sets"]["Set5"] |= {"psnr": 30.0, "ssim": 0.7}
     weaker["network"] |= {"parameters": 1234567, "multi_adds": 9876543210}
     for part in ("sets", "bicubic"):
@@ -48,13 +48,13 @@ def test_a_comparison_marks_the_best_and_has_dashes_for_what_is_not_known() -> N
 
 
 def test_bicubic_is_not_added_where_it_is_one_of_the_results() -> None:
-    bicubic = results("bicubic")
+    bicubic = results(label="bicubic")
     bicubic["network"]["parameters"] = 0
-    assert comparison_sheet({"bicubic": bicubic, "RDN": results("RDN")}).rows == ["bicubic", "RDN"]
+    assert comparison_sheet({"bicubic": bicubic, "RDN": results(label="RDN")}).rows == ["bicubic", "RDN"]
 
 
 def test_every_protocol_is_explained_by_the_programs_that_use_it() -> None:
-    text = printed(protocols_sheet({"y": results(), "rgb": results(protocol="rgb")}))
+    text = printed(protocols_sheet({"y": results(), "rgb": results("rgb")}))
     assert "BasicSR" in text
     assert text.count("33.00 / 0.9250") == 2
 
