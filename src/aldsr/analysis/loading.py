@@ -6,7 +6,7 @@ from typing import Any
 
 from aldsr.analysis.budgets import check_budgets
 from aldsr.analysis.study import Study, TrainingRun, is_study, read_studies, shorten
-from aldsr.analysis.variants import Variant, group_variants, network_label
+from aldsr.analysis.variants import Variant, group_variants, run_label
 from aldsr.evaluation.results import check_comparable, read_results
 
 
@@ -46,7 +46,7 @@ def read_by_label(paths: Sequence[Path]) -> dict[str, dict[str, Any]]:
 
 
 def _one_variant_each(runs: Sequence[TrainingRun]) -> list[Variant]:
-    labels, folders = [network_label(run) for run in runs], [run.folder.name for run in runs]
+    labels, folders = [run_label(run) for run in runs], [run.folder.name for run in runs]
     suffixes = [run.folder.name if folders.count(run.folder.name) == 1 else str(run.folder) for run in runs]
     names = _unique_names(labels, suffixes)
     return [Variant(name, own, {run.seed: run}, []) for name, own, run in zip(names, labels, runs, strict=True)]

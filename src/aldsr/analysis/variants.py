@@ -46,12 +46,11 @@ def group_variants(runs: Sequence[TrainingRun]) -> list[Variant]:
         groups.setdefault(tuple(sorted(own.items())), []).append(run)
     settings = [dict(key) for key in groups]
     variants = []
-    for own, group in zip(settings, groups.values(), strict=True):
+    for own, name, group in zip(settings, name_networks(settings), groups.values(), strict=True):
         by_seed: dict[int, TrainingRun] = {}
         for run in group:
             by_seed.setdefault(run.seed, run)
         repeated = [run for run in group if by_seed[run.seed] is not run]
-        name = " ".join([own[NETWORK], *find_distinctions(own, settings)])
         variants.append(Variant(name, own[NETWORK], dict(sorted(by_seed.items())), repeated))
     return sorted(variants, key=_sort_key)
 
@@ -62,26 +61,34 @@ def variant_settings(run: TrainingRun) -> dict[str, str]:
     settings = {key: str(value) for key, value in flatten(config).items() if rule_of(key).variant}
     return {
         **settings,
-        NETWORK: network_label(run),
+        NETWORK: run_label(run),
         "data.train_dirs": list_folders(run.config["data"].get("train_dirs")),
     }
 
 
-def network_label(run: TrainingRun) -> str:
-    """A network's label with its block's attention, if it has one: "ALD-RDN (det)", "ALD-RDN (det, live)"."""
-    terms = attention_terms(run.config["model"].get("conv") or {})
-    name = str(run.results["network"]["label"])
-    return f"{name} ({', '.join(terms)})" if terms else name
+def run_label(run: TrainingRun) -> str:
+    """The label of a run's network, with its block's attention."""
+    return network_label(str(run.results["network"]["label"]), run.config["model"])
 
 
-def attention_terms(conv: Mapping[str, Any]) -> list[str]:
-    """The attention of a block's description: descriptor, what is made of it, "live" if its units start alive."""
+def network_label(label: str, description: Mapping[str, Any]) -> str:
+    """A network's label with its block's attention, if it has one: "ALD-RDN (det)", "ALD-RDN (det, live)".
+
+    The attention is the descriptor, what is made of it, and "live" if its hidden units start alive.
+    """
+    conv = description.get("conv") or {}
     terms, descriptor = [], conv.get("descriptor")
     while isinstance(descriptor, Mapping):
         name = str(descriptor.get("_target_", "")).rpartition(".")[2]
         terms.append(SHORT.get(name, name))
         descriptor = descriptor.get("of")
-    return [*reversed(terms), *(["live"] if conv.get("live") else [])]
+    terms = [*reversed(terms), *(["live"] if conv.get("live") else [])]
+    return f"{label} ({', '.join(terms)})" if terms else label
+
+
+def name_networks(settings: Sequence[Mapping[str, str]]) -> list[str]:
+    """A name for each of several settings: the label, and the options in which it differs from others."""
+    return [" ".join([own[NETWORK], *find_distinctions(own, settings)]) for own in settings]
 
 
 def find_distinctions(own: Mapping[str, str], others: Sequence[Mapping[str, str]]) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from aldsr.analysis.statistics import Difference, ScoreTable, mean_sd, paired_difference
-from aldsr.analysis.variants import NETWORK, attention_terms, find_distinctions
+from aldsr.analysis.variants import NETWORK, name_networks, network_label
 from aldsr.evaluation.attention import UNTOUCHED, LayerAttention
 from aldsr.reporting.tables.cells import DECIMALS, difference_cell, format_mean_sd, pluralise
 from aldsr.reporting.tables.sheet import NOTHING, Cell, Column, Sheet
@@ -74,15 +74,13 @@ def group_runs(runs: Sequence[AttentionRun]) -> list[Attention]:
     for run in runs:
         groups.setdefault(json.dumps(_identity(run), sort_keys=True), []).append(run)
     identities = [json.loads(key) for key in groups]
-    names = [" ".join([own[NETWORK], *find_distinctions(own, identities)]) for own in identities]
-    return [Attention(name, repeats) for name, repeats in zip(names, groups.values(), strict=True)]
+    return [Attention(*group) for group in zip(name_networks(identities), groups.values(), strict=True)]
 
 
 def _identity(run: AttentionRun) -> dict[str, str]:
     """The options that make a network another one, and its name under "network"."""
     options = {key: str(value) for key, value in run.options.items() if key != "model.checkpoint"}
-    words = ", ".join(attention_terms(run.description.get("conv") or {}))
-    return {**options, NETWORK: f"{run.label} ({words})" if words else run.label}
+    return {**options, NETWORK: network_label(run.label, run.description)}
 
 
 def layers_sheet(attention: Attention) -> Sheet:
