@@ -13,12 +13,11 @@ from aldsr.core.files import atomic_write
 from aldsr.data import BenchmarkSet, unit_float
 from aldsr.data.cache import cache_dir
 from aldsr.evaluation.inference import Inference
-from aldsr.imaging import Protocol, quantise
+from aldsr.imaging import Protocol, Scores, quantise
 from aldsr.nn import BicubicUpscale
 
 VERSION = 1  # raise it when this code would give the same images other scores
 
-Scores = dict[str, dict[str, dict[str, float]]]  # set → image → psnr (dB), ssim
 Rows = list[list[list[float]]]  # [protocols, images, 2]: PSNR (dB) and SSIM
 
 

@@ -14,10 +14,7 @@ from aldsr.core.errors import UserError
 from aldsr.core.version import code_version
 from aldsr.data import BenchmarkSet
 from aldsr.evaluation.cost import count_parameters, multi_adds
-from aldsr.imaging import Protocol
-
-ImageScores = Mapping[str, Mapping[str, float]]  # image → psnr (dB), ssim
-Scores = Mapping[str, ImageScores]  # set → image → psnr, ssim
+from aldsr.imaging import Protocol, Scores
 
 # What version 0.1 wrote for the fields of a protocol. These sentences are those of recorded files and never change.
 SSIM = "Gaussian 11x11, sigma 1.5, K 0.01/0.03, L 255, {}, mean over images"
@@ -84,7 +81,7 @@ def describe_network(
     }
 
 
-def summarise_set(images: ImageScores, pixels: Mapping[str, int] | None = None) -> dict[str, Any]:
+def summarise_set(images: Mapping[str, Mapping[str, float]], pixels: Mapping[str, int] | None = None) -> dict[str, Any]:
     """Mean PSNR and SSIM of a set, the number of its images, and every image.
 
     With the number of `pixels` of each image, PSNR is that of the squared error pooled over the set.

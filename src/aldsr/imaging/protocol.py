@@ -26,6 +26,9 @@ CHOICES: dict[str, dict[str, str]] = {
 }
 
 
+Scores = dict[str, dict[str, dict[str, float]]]  # set → image → psnr (dB), ssim
+
+
 class Score(NamedTuple):
     """PSNR (dB) and SSIM of each image of a batch: `Tensor[B]`, float64."""
 

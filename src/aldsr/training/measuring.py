@@ -8,9 +8,7 @@ from lightning import Callback, LightningDataModule, LightningModule, Trainer
 from torch import Tensor
 
 from aldsr.core.settings import TrainerSettings
-from aldsr.imaging import PROTOCOLS, ImageScores, Protocol
-
-Scores = dict[str, dict[str, dict[str, float]]]  # set → image → psnr (dB), ssim
+from aldsr.imaging import PROTOCOLS, ImageScores, Protocol, Scores
 
 # Options of every Trainer: aldsr has its own progress bar and samplers, and needs no sanity check.
 TRAINER_OPTIONS: dict[str, Any] = {
