@@ -17,12 +17,13 @@ from rich.progress import track
 
 from aldsr.core.command import plain_command, positive_int
 from aldsr.core.files import atomic_write
+from aldsr.core.frozen import flatten_keys
 from aldsr.core.memory import keep_memory
 from aldsr.core.version import code_version
 from aldsr.data import BenchmarkSet, DataError, SuperResolutionData, set_name
 from aldsr.evaluation.attention import TrainedNetwork, ablation_scores, load_networks, make_ablations, read_attention
 from aldsr.imaging import LITERATURE
-from aldsr.nn.description import complete_description, flatten_options, label, scale_of
+from aldsr.nn.description import complete_description, label, scale_of
 from aldsr.reporting.charts.attention import draw_ablations, draw_descriptor, draw_distribution
 from aldsr.reporting.charts.figures import save_figure
 from aldsr.reporting.tables.attention import (
@@ -113,7 +114,7 @@ def measure(trained: TrainedNetwork, benchmarks: Sequence[BenchmarkSet], *, shuf
     place, network, description = trained
     ablations = track(make_ablations(shuffles=shuffles), place, console=Console(stderr=True), transient=True)
     scores = ablation_scores(network, benchmarks, ablations)
-    options = flatten_options(complete_description(description))
+    options = flatten_keys(complete_description(description), "model.")
     return AttentionRun(place, label(description), description, options, read_attention(network), scores)
 
 

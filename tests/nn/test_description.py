@@ -215,7 +215,7 @@ def test_the_smallest_description_is_the_papers_network() -> None:
     assert isinstance(build(partial("ALDBlock"))(8, 4).attention.descriptor, functools.partial)
 
 
-# label, scale_of, flatten_options
+# label, scale_of
 
 
 @pytest.mark.parametrize(

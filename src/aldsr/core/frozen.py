@@ -1,4 +1,4 @@
-"""Plain data that nothing changes: nested mappings and lists, made read-only."""
+"""Plain data, nested mappings and lists: made read-only, or flat."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -38,3 +38,12 @@ def thaw(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: thaw(each) for key, each in value.items()}
     return [thaw(each) for each in value] if isinstance(value, list | tuple) else value
+
+
+def flatten_keys(content: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Every value by its dotted key: `{"conv": {"reduction": 16}}` → `{"conv.reduction": 16}`."""
+    flat: dict[str, Any] = {}
+    for key, value in content.items():
+        name = f"{prefix}{key}"
+        flat |= flatten_keys(value, f"{name}.") if isinstance(value, Mapping) else {name: thaw(value)}
+    return flat

@@ -16,7 +16,7 @@ from pathlib import PurePath
 from typing import Annotated, Any, Self, get_args, get_origin, get_type_hints
 
 from aldsr.core.errors import OptionError
-from aldsr.core.frozen import FrozenDict, freeze, thaw
+from aldsr.core.frozen import FrozenDict, flatten_keys, freeze, thaw
 
 
 @dataclass(frozen=True)
@@ -229,15 +229,7 @@ def rule_of(key: str, rules: Mapping[str, Rule] = RULES) -> Rule:
 def flatten(config: Mapping[str, Any], rules: Mapping[str, Rule] = RULES) -> dict[str, Any]:
     """Every setting by its dotted key, without those that are None, and with `before` of those that are absent."""
     found = {key: rule.before for key, rule in rules.items() if rule.before is not None}
-    return found | dict(_leaves(config, ""))
-
-
-def _leaves(value: Any, key: str) -> Iterator[tuple[str, Any]]:
-    if isinstance(value, Mapping):
-        for name, inner in value.items():
-            yield from _leaves(inner, f"{key}.{name}" if key else str(name))
-    elif value is not None:
-        yield key, thaw(value)
+    return found | {key: value for key, value in flatten_keys(config).items() if value is not None}
 
 
 def folder_label(folder: str) -> str:

@@ -138,12 +138,3 @@ def scale_of(description: Description) -> int:
         return scale_of(description["network"])
     scale: int = description["scale"]
     return scale
-
-
-def flatten_options(description: Description, prefix: str = "model.") -> dict[str, Any]:
-    """Every option of a description by its dotted name, such as `model.conv.reduction`."""
-    options: dict[str, Any] = {}
-    for key, value in description.items():
-        name = f"{prefix}{key}"
-        options |= flatten_options(value, f"{name}.") if isinstance(value, Mapping) else {name: value}
-    return options

@@ -14,7 +14,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from aldsr.nn.description import Description, NetworkError, build, complete_description, flatten_options
+from aldsr.core.frozen import flatten_keys
+from aldsr.nn.description import Description, NetworkError, build, complete_description
 
 
 def load_network(path: str | Path, allow_code: Sequence[str] = ()) -> tuple[nn.Module, Description]:
@@ -112,7 +113,7 @@ def check_resumable(path: str | Path, network: nn.Module, description: Descripti
     Raises NetworkError if the completed descriptions differ, naming the first difference, or weights do not fit.
     """
     checkpoint = read_checkpoint(path)
-    theirs, ours = (flatten_options(complete_description(each)) for each in (checkpoint["network"], description))
+    theirs, ours = (flatten_keys(complete_description(each), "model.") for each in (checkpoint["network"], description))
     for key in sorted(theirs.keys() | ours.keys()):
         if theirs.get(key) != ours.get(key):
             raise NetworkError(
