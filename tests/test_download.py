@@ -1,118 +1,298 @@
-"""The download command, from its arguments to its last line, against a server on localhost."""
+"""The download command and the library under it, against a server on localhost that can be told to misbehave."""
 
 import functools
 import hashlib
 import io
+import shutil
 import threading
 import zipfile
 from collections.abc import Iterator
-from http.server import HTTPServer, SimpleHTTPRequestHandler
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from rich.console import Console
 
 from aldsr import download as command
 from aldsr.data import download
-from aldsr.data.download import DIV2K, Archive
+from aldsr.data.download import DIV2K, Archive, DownloadError, fetch, is_unpacked, unpack
 from tests.command import run_command
 
+BODY = bytes(range(256)) * 400
+IMAGES = Archive("images.zip", len(BODY), hashlib.sha256(BODY).hexdigest())
+PART = "images.zip.part"
 
-class Handler(SimpleHTTPRequestHandler):
+
+class Handler(BaseHTTPRequestHandler):
+    server: "Server"
+
+    def do_GET(self) -> None:
+        server = self.server
+        requested = self.headers.get("Range")
+        server.ranges.append(requested)
+        body = server.files.get(self.path.removeprefix("/folder/"))
+        if server.status or body is None:
+            self.send_error(server.status or 404)
+            return
+        start = int(requested.removeprefix("bytes=").rstrip("-")) if requested and server.knows_range else 0
+        rest = body[start:]
+        self.send_response(206 if start else 200)
+        if server.sends_length:
+            self.send_header("Content-Length", str(len(rest)))
+        self.end_headers()
+        server.drops -= 1
+        self.wfile.write(rest[: len(rest) // 2] if server.drops >= 0 else rest)
+        if server.stalls:
+            self.wfile.flush()
+            server.released.wait(5)
+
     def log_message(self, format: str, *args: object) -> None:
-        self.server.requests.append(self.path)  # type: ignore[attr-defined]
+        pass
 
 
-def image_name(archive: str) -> str:
-    """The one image that the small copy of an official archive holds."""
-    number = "0801" if "valid" in archive else "0001"
-    if archive.endswith("HR"):
-        return f"DIV2K_{archive}/{number}.png"
-    folder, scale = archive.rsplit("_X", 1)
-    return f"DIV2K_{folder}/X{scale}/{number}x{scale}.png"
+class Server(HTTPServer):
+    """Serves `files` and records the ranges that were requested."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.address = f"http://127.0.0.1:{self.server_port}/folder"
+        self.files = {IMAGES.name: BODY}
+        self.status = 0
+        self.knows_range = True
+        self.sends_length = True
+        self.stalls = False
+        self.released = threading.Event()
+        self.drops = 0  # so many answers end half way
+        self.ranges: list[str | None] = []
 
 
 @pytest.fixture
-def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HTTPServer]:
-    """A server with small archives of the official names, which take the place of DIV2K's."""
-    archives = {}
-    (tmp_path / "served").mkdir()
-    for name in DIV2K:
-        path = tmp_path / "served" / f"DIV2K_{name}.zip"
-        with zipfile.ZipFile(path, "w") as archive:
-            archive.writestr(image_name(name), name)
-        content = path.read_bytes()
-        archives[name] = Archive(f"http://127.0.0.1:9/{path.name}", len(content), hashlib.sha256(content).hexdigest())
-    monkeypatch.setattr(command, "DIV2K", archives)
-    monkeypatch.setattr(download, "PAUSE_S", 0.0)
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-    monkeypatch.chdir(tmp_path)
-    handler = functools.partial(Handler, directory=str(tmp_path / "served"))
-    with HTTPServer(("127.0.0.1", 0), handler) as server:
-        server.requests = []  # type: ignore[attr-defined]
+    monkeypatch.setattr(download, "PAUSE_S", 0.0)
+    with Server() as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         yield server
+        server.released.set()
         server.shutdown()
         thread.join()
 
 
-def status(server: HTTPServer, *options: str) -> int:
-    return run_command(command.main, "div2k", "--base-url", f"http://127.0.0.1:{server.server_port}/", *options)
+def files(folder: Path | str) -> list[str]:
+    """The paths of all files in a folder, without the manifests of what was unpacked."""
+    paths = (path.relative_to(folder).as_posix() for path in Path(folder).rglob("*") if path.is_file())
+    return sorted(path for path in paths if not path.endswith(".unpacked.json"))
 
 
-def files(folder: str) -> set[str]:
-    paths = [path for path in Path(folder).rglob("*") if path.is_file() and not path.name.startswith(".")]
-    return {path.relative_to(folder).as_posix() for path in paths}
+# Fetching
 
 
-def test_a_second_run_requests_nothing(server: HTTPServer, capsys: pytest.CaptureFixture[str]) -> None:
-    assert status(server) == 0
-    names = ("train_HR", "valid_HR", "train_LR_bicubic_X4", "valid_LR_bicubic_X4")
-    assert files("datasets/DIV2K") == {image_name(name) for name in names}
+@pytest.mark.parametrize(
+    ("part", "knows_range", "ranges"),
+    [
+        (b"", True, [None]),
+        (BODY[:70000], True, ["bytes=70000-"]),
+        (b"?" * 70000, False, ["bytes=70000-"]),  # the server starts over
+        (BODY, True, []),
+        (BODY + b"?", True, [None]),
+    ],
+)
+def test_a_part_is_continued(
+    server: Server, tmp_path: Path, part: bytes, knows_range: bool, ranges: list[str | None]
+) -> None:
+    server.knows_range = knows_range
+    (tmp_path / PART).write_bytes(part)
+    assert fetch(IMAGES, tmp_path, server.address).read_bytes() == BODY
+    assert files(tmp_path) == ["images.zip"]
+    assert server.ranges == ranges
+
+
+def test_a_file_that_is_there_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "images.zip").write_bytes(BODY)
+    assert fetch(IMAGES, tmp_path).read_bytes() == BODY
+    (tmp_path / "images.zip").write_bytes(b"mine")
+    with pytest.raises(DownloadError, match=r"images\.zip: .*SHA-256"):
+        fetch(IMAGES, tmp_path)
+    assert (tmp_path / "images.zip").read_bytes() == b"mine"
+
+
+@pytest.mark.parametrize("sends_length", [True, False])
+def test_another_file_is_refused_and_not_kept(server: Server, tmp_path: Path, sends_length: bool) -> None:
+    server.files[IMAGES.name], server.sends_length = b"more" + BODY, sends_length
+    with pytest.raises(DownloadError, match=r"images\.zip"):
+        fetch(IMAGES, tmp_path, server.address)
+    assert files(tmp_path) == []
+
+
+@pytest.mark.parametrize("knows_range", [True, False])
+def test_attempts_are_bounded_and_the_part_is_kept(server: Server, tmp_path: Path, knows_range: bool) -> None:
+    server.drops, server.knows_range = download.ATTEMPTS + 1 - knows_range, knows_range
+    with pytest.raises(DownloadError, match="run the command again"):
+        fetch(IMAGES, tmp_path, server.address)
+    assert len(server.ranges) == download.ATTEMPTS
+    assert 0 < (tmp_path / PART).stat().st_size < len(BODY)
+    server.drops = 0
+    assert fetch(IMAGES, tmp_path, server.address).read_bytes() == BODY
+
+
+def test_new_data_renews_the_attempts(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(download, "CHUNK", 1000)
+    server.drops = download.ATTEMPTS + 2  # the last half is 102400 / 2**6 = 1600 bytes
+    assert fetch(IMAGES, tmp_path, server.address).read_bytes() == BODY
+
+
+def test_a_silent_server(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(download, "TIMEOUT_S", 0.1)
+    monkeypatch.setattr(download, "ATTEMPTS", 1)
+    server.drops, server.stalls = 1, True
+    with pytest.raises(DownloadError, match="timed out"):
+        fetch(IMAGES, tmp_path, server.address)
+    assert (tmp_path / PART).stat().st_size == len(BODY) // 2
+
+
+def test_nobody_listens(server: Server, tmp_path: Path) -> None:
+    with Server() as other:
+        pass
+    with pytest.raises(DownloadError, match="refused"):
+        fetch(IMAGES, tmp_path, other.address)
+
+
+@pytest.mark.parametrize(("status", "requests"), [(404, 1), (503, download.ATTEMPTS)])
+def test_error_statuses(server: Server, tmp_path: Path, status: int, requests: int) -> None:
+    server.status = status
+    (tmp_path / PART).write_bytes(BODY[:10])
+    with pytest.raises(DownloadError, match=rf"folder/images\.zip: .*HTTP {status}"):
+        fetch(IMAGES, tmp_path, server.address)
+    assert len(server.ranges) == requests
+    assert (tmp_path / PART).read_bytes() == BODY[:10]
+
+
+def test_too_little_space(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    usage = shutil.disk_usage(tmp_path)._replace(free=2 * len(BODY) - 1)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
+    with pytest.raises(DownloadError, match=r"204\.8 kB"):
+        fetch(IMAGES, tmp_path)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_full_disk(server: Server, tmp_path: Path) -> None:
+    (tmp_path / PART).symlink_to("/dev/full")
+    with pytest.raises(DownloadError, match="No space left on device"):
+        fetch(IMAGES, tmp_path, server.address)
+
+
+# Unpacking
+
+
+def make_zip(folder: Path, name: str, entries: dict[str, bytes]) -> tuple[Archive, Path]:
+    """Write a zip file from its entries (content by name)."""
+    path = folder / name
+    with zipfile.ZipFile(path, "w") as archive:
+        for entry, content in entries.items():
+            archive.writestr(entry, content)
+    return Archive(name, path.stat().st_size, hashlib.sha256(path.read_bytes()).hexdigest()), path
+
+
+def test_archives_are_unpacked_beside_what_is_there(tmp_path: Path) -> None:
+    folder = tmp_path / "DIV2K"
+    for name in ("LR_bicubic/mine.png", ".X2.zip.unpacking/LR_bicubic/of_a_run_that_was_killed.png"):
+        (folder / name).parent.mkdir(parents=True)
+        (folder / name).write_bytes(b"mine")
+    for scale in (2, 4):
+        entries = {"LR_bicubic/": b"", f"LR_bicubic/X{scale}/0001x{scale}.png": bytes([scale])}
+        unpack(*make_zip(tmp_path, f"X{scale}.zip", entries), folder)
+    found = {name: (folder / name).read_bytes() for name in files(folder)}
+    paths = ("LR_bicubic/X2/0001x2.png", "LR_bicubic/X4/0001x4.png", "LR_bicubic/mine.png")
+    assert found == dict(zip(paths, (b"\2", b"\4", b"mine"), strict=True))
+
+
+@pytest.mark.parametrize("damage", ["missing", "shorter", "manifest"])
+def test_a_damaged_extraction_is_repaired(tmp_path: Path, damage: str) -> None:
+    archive, path = make_zip(tmp_path, "HR.zip", {"HR/0001.png": b"12", "HR/0002.png": b"2"})
+    image = tmp_path / "HR" / "0001.png"
+    unpack(archive, path, tmp_path)
+    assert is_unpacked(archive, tmp_path)
+    assert not is_unpacked(Archive("HR.zip", 1, "another hash"), tmp_path)
+    if damage == "missing":
+        image.unlink()
+    else:
+        (image if damage == "shorter" else tmp_path / ".HR.zip.unpacked.json").write_text("0")
+    assert not is_unpacked(archive, tmp_path)
+    unpack(archive, path, tmp_path)
+    assert image.read_bytes() == b"12"
+    assert is_unpacked(archive, tmp_path)
+
+
+def test_an_unpacking_that_fails_leaves_the_folder_as_it_was(tmp_path: Path) -> None:
+    (tmp_path / "HR").touch()
+    with pytest.raises(DownloadError, match="HR"):
+        unpack(*make_zip(tmp_path, "HR.zip", {"HR/0001.png": b"1"}), tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["HR", "HR.zip"]
+
+
+# The command
+
+
+def image_name(archive: str) -> str:
+    """The one image that the small copy of an official archive holds."""
+    return f"DIV2K_{archive}/0001.png"
+
+
+@pytest.fixture
+def mirror(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Server:
+    """The server with small archives of the official names, which take the place of DIV2K's."""
+    monkeypatch.chdir(tmp_path)
+    for name, official in DIV2K.items():
+        archive, path = make_zip(tmp_path, official.name, {image_name(name): name.encode()})
+        server.files[archive.name] = path.read_bytes()
+        monkeypatch.setitem(DIV2K, name, archive)
+        path.unlink()
+    return server
+
+
+def status(server: Server, *options: str) -> int:
+    return run_command(command.main, "div2k", "--base-url", f"{server.address}/", *options)
+
+
+def test_a_second_run_requests_nothing(mirror: Server, capsys: pytest.CaptureFixture[str]) -> None:
+    names = ("train_HR", "train_LR_bicubic_X4", "valid_HR", "valid_LR_bicubic_X4")
+    for _ in range(2):
+        assert status(mirror) == 0
+        assert files("datasets/DIV2K") == [image_name(name) for name in names]
+        assert len(mirror.ranges) == 4
     out, err = capsys.readouterr()
     assert err == ""
     assert out.endswith("python -m aldsr.train experiment=paper\n")
-    server.requests.clear()  # type: ignore[attr-defined]
-    assert status(server) == 0
-    assert server.requests == []  # type: ignore[attr-defined]
 
 
-def test_another_folder_scales_and_kept_archives(server: HTTPServer, capsys: pytest.CaptureFixture[str]) -> None:
-    assert status(server, "--to", "a, b", "--scale", "2", "--scale", "3", "--scale", "2", "--keep-archives") == 0
+def test_another_folder_scales_and_kept_archives(mirror: Server, capsys: pytest.CaptureFixture[str]) -> None:
+    assert status(mirror, "--to", "a, b", "--scale", "2", "--scale", "3", "--scale", "2", "--keep-archives") == 0
     names = [f"{split}_{kind}" for split in ("train", "valid") for kind in ("HR", "LR_bicubic_X2", "LR_bicubic_X3")]
-    assert files("a, b") == {f"DIV2K_{name}.zip" for name in names} | {image_name(name) for name in names}
+    assert files("a, b") == sorted([*(f"DIV2K_{name}.zip" for name in names), *map(image_name, names)])
     assert """'data.train_dirs=["a, b/DIV2K_train_HR"]'""" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(("content", "kept"), [(None, {"DIV2K_train_HR/0001.png"}), (b"other", set())])
-def test_a_mirror_without_the_official_file(
-    server: HTTPServer, tmp_path: Path, content: bytes | None, kept: set[str], capsys: pytest.CaptureFixture[str]
-) -> None:
-    path = tmp_path / "served" / ("DIV2K_train_HR.zip" if content else "DIV2K_valid_HR.zip")
-    if content:
-        path.write_bytes(content.ljust(path.stat().st_size))
-    else:
-        path.unlink()
-    assert status(server) == 2
+def test_a_mirror_without_the_official_file(mirror: Server, capsys: pytest.CaptureFixture[str]) -> None:
+    name = "DIV2K_valid_HR.zip"
+    mirror.files[name] = b"other".ljust(len(mirror.files[name]))
+    assert status(mirror) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert path.name in line
-    assert files("datasets/DIV2K") == kept
+    assert name in line
+    assert files("datasets/DIV2K") == ["DIV2K_train_HR/0001.png"]
 
 
-def test_ctrl_c(server: HTTPServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    def interrupt(*args: object, **options: object) -> Path:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(command, "fetch", interrupt)
-    assert status(server) == 130
+def test_ctrl_c(mirror: Server, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(command, "fetch", Mock(side_effect=KeyboardInterrupt))
+    assert status(mirror) == 130
     assert len(capsys.readouterr().err.splitlines()) == 1
 
 
-def test_a_terminal_shows_a_bar(server: HTTPServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_terminal_shows_a_bar(mirror: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     screen = io.StringIO()
-    monkeypatch.setattr(command, "Console", functools.partial(Console, file=screen, force_terminal=True, width=100))
-    assert status(server) == 0
+    monkeypatch.setattr(download, "Console", functools.partial(Console, file=screen, force_terminal=True, width=100))
+    assert status(mirror) == 0
     assert "DIV2K_train_HR.zip" in screen.getvalue()
 
 
@@ -124,7 +304,7 @@ def test_a_terminal_shows_a_bar(server: HTTPServer, monkeypatch: pytest.MonkeyPa
         (["div2k", "--scale", "8"], "--scale"),
         *(
             (["div2k", "--base-url", url], "--base-url")
-            for url in ("server/folder", "http://[server", "http://s/?file=", "http://s:port/")
+            for url in ("s/folder", "http://[s", "http://s/?f=", "http://s:p/")
         ),
     ],
 )

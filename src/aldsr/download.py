@@ -3,18 +3,14 @@
 import argparse
 import re
 import shlex
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from rich import progress as bars
-from rich.console import Console
+from hydra.core.override_parser.types import Quote, QuotedString
 
 from aldsr.core.command import plain_command
-from aldsr.data.download import DIV2K, Archive, Progress, fetch, human_size
-from aldsr.data.unpack import is_unpacked, unpack
+from aldsr.data.download import DIV2K, OFFICIAL_SERVER, fetch, human_size, is_unpacked, unpack
 
 DEFAULT_FOLDER = Path("datasets/DIV2K")
 SCALES = (2, 3, 4)
@@ -25,39 +21,22 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Download and unpack what is missing."""
     options = make_parser().parse_args(argv)
     folder: Path = options.to.expanduser()
-    archives = select_archives(options.scale or [4], options.base_url)
+    names = ["train_HR", "valid_HR"]
+    for scale in sorted(set(options.scale or [4])):
+        names += [f"train_LR_bicubic_X{scale}", f"valid_LR_bicubic_X{scale}"]
+    archives = [DIV2K[name] for name in names]
     total = human_size(sum(archive.size for archive in archives))
     print(f"DIV2K: {len(archives)} archives, {total}, into {folder} (for academic research only)", flush=True)
     for archive in archives:
-        fetch_and_unpack(archive, folder, keep=options.keep_archives)
+        if is_unpacked(archive, folder):
+            print(f"{archive.name}: unpacked already", flush=True)
+            continue
+        path = fetch(archive, folder, options.base_url)
+        print(f"{archive.name}: complete, SHA-256 as expected; unpacking", flush=True)
+        unpack(archive, path, folder)
+        if not options.keep_archives:
+            path.unlink()
     print(f"DIV2K lies in {folder}; next: {next_command(folder)}")
-
-
-def select_archives(scales: Sequence[int], base_url: str | None = None) -> list[Archive]:
-    """The archives of high resolution and of these scales, from the official server or from a mirror."""
-    names = ["train_HR", "valid_HR"]
-    names += [f"{split}_LR_bicubic_X{scale}" for scale in sorted(set(scales)) for split in ("train", "valid")]
-    archives = [DIV2K[name] for name in names]
-    if base_url is None:
-        return archives
-    return [replace(archive, url=f"{base_url}/{archive.name}") for archive in archives]
-
-
-def fetch_and_unpack(archive: Archive, folder: Path, *, keep: bool) -> None:
-    """Fetch and unpack one archive, unless its files are there.
-
-    Raises:
-        DownloadError: if the server or the disk fails, or the archive is not the official one.
-    """
-    if is_unpacked(archive, folder):
-        print(f"{archive.name}: unpacked already", flush=True)
-        return
-    with show_progress(archive) as progress:
-        path = fetch(archive, folder, progress=progress)
-    print(f"{archive.name}: complete, SHA-256 as expected; unpacking", flush=True)
-    unpack(archive, path, folder)
-    if not keep:
-        path.unlink()
 
 
 def next_command(folder: Path) -> str:
@@ -73,31 +52,8 @@ def next_command(folder: Path) -> str:
 
 def _quote_for_hydra(path: Path) -> str:
     """The path as Hydra reads it on the command line, in quotes only if its grammar requires them."""
-    text = str(path)
-    if re.fullmatch(r"[\w./-]+", text, re.ASCII):
-        return text
-    escaped = re.sub(r'(\\*)"', r'\1\1\\"', text)  # Hydra takes a backslash literally unless a quote follows
-    return f'"{escaped}"'
-
-
-@contextmanager
-def show_progress(archive: Archive) -> Iterator[Progress]:
-    """Yield a function to call with the progress: it moves a bar on a terminal; elsewhere one line is printed."""
-    console = Console()
-    if not console.is_terminal:
-        print(f"{archive.name}: {human_size(archive.size)} from {archive.url}", flush=True)
-        yield lambda done, total: None
-        return
-    text = bars.TextColumn("{task.description}", markup=False)
-    columns = (bars.BarColumn(), bars.DownloadColumn(), bars.TransferSpeedColumn(), bars.TimeRemainingColumn())
-    with bars.Progress(text, *columns, console=console) as bar:
-
-        def update(done: int, total: int) -> None:
-            if not bar.tasks:  # start at what is there already, which would otherwise count as speed
-                bar.add_task(archive.name, total=total, completed=done)
-            bar.update(bar.tasks[0].id, completed=done)
-
-        yield update
+    plain = re.fullmatch(r"[\w./-]+", str(path), re.ASCII)
+    return str(path) if plain else QuotedString(str(path), Quote.double).with_quotes()
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -122,7 +78,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--to", type=Path, default=DEFAULT_FOLDER, metavar="FOLDER", help=where)
     parser.add_argument("--keep-archives", action="store_true", help="keep the zip files after unpacking")
     mirror = "a mirror's folder in place of the official server's; the hashes still apply"
-    parser.add_argument("--base-url", type=web_folder, metavar="URL", help=mirror)
+    parser.add_argument("--base-url", type=web_folder, default=OFFICIAL_SERVER, metavar="URL", help=mirror)
     return parser
 
 
