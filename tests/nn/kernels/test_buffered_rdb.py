@@ -13,7 +13,7 @@ from torch._subclasses import FakeTensorMode
 from aldsr.nn import RDB, ALDBlock, ConvBlock, DWBlock, LDWBlock, StandardBlock
 from aldsr.nn.kernels import buffered_rdb as module
 from aldsr.nn.kernels import cpu
-from aldsr.nn.kernels.buffered_rdb import buffered_rdb, find_layers, schedule_strips
+from aldsr.nn.kernels.buffered_rdb import buffered_rdb, find_layers
 from tests.nn.conftest import kept_features
 
 SEPARABLE = [DWBlock, LDWBlock, ALDBlock]
@@ -28,13 +28,11 @@ def _strip(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(module, "STRIP_BYTES", request.param)
 
 
-in_strips = pytest.mark.usefixtures("_strip")
-
-
-def make(block: ConvBlock, *, kernel_size: int = 3, dtype: torch.dtype = torch.float64, **size: int) -> RDB:
+def make(block: Any, *, kernel_sizes: Sequence[int] = (3, 3, 3), dtype: Any = torch.float64, **size: int) -> RDB:
     """An RDB whose features stay of the input's size, attention and biases included."""
     torch.manual_seed(0)
-    rdb = RDB(**(size or SMALL), conv=functools.partial(block, kernel_size=kernel_size)).to(dtype)  # type: ignore[arg-type]
+    sizes = iter(kernel_sizes)
+    rdb = RDB(**(size or SMALL), conv=lambda *channels: block(*channels, kernel_size=next(sizes))).to(dtype)
     for name, parameter in rdb.named_parameters():
         if "attention" in name or name.endswith("bias"):
             nn.init.normal_(parameter, std=0.5)
@@ -76,56 +74,36 @@ def largest_difference(ours: dict[str, Tensor], theirs: dict[str, Tensor]) -> fl
     return max(((a - b).abs().max() / b.abs().max().clamp_min(1e-30)).item() for a, b in pairs)
 
 
-# schedule_strips
-
-
-@pytest.mark.parametrize("height", [1, 7, 16])
-@pytest.mark.parametrize("rows", [1, 3, 100])
-@pytest.mark.parametrize("halos", [[0], [1, 1, 1], [2, 0, 1], [2, 2, 2, 2]], ids=str)
-def test_strips_compute_every_row_once_and_after_all_that_it_reads(
-    height: int, rows: int, halos: Sequence[int]
-) -> None:
-    reads = [0, *halos, 0]  # rows above and below that each stage reads of all the stages before it
-    done = [0] * len(reads)
-    for band in schedule_strips(height, rows, halos):
-        for stage, strip in band:
-            assert strip.start == done[stage] < strip.stop <= height
-            needed = min(height, strip.stop + reads[stage])
-            assert all(before >= needed for before in done[:stage])
-            done[stage] = strip.stop
-    assert done == [height] * len(reads)
-
-
 # outputs and gradients
 
 
-@in_strips
+@pytest.mark.usefixtures("_strip")
 @pytest.mark.parametrize("block", SEPARABLE)
-@pytest.mark.parametrize("kernel_size", [1, 3, 5])
+@pytest.mark.parametrize(
+    ("kernel_sizes", "size", "dtype", "tolerance"),
+    [
+        *((sizes, SMALL, torch.float64, 1e-10) for sizes in [(1, 1, 1), (3, 3, 3), (5, 5, 5), (5, 1, 3)]),
+        ((3, 3, 3), FITTING | {"G": 64}, torch.float32, 1e-5),
+    ],
+)
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (13, 5)])
 def test_outputs_and_gradients_are_those_of_concatenating(
-    block: ConvBlock, kernel_size: int, height: int, width: int
+    block: ConvBlock,
+    kernel_sizes: Sequence[int],
+    size: dict[str, int],
+    dtype: torch.dtype,
+    tolerance: float,
+    height: int,
+    width: int,
 ) -> None:
-    rdb, x = make(block, kernel_size=kernel_size), image(2, height, width)
-    theirs = gradients(literal, x, rdb)
-    assert largest_difference(gradients(buffered, x, rdb), theirs) < 1e-10
-    with torch.no_grad():
-        torch.testing.assert_close(buffered(x, rdb), theirs["output"], rtol=0, atol=1e-12)
-    with torch.inference_mode():
-        torch.testing.assert_close(rdb(x), theirs["output"], rtol=0, atol=1e-12)
-
-
-@compiled
-@in_strips
-@pytest.mark.parametrize("block", SEPARABLE)
-def test_compiled_outputs_and_gradients_are_those_of_concatenating(block: ConvBlock) -> None:
-    rdb = make(block, **FITTING | {"G": 64}, dtype=torch.float32)
-    x = image(3, 11, 9, channels=32, dtype=torch.float32)
+    rdb = make(block, kernel_sizes=kernel_sizes, dtype=dtype, **size)
+    x = image(2, height, width, channels=size["G0"], dtype=dtype)
     exact = gradients(literal, x.detach().double().requires_grad_(), copy.deepcopy(rdb).double())
     ours = gradients(buffered, x, rdb)
-    assert largest_difference(ours, exact) < 1e-5
-    with torch.no_grad():
-        torch.testing.assert_close(rdb(x), ours["output"], rtol=1e-5, atol=1e-5)
+    assert largest_difference(ours, exact) < tolerance
+    for without_gradients in (torch.no_grad, torch.inference_mode):
+        with without_gradients():
+            torch.testing.assert_close(rdb(x), ours["output"], rtol=tolerance, atol=tolerance)
 
 
 @pytest.mark.parametrize("block", SEPARABLE)
@@ -146,9 +124,8 @@ def test_under_autocast_gradients_are_as_near_to_the_exact_ones_as_those_of_conc
     for name, value in exact.items():
         assert ours[name].dtype == torch.float32
         assert (ours[name] - value).norm() <= 2.5 * (theirs[name] - value).norm() + 1e-6 * value.norm(), name
-    with torch.autocast("cpu", torch.bfloat16), torch.no_grad():
-        inference = buffered(x, rdb).float()
-    torch.testing.assert_close(inference, ours["output"], rtol=2**-6, atol=2**-6)
+    with torch.no_grad():
+        torch.testing.assert_close(cast(buffered, x, rdb), ours["output"], rtol=2**-6, atol=2**-6)
 
 
 def test_a_backward_pass_under_autocast_computes_in_the_type_of_the_forward_pass() -> None:
@@ -186,10 +163,8 @@ def test_frozen_weights_get_no_gradient_and_the_others_theirs(frozen: str) -> No
         parameter.requires_grad_(frozen not in name)
     buffered(x, rdb).backward(torch.linspace(-1, 1, x.numel(), dtype=x.dtype).view_as(x))
     for name, parameter in rdb.named_parameters():
-        if frozen in name:
-            assert parameter.grad is None
-        else:
-            torch.testing.assert_close(parameter.grad, exact[name], rtol=1e-10, atol=1e-10)
+        expected = None if frozen in name else exact[name]
+        torch.testing.assert_close(parameter.grad, expected, rtol=1e-10, atol=1e-10)
     torch.testing.assert_close(x.grad, exact["x"], rtol=1e-10, atol=1e-10)
 
 
@@ -203,8 +178,8 @@ def test_second_derivatives_are_refused() -> None:
 # find_layers
 
 
-def fitting(block: ConvBlock = LDWBlock, **options: int) -> tuple[RDB, Tensor]:
-    return make(block, **FITTING, **options, dtype=torch.float32), image(channels=32, dtype=torch.float32)
+def fitting(block: ConvBlock = LDWBlock) -> tuple[RDB, Tensor]:
+    return make(block, **FITTING, dtype=torch.float32), image(channels=32, dtype=torch.float32)
 
 
 @compiled
@@ -220,12 +195,10 @@ def test_an_rdb_of_depthwise_blocks_on_a_cpu_is_computed_without_concatenation(
 
 def test_other_blocks_concatenate() -> None:
     rdb, x = fitting()
-    dense, _ = fitting(StandardBlock)
+    named = nn.ModuleDict({"layer": nn.Conv2d(96, 32, 1)})  # a submodule is no method `layer()`
     with torch.no_grad():
-        for other in (dense.layers[2], nn.Conv2d(96, 32, 1)):
+        for other in (StandardBlock(96, 32), nn.Conv2d(96, 32, 1), named):
             assert find_layers([*list(rdb.layers)[:2], other], x) is None
-        named = nn.ModuleDict({"layer": nn.Conv2d(96, 32, 1)})  # a submodule is no method `layer()`
-        assert find_layers([*list(rdb.layers)[:2], named], x) is None
 
 
 @compiled

@@ -1,5 +1,6 @@
 """The kernels, compiled and torch's own, compared with torch's convolution in float64; compiling them."""
 
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -11,15 +12,13 @@ from aldsr.nn.kernels import cpu, ops
 
 TYPES = [torch.float32, torch.bfloat16]
 ROUNDING = {torch.float32: 1e-5, torch.bfloat16: 2**-7, torch.float64: 1e-12}
-SIZES = [(1, 1), (1, 2), (2, 1), (3, 5), (9, 7)]
 BEFORE, AFTER = 32, 5  # channels of the buffer beside the layer's
 
 compiled = pytest.mark.usefixtures("compiled")
-without_compiler = pytest.mark.usefixtures("without_compiler")
 
 
-@pytest.fixture(params=["compiled", "without_compiler"])
-def _either_way(request: pytest.FixtureRequest) -> None:
+@pytest.fixture
+def _way(request: pytest.FixtureRequest) -> None:
     request.getfixturevalue(request.param)
 
 
@@ -55,48 +54,65 @@ def close(ours: Tensor, theirs: Tensor, *, dtype: torch.dtype | None = None) -> 
     torch.testing.assert_close(ours.double(), theirs.double(), rtol=tolerance, atol=min(tolerance, 1e-5))
 
 
-def check_conv(x: Tensor, *, rows: slice, relu: bool = False, kernel_size: int = 3) -> None:
+def check_conv(x: Tensor, *, rows: slice, kernel_size: int = 3) -> None:
     channels = x.shape[-1]
     weight = numbers(channels, 1, kernel_size, kernel_size, seed=1, dtype=x.dtype)
     bias = numbers(channels, seed=2, dtype=x.dtype)
-    result = ops.depthwise_conv(x, weight, bias, rows=rows, relu=relu)
     expected = literal(x, weight, bias)[:, rows]
-    assert result.dtype == x.dtype
-    assert result.is_contiguous()
-    close(result, expected.clamp_min(0) if relu else expected)
+    for relu in (False, True):
+        result = ops.depthwise_conv(x, weight, bias, rows=rows, relu=relu)
+        assert result.dtype == x.dtype
+        assert result.is_contiguous()
+        close(result, expected.clamp_min(0) if relu else expected)
 
 
-# depthwise_conv
+def check_gradients(x: Tensor, *, kernel_size: int) -> None:
+    """Added to what was there, in the layer's channels alone."""
+    exact = torch.promote_types(x.dtype, torch.float32)  # of the sums, whatever the images' type
+    weight = numbers(x.shape[-1], 1, kernel_size, kernel_size, dtype=x.dtype)
+    grad, before = (numbers(*x.shape, seed=seed, dtype=x.dtype) for seed in (2, 3))
+    grad_x, grad_weight = among_others(before), weight.to(exact, copy=True)
+    ops.add_depthwise_gradients(grad_x, grad_weight, x, grad, weight)
+    inputs = x.double().requires_grad_(), weight.double().requires_grad_()
+    by_x, by_weight = torch.autograd.grad(literal(*inputs), inputs, grad.double())
+    close(grad_x, before.double() + by_x)
+    close(grad_weight, weight.double() + by_weight, dtype=exact)
+    assert others_are_untouched(grad_x)
 
 
-@compiled
-@pytest.mark.parametrize("dtype", TYPES)
-@pytest.mark.parametrize("relu", [False, True])
-@pytest.mark.parametrize("channels", [32, 96])
-@pytest.mark.parametrize(("height", "width"), SIZES)
-def test_compiled_convolution_is_torchs(dtype: torch.dtype, relu: bool, channels: int, height: int, width: int) -> None:
-    x = among_others(numbers(2, height, width, channels, dtype=dtype))
-    check_conv(x, rows=slice(0, height), relu=relu)
+@pytest.mark.usefixtures("_way")
+@pytest.mark.parametrize(
+    ("_way", "dtype", "channels", "kernel_size"),
+    [
+        *product(["compiled"], TYPES, (32, 96), (3,)),
+        *product(["without_compiler"], (torch.float32, torch.float64), (6, 32), (1, 3, 5)),
+    ],
+    indirect=["_way"],
+)
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (1, 2), (2, 1), (3, 5), (9, 7)])
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_convolution_and_its_gradients_are_torchs(
+    dtype: torch.dtype,
+    channels: int,
+    kernel_size: int,
+    height: int,
+    width: int,
+    threads: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    x = among_others(numbers(2, height, width, channels, seed=1, dtype=dtype))
+    for rows in (slice(0, height), slice(0, 1), slice(height // 2, height)):
+        check_conv(x, rows=rows, kernel_size=kernel_size)
+    check_gradients(x, kernel_size=kernel_size)
     assert others_are_untouched(x)
 
 
 @compiled
 @pytest.mark.parametrize("dtype", TYPES)
-@pytest.mark.parametrize("rows", [slice(0, 1), slice(0, 6), slice(2, 8), slice(10, 11), slice(4, 4)], ids=str)
-def test_compiled_convolution_of_some_rows_is_those_rows(dtype: torch.dtype, rows: slice) -> None:
-    check_conv(among_others(numbers(5, 15, 13, 64, dtype=dtype))[1::2, 2:13, 1:12:2], rows=rows)  # read in place
-
-
-@without_compiler
-@pytest.mark.parametrize("channels", [6, 32])
-@pytest.mark.parametrize("kernel_size", [1, 3, 5])
-@pytest.mark.parametrize("rows", [slice(0, 1), slice(1, 4), slice(0, 5)], ids=str)
-def test_convolution_without_compiler_is_the_same(channels: int, kernel_size: int, rows: slice) -> None:
-    for dtype in (torch.float32, torch.float64):
-        for relu in (False, True):
-            x = among_others(numbers(2, 5, 4, channels, dtype=dtype))
-            check_conv(x, rows=rows, relu=relu, kernel_size=kernel_size)
-    check_conv(numbers(1, 1, 2, channels), rows=slice(0, 1), kernel_size=kernel_size)  # smaller than the filter
+@pytest.mark.parametrize("rows", [slice(0, 6), slice(2, 8), slice(10, 11), slice(4, 4)], ids=str)
+def test_images_with_gaps_between_their_pixels_are_read_in_place(dtype: torch.dtype, rows: slice) -> None:
+    check_conv(numbers(5, 15, 13, 64, dtype=dtype)[1::2, 2:13, 1:12:2], rows=rows)
 
 
 @compiled
@@ -130,44 +146,6 @@ def test_rounding_to_bf16_in_software_is_to_the_nearest_even(monkeypatch: pytest
     check_conv(x[:, 1:], rows=slice(0, 3))
 
 
-# add_depthwise_gradients
-
-
-def check_gradients(
-    dtype: torch.dtype, channels: int, height: int, width: int, *, kernel_size: int = 3, exact: torch.dtype
-) -> None:
-    """Added to what was there, in the layer's channels alone. Sums are kept in `exact`, whatever the images' type."""
-    weight = numbers(channels, 1, kernel_size, kernel_size, dtype=dtype)
-    x, grad, before = (numbers(2, height, width, channels, seed=seed, dtype=dtype) for seed in (1, 2, 3))
-    grad_x, grad_weight = among_others(before), weight.to(exact, copy=True)
-    ops.add_depthwise_gradients(grad_x, grad_weight, among_others(x), grad, weight)
-    inputs = x.double().requires_grad_(), weight.double().requires_grad_()
-    by_x, by_weight = torch.autograd.grad(literal(*inputs), inputs, grad.double())
-    close(grad_x, before.double() + by_x)
-    close(grad_weight, weight.double() + by_weight, dtype=exact)
-    assert others_are_untouched(grad_x)
-
-
-@compiled
-@pytest.mark.parametrize("dtype", TYPES)
-@pytest.mark.parametrize("threads", [1, 2, 5])
-@pytest.mark.parametrize(("height", "width"), SIZES)
-def test_compiled_gradients_are_torchs(
-    dtype: torch.dtype, threads: int, height: int, width: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
-    for channels in (32, 96):
-        check_gradients(dtype, channels, height, width, exact=torch.float32)
-
-
-@without_compiler
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-@pytest.mark.parametrize("kernel_size", [1, 3, 5])
-def test_gradients_without_compiler_are_the_same(dtype: torch.dtype, kernel_size: int) -> None:
-    for channels in (6, 32):
-        check_gradients(dtype, channels, 5, 4, kernel_size=kernel_size, exact=dtype)
-
-
 @compiled
 def test_threads_add_in_the_same_order_every_time() -> None:
     x, grad, weight = numbers(3, 9, 7, 64), numbers(3, 9, 7, 64, seed=1), numbers(64, 1, 3, 3, seed=2)
@@ -178,10 +156,8 @@ def test_threads_add_in_the_same_order_every_time() -> None:
     assert all(torch.equal(each, results[0]) for each in results)
 
 
-# relu_backward
-
-
-@pytest.mark.usefixtures("_either_way")
+@pytest.mark.usefixtures("_way")
+@pytest.mark.parametrize("_way", ["compiled", "without_compiler"], indirect=True)
 @pytest.mark.parametrize("dtype", [*TYPES, torch.float64])
 @pytest.mark.parametrize("channels", [6, 64])
 def test_relu_backward_passes_the_gradient_where_the_result_is_positive(dtype: torch.dtype, channels: int) -> None:
@@ -191,7 +167,6 @@ def test_relu_backward_passes_the_gradient_where_the_result_is_positive(dtype: t
     expected = torch.where(result > 0, grad, 0).flatten(0, 2)
     assert torch.equal(before, expected)
     assert before.is_contiguous()
-    assert total.dtype == torch.float64
     close(total, expected.double().sum(0), dtype=torch.float64 if dtype == torch.float64 else torch.float32)
 
 
@@ -199,54 +174,33 @@ def test_relu_backward_passes_the_gradient_where_the_result_is_positive(dtype: t
 
 
 @compiled
-@pytest.mark.parametrize(("shape", "supported"), [((96, 1, 3, 3), True), ((6, 1, 3, 3), False), ((32, 1, 5, 5), False)])
-def test_kernels_are_for_3x3_filters_of_multiples_of_32_channels(shape: tuple[int, ...], supported: bool) -> None:
+def test_kernels_are_for_3x3_filters_of_multiples_of_32_channels() -> None:
     for dtype in TYPES:
-        assert cpu.supports(dtype, [torch.empty(64, 1, 3, 3), torch.empty(shape)]) is supported
-    assert not cpu.supports(torch.float64, [torch.empty(shape)])
+        assert cpu.supports(dtype, [torch.empty(64, 1, 3, 3), torch.empty(96, 1, 3, 3)])
+        for other in ((6, 1, 3, 3), (32, 1, 5, 5)):
+            assert not cpu.supports(dtype, [torch.empty(64, 1, 3, 3), torch.empty(other)])
     assert not cpu.is_available(torch.float16)
 
 
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where compiled kernels are kept: empty."""
-    monkeypatch.setenv("TORCH_EXTENSIONS_DIR", str(tmp_path))
-    return tmp_path
-
-
-def files(folder: Path) -> list[Path]:
-    return [path for path in folder.rglob("*") if path.is_file()]
-
-
 def test_a_compiler_or_folder_that_fails_gives_no_kernels_and_leaves_no_file(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for compiler in ("/nonexistent", "false", ""):
+    (tmp_path / "file").touch()
+    for compiler, folder in (("/nonexistent", ""), ("false", ""), ("", ""), ("cc", "file")):
         monkeypatch.setenv("CC", compiler)
+        monkeypatch.setenv("TORCH_EXTENSIONS_DIR", str(tmp_path / folder))
         assert cpu.load_library.__wrapped__(torch.float32) is None
-    assert files(folder) == []
-    (folder / "file").touch()
-    monkeypatch.setenv("TORCH_EXTENSIONS_DIR", str(folder / "file"))
-    assert cpu.load_library.__wrapped__(torch.float32) is None
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["file"]
 
 
 @compiled
-def test_a_library_is_compiled_once_for_each_recipe(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    command = ["cc", "-O0", "-fPIC"]
-    library = cpu.compile_library(command)
-    assert files(folder) == [library]
+def test_a_library_is_compiled_once_for_each_recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TORCH_EXTENSIONS_DIR", str(tmp_path))
+    library = cpu.compile_library(["cc", "-O0", "-fPIC"])
     written = library.stat().st_mtime_ns
-    assert cpu.compile_library(command) == library
+    assert cpu.compile_library(["cc", "-O0", "-fPIC"]) == library
     assert library.stat().st_mtime_ns == written
     monkeypatch.setattr(cpu, "processor", lambda: "another")
-    assert sorted(files(folder)) != sorted([library, cpu.compile_library(command)])
-    assert {path.suffix for path in files(folder)} == {".so"}
-
-
-def test_the_processor_is_named_where_proc_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    def missing(self: Path, *args: object, **options: object) -> str:
-        raise FileNotFoundError(self)
-
-    assert "\n" not in cpu.processor()
-    monkeypatch.setattr(Path, "read_text", missing)
-    assert cpu.processor() == torch.backends.cpu.get_cpu_capability()
+    another = cpu.compile_library(["cc", "-O0", "-fPIC"])
+    assert {path for path in tmp_path.rglob("*") if path.is_file()} == {library, another}
+    assert another != library
