@@ -19,13 +19,23 @@ def description(block: str = "ALDBlock", **options: Any) -> dict[str, Any]:
     return {"_target_": "aldsr.nn.RDN", "scale": 2, "D": 1, "C": 2, "G": 4, "G0": 4, "conv": conv} | options
 
 
-def network_of(block: str = "ALDBlock", **options: Any) -> nn.Module:
-    """The network of `description`, with an attention that differs from filter to filter."""
-    torch.manual_seed(0)
-    network: nn.Module = build(description(block, **options))
+def activate(network: Any) -> Any:
+    """Give a network an attention that differs from filter to filter, and biases that matter at the image's edge."""
+    generator = torch.Generator().manual_seed(0)
     for module in network.modules():
         if isinstance(module, ALDBlock):
-            nn.init.normal_(module.attention.excite.bias)
+            for parameter in (module.depthwise.weight, *module.attention.parameters()):
+                nn.init.normal_(parameter, std=0.5, generator=generator)
+            nn.init.ones_(module.attention.squeeze.bias)
+        if isinstance(module, nn.Conv2d) and module.bias is not None:
+            nn.init.normal_(module.bias, generator=generator)
+    return network
+
+
+def network_of(block: str = "ALDBlock", **options: Any) -> nn.Module:
+    """The network of `description`, activated."""
+    torch.manual_seed(0)
+    network: nn.Module = activate(build(description(block, **options)))
     return network
 
 

@@ -1,6 +1,5 @@
 """Networks as plain data: what a description makes, what it may name, and what it means where it lacks an option."""
 
-import functools
 import importlib
 import inspect
 import pkgutil
@@ -10,11 +9,10 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors import safe_open
 from torch import nn
 
 import aldsr.nn
-from aldsr.nn import RDN, ALDBlock, BicubicUpscale, determinant, maximum, standardised
+from aldsr.nn import RDN, ALDBlock, BicubicUpscale, determinant, standardised
 from aldsr.nn.description import (
     MISSING_OPTIONS,
     PUBLIC,
@@ -38,22 +36,18 @@ def partial(name: str, **options: Any) -> dict[str, Any]:
 # build
 
 
-def test_build_makes_the_network_with_its_options() -> None:
-    network = build(description(scale=3, residual="bicubic", _convert_="all"))
+def test_build_makes_the_network_with_its_options_and_binds_partials_inside_partials() -> None:
+    descriptor = partial("descriptors.standardised", of=partial("descriptors.determinant"))
+    conv = partial("ALDBlock", reduction=2, descriptor=descriptor)
+    network = build(description(scale=3, residual="bicubic", conv=conv, _convert_="all"))
     assert isinstance(network, RDN)
     assert network.scale == 3
     assert isinstance(network.upscale, BicubicUpscale)
-    assert [type(layer) for layer in network.get_submodule("RDBs.0.layers").children()] == [ALDBlock, ALDBlock]
-
-
-def test_build_binds_partials_inside_partials() -> None:
-    of = partial("descriptors.determinant")
-    descriptor = partial("descriptors.standardised", of=of)
-    attention = build(description(conv=partial("ALDBlock", reduction=2, descriptor=descriptor))).RDBs[0].layers[0]
-    assert attention.attention.descriptor.func is standardised
-    assert attention.attention.descriptor.keywords["of"].func is determinant
-    assert attention.attention.squeeze.out_features == 2
-    assert build(partial("ALDBlock", descriptor=partial("maximum"))).keywords["descriptor"].func is maximum
+    layers: Any = network.RDBs[0].layers
+    assert [type(layer) for layer in layers] == [ALDBlock, ALDBlock]
+    assert layers[0].attention.squeeze.out_features == 2
+    assert layers[0].attention.descriptor.func is standardised
+    assert layers[0].attention.descriptor.keywords["of"].func is determinant
 
 
 @pytest.mark.parametrize(
@@ -92,21 +86,7 @@ def test_of_all_that_aldsr_nn_holds_only_networks_blocks_and_descriptors_can_be_
 
 
 @pytest.mark.parametrize(
-    "target",
-    [
-        "os.system",
-        "builtins.eval",
-        "aldsr.nn.weights.torch.load",
-        "aldsr.nn.description.build",
-        "aldsr.nn.descriptors.F.layer_norm",
-        "aldsr.nnx.Foo",
-        "aldsr.nn.NoSuchBlock",
-        "aldsr.nn",
-        "aldsr.data.read_image",
-        "RDN",
-        "",
-        3,
-    ],
+    "target", ["os.system", "aldsr.nn.weights.torch.load", "aldsr.nnx.Foo", "aldsr.data.read_image", "RDN", "", 3]
 )
 def test_what_is_not_allowed_is_refused_at_every_depth(target: Any) -> None:
     conv = {"_target_": target, "_partial_": True}
@@ -138,25 +118,12 @@ def test_what_the_user_typed_may_name_anything_that_is_there() -> None:
         build({"_target_": "mypackage.MyBlock"}, allow_code=None)
 
 
-def recorded_targets() -> set[str]:
-    """Every `_target_` in the configs, results and weights files of the project."""
-    files = [path for folder in ("conf", "experiments", "src") for path in (ROOT / folder).rglob("*")]
-    found: set[str] = set()
-    for path in files:
-        if path.suffix in (".yaml", ".json"):
-            text = path.read_text()
-        elif path.suffix == ".safetensors":
-            with safe_open(path, framework="pt") as file:
-                text = file.metadata()["aldsr.network"]
-        else:
-            continue
-        found |= set(re.findall(r"""_target_["']?:\s*["']?([\w.]+)""", text))
-    return found
-
-
 @pytest.mark.slow
 def test_every_recorded_target_resolves() -> None:
-    targets = {name for name in recorded_targets() if name.startswith("aldsr.")}
+    """Those in the configs, results and weights files of the project."""
+    files = [path for folder in ("conf", "experiments", "src") for path in (ROOT / folder).rglob("*.*")]
+    texts = [file.read_text("latin-1") for file in files if file.suffix in (".yaml", ".json", ".safetensors")]
+    targets = set(re.findall(r"""_target_\\?["']?:\s*\\?["']?(aldsr\.[\w.]+)""", "\n".join(texts)))
     assert {"aldsr.nn.RDN", "aldsr.nn.descriptors.zero", "aldsr.data.SuperResolutionData"} <= targets
     for name in targets:
         allow_code: Any = () if name.startswith("aldsr.nn.") else None
@@ -196,7 +163,7 @@ def test_a_new_option_does_not_change_what_older_descriptions_mean(
         check_resumable(tmp_path / "last.ckpt", network, description(conv=partial("Dilated", dilation=2)))
 
 
-def test_a_description_is_completed_at_every_depth() -> None:
+def test_the_smallest_description_is_the_papers_network_completed_at_every_depth() -> None:
     described = {"_target_": "aldsr.nn.deployed", "network": {"_target_": "aldsr.nn.RDN", "conv": partial("ALDBlock")}}
     network = complete_description(described)["network"]
     assert (network["residual"], network["checkpoint"], network["D"]) == ("none", False, 16)
@@ -204,15 +171,9 @@ def test_a_description_is_completed_at_every_depth() -> None:
     assert network["conv"]["descriptor"]["_target_"] == "aldsr.nn.descriptors.determinant"
     assert complete_description(network) == network
     assert complete_description({"_target_": "mypackage.Net"}) == {"_target_": "mypackage.Net"}
-
-
-def test_the_smallest_description_is_the_papers_network() -> None:
     with torch.device("meta"):
-        shapes = [
-            {k: v.shape for k, v in each.state_dict().items()} for each in (build({"_target_": "aldsr.nn.RDN"}), RDN())
-        ]
-    assert shapes[0] == shapes[1]
-    assert isinstance(build(partial("ALDBlock"))(8, 4).attention.descriptor, functools.partial)
+        ours, papers = (each.state_dict() for each in (build({"_target_": "aldsr.nn.RDN"}), RDN()))
+    assert [(key, value.shape) for key, value in ours.items()] == [(key, papers[key].shape) for key in papers]
 
 
 # label, scale_of
@@ -225,7 +186,6 @@ def test_the_smallest_description_is_the_papers_network() -> None:
         (description("StandardBlock"), "RDN"),
         ({"_target_": "aldsr.nn.RDN", "scale": 2}, "RDN"),
         ({"_target_": "aldsr.nn.BicubicUpscale", "scale": 2}, "BicubicUpscale"),
-        (description(conv={"_target_": "mypackage.blocks.MyBlock"}), "My-RDN"),
         (description(conv={"_target_": "mypackage.Ghost"}), "Ghost-RDN"),
         ({"_target_": "aldsr.nn.deployed", "network": description("DWBlock"), "collapsed": []}, "DW-RDN"),
     ],

@@ -61,20 +61,12 @@ def test_a_missing_file_or_a_folder_is_named(path: Path) -> None:
     refused(path, "no such")
 
 
-@pytest.mark.parametrize(
-    "content",
-    [b"these are no weights\n", b"", b"PK\x03\x04", bytes(range(256)), b"\x08\x00\x00\x00\x00\x00\x00\x00{}      "],
-    ids=["text", "empty", "half an archive", "noise", "no tensors"],
-)
-def test_a_file_of_something_else_is_named(content: bytes, path: Path) -> None:
-    path.write_bytes(content)
-    refused(path)
-
-
-def test_a_truncated_file_is_named(path: Path) -> None:
-    content = save(path, build(description()), description()).read_bytes()
-    for part in (0.1, 0.5, 0.99):
-        path.write_bytes(content[: int(len(content) * part)])
+def test_a_file_of_something_else_or_cut_short_is_named(path: Path) -> None:
+    whole = save(path, build(description()), description()).read_bytes()
+    parts = [whole[: len(whole) // 10], whole[: len(whole) // 2], whole[:-10]]
+    no_tensors = b"\x08\x00\x00\x00\x00\x00\x00\x00{}      "
+    for content in (b"these are no weights\n", b"", b"PK\x03\x04", bytes(range(256)), no_tensors, *parts):
+        path.write_bytes(content)
         refused(path)
 
 
@@ -129,15 +121,6 @@ def test_a_description_of_something_else_than_a_network_is_refused(described: An
     refused(path)
 
 
-def test_a_users_block_loads_once_its_package_is_allowed(users_module: str, path: Path) -> None:
-    described = description(conv={"_target_": f"{users_module}.Plain", "_partial_": True})
-    save(path, build(described, None), described)
-    with pytest.raises(NetworkError, match="outside the trusted packages"):
-        load_network(path)
-    network, _ = load_network(path, allow_code=[users_module])
-    assert type(network.get_submodule("RDBs.0.layers.0")).__name__ == "Plain"
-
-
 FAULTS = {
     "lacks 'SFE2.bias'": {"SFE2.bias": None},
     "has 'SFE9.bias', which the network lacks": {"SFE9.bias": torch.zeros(4)},
@@ -189,8 +172,6 @@ def test_resuming_the_same_network_loads_its_weights(tmp_path: Path) -> None:
     ("ours", "difference"),
     [
         (description(C=3, scale=4, G0=8), "its model.C is 2, this run's is 3"),  # the first of three
-        (description("LDWBlock"), "its model.conv._target_ is aldsr.nn.ALDBlock, this run's is aldsr.nn.LDWBlock"),
-        (description(residual="bicubic"), "its model.residual is none, this run's is bicubic"),
         (
             description(conv=description()["conv"] | {"descriptor": {"_target_": "aldsr.nn.descriptors.zero"}}),
             "its model.conv.descriptor._partial_ is True, this run's is None",

@@ -7,7 +7,6 @@ the RDB without concatenation need not know of it.
 from typing import Any, NamedTuple
 
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from aldsr.nn.kernels import ops
 
@@ -32,18 +31,9 @@ class Separable(NamedTuple):
     pointwise_bias: Tensor
     inner_relu: bool = False
 
-    @property
-    def halo(self) -> int:
-        """Pixels that an output pixel depends on to each side."""
-        return self.depthwise.shape[-1] // 2
-
     def depthwise_rows(self, x: Tensor, rows: slice) -> Tensor:
-        """The input of the pointwise convolution: `Tensor[B, H, W, K]` → `Tensor[B, rows, W, K]`."""
+        """Some rows of the input of the pointwise convolution: `Tensor[B, H, W, K]` → `Tensor[B, rows, W, K]`."""
         return ops.depthwise_conv(x, self.depthwise, self.depthwise_bias, rows=rows, relu=self.inner_relu)
-
-    def output_rows(self, x: Tensor, rows: slice) -> Tensor:
-        """Some rows of the output, before the last ReLU: `Tensor[B, H, W, K]` → `Tensor[B, rows, W, G]`."""
-        return F.linear(self.depthwise_rows(x, rows), self.pointwise.flatten(1), self.pointwise_bias)
 
 
 Layer = Dense | Separable

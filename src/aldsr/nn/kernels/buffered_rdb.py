@@ -151,7 +151,7 @@ def _compute_strips(
     input and written for the output.
     """
     batch, height, width, inputs = x.shape
-    halos = [layer.halo for layer in layers]
+    halos = [layer.depthwise.shape[-1] // 2 for layer in layers]
     channels = fusion[0].shape[1]
     ends = list(accumulate((len(layer.pointwise) for layer in layers), initial=inputs))
     rows = max(1, STRIP_BYTES // (batch * width * channels * output.element_size()))
@@ -171,8 +171,10 @@ def _compute_strips(
                 buffer[:, here, :, :inputs] = x[:, strip]
             elif stage <= len(layers):
                 own = slice(*ends[stage - 1 : stage + 1])
-                known = buffer[:, : height - top, :, : own.start]
-                torch.clamp_min(layers[stage - 1].output_rows(known, here), 0, out=buffer[:, here, :, own])
+                layer = layers[stage - 1]
+                features = layer.depthwise_rows(buffer[:, : height - top, :, : own.start], here)
+                result = F.linear(features, layer.pointwise.flatten(1), layer.pointwise_bias)
+                torch.clamp_min(result, 0, out=buffer[:, here, :, own])
             else:
                 torch.add(F.linear(buffer[:, here], *fusion), buffer[:, here, :, :inputs], out=output[:, strip])
                 fused = strip.stop
