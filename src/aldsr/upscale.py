@@ -21,6 +21,7 @@ from torch import Tensor
 from aldsr.core.command import plain_command
 from aldsr.data import DataError
 from aldsr.evaluation.inference import PRECISIONS, Inference
+from aldsr.imaging import OVERLAP
 from aldsr.nn import fold
 from aldsr.nn.pretrained import default_weights
 from aldsr.nn.weights import load_network
@@ -45,7 +46,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Load the network, choose the files of the results, and upscale picture by picture."""
     options = make_parser().parse_args(argv)
     options.device = select_device(options.device)
-    inference = load_inference(options)
+    network, _ = load_network(options.weights or default_weights(), options.allow_code)
+    # Tiles are cut where bands are made.
+    inference = Inference(fold(network), self_ensemble=options.self_ensemble, precision=options.precision).eval()
+    inference.to(options.device)
     suffix = f"_x{inference.scale}" if options.suffix is None else options.suffix
     pictures, output = find_pictures(options.inputs), options.output.expanduser()
     jobs = plan_jobs(pictures, output, format=options.format, suffix=suffix)
@@ -81,9 +85,12 @@ def make_parser() -> argparse.ArgumentParser:
 
 def tile_side(text: str) -> int | None:
     """The type of --tile: a side in LR pixels, or None for no tiles."""
-    if text != "auto" and not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"'{text}': expected auto, a number of LR pixels, or 0 for no tiles")
-    return TILE if text == "auto" else int(text) or None
+    if text == "auto":
+        return TILE
+    if not text.isdecimal() or 0 < int(text) <= 2 * OVERLAP:
+        expected = f"auto, more than {2 * OVERLAP} LR pixels (the overlaps), or 0 for no tiles"
+        raise argparse.ArgumentTypeError(f"'{text}': expected {expected}")
+    return int(text) or None
 
 
 def select_device(name: str) -> torch.device:
@@ -92,22 +99,6 @@ def select_device(name: str) -> torch.device:
     if name == "cuda" and not available:
         raise DataError("--device cuda: no CUDA device found here; take --device cpu, or auto")
     return torch.device("cuda" if available and name != "cpu" else "cpu")
-
-
-def load_inference(options: argparse.Namespace) -> Inference:
-    """Load the network, fold it and prepare it as the options say. Tiles are cut where bands are made.
-
-    Raises:
-        NetworkError: if the weights cannot be used.
-        DataError: if the tile is smaller than its overlaps.
-    """
-    network, _ = load_network(options.weights or default_weights(), options.allow_code)
-    try:
-        Inference(network, tile=options.tile)
-    except ValueError as error:
-        raise DataError(f"--{error}") from error
-    inference = Inference(fold(network), self_ensemble=options.self_ensemble, precision=options.precision)
-    return inference.eval().to(options.device)
 
 
 def upscale_all(jobs: Sequence[Job], inference: Inference, options: argparse.Namespace) -> int:
@@ -174,7 +165,7 @@ def upscale(job: Job, inference: Inference, options: argparse.Namespace, bar: ba
     with torch.inference_mode():
         bands = upscale_in_bands(picture, network, scale=inference.scale, tile=options.tile)
         write_picture(job.target, job.format, layout, bands)
-    width, height = picture.size
+    height, width = picture.samples.shape[:2]
     return f"{job.target}: {width}x{height} to {layout.width}x{layout.height}, {monotonic() - start:.1f} s"
 
 

@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from aldsr.data.images import Samples
 from aldsr.imaging import imresize, quantise
 from aldsr.pictures import Picture, count_tiles, upscale_in_bands
 from aldsr.pictures.bands import tile_size
-from aldsr.pictures.picture import Samples
 from tests.data.test_images import deep_noise, noise
 
 bicubic = partial(imresize, scale=4)  # sees two pixels
@@ -27,16 +27,16 @@ def tensor(samples: Samples) -> Tensor:
 def test_colour_is_quantised_as_the_protocol_does() -> None:
     pixels = noise(9, 12, 3)
     expected = quantise(bicubic(tensor(pixels) / 255))[0].permute(1, 2, 0)
-    np.testing.assert_array_equal(whole(Picture(pixels, None, None, "PNG")), expected)
+    np.testing.assert_array_equal(whole(Picture(pixels, None)), expected)
 
 
 @pytest.mark.parametrize("shape", [(61, 83), (1, 90), (90, 1), (24, 25)])
 @pytest.mark.parametrize("tile", [20, 40])
 @pytest.mark.parametrize("make", [noise, deep_noise])
 def test_bands_of_tiles_equal_the_whole(shape: tuple[int, int], tile: int, make: type) -> None:
-    picture = Picture(make(*shape, 3), make(*shape, 1, seed=1), None, "PNG")
+    picture = Picture(make(*shape, 4), None)
     banded, at_once = whole(picture, tile=tile), whole(picture)
-    assert banded.dtype == picture.colour.dtype
+    assert banded.dtype == picture.samples.dtype
     assert banded.shape == (4 * shape[0], 4 * shape[1], 4)
     # A kernel's sums come out in another order at another place: one level of 8 or 16 bits.
     assert np.abs(banded.astype(int) - at_once).max() <= 1
@@ -44,8 +44,9 @@ def test_bands_of_tiles_equal_the_whole(shape: tuple[int, int], tile: int, make:
 
 @pytest.mark.parametrize("make", [noise, deep_noise])
 def test_alpha_goes_through_bicubic(make: type) -> None:
-    alpha = make(30, 30, 1)
-    banded = whole(Picture(make(30, 30, 3), alpha, None, "PNG"), tile=20)[..., 3]
+    pixels = make(30, 30, 4)
+    alpha = pixels[..., 3:]
+    banded = whole(Picture(pixels, None), tile=20)[..., 3]
     if alpha.dtype == np.uint8:
         expected = imresize(tensor(alpha).to(torch.uint8), 4).numpy()[0, 0]
     else:
@@ -60,7 +61,7 @@ def test_gray_goes_in_as_three_equal_channels_and_comes_out_as_their_mean() -> N
 
     pixels = noise(9, 12, 1) // 2 + 60
     expected = quantise(bicubic(tensor(pixels) / 255))[0].permute(1, 2, 0).numpy()
-    assert np.abs(whole(Picture(pixels, None, None, "PNG"), tinted).astype(int) - expected).max() <= 1
+    assert np.abs(whole(Picture(pixels, None), tinted).astype(int) - expected).max() <= 1
 
 
 @pytest.mark.parametrize(("height", "width", "tile"), [(61, 83, 24), (300, 200, 256), (10, 10, 40), (50, 50, None)])
@@ -71,7 +72,7 @@ def test_the_number_of_tiles_is_known_before(height: int, width: int, tile: int 
         called.append(tuple(lr.shape[-2:]))
         return lr.new_zeros(1, 3, 4 * lr.shape[-2], 4 * lr.shape[-1])
 
-    picture = Picture(noise(height, width, 3), None, None, "PNG")
+    picture = Picture(noise(height, width, 3), None)
     whole(picture, counting, tile)
     assert len(called) == count_tiles(picture, tile)
     assert tile is None or max(map(max, called)) <= tile

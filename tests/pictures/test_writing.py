@@ -12,10 +12,9 @@ import tifffile
 from PIL import Image
 
 from aldsr.data import DataError
+from aldsr.data.images import Samples
 from aldsr.pictures import Layout, write_picture
-from aldsr.pictures.picture import Samples
-from tests.data.test_images import deep_noise, noise
-from tests.pictures.test_reading import SRGB
+from tests.data.test_images import SRGB, deep_noise, noise
 
 
 def bands(pixels: Samples, *cuts: int) -> list[Samples]:

@@ -1,20 +1,29 @@
-"""Read image files as uint8 RGB."""
+"""Read image files of all kinds: their stored samples for upscaling, RGB in 8 bits for training and scores."""
 
+import struct
+import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from io import BytesIO
 from pathlib import Path
 
 import kornia_rs.io
 import numpy as np
 import tifffile
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, ImageCms
 
 from aldsr.core.errors import UserError
 
+Samples = NDArray[np.uint8 | np.uint16]
 Pixels = NDArray[np.uint8]
 ORIENTATION = 0x0112  # EXIF
-BITS_PER_SAMPLE = 258  # TIFF
+# Its value → whether the stored picture is to be mirrored (left to right), then quarter turns to the left.
+TURNS = {2: (True, 0), 3: (False, 2), 4: (True, 2), 5: (True, 1), 6: (False, 3), 7: (True, 3), 8: (False, 1)}
+BITS_PER_SAMPLE, PHOTOMETRIC = 258, 262  # TIFF
+MINISWHITE, MINISBLACK, RGB = 0, 1, 2  # values of PHOTOMETRIC
+COLOURS = {MINISBLACK: 1, RGB: 3}  # channels without alpha
+GRAY = ("1", "L", "LA", "La")  # modes of Pillow with 8 bits or fewer
 
 
 class DataError(UserError, ValueError):
@@ -45,17 +54,12 @@ def read_image(path: Path) -> Pixels:
     animation the first frame is read; EXIF orientation is applied.
 
     Raises:
-        DataError: if the file is missing, truncated, no image, or holds floating-point values.
+        DataError: if the file is missing, truncated, no image, or holds values that are neither 8 nor 16 bits.
     """
     with open_image(path) as image:
-        if image.mode == "F":
-            raise DataError(f"{path}: holds floating-point values; convert it to an 8- or 16-bit image")
-        eight_bits = _read_8_bits(path, image)
-        eight_bits.getexif()[ORIENTATION] = image.getexif().get(ORIENTATION, 1)
-        upright = ImageOps.exif_transpose(eight_bits)
-        if "transparency" in upright.info:
-            upright = upright.convert("RGBA")
-        return np.asarray(upright.convert("RGB"))
+        samples = read_samples(path, image)
+    colour = samples[..., :3] if samples.shape[-1] > 2 else samples[..., [0, 0, 0]]
+    return np.ascontiguousarray(colour) if colour.dtype == np.uint8 else round_to_8_bits(colour)
 
 
 def image_size(path: Path) -> tuple[int, int]:
@@ -80,7 +84,7 @@ def is_gray(path: Path) -> bool:
     """
     with open_image(path) as image:
         # Gray with alpha in 16 bits opens as RGBA.
-        return "LA;16" in png_raw_mode(image) or image.mode in ("1", "L", "LA") or image.mode.startswith("I")
+        return "LA;16" in _png_raw_mode(image) or image.mode in GRAY or image.mode.startswith("I")
 
 
 @contextmanager
@@ -88,6 +92,7 @@ def open_image(path: Path) -> Iterator[Image.Image]:
     """Open an image file without decoding it; whatever fails, here or while decoding, becomes a `DataError`."""
     try:
         with Image.open(path) as image:
+            image.filename = ""  # or Pillow maps some TIFFs into memory, and scrambles those that are marked as turned
             yield image
     except DataError:
         raise
@@ -101,15 +106,15 @@ def open_image(path: Path) -> Iterator[Image.Image]:
 
 def has_16_bits(image: Image.Image) -> bool:
     """Whether an image that is not decoded yet has more than 8 bits a sample, by its header."""
-    return has_16_bit_tiff_samples(image) or image.mode.startswith("I") or ";16" in str(image.tile)  # type: ignore[attr-defined]
+    return 16 in _tiff_bits(image) or image.mode.startswith("I") or ";16" in str(image.tile)  # type: ignore[attr-defined]
 
 
-def has_16_bit_tiff_samples(image: Image.Image) -> bool:
-    """Whether a file is a TIFF of 16 bits a sample, of which Pillow keeps 8 unless it is gray."""
-    return image.format == "TIFF" and 16 in image.tag_v2.get(BITS_PER_SAMPLE, ())  # type: ignore[attr-defined]
+def _tiff_bits(image: Image.Image) -> tuple[int, ...]:
+    """Bits of each sample of a TIFF; empty for other formats."""
+    return image.tag_v2.get(BITS_PER_SAMPLE, ()) if image.format == "TIFF" else ()  # type: ignore[attr-defined]
 
 
-def png_raw_mode(image: Image.Image) -> str:
+def _png_raw_mode(image: Image.Image) -> str:
     """What tells the bits of a PNG that is not decoded yet, such as "RGB;16B"; empty for other formats."""
     return str(image.tile) if image.format == "PNG" else ""  # type: ignore[attr-defined]
 
@@ -119,18 +124,108 @@ def round_to_8_bits(samples: NDArray[np.integer]) -> Pixels:
     return ((samples.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
 
 
-def _read_8_bits(path: Path, image: Image.Image) -> Image.Image:
-    """The image with 8 bits a channel. Pillow keeps 16 bits of gray only, and cuts colour without a word."""
+def read_samples(path: Path, image: Image.Image) -> Samples:
+    """Decode an opened file, upright: (H, W, C), gray or RGB, alpha last, in the bits and range that are stored.
+
+    Palettes become their colours, one transparent colour becomes alpha, CMYK becomes sRGB (by its profile if it has
+    one).
+
+    Raises:
+        DataError: if the file holds values that are neither 8 nor 16 bits; others, if it is broken, see `open_image`.
+    """
+    if image.mode == "F":
+        raise DataError(f"{path}: holds floating-point values; convert it to an 8- or 16-bit image")
+    samples = _read_16_bits(path, image)
+    if samples is None:
+        samples = _read_8_bits(image)
+    # A TIFF that Pillow decoded is upright by now, and has lost its mark.
+    mirrored, turns = TURNS.get(image.getexif().get(ORIENTATION, 1), (False, 0))
+    return np.ascontiguousarray(np.rot90(samples[:, ::-1] if mirrored else samples, turns))
+
+
+def _read_8_bits(image: Image.Image) -> Pixels:
+    image.load()
+    if image.mode == "CMYK":
+        return np.asarray(_convert_cmyk(image))
+    gray = image.mode in GRAY
+    if image.has_transparency_data:
+        return np.asarray(image.convert("LA" if gray else "RGBA"))
+    return np.asarray(image.convert("L"))[..., None] if gray else np.asarray(image.convert("RGB"))
+
+
+def _convert_cmyk(image: Image.Image) -> Image.Image:
+    """Convert to RGB by the colour profile if there is a usable one, else by the simple formula."""
+    if icc := image.info.get("icc_profile"):
+        srgb = ImageCms.createProfile("sRGB")
+        with suppress(ImageCms.PyCMSError, OSError):
+            if converted := ImageCms.profileToProfile(image, BytesIO(icc), srgb, outputMode="RGB"):
+                return converted
+    return image.convert("RGB")
+
+
+def _read_16_bits(path: Path, image: Image.Image) -> Samples | None:
+    """The samples of a file with 16 bits; None of others. Pillow keeps 16 bits of gray only, and cuts colour."""
+    raw_mode, bits = _png_raw_mode(image), _tiff_bits(image)
+    if 16 in bits and len(bits) > 1:
+        return _read_16_bit_tiff(path)
     if image.mode.startswith("I"):
-        return Image.fromarray(round_to_8_bits(np.asarray(image)))
-    if has_16_bit_tiff_samples(image):
-        with tifffile.TiffFile(path) as file:
-            page = file.pages.first
-            samples, planes_first = page.asarray(), page.planarconfig == tifffile.PLANARCONFIG.SEPARATE
-        if samples.ndim == 3:
-            return Image.fromarray(round_to_8_bits(samples.transpose(1, 2, 0) if planes_first else samples)[..., :3])
-    # 16-bit gray with alpha ("LA;16B") is left to Pillow, which drops the low byte.
-    if "RGB" in (raw_mode := png_raw_mode(image)) and ";16" in raw_mode:
+        samples = _read_16_bit_gray(path, image)
+    elif "LA;16" in raw_mode:
+        return _read_16_bit_gray_png_with_alpha(path)
+    elif "RGB" in raw_mode and ";16" in raw_mode:
         samples = np.asarray(kornia_rs.io.read_image_png_u16(str(path), image.mode.lower()))
-        return Image.fromarray(round_to_8_bits(samples)[..., :3])
-    return image.copy()
+    else:
+        return None
+    key = image.info.get("transparency")  # of a PNG: the colour that is transparent
+    if key is None or samples.shape[-1] == 4:
+        return samples
+    alpha = np.where((samples == np.array(key)).all(-1, keepdims=True), 0, 65535).astype(np.uint16)
+    return np.concatenate((samples, alpha), axis=-1)
+
+
+def _read_16_bit_gray(path: Path, image: Image.Image) -> NDArray[np.uint16]:
+    image.load()  # which may turn it, before its shape is asked for
+    values = np.asarray(image)
+    if values.min() < 0 or values.max() > 65535:
+        raise DataError(f"{path}: holds {values.min()} to {values.max()}, more than 16 bits; convert it to 16 bits")
+    samples = values.astype(np.uint16)[..., None]
+    inverted = image.format == "TIFF" and image.tag_v2.get(PHOTOMETRIC) == MINISWHITE  # type: ignore[attr-defined]
+    return 65535 - samples if inverted else samples
+
+
+def _read_16_bit_tiff(path: Path) -> NDArray[np.uint16] | None:
+    """Samples of several channels, gray or RGB; other kinds, such as CMYK, are left to Pillow."""
+    with tifffile.TiffFile(path) as file:
+        page = file.pages.first
+        try:
+            samples = page.asarray()
+        except ValueError:
+            # tifffile decodes LZW only with another package; kornia does, but not with alpha.
+            if page.samplesperpixel != 3:
+                raise
+            return np.asarray(kornia_rs.io.read_image_tiff_u16(str(path), "rgb"))
+        colours, extra = COLOURS.get(int(page.photometric)), page.extrasamples[:1]
+        if page.planarconfig == tifffile.PLANARCONFIG.SEPARATE:
+            samples = samples.transpose(1, 2, 0)
+    if colours is None or samples.dtype != np.uint16:
+        return None
+    # An extra channel without a meaning is no alpha, for Pillow neither.
+    if not extra or extra[0] == tifffile.EXTRASAMPLE.UNSPECIFIED:
+        return samples[..., :colours]
+    if extra[0] == tifffile.EXTRASAMPLE.ASSOCALPHA:
+        alpha = np.maximum(samples[..., colours : colours + 1], 1).astype(np.float64)
+        samples[..., :colours] = np.minimum(samples[..., :colours] / alpha, 1) * 65535 + 0.5
+    return samples[..., : colours + 1]
+
+
+def _read_16_bit_gray_png_with_alpha(path: Path) -> NDArray[np.uint16]:
+    """Read a kind of PNG that every library at hand cuts to 8 bits.
+
+    Its pixels have four bytes, as those of 8-bit RGBA, and PNG's filters work on bytes: with a header that says RGBA,
+    Pillow decodes the bytes as they are.
+    """
+    content = bytearray(path.read_bytes())
+    content[24:26] = b"\x08\x06"  # IHDR: bit depth, colour type
+    content[29:33] = struct.pack(">I", zlib.crc32(content[12:29]))
+    with Image.open(BytesIO(content)) as image:
+        return np.asarray(image).view(">u2").astype(np.uint16)

@@ -25,7 +25,6 @@ CHOICES: dict[str, dict[str, str]] = {
     "psnr_mean": {"images": "mean over images", "pixels": "of the squared error pooled over all pixels of the set"},
 }
 
-
 Scores = dict[str, dict[str, dict[str, float]]]  # set → image → psnr (dB), ssim
 
 
@@ -120,26 +119,19 @@ def planes(rgb: Tensor, colour: str) -> Tensor:
 
 
 LITERATURE = Protocol()
-PROTOCOLS = {
-    "y": LITERATURE,
-    "gray_direct": Protocol(gray="direct"),
-    "y_uint8": Protocol(colour="y_uint8"),
-    "y_full_range": Protocol(colour="y_full_range"),
-    "rgb": Protocol(colour="rgb"),
-    "unshaved": Protocol(shave=0),
-    "padded_ssim": Protocol(ssim_window="same"),
-    "pooled": Protocol(psnr_mean="pixels"),
+# Name → protocol, and who measures like that.
+_NAMED = {
+    "y": (LITERATURE, "the super-resolution literature"),
+    "gray_direct": (Protocol(gray="direct"), "older MATLAB scripts; differs for gray images only"),
+    "y_uint8": (Protocol(colour="y_uint8"), "MATLAB's rgb2ycbcr of uint8 images"),
+    "y_full_range": (Protocol(colour="y_full_range"), "OpenCV's and kornia's gray"),
+    "rgb": (Protocol(colour="rgb"), "BasicSR unless test_y_channel is set"),
+    "unshaved": (Protocol(shave=0), "BasicSR with crop_border: 0"),
+    "padded_ssim": (Protocol(ssim_window="same"), "kornia's ssim by default"),
+    "pooled": (Protocol(psnr_mean="pixels"), "torchmetrics' PeakSignalNoiseRatio over a set"),
 }
-USERS = {
-    "y": "the super-resolution literature",
-    "gray_direct": "older MATLAB scripts; differs for gray images only",
-    "y_uint8": "MATLAB's rgb2ycbcr of uint8 images",
-    "y_full_range": "OpenCV's and kornia's gray",
-    "rgb": "BasicSR unless test_y_channel is set",
-    "unshaved": "BasicSR with crop_border: 0",
-    "padded_ssim": "kornia's ssim by default",
-    "pooled": "torchmetrics' PeakSignalNoiseRatio over a set",
-}
+PROTOCOLS = {name: protocol for name, (protocol, _) in _NAMED.items()}
+USERS = {name: users for name, (_, users) in _NAMED.items()}
 
 
 def select(name: str, *, gray: str | None = None, shave: int | None = None) -> dict[str, Protocol]:

@@ -7,9 +7,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from aldsr.data.images import Samples
 from aldsr.imaging import OVERLAP, imresize
 from aldsr.imaging.tiling import tile_spans
-from aldsr.pictures.picture import Picture, Samples
+from aldsr.pictures.reading import Picture
 
 Upscale = Callable[[Tensor], Tensor]
 
@@ -32,19 +33,19 @@ def upscale_in_bands(picture: Picture, upscale: Upscale, *, scale: int, tile: in
     Raises:
         ValueError: if the overlaps leave nothing of a tile.
     """
-    width, height = picture.size
+    height, width, channels = picture.samples.shape
+    colours = 3 if channels > 2 else 1
     tile_height, tile_width = tile_size(height, tile), tile_size(width, tile)
     for top, rows in tile_spans(height, tile_height, OVERLAP):
-        strip = picture.colour[top : top + tile_height]
-        channels = strip.shape[-1] + (picture.alpha is not None)
+        strip = picture.samples[top : top + tile_height]
         kept = slice(scale * (rows.start - top), scale * (rows.stop - top))
         band = np.empty((kept.stop - kept.start, scale * width, channels), strip.dtype)
         for left, columns in tile_spans(width, tile_width, OVERLAP):
-            sr = _upscale_colour(upscale, strip[:, left : left + tile_width])
+            sr = _upscale_colour(upscale, strip[:, left : left + tile_width, :colours])
             inner = slice(scale * (columns.start - left), scale * (columns.stop - left))
-            band[:, scale * columns.start : scale * columns.stop, : strip.shape[-1]] = sr[kept, inner]
-        if picture.alpha is not None:
-            band[..., -1:] = _upscale_alpha(picture.alpha[top : top + tile_height], scale)[kept]
+            band[:, scale * columns.start : scale * columns.stop, :colours] = sr[kept, inner]
+        if channels > colours:
+            band[..., colours:] = _upscale_alpha(strip[..., colours:], scale)[kept]
         yield band
 
 
@@ -62,7 +63,7 @@ def tile_size(size: int, tile: int | None) -> int:
 
 def count_tiles(picture: Picture, tile: int | None) -> int:
     """How often `upscale_in_bands` calls the network. Raises ValueError if the overlaps leave nothing of a tile."""
-    return math.prod(len(tile_spans(size, tile_size(size, tile), OVERLAP)) for size in picture.size)
+    return math.prod(len(tile_spans(size, tile_size(size, tile), OVERLAP)) for size in picture.samples.shape[:2])
 
 
 def _upscale_colour(upscale: Upscale, samples: Samples) -> Samples:
