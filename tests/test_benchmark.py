@@ -1,7 +1,7 @@
 """The benchmark command: what it measures, shows, saves and draws."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import pytest
 from aldsr import benchmark
 from aldsr.bench.loading import decoding_rate
 from aldsr.bench.resizing import resize_times
-from aldsr.bench.speed import Job, Measurement, OutOfMemoryError
+from aldsr.bench.speed import Group, OutOfMemoryError, measure_in_turns
 from aldsr.bench.tasks import BLOCKS
 from aldsr.benchmark import main
 from tests.analysis.fake_runs import fake_config, fake_results, write_run
@@ -29,17 +29,18 @@ def _tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def processes(monkeypatch: pytest.MonkeyPatch) -> list[Sequence[Job]]:
-    """The jobs of each process, which are not measured."""
-    processes: list[Sequence[Job]] = []
+def groups(monkeypatch: pytest.MonkeyPatch) -> list[Group]:
+    """The networks of each process, which are not measured."""
+    groups: list[Group] = []
 
-    def pretend(jobs: Sequence[Job], **_: Any) -> list[Measurement]:
-        processes.append(jobs)
-        return [Measurement([float(1 + place)], None, 1.0) for place, _ in enumerate(jobs)]
+    def run_in_process(work: Callable[..., Any], *arguments: Any) -> Any:
+        if work is not measure_in_turns:
+            return work(*arguments)
+        groups.append(arguments[0])
+        return [{"seconds": [1.0], "peak_memory": None, "floor": 1.0} for _ in groups[-1].jobs]
 
-    monkeypatch.setattr("aldsr.bench.benchmarks.measure_in_turns", pretend)
-    monkeypatch.setattr("aldsr.bench.benchmarks.run_in_process", lambda work, *arguments: work(*arguments))
-    return processes
+    monkeypatch.setattr("aldsr.bench.speed.run_in_process", run_in_process)
+    return groups
 
 
 def test_loading_and_resizing_are_printed_and_saved(
@@ -51,7 +52,10 @@ def test_loading_and_resizing_are_printed_and_saved(
     main(["--patch-size", "8", "--train-dir", "images", "--json", "rates.json"])
     printed = capsys.readouterr().out
     assert "LR 8x8, x4" in printed
-    assert json.loads(Path("rates.json").read_text()).keys() == {"device", "threads", "settings", "loading", "resize"}
+    found = json.loads(Path("rates.json").read_text())
+    assert found.keys() == {"device", "threads", "settings", "loading", "resize"}
+    assert found["loading"]["cut"] > found["loading"]["augmented"] > found["loading"]["float"] > 0
+    assert min(found["loading"]["decoding"], *found["resize"].values()) > 0
     main(["--from", "rates.json"])
     assert capsys.readouterr().out in printed
 
@@ -65,10 +69,10 @@ def test_loading_and_resizing_are_printed_and_saved(
     ],
 )
 def test_networks_are_measured_in_turns_and_what_must_not_share_a_process_by_itself(
-    name: str, expected: list[list[str]], processes: list[Sequence[Job]], capsys: pytest.CaptureFixture[str]
+    name: str, expected: list[list[str]], groups: list[Group], capsys: pytest.CaptureFixture[str]
 ) -> None:
     main([name, *TINY, "--json", "speed.json"])
-    assert [[job.case.network for job in jobs] for jobs in processes] == expected * 2
+    assert [[case.network for case, _ in group.jobs] for group in groups] == expected * 2
     assert "RDN: " in capsys.readouterr().out
     record = json.loads(Path("speed.json").read_text())[name][1]
     assert record["checkpoint"] is (name == "checkpointing")
@@ -78,19 +82,17 @@ def test_networks_are_measured_in_turns_and_what_must_not_share_a_process_by_its
 def test_growth_needs_the_memory_of_its_process(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("aldsr.bench.benchmarks.measure_in_turns", Mock(side_effect=OutOfMemoryError))
+    monkeypatch.setattr("aldsr.bench.speed.run_in_process", Mock(side_effect=OutOfMemoryError))
     assert run_command(main, "growth", *TINY) == 2
     assert "memory" in capsys.readouterr().err
 
 
-def test_growing_steps_are_measured_together(
-    processes: list[Sequence[Job]], capsys: pytest.CaptureFixture[str]
-) -> None:
-    main(["growth", *TINY, "--json", "growth.json", "--chart", "growth"])
-    assert len(processes) == 2
-    sizes = [(1, 4, 2), (2, 1, 2), (2, 2, 2), (2, 3, 2), (2, 4, 1), (2, 4, 2)]
+def test_growing_steps_are_measured_together(groups: list[Group], capsys: pytest.CaptureFixture[str]) -> None:
+    main(["growth", *TINY, "--patch-size", "3", "--json", "growth.json", "--chart", "growth"])
+    assert len(groups) == 2
+    sizes = [(1, 3, 2), (2, 1, 2), (2, 2, 2), (2, 3, 1), (2, 3, 2)]  # each differs from the last in one thing
     expected = [(network, *size) for size in sizes for network in ("RDN", "ALD-RDN")]
-    jobs = [(case.network, task.batch, task.patch, task.size["D"]) for case, task in processes[0]]
+    jobs = [(case.network, task.batch, task.patch, task.size["D"]) for case, task in groups[0].jobs]
     records = json.loads(Path("growth.json").read_text())["growth"]
     assert jobs == expected
     assert [(each["network"], each["batch"], each["patch_size"], each["D"]) for each in records] == expected
@@ -99,7 +101,7 @@ def test_growing_steps_are_measured_together(
 
 
 def test_networks_of_runs_are_measured_as_they_are_deployed(
-    processes: list[Sequence[Job]], capsys: pytest.CaptureFixture[str]
+    groups: list[Group], capsys: pytest.CaptureFixture[str]
 ) -> None:
     description = {"_target_": "aldsr.nn.RDN", "scale": 4}
     for label in ("RDN", "ALD-RDN"):
@@ -108,12 +110,11 @@ def test_networks_of_runs_are_measured_as_they_are_deployed(
         for seed in (1, 2):
             write_run(Path(f"study/{label}-{seed}"), fake_config(label, seed), results)
     main(["deployed", "--networks", "study", "--rounds", "1", "--json", "deployed.json"])
-    assert [[(case.network, case.precision, task.batch) for case, task in jobs] for jobs in processes] == [
-        [("RDN", "32-true", 0), ("ALD-RDN (det)", "32-true", 0)]
-    ]
-    assert [each["description"] for each in json.loads(Path("deployed.json").read_text())["deployed"]] == [
-        description
-    ] * 2
+    (group,) = groups
+    jobs = [(case.network, case.precision, task.batch) for case, task in group.jobs]
+    assert jobs == [("RDN", "32-true", 0), ("ALD-RDN (det)", "32-true", 0)]
+    records = json.loads(Path("deployed.json").read_text())["deployed"]
+    assert [each["description"] for each in records] == [description] * 2
     assert "deployed, output 1280x720" in capsys.readouterr().out
 
 
@@ -142,9 +143,9 @@ def test_recorded_results_are_shown_and_drawn_without_measuring(capsys: pytest.C
     ],
 )
 def test_a_mistake_is_reported_before_anything_is_measured(
-    arguments: str, named: str, processes: list[Sequence[Job]], capsys: pytest.CaptureFixture[str]
+    arguments: str, named: str, groups: list[Group], capsys: pytest.CaptureFixture[str]
 ) -> None:
     Path("training.json").write_text(json.dumps(training()))
     assert run_command(main, *arguments.split()) == 2
     assert named in " ".join(capsys.readouterr().err.split())
-    assert not processes
+    assert not groups

@@ -21,16 +21,15 @@ from rich.console import Console, RenderableType
 from rich.progress import Progress
 
 from aldsr.analysis.loading import read_variants
-from aldsr.bench.benchmarks import measure_deployed, measure_growth, measure_speed
 from aldsr.bench.loading import measure_loading
-from aldsr.bench.records import read_benchmark
 from aldsr.bench.resizing import resize_times
+from aldsr.bench.speed import measure_speed
 from aldsr.bench.tasks import DescribedCase, Task
 from aldsr.core.command import plain_command, positive_int
 from aldsr.core.device import device_name
 from aldsr.core.files import atomic_write
 from aldsr.evaluation.inference import PRECISIONS
-from aldsr.evaluation.results import ResultsError
+from aldsr.evaluation.results import ResultsError, read_benchmark
 from aldsr.nn.description import build
 from aldsr.reporting.charts.figures import FigureError, prepare_output, save_figure
 from aldsr.reporting.charts.speed import draw_growth_chart, draw_speed_chart
@@ -73,10 +72,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     if options.json:
         with atomic_write(options.json) as temporary:
             temporary.write_text(json.dumps(results, indent=1) + "\n")
-        console.print(f"results   {options.json}", markup=False, highlight=False, soft_wrap=True)
+        print(f"results   {options.json}")
     for name, files in charts.items():
         save_figure(CHARTS[name](results), files)
-        console.print(f"chart     {', '.join(map(str, files))}", markup=False, highlight=False, soft_wrap=True)
+        print(f"chart     {', '.join(map(str, files))}")
 
 
 def parse_options(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -113,8 +112,7 @@ def parse_options(argv: Sequence[str] | None) -> argparse.Namespace:
 def conditions(options: argparse.Namespace) -> dict[str, Any]:
     """The machine and the settings, which stand beside the records."""
     settings = {key: getattr(options, key) for key in ("size", "batch", "patch_size", "scale")}
-    machine = {"device": device_name(torch.device("cpu")), "threads": torch.get_num_threads()}
-    return {**machine, "settings": settings}
+    return {"device": device_name(torch.device("cpu")), "threads": torch.get_num_threads(), "settings": settings}
 
 
 def chart_files(output: Path | None, names: Sequence[str]) -> dict[str, list[Path]]:
@@ -124,9 +122,10 @@ def chart_files(output: Path | None, names: Sequence[str]) -> dict[str, list[Pat
     drawn = [name for name in names if name in CHARTS]
     if not drawn:
         raise FigureError(f"--chart: {' and '.join(names)} have none; there are charts of {', '.join(CHARTS)}")
-    (file, *_) = prepare_output(output, ("png", "svg"))
-    files = {name: file if len(drawn) == 1 else file.with_stem(f"{file.stem}-{name}") for name in drawn}
-    return {name: prepare_output(each, ("png", "svg")) for name, each in files.items()}
+    files = prepare_output(output, ("png", "svg"))
+    if len(drawn) == 1:
+        return {drawn[0]: files}
+    return {name: [file.with_stem(f"{file.stem}-{name}") for file in files] for name in drawn}
 
 
 def measure(name: str, options: argparse.Namespace, console: Console) -> Any:
@@ -139,13 +138,11 @@ def measure(name: str, options: argparse.Namespace, console: Console) -> Any:
         return measure_loading(options.train_dir, scale=options.scale, patch_size=options.patch_size)
     if name == "resize":
         return resize_times(scale=options.scale)
-    task = Task(SIZES[options.size], 0 if name == "upscaling" else options.batch, options.patch_size)
+    batch = 0 if name in ("upscaling", "deployed") else options.batch
+    task = Task(SIZES[options.size], batch, options.patch_size)
+    deployed = read_cases(options) if name == "deployed" else []
     with Progress(console=console, transient=True) as progress:
-        if name == "growth":
-            return measure_growth(task, rounds=options.rounds, progress=progress)
-        if name == "deployed":
-            return measure_deployed(read_cases(options), rounds=options.rounds, progress=progress)
-        return measure_speed(name, task, rounds=options.rounds, progress=progress)
+        return measure_speed(name, task, deployed=deployed, rounds=options.rounds, progress=progress)
 
 
 def read_cases(options: argparse.Namespace) -> list[DescribedCase]:

@@ -15,9 +15,9 @@ from aldsr.analysis.loading import read_by_label, read_variants
 from aldsr.analysis.scores import compare_variants
 from aldsr.analysis.study import is_study
 from aldsr.analysis.variants import Variant, find_reference
-from aldsr.bench.records import read_benchmark
 from aldsr.core.command import plain_command
 from aldsr.core.errors import OptionError
+from aldsr.evaluation.results import read_benchmark
 from aldsr.reporting.charts.cost import draw_cost_chart
 from aldsr.reporting.charts.figures import prepare_output, save_figure
 from aldsr.reporting.tables.notes import study_notes

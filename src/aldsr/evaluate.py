@@ -9,12 +9,12 @@ from lightning import Callback
 from omegaconf import DictConfig
 from torch import nn
 
-from aldsr.bench.cost import measure_cost
 from aldsr.core.device import device_name
 from aldsr.core.files import atomic_write
 from aldsr.core.frozen import thaw
 from aldsr.data import SuperResolutionData
 from aldsr.evaluation.bicubic import score_bicubic
+from aldsr.evaluation.cost import measure_cost
 from aldsr.evaluation.inference import Inference
 from aldsr.evaluation.predictions import find_predictions, read_prediction
 from aldsr.evaluation.results import describe_network, summarise

@@ -1,4 +1,4 @@
-"""Parameters and multi-adds against the published numbers."""
+"""Parameters and multi-adds against the published numbers; seconds and memory."""
 
 from functools import partial
 
@@ -6,21 +6,16 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from aldsr.evaluation.cost import block_parameters, count_parameters, multi_adds
+from aldsr.evaluation.cost import block_parameters, count_parameters, latency, measure_cost, multi_adds
 from aldsr.nn import RDN, ALDBlock, BicubicUpscale, LDWBlock, fold
 
 
-def test_the_block_of_a_description_is_counted_at_the_papers_size() -> None:
+def test_the_block_of_a_description_is_counted_at_the_papers_size_without_biases() -> None:
     dw = {"_target_": "aldsr.nn.DWBlock", "_partial_": True}
     assert block_parameters({"_target_": "aldsr.nn.RDN", "scale": 2, "D": 1, "conv": dw}) == 205_056
     assert block_parameters({"_target_": "aldsr.nn.BicubicUpscale", "scale": 2}) is None
     stranger = {"_target_": "os.mkdir", "_partial_": True, "path": "made"}
     assert block_parameters({"_target_": "aldsr.nn.RDN", "conv": stranger}) is None
-
-
-def test_biases_are_counted_or_not() -> None:
-    layer = nn.Conv2d(3, 4, 3)
-    assert (count_parameters(layer), count_parameters(layer, biases=False)) == (112, 108)
 
 
 @pytest.mark.parametrize(("scale", "published"), [(2, 5096.2), (3, 2281.2), (4, 1309.2)])
@@ -49,3 +44,16 @@ def test_a_network_that_looks_at_values_is_not_counted() -> None:
             return x if x.mean() > 0 else -x
 
     assert multi_adds(Branches(), scale=4) is None
+
+
+def test_seconds_and_memory_are_measured_folded_and_unfolded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aldsr.evaluation.cost.OUTPUT", (32, 48))
+    monkeypatch.setattr("aldsr.evaluation.cost.latency", partial(latency, budget=0.0))
+    network = RDN(conv=partial(ALDBlock, reduction=2), D=1, C=2, G=4, G0=4, scale=4)
+    cost = measure_cost(network, scale=4, precision="bf16-mixed")
+    assert cost["lr"] == "12x8"
+    assert cost["unfolded"]["parameters"] == count_parameters(network)
+    assert cost["folded"]["parameters"] == count_parameters(fold(network)) < count_parameters(network)
+    assert cost["folded"]["latency_s"] > 0
+    assert cost["folded"]["runs"] == 3
+    assert "folded" not in measure_cost(RDN(D=1, C=2, G=4, G0=4, scale=4), scale=4)

@@ -11,7 +11,6 @@ import torch
 from PIL import Image
 
 from aldsr.data import CachedPair, Patches, SuperResolutionData, augment, read_image, unit_float
-from aldsr.data.sampling import draw
 from aldsr.imaging import imresize
 
 BATCH = 16  # the paper's
@@ -66,13 +65,10 @@ def decoding_rate(*, scale: int, patch_size: int, images: int = 4, pairs: int = 
         files = [_write_pair(Path(folder), number, scale) for number in range(images)]
         started = time.perf_counter()
         for n in range(pairs):
-            choice = draw(0, n, images)
-            lr, hr = (torch.tensor(read_image(file)).permute(2, 0, 1) for file in files[choice.image])
-            y, x = choice.corner(lr.shape[-2], lr.shape[-1], patch_size)
-            flips = torch.tensor([choice.flips])
-            augment(lr[None, :, y : y + patch_size, x : x + patch_size], flips)
-            span = slice(scale * y, scale * (y + patch_size)), slice(scale * x, scale * (x + patch_size))
-            augment(hr[None, :, *span], flips)
+            lr, hr = (torch.tensor(read_image(file)).permute(2, 0, 1) for file in files[n % images])
+            patches = Patches([CachedPair("", hr, lr)], patch_size=patch_size, scale=scale, seed=0)
+            batch = patches.__getitems__([n])
+            augment(batch.lr, batch.flips), augment(batch.hr, batch.flips)
         return pairs / (time.perf_counter() - started)
 
 

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MethodType
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from aldsr.bench.literal import literal_rdn
 from aldsr.evaluation.cost import input_size, multi_adds
 from aldsr.evaluation.inference import PRECISIONS
 from aldsr.nn import RDN, ALDBlock, DWBlock, LDWBlock, StandardBlock, deploy, fold
@@ -19,11 +19,25 @@ BLOCKS = {"RDN": StandardBlock, "DW-RDN": DWBlock, "LDW-RDN": LDWBlock, "ALD-RDN
 SCALE = 4  # of the networks of `BLOCKS`
 
 
+class LiteralALD(nn.Module):
+    """The block with attention on the feature map, step by step (ALDNet, eqs. 3–6). Weights as in `ALDBlock`."""
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__()
+        block = ALDBlock(in_channels, out_channels)
+        self.depthwise, self.attention, self.pointwise = block.depthwise, block.attention, block.pointwise
+
+    def forward(self, x: Tensor) -> Tensor:
+        features = self.depthwise(x)
+        r = self.attention(self.depthwise.weight).view(1, -1, 1, 1)
+        return F.relu(self.pointwise(features + r * features))
+
+
 @dataclass(frozen=True)
 class BenchmarkCase:
     """A network and how it is run. The fields stand in the recorded JSON files by these names."""
 
-    network: str  # of BLOCKS, or "literal": the paper's equations one by one
+    network: str  # of BLOCKS, or "literal": ALD-RDN as the equations of the paper are usually implemented
     precision: str = "bf16-mixed"
     layout: str = "channels-last"
     micro_batches: int = 1  # of a training step
@@ -32,13 +46,15 @@ class BenchmarkCase:
     def build(self, size: Mapping[str, Any]) -> nn.Module:
         """Build the network with random weights."""
         torch.manual_seed(0)
-        if self.network == "literal":
-            return literal_rdn(**size, scale=SCALE)
-        return RDN(conv=BLOCKS[self.network], **size, scale=SCALE, checkpoint=self.checkpoint)
+        if self.network != "literal":
+            return RDN(conv=BLOCKS[self.network], **size, scale=SCALE, checkpoint=self.checkpoint)
+        network = RDN(conv=LiteralALD, **size, scale=SCALE)  # its RDBs concatenate
+        network.UPNet.forward = MethodType(nn.Sequential.forward, network.UPNet)  # type: ignore[method-assign]
+        return network
 
     def deploy(self, network: nn.Module, lr: Tensor) -> nn.Module:
-        """Fold the network; the literal form stays as it is."""
-        return network if self.network == "literal" else fold(network)
+        """Fold the network, of which the literal form has nothing."""
+        return fold(network)
 
 
 @dataclass(frozen=True)
@@ -73,35 +89,32 @@ class Task:
 
     def prepare(self, case: BenchmarkCase) -> Callable[[], None]:
         """Build the network of a case; return the function that does the task once."""
-        network = case.build(self.size).to(memory_format=LAYOUTS[case.layout])  # type: ignore[call-overload]
-        return self._training_step(network, case) if self.batch else self._upscaling(network, case)
+        layout, dtype = LAYOUTS[case.layout], PRECISIONS[case.precision]
+        network = case.build(self.size).to(memory_format=layout)  # type: ignore[call-overload]
+        scale: int = network.scale
+        sides = (self.patch, self.patch) if self.batch else input_size(scale)
+        lr = torch.rand(self.batch or 1, 3, *sides).contiguous(memory_format=layout)
+        if not self.batch:
+            deployed = case.deploy(network, lr)
 
-    def _training_step(self, network: nn.Module, case: BenchmarkCase) -> Callable[[], None]:
-        optimizer, dtype = torch.optim.Adam(network.parameters(), 1e-4), PRECISIONS[case.precision]
-        lr = torch.rand(self.batch, 3, self.patch, self.patch)
-        hr = torch.rand(self.batch, 3, SCALE * self.patch, SCALE * self.patch)
+            def upscale() -> None:
+                with torch.no_grad(), torch.autocast("cpu", dtype, enabled=dtype is not None):
+                    deployed(lr)
+
+            return upscale
+        hr = torch.rand(self.batch, 3, scale * self.patch, scale * self.patch)
         parts = list(zip(lr.chunk(case.micro_batches), hr.chunk(case.micro_batches), strict=True))
+        optimizer = torch.optim.Adam(network.parameters(), 1e-4)
 
         def step() -> None:
             optimizer.zero_grad()
             for part, target in parts:
                 with torch.autocast("cpu", dtype, enabled=dtype is not None):
-                    sr = network(part.contiguous(memory_format=LAYOUTS[case.layout]))
+                    sr = network(part)
                 (F.l1_loss(sr.float(), target) / case.micro_batches).backward()
             optimizer.step()
 
         return step
-
-    def _upscaling(self, network: nn.Module, case: BenchmarkCase) -> Callable[[], None]:
-        scale: int = network.scale  # type: ignore[assignment]
-        lr = torch.rand(1, 3, *input_size(scale)).contiguous(memory_format=LAYOUTS[case.layout])
-        network, dtype = case.deploy(network, lr), PRECISIONS[case.precision]
-
-        def upscale() -> None:
-            with torch.no_grad(), torch.autocast("cpu", dtype, enabled=dtype is not None):
-                network(lr)
-
-        return upscale
 
 
 def growing_tasks(task: Task) -> list[Task]:

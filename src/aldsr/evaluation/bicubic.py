@@ -16,9 +16,7 @@ from aldsr.evaluation.inference import Inference
 from aldsr.imaging import Protocol, Scores, quantise
 from aldsr.nn import BicubicUpscale
 
-VERSION = 1  # raise it when this code would give the same images other scores
-
-Rows = list[list[list[float]]]  # [protocols, images, 2]: PSNR (dB) and SSIM
+VERSION = 2  # raise it when this code would give the same images other scores
 
 
 def score_bicubic(
@@ -34,48 +32,39 @@ def score_bicubic(
     scores: dict[str, Scores] = {name: {} for name in protocols}
     for benchmark in benchmarks:
         file = _cache_file(benchmark, scale, protocols, device)
-        if (rows := _read(file, len(protocols), len(benchmark))) is None:
-            rows = _measure(benchmark, scale, protocols, device)
+        try:
+            found = json.loads(file.read_text())
+        except (OSError, ValueError):  # there is none, or it is damaged
+            found = _measure(benchmark, scale, protocols, device)
             with suppress(OSError):  # without a cache, they are measured again the next time
                 file.parent.mkdir(parents=True, exist_ok=True)
                 with atomic_write(file) as temporary:
-                    temporary.write_text(json.dumps(rows))
-        for name, row in zip(protocols, rows, strict=True):
-            scores[name][benchmark.name] = {
-                image: {"psnr": psnr, "ssim": ssim}
-                for image, (psnr, ssim) in zip(benchmark.image_names, row, strict=True)
-            }
+                    temporary.write_text(json.dumps(found))
+        for name, images in found.items():
+            scores[name][benchmark.name] = images
     return scores
 
 
 @torch.no_grad()
-def _measure(benchmark: BenchmarkSet, scale: int, protocols: Mapping[str, Protocol], device: torch.device) -> Rows:
+def _measure(benchmark: BenchmarkSet, scale: int, protocols: Mapping[str, Protocol], device: torch.device) -> Scores:
+    """Of each protocol, the scores of every image."""
     upscale = Inference(BicubicUpscale(scale=scale)).to(device)
-    rows: Rows = [[] for _ in protocols]
-    for index in range(len(benchmark)):
+    found: Scores = {name: {} for name in protocols}
+    for index, pair in enumerate(benchmark.pairs):
         image = benchmark[index]
         hr, sr = image.hr.to(device), quantise(upscale(unit_float(image.lr.to(device))))
-        for row, protocol in zip(rows, protocols.values(), strict=True):
+        for name, protocol in protocols.items():
             score = protocol.score(sr, hr, scale=scale, gray=image.gray)
-            row.append([score.psnr.item(), score.ssim.item()])
-    return rows
+            found[name][pair.name] = {"psnr": score.psnr.item(), "ssim": score.ssim.item()}
+    return found
 
 
 def _cache_file(benchmark: BenchmarkSet, scale: int, protocols: Mapping[str, Protocol], device: torch.device) -> Path:
-    """The cache file of a set, named by a digest of everything that the scores depend on to the last bit."""
+    """The cache file of a set, named by a digest of its content's names, and of all that scores depend on to a bit."""
     machine = [device.type, device_name(device), torch.get_num_threads(), torch.__version__]
-    digest = hashlib.blake2b(digest_size=16)
-    digest.update(json.dumps([VERSION, machine, [each.to_fields(scale) for each in protocols.values()]]).encode())
+    fields = {name: protocol.to_fields(scale) for name, protocol in protocols.items()}
+    digest = hashlib.blake2b(json.dumps([VERSION, machine, fields]).encode(), digest_size=16)
     for pair in benchmark.pairs:  # one after the other: the fingerprint of a set does not say which LR is of which HR
-        for pixels in (pair.hr, pair.lr):
-            digest.update(f"{tuple(pixels.shape)} {pair.name in benchmark.gray}".encode() + pixels.numpy().tobytes())
+        digest.update(json.dumps([pair.name, pair.name in benchmark.gray, pair.hr.shape]).encode())
+        digest.update(pair.hr.numpy().tobytes() + pair.lr.numpy().tobytes())
     return cache_dir() / "bicubic" / f"{digest.hexdigest()}.json"
-
-
-def _read(file: Path, protocols: int, images: int) -> Rows | None:
-    """The content of a cache file; None if there is none, or it is damaged."""
-    with suppress(OSError, ValueError, TypeError):
-        rows = [[[float(psnr), float(ssim)] for psnr, ssim in row] for row in json.loads(file.read_text())]
-        if [len(row) for row in rows] == [images] * protocols:
-            return rows
-    return None

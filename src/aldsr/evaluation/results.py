@@ -110,12 +110,7 @@ def read_results(path: str | Path) -> dict[str, Any]:
     """
     path = Path(path).expanduser()
     path = path / "results.json" if path.is_dir() else path
-    try:
-        results: dict[str, Any] = json.loads(path.read_text())
-    except FileNotFoundError as error:
-        raise ResultsError(f"{path}: no such file; expected a run's folder or its results.json") from error
-    except (OSError, ValueError) as error:
-        raise ResultsError(f"{path}: cannot be read as results ({error})") from error
+    results: dict[str, Any] = _read_json(path, "a run's folder or its results.json")
     try:
         if any("fingerprint" not in each for each in results["sets"].values()):
             raise ValueError("a set without a fingerprint")
@@ -126,6 +121,27 @@ def read_results(path: str | Path) -> dict[str, Any]:
             f"{path}: is no results.json of this version of aldsr ({error}); measure again with aldsr.evaluate"
         ) from error
     return results
+
+
+def read_benchmark(path: Path) -> dict[str, Any]:
+    """What `aldsr.benchmark --json` wrote: `device`, `threads`, `settings`, and the records of each benchmark.
+
+    Raises:
+        ResultsError: if it is not such a file.
+    """
+    benchmark = _read_json(path, "a file written by aldsr.benchmark --json")
+    if not isinstance(benchmark, dict) or not {"device", "threads"} <= benchmark.keys():
+        raise ResultsError(f"{path}: holds no results of aldsr.benchmark; expected a file written by its --json")
+    return benchmark
+
+
+def _read_json(path: Path, expected: str) -> Any:
+    try:
+        return json.loads(path.read_text())
+    except FileNotFoundError as error:
+        raise ResultsError(f"{path}: no such file; expected {expected}") from error
+    except (OSError, ValueError) as error:
+        raise ResultsError(f"{path}: cannot be read as {expected} ({error})") from error
 
 
 def _protocol_fields(recorded: Mapping[str, Any]) -> dict[str, Any]:
