@@ -26,7 +26,7 @@ def activate(network: Any) -> Any:
         if isinstance(module, ALDBlock):
             for parameter in (module.depthwise.weight, *module.attention.parameters()):
                 nn.init.normal_(parameter, std=0.5, generator=generator)
-            nn.init.ones_(module.attention.squeeze.bias)
+            nn.init.constant_(module.attention.squeeze.bias, 2)
         if isinstance(module, nn.Conv2d) and module.bias is not None:
             nn.init.normal_(module.bias, generator=generator)
     return network
@@ -37,6 +37,16 @@ def network_of(block: str = "ALDBlock", **options: Any) -> nn.Module:
     torch.manual_seed(0)
     network: nn.Module = activate(build(description(block, **options)))
     return network
+
+
+def same_with_gradients(ours: Tensor, theirs: Tensor, inputs: Any) -> None:
+    """Outputs and gradients, of a weighted sum of them with respect to `inputs`, agree to float64's rounding."""
+    torch.testing.assert_close(ours, theirs, rtol=1e-12, atol=1e-12)
+    upstream = torch.linspace(-1, 1, ours.numel(), dtype=ours.dtype).view_as(ours)
+    # With z = 0 the first attention weights get no gradient, which both may say as None or as zeros.
+    grads = (torch.autograd.grad(each, inputs, upstream, materialize_grads=True) for each in (ours, theirs))
+    for our, their in zip(*grads, strict=True):
+        torch.testing.assert_close(our, their, rtol=1e-10, atol=1e-11)
 
 
 def kept_features(compute: Callable[[Tensor], Tensor], x: Tensor) -> list[int]:

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from aldsr.nn import ALDBlock, Dense, DWBlock, FilterAttention, Layer, LDWBlock, Separable, StandardBlock
 from aldsr.nn.descriptors import Descriptor, average, determinant, maximum, scale_free, standardised, zero
-from tests.nn.conftest import activate, kept_features
+from tests.nn.conftest import activate, kept_features, same_with_gradients
 
 DESCRIPTORS = [average, determinant, maximum, zero]
 DESCRIPTORS += [functools.partial(standardised, of=determinant), functools.partial(scale_free, of=determinant)]
@@ -38,15 +38,6 @@ def literal_ald(x: Tensor, block: ALDBlock) -> Tensor:
     r = 1 / (1 + torch.exp(-(attention.excite.weight @ hidden + attention.excite.bias)))  # eq. 3
     scaled = r[:, None, None] * f  # eq. 4
     return torch.clamp(F.conv2d(f + scaled, pointwise.weight, pointwise.bias), min=0)  # eqs. 5, 6
-
-
-def same_with_gradients(ours: Tensor, theirs: Tensor, inputs: Any) -> None:
-    torch.testing.assert_close(ours, theirs, rtol=1e-12, atol=1e-12)
-    upstream = torch.linspace(-1, 1, ours.numel(), dtype=ours.dtype).view_as(ours)
-    # With z = 0 the first attention weights get no gradient, which both may say as None or as zeros.
-    grads = (torch.autograd.grad(each, inputs, upstream, materialize_grads=True) for each in (ours, theirs))
-    for our, their in zip(*grads, strict=True):
-        torch.testing.assert_close(our, their, rtol=1e-10, atol=1e-11)
 
 
 @pytest.mark.parametrize("kernel_size", [1, 3, 5])

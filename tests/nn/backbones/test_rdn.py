@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from aldsr.nn import RDB, RDN, ALDBlock, BicubicUpscale, ConvBlock, DWBlock, LDWBlock, StandardBlock, UPNet
+from tests.nn.conftest import activate, same_with_gradients
 
 BLOCKS = [StandardBlock, DWBlock, LDWBlock, ALDBlock]
 SMALL: dict[str, Any] = {"D": 2, "C": 3, "G": 4, "G0": 6}
@@ -41,12 +42,7 @@ def test_upscaling_is_its_layers_one_after_another(scale: int, height: int, widt
     steps = [module.upscale_factor for module in upnet if isinstance(module, nn.PixelShuffle)]
     assert steps == ([2, 2] if scale == 4 else [scale])
     x = torch.randn(2, 6, height, width, dtype=torch.float64, requires_grad=True)
-    ours, theirs = upnet(x), nn.Sequential.forward(upnet, x)
-    torch.testing.assert_close(ours, theirs, rtol=1e-12, atol=1e-12)
-    inputs, upstream = (x, *upnet.parameters()), torch.randn_like(theirs)
-    grads = (torch.autograd.grad(output, inputs, upstream) for output in (ours, theirs))
-    for our, their in zip(*grads, strict=True):
-        torch.testing.assert_close(our, their, rtol=1e-12, atol=1e-11)
+    same_with_gradients(upnet(x), nn.Sequential.forward(upnet, x), (x, *upnet.parameters()))
 
 
 def literal_rdn(x: Tensor, network: RDN) -> Tensor:
@@ -66,24 +62,28 @@ def literal_rdn(x: Tensor, network: RDN) -> Tensor:
 
 
 @pytest.mark.parametrize("block", BLOCKS)
-def test_forward_is_the_wiring_of_the_rdn_paper(block: ConvBlock) -> None:
+@pytest.mark.parametrize("residual", ["none", "bicubic"])
+def test_forward_is_the_wiring_of_the_rdn_paper_and_gradients_reach_every_parameter(
+    block: ConvBlock, residual: Any
+) -> None:
     torch.manual_seed(0)
-    network, x = RDN(conv=block, **SMALL).double(), torch.rand(1, 3, 5, 6, dtype=torch.float64)
-    torch.testing.assert_close(network(x), literal_rdn(x, network), rtol=1e-12, atol=1e-12)
+    network, x = RDN(conv=block, residual=residual, **SMALL).double(), torch.rand(1, 3, 5, 6, dtype=torch.float64)
+    nn.init.normal_(last_weights(activate(network)))
+    output = network(x)
+    output.square().sum().backward()
+    assert [name for name, p in network.named_parameters() if p.grad is None or not p.grad.any()] == []
+    if residual == "none":
+        torch.testing.assert_close(output, literal_rdn(x, network), rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
-def test_bicubic_residual_adds_exactly_the_upscaled_input(scale: int) -> None:
-    torch.manual_seed(0)
+def test_a_network_with_bicubic_residual_adds_it_and_starts_as_bicubic(scale: int) -> None:
     plain, residual = RDN(scale=scale, **SMALL), RDN(scale=scale, residual="bicubic", **SMALL)
-    residual.load_state_dict(plain.state_dict())  # strict: the residual adds no weights
     x = torch.rand(2, 3, 5, 7)
-    assert torch.equal(residual(x), plain(x) + BicubicUpscale(scale=scale)(x))
-
-
-def test_network_with_bicubic_residual_starts_as_bicubic() -> None:
-    network, x = RDN(scale=2, residual="bicubic", **SMALL), torch.rand(1, 3, 5, 7)
-    assert torch.equal(network(x), BicubicUpscale(scale=2)(x))
+    bicubic = BicubicUpscale(scale=scale)(x)
+    assert torch.equal(residual(x), bicubic)
+    residual.load_state_dict(plain.state_dict())  # strict: the residual adds no weights
+    assert torch.equal(residual(x), plain(x) + bicubic)
 
 
 def test_network_in_channels_last_layout_keeps_its_output_and_its_kernels_plain() -> None:
@@ -107,21 +107,6 @@ def test_users_own_block_is_made_d_times_c_times_with_growing_inputs() -> None:
     network = RDN(conv=mine, D=2, C=3, G=4, G0=6)
     assert calls == [(6, 4), (10, 4), (14, 4)] * 2
     assert network(torch.rand(1, 3, 4, 4)).shape == (1, 3, 16, 16)
-
-
-@pytest.mark.parametrize("block", BLOCKS)
-@pytest.mark.parametrize("residual", ["none", "bicubic"])
-def test_gradient_reaches_every_parameter(block: ConvBlock, residual: Any) -> None:
-    torch.manual_seed(0)
-    network = RDN(conv=block, residual=residual, **SMALL)
-    with torch.no_grad():  # what starts at zero, or dead (a hidden layer of one unit), is not what is tested here
-        nn.init.normal_(last_weights(network))
-        for name, parameter in network.named_parameters():
-            if name.endswith("attention.squeeze.bias"):
-                parameter.fill_(1)
-    network(torch.rand(1, 3, 6, 6)).square().sum().backward()
-    without = [name for name, p in network.named_parameters() if p.grad is None or not p.grad.any()]
-    assert without == []
 
 
 @pytest.mark.parametrize(("option", "value"), [("scale", 1), ("scale", 5), ("scale", 2.5), ("residual", None)])
