@@ -1,9 +1,9 @@
 """Networks written for use: every format compared with the checkpoint, and what is refused or not kept."""
 
+import dataclasses
 import json
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -13,12 +13,12 @@ import aldsr
 from aldsr import export as command
 from aldsr.export import export, main
 from aldsr.nn import fold, formats
-from aldsr.nn.description import build
+from aldsr.nn.description import NetworkError, build
 from aldsr.nn.folding import foldable_blocks
 from aldsr.nn.formats import FORMATS, CheckError, FormatError, export_graph, max_difference
-from aldsr.nn.weights import load_network, pack_weights
-from tests.command import run_command
-from tests.nn.conftest import description, users_module  # noqa: F401, of that folder's tests
+from aldsr.nn.weights import load_network
+from tests.command import refuse, run_command
+from tests.nn.conftest import description, network_of, save, users_module  # noqa: F401, of that folder's tests
 
 pytest.importorskip("onnx")
 pytest.importorskip("onnxscript")
@@ -27,28 +27,20 @@ onnxruntime = pytest.importorskip("onnxruntime")
 SIZES = [(1, 1, 1), (1, 1, 7), (2, 8, 5), (1, 32, 3)]
 
 
-def checkpoint(path: Path, described: dict[str, Any]) -> Path:
-    """Such as training writes, with weights as far from their start as training takes them."""
-    torch.manual_seed(0)
-    network = build(described)
-    for parameter in network.parameters():
-        nn.init.normal_(parameter, std=0.2)
-    state = {f"network.{key}": value for key, value in network.state_dict().items()}
-    torch.save({"network": described, "state_dict": state}, path)
-    return path
-
-
 @pytest.fixture
 def trained(tmp_path: Path) -> Path:
-    return checkpoint(tmp_path / "last.ckpt", description())
+    return save(tmp_path / "last.ckpt", network_of(), description())
 
 
 @pytest.fixture(scope="module", params=[(3, "bicubic"), (4, "none")], ids=lambda each: f"x{each[0]}-{each[1]}")
 def exported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """A checkpoint and its files, by suffix."""
     folder = tmp_path_factory.mktemp("exported")
-    scale, residual = request.param
-    source = checkpoint(folder / "last.ckpt", description(scale=scale, residual=residual))
+    options = dict(zip(("scale", "residual"), request.param, strict=True))
+    network = network_of(**options)
+    for parameter in network.parameters():
+        nn.init.normal_(parameter, std=0.2)  # as far from their start as training takes them
+    source = save(folder / "last.ckpt", network, description(**options))
     files = {kind.suffix: folder / f"net{kind.suffix}" for kind in FORMATS.values()}
     for file in files.values():
         export(source, file)
@@ -108,15 +100,6 @@ def test_the_fast_form_for_a_cpu_is_not_traced(monkeypatch: pytest.MonkeyPatch) 
 # The command
 
 
-def refuse(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
-    """Run a command that ends with status 2; its one sentence."""
-    assert run_command(main, *map(str, arguments)) == 2
-    out, error = capsys.readouterr()
-    assert out == ""
-    assert error.count("\n") == 1
-    return error.removeprefix("error: ")
-
-
 def test_the_command_reports_what_it_wrote(trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     output = tmp_path / "net.bin"  # a suffix of no format
     assert run_command(main, str(trained), "-o", str(output), "--format", "torch-export") == 0
@@ -129,8 +112,7 @@ def test_the_command_reports_what_it_wrote(trained: Path, tmp_path: Path, capsys
 
 def test_a_deployed_weights_file_is_exported(tmp_path: Path) -> None:
     described = {"_target_": "aldsr.nn.deployed", "network": description("LDWBlock"), "collapsed": ["RDBs.0.layers.1"]}
-    source = tmp_path / "deployed.safetensors"
-    source.write_bytes(pack_weights(build(described), described))
+    source = save(tmp_path / "deployed.safetensors", build(described), described)
     assert "LDW-RDN x2" in export(source, tmp_path / "net.safetensors")
     assert load_network(tmp_path / "net.safetensors")[1] == described
 
@@ -149,7 +131,7 @@ def test_an_output_that_cannot_be_written_is_named(
     output: str, options: list[str], named: str, trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = trained.read_bytes()
-    message = refuse(capsys, trained, "-o", tmp_path / output, *options)
+    message = refuse(capsys, main, trained, "-o", tmp_path / output, *options)
     assert message.startswith(f"{tmp_path / output}: ")
     assert named in message
     assert [each.name for each in tmp_path.iterdir()] == ["last.ckpt"]
@@ -158,18 +140,17 @@ def test_an_output_that_cannot_be_written_is_named(
 
 def test_weights_that_cannot_be_read_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     block = {"_target_": "aldsr.nn.ALDBlock", "in_channels": 3, "out_channels": 3}  # by itself it does not upscale
-    (tmp_path / "block.safetensors").write_bytes(pack_weights(build(block), block))
-    for source in (tmp_path / "missing.ckpt", tmp_path / "block.safetensors"):
-        assert refuse(capsys, source, "-o", tmp_path / "out.onnx").startswith(f"{source}: ")
+    source = save(tmp_path / "block.safetensors", build(block), block)
+    for weights, named in ((tmp_path / "missing.ckpt", f"{tmp_path}/missing.ckpt: "), (source, "aldsr.nn.ALDBlock ")):
+        assert refuse(capsys, main, weights, "-o", tmp_path / "out.onnx").startswith(named)
         assert not (tmp_path / "out.onnx").exists()
-    assert run_command(main, "last.ckpt") == 2
 
 
 def test_a_missing_extra_is_named(
     trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setitem(sys.modules, "onnxscript", None)
-    message = refuse(capsys, trained, "-o", tmp_path / "net.onnx")
+    message = refuse(capsys, main, trained, "-o", tmp_path / "net.onnx")
     assert "package onnxscript;" in message
     assert "pip install 'aldsr[export]'" in message
 
@@ -182,10 +163,12 @@ def test_a_users_block_is_exported_once_its_package_is_allowed(
     tmp_path: Path,
 ) -> None:
     described = description(conv={"_target_": f"{users_module}.Plain", "_partial_": True})
-    source = tmp_path / "mine.safetensors"
-    source.write_bytes(pack_weights(build(described, None), described))
-    for suffix in (".safetensors", ".pt2"):
-        export(source, tmp_path / f"net{suffix}", allow_code=[users_module])
+    for name in ("mine.safetensors", "last.ckpt"):
+        source = save(tmp_path / name, build(described, None), described)
+        with pytest.raises(NetworkError, match="outside the trusted packages"):
+            export(source, tmp_path / "net.safetensors")
+        for suffix in (".safetensors", ".pt2"):
+            export(source, tmp_path / f"net{suffix}", allow_code=[users_module])
 
 
 def test_a_block_that_branches_on_values_is_refused_in_one_sentence() -> None:
@@ -201,36 +184,25 @@ def test_a_block_that_branches_on_values_is_refused_in_one_sentence() -> None:
 # Checks
 
 
-def test_a_file_that_does_not_agree_is_not_kept(
+def test_a_file_that_does_not_agree_or_run_is_not_kept(
     trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def wrong(network: nn.Module) -> nn.Module:
-        folded = fold(network)
-        folded.UPNet[-1].bias.data += 1e-2
-        return folded
-
-    output = tmp_path / "net.pt2"
+    kind, output = FORMATS["torch-export"], tmp_path / "net.pt2"
     output.write_text("an earlier one")
-    monkeypatch.setattr(command, "fold", wrong)
-    assert "not written" in refuse(capsys, trained, "-o", output)
-    assert output.read_text() == "an earlier one"
-    assert sorted(each.name for each in tmp_path.iterdir()) == ["last.ckpt", output.name]
-
-
-def test_a_file_that_does_not_run_is_not_kept(
-    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    kind = FORMATS["onnx"]
-    empty = formats.Format(kind.suffix, kind.title, (), lambda path, *_: path.write_bytes(b"no model"), kind.read)
-    monkeypatch.setattr(command, "FORMATS", {**FORMATS, "onnx": empty})
-    assert "does not run" in refuse(capsys, trained, "-o", tmp_path / "net.onnx")
-    assert [each.name for each in tmp_path.iterdir()] == ["last.ckpt"]
+    for wrong, named in (
+        (dataclasses.replace(kind, read=lambda *_: lambda lr: load_network(trained)[0](lr) + 1e-2), "differs"),
+        (dataclasses.replace(kind, write=lambda path, *_: path.write_bytes(b"no model")), "does not run"),
+    ):
+        monkeypatch.setattr(command, "FORMATS", {**FORMATS, "torch-export": wrong})
+        message = refuse(capsys, main, trained, "-o", output)
+        assert message.startswith(f"{output}: not written, because the torch.export file {named}")
+        assert output.read_text() == "an earlier one"
+        assert sorted(each.name for each in tmp_path.iterdir()) == ["last.ckpt", output.name]
 
 
 def test_nan_and_another_size_count_as_differences(tmp_path: Path, trained: Path) -> None:
     network, _ = load_network(trained)
     assert max_difference(network, lambda lr: network(lr)[..., :1]) == float("inf")
     network.get_submodule("SFE1").bias.data[:] = torch.nan  # type: ignore[union-attr]
-    (tmp_path / "nan.safetensors").write_bytes(pack_weights(network, description()))
     with pytest.raises(CheckError, match="nan"):
-        export(tmp_path / "nan.safetensors", tmp_path / "net.safetensors")
+        export(save(tmp_path / "nan.safetensors", network, description()), tmp_path / "net.safetensors")

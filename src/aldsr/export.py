@@ -14,15 +14,24 @@ from pathlib import Path
 from aldsr.core.command import plain_command
 from aldsr.core.files import atomic_write
 from aldsr.nn import fold
+from aldsr.nn.deployment import deployed_description
 from aldsr.nn.description import label, scale_of
-from aldsr.nn.formats import FORMATS, Format, FormatError, check_file, folded_description, make_test_images
+from aldsr.nn.formats import FORMATS, Format, FormatError, check_file, make_test_images
 from aldsr.nn.weights import load_network
 
 
 @plain_command()
 def main(argv: Sequence[str] | None = None) -> None:
     """Write the file and report its size and accuracy."""
-    options = _parser().parse_args(argv)
+    parser = argparse.ArgumentParser(
+        prog="python -m aldsr.export", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("weights", type=Path, metavar="WEIGHTS", help="a weights file or training checkpoint")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT", help="the file to write")
+    parser.add_argument("--format", choices=tuple(FORMATS), help="(default: by the suffix of OUT)")
+    allow = "a package that blocks of your own may come from; may be repeated"
+    parser.add_argument("--allow-code", action="append", default=[], metavar="PACKAGE", help=allow)
+    options = parser.parse_args(argv)
     print(export(options.weights, options.output, options.format, allow_code=options.allow_code))
 
 
@@ -30,7 +39,7 @@ def export(weights: Path, output: Path, format_name: str | None = None, *, allow
     """Write a network in one of `FORMATS`, by default that of the suffix of `output`; return a line that reports it.
 
     Raises:
-        NetworkError: if the weights cannot be read.
+        NetworkError: if the weights cannot be read, or are of no network that upscales.
         FormatError: if network, format and output do not go together, or `output` cannot be written.
         CheckError: if the file does not agree with the network; it is not kept.
     """
@@ -39,7 +48,7 @@ def export(weights: Path, output: Path, format_name: str | None = None, *, allow
     if output.exists() and weights.exists() and output.samefile(weights):
         raise FormatError(f"{output}: is WEIGHTS itself, which is kept as it was trained; choose another with -o")
     network, description = load_network(weights, allow_code)
-    folded = folded_description(network.eval(), description, weights)
+    scale, folded = scale_of(description), deployed_description(description, network.eval())
     try:
         with atomic_write(output) as temporary:
             kind.write(temporary, fold(network), folded)
@@ -48,7 +57,7 @@ def export(weights: Path, output: Path, format_name: str | None = None, *, allow
         raise FormatError(f"{output}: cannot be written ({error.strerror or error}); choose another with -o") from error
     size = f"{output.stat().st_size / 2**20:.2f} MiB"
     return (
-        f"{output}: {label(description)} x{scale_of(folded)} folded, {kind.title}, {size}; "
+        f"{output}: {label(description)} x{scale} folded, {kind.title}, {size}; "
         f"differs from {weights} by at most {difference:.1g} on images of {len(make_test_images())} sizes"
     )
 
@@ -63,18 +72,6 @@ def choose_format(output: Path, name: str | None) -> Format:
     if output.suffix != kind.suffix and (output.suffix in suffixes or kind is FORMATS["safetensors"]):
         raise FormatError(f"{output}: a file of --format {name} ends in {kind.suffix}")
     return kind
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m aldsr.export", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("weights", type=Path, metavar="WEIGHTS", help="a weights file or training checkpoint")
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT", help="the file to write")
-    parser.add_argument("--format", choices=tuple(FORMATS), help="(default: by the suffix of OUT)")
-    allow = "a package that blocks of your own may come from; may be repeated"
-    parser.add_argument("--allow-code", action="append", default=[], metavar="PACKAGE", help=allow)
-    return parser
 
 
 if __name__ == "__main__":

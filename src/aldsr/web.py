@@ -19,28 +19,20 @@ from aldsr.webapp.page import INSTALLED, compose_page
 @plain_command()
 def main(argv: Sequence[str] | None = None) -> None:
     """Compose the page, and report how to look at it."""
-    options = _parser().parse_args(argv)
-    weights = options.weights or default_weights()
-    print(compose_page(weights, options.output, runtime=options.runtime, allow_code=options.allow_code))
-    print(f"serve it: python -m http.server -d {options.output}; then open http://localhost:8000")
-
-
-def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m aldsr.web", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="the folder to write")
     parser.add_argument("--weights", type=Path, metavar="FILE", help="(default: those of the package)")
-    parser.add_argument(
-        "--runtime",
-        type=Path,
-        default=Path(os.environ.get("ALDSR_ORT_WEB", INSTALLED)),
-        metavar="DIR",
-        help=f"the npm package onnxruntime-web (default: $ALDSR_ORT_WEB, else {INSTALLED})",
-    )
+    runtime, where = Path(os.environ.get("ALDSR_ORT_WEB", INSTALLED)), f"$ALDSR_ORT_WEB, else {INSTALLED}"
+    text = f"the npm package onnxruntime-web (default: {where})"
+    parser.add_argument("--runtime", type=Path, default=runtime, metavar="DIR", help=text)
     allow = "a package that blocks of your own may come from; may be repeated"
     parser.add_argument("--allow-code", action="append", default=[], metavar="PACKAGE", help=allow)
-    return parser
+    options = parser.parse_args(argv)
+    weights = options.weights or default_weights()
+    print(compose_page(weights, options.output, runtime=options.runtime, allow_code=options.allow_code))
+    print(f"serve it: python -m http.server -d {options.output}; then open http://localhost:8000")
 
 
 if __name__ == "__main__":

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from aldsr.nn import ALDBlock, DWBlock, LDWBlock, StandardBlock, deploy, deployed
 from aldsr.nn.deployment import deployed_description
 from aldsr.nn.description import NetworkError, build, label, scale_of
-from aldsr.nn.weights import load_network, pack_weights
-from tests.nn.conftest import description, network_of
+from aldsr.nn.weights import load_network
+from tests.nn.conftest import description, network_of, save
 
 FIRST, SECOND = "RDBs.0.layers.0", "RDBs.0.layers.1"  # of the kinds 4→4 and 8→4
 MODULE = importlib.import_module("aldsr.nn.deployment")
@@ -125,8 +125,7 @@ def test_a_deployed_network_comes_back_from_its_file(
     described = deployed_description(description(conv=conv, **size), network, collapsed)
     expected = {"_target_": "aldsr.nn.deployed", "network": folded, "collapsed": collapsed} if collapsed else folded
     assert described == expected
-    (tmp_path / "deployed.safetensors").write_bytes(pack_weights(form, described))
-    loaded, read = load_network(tmp_path / "deployed.safetensors")
+    loaded, read = load_network(save(tmp_path / "deployed.safetensors", form, described))
     assert read == described
     assert kinds(loaded) == kinds(form)
     same_output(loaded, network)

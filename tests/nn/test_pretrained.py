@@ -11,8 +11,7 @@ from torch import nn
 
 import aldsr
 from aldsr.nn.description import NetworkError
-from aldsr.nn.weights import pack_weights
-from tests.nn.conftest import description, network_of
+from tests.nn.conftest import description, network_of, save
 
 
 @pytest.fixture
@@ -23,9 +22,8 @@ def network() -> nn.Module:
 @pytest.fixture
 def run(tmp_path: Path, network: nn.Module) -> Path:
     """A run's folder."""
-    (tmp_path / "weights.safetensors").write_bytes(pack_weights(network, description(residual="bicubic")))
-    state = {f"network.{key}": value for key, value in network.state_dict().items()}
-    torch.save({"network": description(residual="bicubic"), "state_dict": state}, tmp_path / "last.ckpt")
+    for name in ("weights.safetensors", "last.ckpt"):
+        save(tmp_path / name, network, description(residual="bicubic"))
     return tmp_path
 
 

@@ -11,21 +11,10 @@ from torch import nn
 
 from aldsr.nn import RDN, BicubicUpscale, StandardBlock
 from aldsr.nn.description import NetworkError, build
-from aldsr.nn.weights import check_network, check_resumable, load_network, load_state, pack_weights
-from tests.nn.conftest import description
+from aldsr.nn.weights import check_network, check_resumable, load_network, load_state
+from tests.nn.conftest import description, save
 
 BLOCKS = ["StandardBlock", "DWBlock", "LDWBlock", "ALDBlock"]
-
-
-def save(path: Path, network: nn.Module, described: Any, state: Any = None) -> Path:
-    """A weights file or, as training writes it, a checkpoint in which the network is a part of a larger module."""
-    if path.suffix == ".safetensors":
-        path.write_bytes(pack_weights(network, described))
-        return path
-    if state is None:
-        state = {f"network.{key}": value for key, value in network.state_dict().items()}
-    torch.save({"network": described, "state_dict": state | {"loss.weight": torch.ones(1)}, "epoch": 3}, path)
-    return path
 
 
 @pytest.fixture(params=["last.ckpt", "weights.safetensors"])

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from aldsr.nn.description import build
-from aldsr.nn.weights import pack_weights
+from tests.nn.conftest import save
 from tests.test_upscale import TINY, add_noise
 
 
@@ -14,7 +14,6 @@ from tests.test_upscale import TINY, add_noise
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Of an untrained network: bicubic, and something made up that sees its surroundings."""
     torch.manual_seed(0)
-    network, path = build(TINY), tmp_path_factory.mktemp("network") / "weights.safetensors"
+    network = build(TINY)
     add_noise(network)
-    path.write_bytes(pack_weights(network, TINY))
-    return path
+    return save(tmp_path_factory.mktemp("network") / "weights.safetensors", network, TINY)

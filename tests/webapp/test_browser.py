@@ -63,18 +63,12 @@ def heard() -> dict[str, set[str | None]]:
 
 
 @pytest.fixture(scope="module")
-def tab(heard: dict[str, set[str | None]], browser: Any) -> Any:
-    """An empty tab of Chromium."""
+def visited(site: str, heard: dict[str, set[str | None]], browser: Any) -> Any:
+    """The page with tiles of 32: one for all tests, as a visitor has one for many pictures."""
     tab = browser.new_page()
     tab.on("request", lambda request: heard["hosts"].add(urlsplit(request.url.removeprefix("blob:")).hostname))
     tab.on("console", lambda message: message.type == "error" and heard["errors"].add(message.text))
     tab.on("pageerror", lambda error: heard["errors"].add(str(error)))
-    return tab
-
-
-@pytest.fixture(scope="module")
-def visited(site: str, tab: Any) -> Any:
-    """The page with tiles of 32: one for all tests, as a visitor has one for many pictures."""
     tab.goto(f"{site}?tile=32")
     return tab
 
@@ -114,9 +108,8 @@ def test_the_result_is_that_of_aldsr_upscale(mode: str, page: Any, weights: Path
     turned = mode == "turned"
     content = png(70, 50, exif=orientation(6)) if turned else png(70, 50, mode)
     (tmp_path / "small.png").write_bytes(content)
-    options = ("-o", str(tmp_path), "--weights", str(weights), "--tile", "32", "--device", "cpu")
-    assert run_command(upscale.main, str(tmp_path / "small.png"), *options) == 0
-
+    options = ("-o", tmp_path, "--weights", weights, "--tile", 32, "--device", "cpu")
+    assert run_command(upscale.main, tmp_path / "small.png", *options) == 0
     drop(page, content)
     size = "200 × 280" if turned else "280 × 200"
     assert said(page).startswith(f"Done: small.png is {size} pixels now, made in ")
@@ -147,34 +140,33 @@ def test_tiles_lie_where_python_lays_them(page: Any) -> None:
         }""",
         cases,
     )
-    for (size, tile), (spans, side) in zip(cases, json.loads(theirs), strict=True):
-        ours = [[start, kept.start, kept.stop] for start, kept in tiling.tile_spans(size, tile, tiling.OVERLAP)]
-        assert spans == ours, (size, tile)
-        assert side == tile_size(size, tile), (size, tile)
+    for (size, tile), found in zip(cases, json.loads(theirs), strict=True):
+        spans = [[start, kept.start, kept.stop] for start, kept in tiling.tile_spans(size, tile, tiling.OVERLAP)]
+        assert found == [spans, tile_size(size, tile)], (size, tile)
 
 
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        (b"Dear reader", "this browser cannot read it as a picture; expected PNG, JPEG, WebP or the like"),
-        (png(70, 50)[:200], "this browser cannot read it as a picture; expected PNG, JPEG, WebP or the like"),
-        (
-            png(5000, 1),
-            "is 5000 × 1 pixels; a browser's canvas bears up to 4.1 megapixels and 4096 pixels a side of it at ×4; "
-            "crop it, or take aldsr upscale, which has no such limit",
-        ),
+        (b"Dear reader", "this browser cannot read it as a picture"),
+        (png(70, 50)[:200], "this browser cannot read it as a picture"),
+        (png(5000, 1), "is 5000 × 1 pixels; a browser's canvas bears up to 4.1 megapixels and 4096 pixels a side"),
     ],
     ids=["no picture", "truncated", "too large"],
 )
 def test_what_cannot_be_upscaled_is_one_sentence(content: bytes, sentence: str, page: Any) -> None:
     drop(page, content)
     page.wait_for_selector("#said.error")
-    assert page.text_content("#said") == f"small.png: {sentence}"
+    assert page.text_content("#said").startswith(f"small.png: {sentence}")
     assert page.is_hidden("#figure")
 
 
-def test_the_sample_is_credited_and_the_keyboard_will_do(page: Any) -> None:
+def test_a_picture_is_pasted_the_sample_is_credited_and_the_keyboard_will_do(page: Any) -> None:
     assert CREDIT in page.text_content("footer")
+    pasted = transfer(page, png(20, 18), "image.png")
+    page.evaluate("(clipboardData) => dispatchEvent(new ClipboardEvent('paste', { clipboardData }))", pasted)
+    page.wait_for_selector("#said:has-text('image.png')")
+    assert said(page).startswith("Done: image.png is 80 × 72 pixels now")
     page.focus("#sample")
     page.keyboard.press("Enter")
     page.wait_for_selector("#said:has-text('sample.png')")
@@ -182,13 +174,6 @@ def test_the_sample_is_credited_and_the_keyboard_will_do(page: Any) -> None:
     page.focus("#slider")
     page.keyboard.press("ArrowLeft")
     assert page.evaluate("document.getElementById('stage').style.getPropertyValue('--at')") == "49%"
-
-
-def test_a_picture_is_pasted(page: Any) -> None:
-    pasted = transfer(page, png(20, 18), "image.png")
-    page.evaluate("(clipboardData) => dispatchEvent(new ClipboardEvent('paste', { clipboardData }))", pasted)
-    page.wait_for_selector("#said:has-text('image.png')")
-    assert said(page).startswith("Done: image.png is 80 × 72 pixels now")
 
 
 def test_a_picture_in_work_is_cancelled_or_replaced_at_once(page: Any, site: str) -> None:

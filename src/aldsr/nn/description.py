@@ -58,9 +58,16 @@ def find_target(name: str, allow_code: Sequence[str] | None = ()) -> Callable[..
     name = str(name)  # a file may hold anything
     if name in PUBLIC:
         return PUBLIC[name]
-    if allow_code is not None:
-        _check_allowed(name, allow_code)
     module, _, attribute = name.rpartition(".")
+    package = name.partition(".")[0]
+    if allow_code is not None and package == "aldsr":  # whatever is allowed: of aldsr itself, only `PUBLIC`
+        known = ", ".join(target.__name__ for target in MISSING_OPTIONS)
+        raise NetworkError(f"the network is described by '{name}', but aldsr.nn has only {known}")
+    if allow_code is not None and (attribute.startswith("_") or not _is_inside(name, allow_code)):
+        raise NetworkError(
+            f"the network is described by '{name}', which is outside the trusted packages "
+            f"({', '.join(('aldsr.nn', *allow_code))}); if you trust that code, allow it: allow_code=[{package}]"
+        )
     try:
         target = getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError, ValueError) as error:
@@ -70,18 +77,6 @@ def find_target(name: str, allow_code: Sequence[str] | None = ()) -> Callable[..
     if not callable(target) or (allow_code is not None and not _is_inside(home, allow_code)):
         raise NetworkError(f"the network is described by '{name}', which is not a network, block or descriptor")
     return target
-
-
-def _check_allowed(name: str, allow_code: Sequence[str]) -> None:
-    package = name.partition(".")[0]
-    if package == "aldsr":  # whatever is allowed: of aldsr itself, only `PUBLIC`
-        known = ", ".join(target.__name__ for target in MISSING_OPTIONS)
-        raise NetworkError(f"the network is described by '{name}', but aldsr.nn has only {known}")
-    if name.rpartition(".")[2].startswith("_") or not _is_inside(name, allow_code):
-        raise NetworkError(
-            f"the network is described by '{name}', which is outside the trusted packages "
-            f"({', '.join(('aldsr.nn', *allow_code))}); if you trust that code, allow it: allow_code=[{package}]"
-        )
 
 
 def _is_inside(name: str, packages: Sequence[str]) -> bool:
@@ -100,12 +95,9 @@ def complete_description(description: Description) -> dict[str, Any]:
 
 def build(description: Description, allow_code: Sequence[str] | None = ()) -> Any:
     """The network, block factory or descriptor of a description. Raises NetworkError for bad names or options."""
-    return _instantiate(complete_description(description), allow_code)
-
-
-def _instantiate(description: Description, allow_code: Sequence[str] | None) -> Any:
+    description = complete_description(description)
     options = {
-        key: _instantiate(value, allow_code) if isinstance(value, Mapping) else value
+        key: build(value, allow_code) if isinstance(value, Mapping) else value
         for key, value in description.items()
         if key not in ("_target_", "_partial_", "_convert_")
     }
@@ -133,8 +125,10 @@ def label(description: Description) -> str:
 
 
 def scale_of(description: Description) -> int:
-    """HR pixels per LR pixel of a network, along each axis. Raises KeyError if the description has no scale."""
+    """HR pixels per LR pixel of a network, along each axis. Raises NetworkError if it has no scale, as a block."""
     if "network" in description:  # a deployed one
         return scale_of(description["network"])
+    if "scale" not in description:
+        raise NetworkError(f"{description['_target_']} has no scale, so it is no network that upscales")
     scale: int = description["scale"]
     return scale

@@ -8,8 +8,7 @@ import json
 import logging
 import random
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,9 +19,8 @@ from torch.export import Dim, ExportedProgram
 
 from aldsr import __version__
 from aldsr.core.errors import UserError
-from aldsr.nn.deployment import deployed_description
-from aldsr.nn.description import Description, NetworkError, scale_of
-from aldsr.nn.weights import load_weights, pack_weights
+from aldsr.nn.description import Description, build, scale_of
+from aldsr.nn.weights import pack_weights, read_weights
 
 DYNAMIC_SHAPES = ({0: Dim("batch", min=1), 2: Dim("height", min=1), 3: Dim("width", min=1)},)
 OPSET = 18  # the oldest that torch's exporter writes, so that most runtimes read it; no network here needs a later one
@@ -98,14 +96,20 @@ def write_safetensors(path: Path, network: nn.Module, description: Description) 
 
 def read_safetensors(path: Path, allow_code: Sequence[str]) -> Upscaler:
     """The network of a weights file."""
-    return load_weights(path, allow_code)[0].eval()
+    description, state = read_weights(path)
+    network = build(description, allow_code)
+    network.load_state_dict(state)
+    return network.eval()
 
 
 def write_onnx(path: Path, network: nn.Module, description: Description) -> None:
     """Write an ONNX model. Raises FormatError if torch cannot trace or translate the network."""
     program = export_graph(network)
+    # It remarks on torchvision, which no network here uses; torch has no option for it.
+    logging.getLogger("torch.onnx._internal.exporter._registration").setLevel(logging.ERROR)
     try:
-        with _quiet_exporter():
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", ".*LeafSpec.*")  # torch's own use of a class that it has deprecated
             model = torch.onnx.export(
                 program,
                 dynamo=True,
@@ -122,20 +126,6 @@ def write_onnx(path: Path, network: nn.Module, description: Description) -> None
         node.metadata_props.clear()  # half of a small file, and contains paths of this machine
     model.model.metadata_props.update(make_metadata(description))
     path.write_bytes(model.model_proto.SerializeToString())
-
-
-@contextmanager
-def _quiet_exporter() -> Iterator[None]:
-    """Silence remarks on torch itself and on torchvision, which no network here uses."""
-    registration = logging.getLogger("torch.onnx._internal.exporter._registration")  # torch has no option for it
-    level = registration.level
-    registration.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", ".*LeafSpec.*")  # torch's own use of a class that it has deprecated
-            yield
-    finally:
-        registration.setLevel(level)
 
 
 def read_onnx(path: Path, allow_code: Sequence[str] = ()) -> Upscaler:
@@ -164,16 +154,6 @@ FORMATS: Mapping[str, Format] = {
     "onnx": Format(".onnx", f"ONNX opset {OPSET}", ("onnx", "onnxscript", "onnxruntime"), write_onnx, read_onnx),
     "torch-export": Format(".pt2", "torch.export", (), write_torch_export, read_torch_export),
 }
-
-
-def folded_description(network: nn.Module, description: Description, weights: Path) -> Description:
-    """The description of the folded network. Raises NetworkError if it has no scale, as that of a block."""
-    try:
-        folded = deployed_description(description, network)
-        scale_of(folded)
-    except KeyError as error:
-        raise NetworkError(f"{weights}: its description has no {error}, so it is no network that upscales") from error
-    return folded
 
 
 def check_file(network: nn.Module, kind: Format, file: Path, output: Path, allow_code: Sequence[str] = ()) -> float:

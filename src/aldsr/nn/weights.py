@@ -25,19 +25,10 @@ def load_network(path: str | Path, allow_code: Sequence[str] = ()) -> tuple[nn.M
     Raises NetworkError if the file is missing, damaged, not of aldsr, or describes code that is not allowed.
     """
     if Path(path).suffix == ".safetensors":
-        return load_weights(path, allow_code)
-    checkpoint = read_checkpoint(path)
-    return _build_network(checkpoint["network"], network_state(checkpoint), allow_code, path)
-
-
-def load_weights(path: str | Path, allow_code: Sequence[str] = ()) -> tuple[nn.Module, Description]:
-    """`load_network` of a weights file, whatever its name."""
-    return _build_network(*read_weights(path), allow_code, path)
-
-
-def _build_network(
-    description: Description, state: Mapping[str, Tensor], allow_code: Sequence[str], path: str | Path
-) -> tuple[nn.Module, Description]:
+        description, state = read_weights(path)
+    else:
+        checkpoint = read_checkpoint(path)
+        description, state = checkpoint["network"], network_state(checkpoint)
     network = build(description, allow_code)
     if not isinstance(network, nn.Module):
         raise NetworkError(f"{path}: its description makes a {type(network).__name__}, not a network")

@@ -19,8 +19,9 @@ from aldsr.core.errors import UserError
 from aldsr.evaluation.cost import count_parameters
 from aldsr.imaging import imresize
 from aldsr.nn import fold
+from aldsr.nn.deployment import deployed_description
 from aldsr.nn.description import label, scale_of
-from aldsr.nn.formats import FORMATS, check_file, folded_description
+from aldsr.nn.formats import FORMATS, check_file
 from aldsr.nn.weights import load_network
 
 SOURCES = Path(__file__).parent
@@ -48,8 +49,8 @@ def compose_page(weights: Path, output: Path, *, runtime: Path, allow_code: Sequ
     version = read_runtime_version(runtime)
     FORMATS["onnx"].check_installed()
     network, description = load_network(weights, allow_code)
-    folded = folded_description(network.eval(), description, weights)
-    name, scale, parameters = label(description), scale_of(folded), f"{count_parameters(network):,}"
+    name, scale, parameters = label(description), scale_of(description), f"{count_parameters(network):,}"
+    folded = deployed_description(description, network.eval())
     words = {"name": name, "scale": scale, "parameters": parameters, "runtime": version, "credit": CREDIT}
     try:
         with replace_folder(output) as draft:

@@ -109,8 +109,8 @@ def compile_library(command: Sequence[str]) -> Path:
 
 def processor() -> str:
     """What -march=native depends on, for a cache that several machines share."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
+    cpuinfo = Path("/proc/cpuinfo")
+    if not cpuinfo.exists():
         return torch.backends.cpu.get_cpu_capability()
-    return "".join(line for line in dict.fromkeys(lines) if line.startswith(("flags", "Features", "model name")))
+    lines = dict.fromkeys(cpuinfo.read_text().splitlines())
+    return "".join(line for line in lines if line.startswith(("flags", "Features", "model name")))

@@ -23,9 +23,12 @@ def depthwise_conv(x: Tensor, weight: Tensor, bias: Tensor, *, rows: slice, relu
     if cpu.supports(x.dtype, [weight]):
         return cpu.depthwise_conv(x, weight, bias, rows=rows, relu=relu)
     halo = weight.shape[-1] // 2
-    padded = pad_rows(x, rows, halo).permute(0, 3, 1, 2)
-    result = F.conv2d(padded, weight, bias, padding=(0, halo), groups=len(weight)).permute(0, 2, 3, 1)
-    return F.relu(result, inplace=True) if relu else result
+    top, bottom = max(0, rows.start - halo), min(x.shape[1], rows.stop + halo)
+    missing = halo - (rows.start - top), halo - (bottom - rows.stop)  # rows beyond the image, which are zero
+    padded = F.pad(x[:, top:bottom], (0, 0, 0, 0, *missing)) if any(missing) else x[:, top:bottom].contiguous()
+    result = F.conv2d(padded.permute(0, 3, 1, 2), weight, bias, padding=(0, halo), groups=len(weight))
+    result = F.relu(result, inplace=True) if relu else result
+    return result.permute(0, 2, 3, 1)
 
 
 def add_depthwise_gradients(grad_x: Tensor, grad_weight: Tensor, x: Tensor, grad: Tensor, weight: Tensor) -> None:
@@ -58,11 +61,3 @@ def relu_backward(grad: Tensor, result: Tensor, dtype: torch.dtype) -> tuple[Ten
     before = grad.new_empty(grad.shape[:-1].numel(), channels)
     torch.mul(grad, ~(result <= 0), out=before.view_as(grad))
     return before, before.sum(0, dtype=dtype)
-
-
-def pad_rows(x: Tensor, rows: slice, halo: int) -> Tensor:
-    """Some rows with `halo` more above and below, zero beyond the image: `Tensor[B, rows, W, K]`, contiguous."""
-    top, bottom = max(0, rows.start - halo), min(x.shape[1], rows.stop + halo)
-    missing = halo - (rows.start - top), halo - (bottom - rows.stop)
-    inside = x[:, top:bottom]
-    return F.pad(inside, (0, 0, 0, 0, *missing)) if any(missing) else inside.contiguous()
