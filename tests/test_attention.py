@@ -73,7 +73,7 @@ def test_runs_of_one_description_are_repeats_and_others_have_tables_of_their_own
 def test_without_matplotlib_there_are_numbers_but_no_plots_in_the_chosen_folder(
     bench: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("aldsr.attention.find_spec", lambda name: None)
+    monkeypatch.setattr("aldsr.attention.has_matplotlib", lambda: False)
     runs = [write_run("a4") + "/weights.safetensors", write_run("a2", reduction=2)]
     assert run_command(main, *runs, "--data", bench, "--shuffles", "1", "-o", "out/here") == 0
     assert "pip install 'aldsr[figures]'" in capsys.readouterr().out

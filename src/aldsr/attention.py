@@ -9,7 +9,6 @@ import argparse
 import json
 import re
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 
 from rich.console import Console
@@ -17,15 +16,14 @@ from rich.progress import track
 
 from aldsr.core.command import plain_command, positive_int
 from aldsr.core.files import atomic_write
-from aldsr.core.frozen import flatten_keys
 from aldsr.core.memory import keep_memory
 from aldsr.core.version import code_version
-from aldsr.data import BenchmarkSet, DataError, SuperResolutionData, set_name
+from aldsr.data import BenchmarkSet, DataError, SuperResolutionData
 from aldsr.evaluation.attention import TrainedNetwork, ablation_scores, load_networks, make_ablations, read_attention
 from aldsr.imaging import LITERATURE
-from aldsr.nn.description import complete_description, label, scale_of
+from aldsr.nn.description import scale_of
 from aldsr.reporting.charts.attention import draw_ablations, draw_descriptor, draw_distribution
-from aldsr.reporting.charts.figures import save_figure
+from aldsr.reporting.charts.figures import INSTALL, has_matplotlib, save_figure
 from aldsr.reporting.tables.attention import (
     Attention,
     AttentionRun,
@@ -46,7 +44,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     networks = load_networks(list(dict.fromkeys(options.networks)), allow_code=options.allow_code)
     scale = scale_of(networks[0].description)
     benchmarks = read_sets(options.data, scale=scale)
-    folder = make_folder(options.output or default_folder(options.networks[0]))
+    first: Path = options.networks[0]
+    folder: Path = options.output or (first if first.is_dir() else first.parent) / "attention"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(f"-o {folder}: cannot be made ({error.strerror}); give another folder") from error
     attentions = group_runs([measure(each, benchmarks, shuffles=options.shuffles) for each in networks])
     sheets = [sheet for each in attentions for sheet in (layers_sheet(each), ablations_sheet(each))]
     print_sheets(sheets, attention_notes(attentions, shuffles=options.shuffles), indent=12)
@@ -58,11 +61,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     }
     with atomic_write(folder / "attention.json") as temporary:
         temporary.write_text(json.dumps(content, indent=1) + "\n")
-    if find_spec("matplotlib") is None:
-        print("no plots: matplotlib is missing; install it with: pip install 'aldsr[figures]'")
-        plots = []
-    else:
-        plots = draw_plots(folder, attentions)
+    plots = draw_plots(folder, attentions) if has_matplotlib() else []
+    if not plots:
+        print(f"no plots: matplotlib is missing; {INSTALL}")
     print(f"written: {', '.join(['attention.json', *plots])} in {folder}")
 
 
@@ -82,31 +83,13 @@ def parse_options(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def read_sets(folders: Sequence[str] | None, *, scale: int) -> list[BenchmarkSet]:
-    """The sets to measure on; None: the photographs in scikit-image.
-
-    Raises:
-        DataError: if they cannot be read, or two of them have the same name.
-    """
-    names = [set_name(folder) for folder in folders or []]
-    if twins := [name for name in names if names.count(name) > 1]:
-        raise DataError(f"--data: two sets are called '{twins[0]}'; results go by name, so rename a folder")
+    """The sets to measure on; None: the photographs in scikit-image. Raises DataError if they cannot be read."""
     data = SuperResolutionData(scale=scale, train_dirs=[], eval_dirs=folders)
-    data.prepare_data()
-    return data.benchmarks
-
-
-def default_folder(first: Path) -> Path:
-    """`attention/` in a run's folder, or beside a weights file."""
-    return (first if first.is_dir() else first.parent) / "attention"
-
-
-def make_folder(folder: Path) -> Path:
-    """Make the folder of the results. Raises DataError if it cannot be made."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DataError(f"-o {folder}: cannot be made ({error.strerror}); give another folder") from error
-    return folder
+        data.prepare_data()
+    except DataError as error:
+        raise DataError(str(error).replace("data.eval_dirs", "--data")) from error
+    return data.benchmarks
 
 
 def measure(trained: TrainedNetwork, benchmarks: Sequence[BenchmarkSet], *, shuffles: int) -> AttentionRun:
@@ -114,8 +97,7 @@ def measure(trained: TrainedNetwork, benchmarks: Sequence[BenchmarkSet], *, shuf
     place, network, description = trained
     ablations = track(make_ablations(shuffles=shuffles), place, console=Console(stderr=True), transient=True)
     scores = ablation_scores(network, benchmarks, ablations)
-    options = flatten_keys(complete_description(description), "model.")
-    return AttentionRun(place, label(description), description, options, read_attention(network), scores)
+    return AttentionRun(place, description, read_attention(network), scores)
 
 
 def draw_plots(folder: Path, attentions: Sequence[Attention]) -> list[str]:

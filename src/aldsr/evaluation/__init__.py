@@ -1,3 +1,3 @@
 """A network, or anyone's images → results with their protocol."""
 
-from aldsr.nn.description import complete_description
+from aldsr.nn.description import complete_description, label

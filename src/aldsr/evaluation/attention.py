@@ -42,7 +42,7 @@ def load_networks(paths: Sequence[Path], *, allow_code: Sequence[str] = ()) -> l
     Raises:
         NetworkError: if one cannot be loaded or has no attention, or the scales differ.
     """
-    networks = []
+    networks: list[TrainedNetwork] = []
     for path in paths:
         network, description = load_network(path / WEIGHTS if path.is_dir() else path, allow_code)
         if not read_attention(network):
@@ -51,9 +51,9 @@ def load_networks(paths: Sequence[Path], *, allow_code: Sequence[str] = ()) -> l
                 "trained: a deployed or exported one has its attention in its weights"
             )
         networks.append(TrainedNetwork(str(path), network.eval(), description))
-    (first, scale), *others = [(each.place, scale_of(each.description)) for each in networks]
-    if other := next((f"{place} for x{theirs}" for place, theirs in others if theirs != scale), None):
-        raise NetworkError(f"{first} is for x{scale} and {other}; give networks of one scale")
+        scale, other = scale_of(networks[0].description), scale_of(description)
+        if other != scale:
+            raise NetworkError(f"{paths[0]} is for x{scale} and {path} for x{other}; give networks of one scale")
     return networks
 
 
@@ -67,11 +67,10 @@ class LayerAttention(NamedTuple):
     due: Values  # [C], the part of r that is due to z: r minus the r of a layer whose filters all have the mean z
 
     def statistics(self) -> dict[str, float | None]:
-        """Statistics of the layer: mean and standard deviation of r and z over its channels, and more.
+        """Means and standard deviations over the channels, the root mean square of `due`, and more.
 
-        `live` is the fraction of hidden units that the ReLU lets through, `due` the root mean square of the part of r
-        that is due to z, `pearson` and `spearman` the correlation of r and z (None where one of them is constant).
-        Correlation alone shows little: filters and biases are trained together.
+        `live` is the fraction of hidden units that the ReLU lets through; `pearson` and `spearman` are the correlation
+        of r and z, None where one of them is constant. It shows little: filters and biases are trained together.
         """
         constant = min(np.ptp(self.z), np.ptp(self.r)) < 1e-12
         return {
@@ -103,11 +102,6 @@ def _blocks(network: nn.Module) -> list[tuple[str, ALDBlock]]:
     return [(place, block) for place, block in network.named_modules() if isinstance(block, ALDBlock)]
 
 
-def keep(values: Tensor) -> Tensor:
-    """No change."""
-    return values
-
-
 def channel_mean(values: Tensor) -> Tensor:
     """The layer's mean in every channel."""
     return values.mean().expand_as(values)
@@ -120,11 +114,11 @@ def shuffle_channels(seed: int) -> Change:
 
 
 class Ablation(NamedTuple):
-    """What is done to z and to r in every layer."""
+    """What is done to z and to r in every layer; by default nothing: `torch.positive` returns its argument."""
 
     name: str
-    z: Change = keep
-    r: Change = keep
+    z: Change = torch.positive
+    r: Change = torch.positive
 
 
 def make_ablations(*, shuffles: int) -> list[Ablation]:
@@ -139,27 +133,13 @@ def make_ablations(*, shuffles: int) -> list[Ablation]:
     ]
 
 
-class FixedAttention(nn.Module):
-    """Replaces `FilterAttention`: r is given and does not depend on the filters."""
-
-    r: Tensor
-
-    def __init__(self, r: Tensor) -> None:
-        super().__init__()
-        self.register_buffer("r", r)
-
-    def forward(self, filters: Tensor) -> Tensor:
-        return self.r
-
-
 @torch.no_grad()
 def ablate(network: nn.Module, ablation: Ablation) -> nn.Module:
     """A folded copy of a network with z and r changed in every layer."""
     copied = copy.deepcopy(network)
     for _, block in _blocks(copied):
-        attention, filters = block.attention, block.depthwise.weight.squeeze(1)
-        r = ablation.r(attention.gate(ablation.z(attention.descriptor(filters))))
-        block.attention = FixedAttention(r)  # type: ignore[assignment]
+        block.attention.squeeze.register_forward_pre_hook(lambda module, z: ablation.z(*z))
+        block.attention.register_forward_hook(lambda module, filters, r: ablation.r(r))
     return fold(copied)
 
 
@@ -168,27 +148,21 @@ def ablation_scores(
 ) -> dict[str, dict[str, dict[str, float]]]:
     """PSNR-Y (dB) per set, ablation and image, by the literature's protocol; ablations of one name are averaged.
 
-    Args:
-        network: with ALD blocks, in evaluation mode; it runs in float32.
-        benchmarks: the sets.
-        ablations: see `make_ablations`.
+    The network is in evaluation mode and runs in float32.
     """
-    scores: dict[str, dict[str, list[list[float]]]] = {each.name: {} for each in benchmarks}
+    repeats: dict[tuple[str, str], list[list[float]]] = {}
     for ablation in ablations:
         ablated = ablate(network, ablation)
         for each in benchmarks:
-            scores[each.name].setdefault(ablation.name, []).append(set_psnr(ablated, each))
-    return {
-        each.name: {
-            name: dict(zip(each.image_names, np.mean(repeats, axis=0).tolist(), strict=True))
-            for name, repeats in scores[each.name].items()
-        }
-        for each in benchmarks
-    }
+            repeats.setdefault((each.name, ablation.name), []).append(_set_psnr(ablated, each))
+    scores: dict[str, dict[str, dict[str, float]]] = {each.name: {} for each in benchmarks}
+    images = {each.name: each.image_names for each in benchmarks}
+    for (set_name, name), values in repeats.items():
+        scores[set_name][name] = dict(zip(images[set_name], np.mean(values, axis=0).tolist(), strict=True))
+    return scores
 
 
-def set_psnr(network: nn.Module, benchmark: BenchmarkSet) -> list[float]:
-    """PSNR-Y (dB) of every image of a set, by the literature's protocol."""
+def _set_psnr(network: nn.Module, benchmark: BenchmarkSet) -> list[float]:
     scale: int = network.scale  # type: ignore[assignment]
     pairs = (benchmark[number] for number in range(len(benchmark)))
     return [psnr_y(super_resolve(network, pair.lr), pair.hr, shave=scale).item() for pair in pairs]

@@ -31,7 +31,7 @@ def layer(place: str, *, shift: float = 0.0, constant: bool = False) -> LayerAtt
 def run(seed: int, **options: Any) -> AttentionRun:
     psnr = {name: {f"i{n}": value + seed * (n + 1) / 100 for n, value in enumerate(v)} for name, v in PSNR.items()}
     layers = [layer(place, shift=seed / 10, **options) for place in PLACES]
-    return AttentionRun(f"runs/a{seed}", "ALD-RDN", {"scale": 4}, {}, layers, {"Set5": psnr})
+    return AttentionRun(f"runs/a{seed}", {"scale": 4}, layers, {"Set5": psnr})
 
 
 def column(sheet: Sheet, head: str) -> list[tuple[str, ...]]:

@@ -9,6 +9,8 @@ import numpy as np
 
 from aldsr.analysis.statistics import Difference, ScoreTable, mean_sd, paired_difference
 from aldsr.analysis.variants import NETWORK, name_networks, network_label
+from aldsr.core.frozen import flatten_keys
+from aldsr.evaluation import complete_description, label
 from aldsr.evaluation.attention import UNTOUCHED, LayerAttention
 from aldsr.reporting.tables.cells import DECIMALS, difference_cell, format_mean_sd, pluralise
 from aldsr.reporting.tables.sheet import NOTHING, Cell, Column, Sheet
@@ -28,12 +30,10 @@ Scores = Mapping[str, Mapping[str, float]]  # ablation → image → PSNR-Y (dB)
 
 
 class AttentionRun(NamedTuple):
-    """A trained network: its file, what it is, its layers, and per set the scores of every ablation."""
+    """A trained network: its file, its description, its layers, and per set the scores of every ablation."""
 
     place: str
-    label: str  # "ALD-RDN"
     description: Mapping[str, Any]
-    options: Mapping[str, Any]  # the description by dotted names
     layers: list[LayerAttention]
     psnr: Mapping[str, Scores]
 
@@ -72,15 +72,12 @@ def group_runs(runs: Sequence[AttentionRun]) -> list[Attention]:
     """Networks with their repeats: the runs of one description."""
     groups: dict[str, list[AttentionRun]] = {}
     for run in runs:
-        groups.setdefault(json.dumps(_identity(run), sort_keys=True), []).append(run)
-    identities = [json.loads(key) for key in groups]
-    return [Attention(*group) for group in zip(name_networks(identities), groups.values(), strict=True)]
-
-
-def _identity(run: AttentionRun) -> dict[str, str]:
-    """The options that make a network another one, and its name under "network"."""
-    options = {key: str(value) for key, value in run.options.items() if key != "model.checkpoint"}
-    return {**options, NETWORK: network_label(run.label, run.description)}
+        options = flatten_keys(complete_description(run.description), "model.")
+        identity = {key: str(value) for key, value in options.items() if key != "model.checkpoint"}
+        identity[NETWORK] = network_label(label(run.description), run.description)
+        groups.setdefault(json.dumps(identity, sort_keys=True), []).append(run)
+    names = name_networks([json.loads(key) for key in groups])
+    return [Attention(*group) for group in zip(names, groups.values(), strict=True)]
 
 
 def layers_sheet(attention: Attention) -> Sheet:
@@ -89,7 +86,8 @@ def layers_sheet(attention: Attention) -> Sheet:
     columns = [Column("filters", [*((str(len(layer.z)),) for layer in layers), NOTHING])]
     for key, (head, decimals) in STATISTICS.items():
         by_run = [[layer.statistics()[key] for layer in run.layers] for run in attention.runs]
-        rows = zip(*([*values, _mean(values)] for values in by_run), strict=True)
+        means = [mean_sd(known).mean if (known := _known(values)) else None for values in by_run]
+        rows = [*zip(*by_run, strict=True), means]
         columns.append(Column(head, [_runs_cell(row, decimals) for row in rows]))
     names = [*(layer_name(layer.place) for layer in layers), "mean"]
     return Sheet(f"{attention.name}: r and z of every layer, {attention.repeats}", "RDB.layer", names, columns)
@@ -111,12 +109,10 @@ def attention_notes(networks: Sequence[Attention], *, shuffles: int) -> list[tup
     """The terms of the tables, and what the intervals cover: a word and a sentence each."""
     single = any(len(each.runs) == 1 for each in networks)
     covers = "; of one run they cover the choice of images only: another training may turn out otherwise"
+    due = "root mean square of r less the r that it would be if all filters of the layer had their mean z"
     return [
         ("live units", "fraction of the hidden units that the ReLU lets through"),
-        (
-            "r due to z",
-            "root mean square of r less the r that it would be if all filters of the layer had their mean z",
-        ),
+        ("r due to z", due),
         ("mean", "of a layer, in every channel"),
         ("shuffled", f"among the channels of each layer; mean over {pluralise(shuffles, 'shuffle')}"),
         ("intervals", f"of differences paired by run and image, rounded outwards{covers if single else ''}"),
@@ -158,11 +154,9 @@ def _difference_data(change: Difference) -> dict[str, float | None]:
     return {key: value if math.isfinite(value) else None for key, value in change._asdict().items()}
 
 
+def _known(values: Sequence[float | None]) -> list[float]:
+    return [value for value in values if value is not None]
+
+
 def _runs_cell(values: Sequence[float | None], decimals: int) -> Cell:
-    known = [value for value in values if value is not None]
-    return (format_mean_sd(mean_sd(known), decimals),) if known else NOTHING
-
-
-def _mean(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return mean_sd(known).mean if known else None
+    return (format_mean_sd(mean_sd(known), decimals),) if (known := _known(values)) else NOTHING
