@@ -33,8 +33,7 @@ from aldsr.evaluation.results import ResultsError, read_benchmark
 from aldsr.nn.description import build
 from aldsr.reporting.charts.figures import FigureError, prepare_output, save_figure
 from aldsr.reporting.charts.speed import draw_growth_chart, draw_speed_chart
-from aldsr.reporting.tables.growth import growth_sheet
-from aldsr.reporting.tables.speed import Measurements, loading_sheet, resize_sheet, speed_sheet
+from aldsr.reporting.tables.speed import Measurements, growth_sheet, loading_sheet, resize_sheet, speed_sheet
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

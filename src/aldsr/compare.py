@@ -14,7 +14,7 @@ from pathlib import Path
 from aldsr.analysis.loading import read_by_label, read_variants
 from aldsr.analysis.scores import compare_variants
 from aldsr.analysis.study import is_study
-from aldsr.analysis.variants import Variant, find_reference
+from aldsr.analysis.variants import Variant
 from aldsr.core.command import plain_command
 from aldsr.core.errors import OptionError
 from aldsr.evaluation.results import read_benchmark
@@ -89,7 +89,7 @@ def compare_study(options: argparse.Namespace) -> None:
         FigureError, ResultsError: if runs cannot be read, drawn or must not be compared.
     """
     study, variants = read_variants(options.results, allow_unequal_budgets=options.allow_unequal_budgets)
-    comparison = compare_variants(study, variants, find_reference(variants, options.against))
+    comparison = compare_variants(study, variants, options.against)
     charts = draw_chart(variants, options) if options.chart else []
     notes = study_notes(comparison)
     if options.format == "csv":

@@ -17,7 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from aldsr.analysis.loading import read_variants
 from aldsr.analysis.scores import compare_variants
 from aldsr.analysis.study import Study
-from aldsr.analysis.variants import Variant, find_reference
+from aldsr.analysis.variants import Variant
 from aldsr.core.command import plain_command
 from aldsr.core.files import atomic_write
 from aldsr.data import BenchmarkSet, DataError, SuperResolutionData, set_name
@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Read the runs, upscale the images in which their networks differ most, and write the page."""
     options, console = parse_options(argv), Console()
     study, variants = read_variants(options.results, allow_unequal_budgets=options.allow_unequal_budgets)
-    comparison = compare_variants(study, variants, find_reference(variants, options.against))
+    comparison = compare_variants(study, variants, options.against)
     output = choose_output(options)
     images = upscale_images(study, variants, options, console) if options.pictures else []
     html = render_page(comparison, images)

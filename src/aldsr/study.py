@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from aldsr.analysis.record import record_study
+from aldsr.analysis.study import record_study
 from aldsr.core.command import plain_command
 from aldsr.core.errors import OptionError
 from aldsr.sweep.status_table import print_status, study_status

@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 
 from aldsr.analysis.scores import Comparison, compare_variants
 from aldsr.analysis.study import read_study
-from aldsr.analysis.variants import Variant, find_reference, group_variants
+from aldsr.analysis.variants import Variant, group_variants
 from aldsr.imaging import LITERATURE
 
 BLOCKS = {"RDN": "StandardBlock", "DW-RDN": "DWBlock", "LDW-RDN": "LDWBlock", "ALD-RDN": "ALDBlock"}
@@ -92,8 +92,7 @@ def change_config(run: Path, options: Mapping[str, Any]) -> None:
 def read_comparison(folder: Path) -> Comparison:
     """A study compared with its default reference."""
     study = read_study(folder)
-    found = group_variants(study.runs)
-    return compare_variants(study, found, find_reference(found, None))
+    return compare_variants(study, group_variants(study.runs))
 
 
 def variants_by_name(folder: Path) -> dict[str, Variant]:

@@ -5,23 +5,20 @@ from typing import Any
 
 from aldsr.analysis.study import TrainingRun
 from aldsr.core.settings import flatten, folder_label
-from aldsr.evaluation.results import ResultsError
 
 # Options of `data`; the whole of `schedule` counts as well. The learning rate does not: it may be what is studied.
 DATA_OPTIONS = ("batch_size", "patch_size", "steps_per_epoch", "pictures")
-OWN_IMAGES = "aldsr's own pictures"
 
 
 def training_budget(run: TrainingRun) -> dict[str, Any]:
     """What a run was trained on and for how long, by names for a message; folders by their last names."""
     data, training = run.config["data"], run.results.get("training", {})
-    schedule = {key: value for key, value in flatten(run.config).items() if key.startswith("schedule.")}
     budget = {
         "the number of training steps": training.get("steps"),
         **{f"data.{key}": data.get(key) for key in DATA_OPTIONS},
         "data.train_dirs": list_folders(data.get("train_dirs")),
         "the fingerprint of the training images": training.get("fingerprint"),
-        **schedule,
+        **{key: value for key, value in flatten(run.config).items() if key.startswith("schedule.")},
     }
     if data.get("train_dirs") is not None:
         del budget["data.pictures"]  # not used beside folders
@@ -34,23 +31,15 @@ def find_budget_difference(runs: Sequence[TrainingRun]) -> str | None:
     for other in others:
         ours, theirs = training_budget(base), training_budget(other)
         for key in {**ours, **theirs}:
-            values = ["not recorded" if each is None else f"'{each}'" for each in (ours.get(key), theirs.get(key))]
             if ours.get(key) != theirs.get(key):
-                return (
-                    f"{base.folder} and {other.folder} had unequal budgets: {key} is {values[0]} in the one and "
-                    f"{values[1]} in the other"
-                )
+                mine, its = ("not recorded" if each.get(key) is None else f"'{each[key]}'" for each in (ours, theirs))
+                had = f"{base.folder} and {other.folder} had unequal budgets"
+                return f"{had}: {key} is {mine} in the one and {its} in the other"
     return None
-
-
-def check_budgets(runs: Sequence[TrainingRun]) -> None:
-    """Check that the runs had the same training. Raises ResultsError naming the first difference."""
-    if difference := find_budget_difference(runs):
-        raise ResultsError(f"{difference}; train them alike, or compare them all the same with --allow-unequal-budgets")
 
 
 def list_folders(folders: Any) -> str:
     """Folders by their last names, "HR" with the one above it; None stands for aldsr's own images."""
     if not isinstance(folders, Sequence) or isinstance(folders, str):
-        return OWN_IMAGES if folders is None else str(folders)
+        return "aldsr's own pictures" if folders is None else str(folders)
     return ", ".join(folder_label(str(folder)) for folder in folders)

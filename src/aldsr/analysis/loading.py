@@ -4,40 +4,32 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from aldsr.analysis.budgets import check_budgets
+from aldsr.analysis.budgets import find_budget_difference
 from aldsr.analysis.study import Study, TrainingRun, is_study, read_studies, shorten
 from aldsr.analysis.variants import Variant, group_variants, run_label
-from aldsr.evaluation.results import check_comparable, read_results
+from aldsr.evaluation.results import ResultsError, check_comparable, read_results
 
 
 def read_variants(paths: Sequence[Path], *, allow_unequal_budgets: bool = False) -> tuple[Study, list[Variant]]:
     """Read a study and group its runs into variants; without a study among the paths, each run is a variant.
 
-    Args:
-        paths: folders of studies, which become one study; run folders, or their results.json.
-        allow_unequal_budgets: of a study. Runs without a study may differ: the notes say so.
-
-    Raises:
-        ResultsError: if results cannot be read, or must not share a table.
+    The paths are folders of studies, which become one, and of runs, or their results.json. Runs without a study may
+    have unequal budgets: the notes say so. Raises ResultsError if results cannot be read, or must not share a table.
     """
     study = read_studies(paths)
     check_comparable({str(run.folder): run.results for run in study.runs})
     if not any(map(is_study, paths)):
         folders = [run.folder.name for run in study.runs]
         return study._replace(name=shorten(folders, limit=3)), _one_variant_each(study.runs)
-    if not allow_unequal_budgets:
-        check_budgets(study.runs)
+    if not allow_unequal_budgets and (unequal := find_budget_difference(study.runs)):
+        raise ResultsError(f"{unequal}; train them alike, or compare them all the same with --allow-unequal-budgets")
     return study, group_variants(study.runs)
 
 
 def read_by_label(paths: Sequence[Path]) -> dict[str, dict[str, Any]]:
-    """Read results by their networks' labels; equal labels are followed by the paths.
+    """Read the results of runs by their networks' labels; equal labels are followed by the paths.
 
-    Args:
-        paths: run folders, or their results.json.
-
-    Raises:
-        ResultsError: if results cannot be read, or must not share a table.
+    Raises ResultsError if results cannot be read, or must not share a table.
     """
     results = {str(path): read_results(path) for path in paths}
     check_comparable(results)
@@ -47,7 +39,7 @@ def read_by_label(paths: Sequence[Path]) -> dict[str, dict[str, Any]]:
 
 def _one_variant_each(runs: Sequence[TrainingRun]) -> list[Variant]:
     labels, folders = [run_label(run) for run in runs], [run.folder.name for run in runs]
-    suffixes = [run.folder.name if folders.count(run.folder.name) == 1 else str(run.folder) for run in runs]
+    suffixes = [name if folders.count(name) == 1 else str(run.folder) for name, run in zip(folders, runs, strict=True)]
     names = _unique_names(labels, suffixes)
     return [Variant(name, own, {run.seed: run}, []) for name, own, run in zip(names, labels, runs, strict=True)]
 

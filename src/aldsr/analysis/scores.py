@@ -7,7 +7,7 @@ import numpy as np
 
 from aldsr.analysis.statistics import Difference, MeanSd, mean_sd, paired_difference
 from aldsr.analysis.study import Study
-from aldsr.analysis.variants import Variant
+from aldsr.analysis.variants import Variant, find_reference
 
 QUANTITIES = ("psnr", "ssim")  # in dB, and from 0 to 1
 
@@ -30,19 +30,19 @@ class Comparison(NamedTuple):
     differences: list[VariantDifference]
 
 
-def compare_variants(study: Study, variants: Sequence[Variant], reference: Variant) -> Comparison:
-    """Compare the variants of a study, see `read_variants`, with one of them."""
-    return Comparison(study, variants, reference, find_differences(variants, reference))
+def compare_variants(study: Study, variants: Sequence[Variant], against: str | None = None) -> Comparison:
+    """Compare the variants of a study, see `read_variants`, with one of them on every set that both were measured on.
 
-
-def find_differences(variants: Sequence[Variant], reference: Variant) -> list[VariantDifference]:
-    """Differences of all other variants from the reference on every set that both were measured on."""
-    return [
+    Raises ResultsError if there is no such variant (see `find_reference`).
+    """
+    reference = find_reference(variants, against)
+    differences = [
         VariantDifference(each, name, *(score_difference(each, reference, name, quantity) for quantity in QUANTITIES))
         for name in set_names([reference])
         for each in variants
         if each is not reference and name in set_names([each])
     ]
+    return Comparison(study, variants, reference, differences)
 
 
 def set_names(variants: Sequence[Variant]) -> list[str]:

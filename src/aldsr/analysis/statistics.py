@@ -2,9 +2,8 @@
 
 A network's scores on a set are a table of seeds × images, both of which are samples: of possible trainings, and of
 images that the set could have had. Every seed meets every image (the two are crossed, not nested), so rows and
-columns are resampled independently: McCullagh, "Resampling and
-exchangeable arrays", Bernoulli 6 (2000), and Owen, "The pigeonhole bootstrap", Annals of Applied Statistics 1 (2007),
-who shows that it errs towards wide intervals.
+columns are resampled independently: McCullagh, "Resampling and exchangeable arrays", Bernoulli 6 (2000), and Owen,
+"The pigeonhole bootstrap", Annals of Applied Statistics 1 (2007), who shows that it errs towards wide intervals.
 
 A percentile interval of few values is too narrow (of three values, a nominal 95 % interval covers the truth at most
 three quarters of the time; Hesterberg, "What teachers should know about the bootstrap", The American Statistician 69
@@ -61,11 +60,7 @@ class Difference(NamedTuple):
 
 
 def mean_sd(values: Sequence[float]) -> MeanSd:
-    """Mean and standard deviation over seeds.
-
-    Args:
-        values: one per seed, at least one.
-    """
+    """Mean and standard deviation of at least one value."""
     sd = float(np.std(values, ddof=1)) if len(values) > 1 else None
     return MeanSd(float(np.mean(values)), sd, len(values))
 
@@ -73,10 +68,7 @@ def mean_sd(values: Sequence[float]) -> MeanSd:
 def paired_difference(ours: ScoreTable, reference: ScoreTable, *, resamples: int = RESAMPLES) -> Difference:
     """Mean of ours - reference with a 95 % confidence interval; the same tables give the same interval.
 
-    Args:
-        ours, reference: `[seeds, images]`, at least one of each, paired: the same seed in a row and the same image
-            in a column of both.
-        resamples: of the bootstrap.
+    Both are `[seeds, images]` and paired: the same seed in a row and the same image in a column.
     """
     table = np.asarray(ours, dtype=np.float64) - np.asarray(reference, dtype=np.float64)
     mean, (seeds, images) = float(table.mean()), table.shape
@@ -88,12 +80,7 @@ def paired_difference(ours: ScoreTable, reference: ScoreTable, *, resamples: int
 
 
 def percentile_interval(table: ScoreTable, *, resamples: int = RESAMPLES) -> tuple[float, float]:
-    """Percentile bootstrap interval of a mean; seeds and images are resampled independently.
-
-    Args:
-        table: `[seeds, images]`; a side of length one is not resampled.
-        resamples: number of means whose quantiles are the ends.
-    """
+    """Percentile bootstrap interval of the mean of `[seeds, images]`, which are resampled independently."""
     random = np.random.default_rng(0)
     rows, columns = (random.multinomial(n, np.full(n, 1 / n), size=resamples) / n for n in table.shape)
     means = ((rows @ table) * columns).sum(1)
@@ -108,10 +95,7 @@ def t_margin(table: ScoreTable) -> float:
     measures", Statistics in Medicine 27 (2008). The interaction of seed and image counts in both, which errs towards
     wide intervals. In simulated studies of 2 to 5 seeds and 5 to 100 images the coverage was 95 % or more; with
     Satterthwaite's degrees of freedom, which 2 seeds cannot estimate, it fell to 88 %. With one seed this is the
-    paired t-test over images, with one image that over seeds.
-
-    Args:
-        table: `[seeds, images]`, more than one value.
+    paired t-test over images, with one image that over seeds. The table is `[seeds, images]`, more than one value.
     """
     # A single seed, or image, has no variance: the note below a table says what its intervals cover.
     sides = [means for means in (table.mean(1), table.mean(0)) if len(means) > 1]

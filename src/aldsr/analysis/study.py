@@ -1,12 +1,15 @@
 """Finished runs, one by one or those of a study's folder: scores and configurations."""
 
+import json
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
 
-from aldsr.core.run_files import ARCHIVED, CONFIG, RESULTS
+from aldsr.core.files import atomic_write
+from aldsr.core.run_files import ARCHIVED, CONFIG, LOG, RESULTS
 from aldsr.evaluation.results import ResultsError, read_results
 
 SECTIONS = ("model", "data", "trainer")  # of a training run's configuration
@@ -39,11 +42,7 @@ def is_study(path: Path) -> bool:
 
 
 def read_study(folder: Path) -> Study:
-    """Read the finished runs of a study, without archived ones.
-
-    Raises:
-        ResultsError: if none has finished, or a file is missing or cannot be read.
-    """
+    """Read the finished runs of a study. Raises ResultsError if there are none, or a file cannot be read."""
     folders = _run_folders(folder)
     finished = [run for run in folders if (run / RESULTS).exists()]
     unfinished = [run.name for run in folders if run not in finished]
@@ -58,14 +57,7 @@ def read_study(folder: Path) -> Study:
 
 
 def read_studies(paths: Sequence[Path]) -> Study:
-    """Read studies, and single runs beside them, as one study.
-
-    Args:
-        paths: folders of studies, at least one; run folders, or their results.json.
-
-    Raises:
-        ResultsError: see `read_study` and `read_run`.
-    """
+    """Read folders of studies, and runs or their results.json beside them, as one study; errors of `read_study`."""
     parts = [read_study(path) if is_study(path) else Study("", [read_run(path)], []) for path in paths]
     runs = {run.folder.resolve(): run for part in parts for run in part.runs}
     names = dict.fromkeys(part.name for part in parts if part.name)
@@ -79,25 +71,37 @@ def read_run(path: Path) -> TrainingRun:
 
 
 def read_config(path: Path) -> dict[str, Any]:
-    """Read the config.yaml of a training run as plain data.
-
-    Raises:
-        ResultsError: if there is none, or it is not a training run's.
-    """
+    """Read the config.yaml of a training run as plain data. Raises ResultsError if it is not one."""
     try:
         config: Any = yaml.safe_load(path.read_text())
-    except FileNotFoundError as error:
-        raise ResultsError(
-            f"{path}: no such file; expected the configuration beside a run's {RESULTS}; move that folder out of the "
-            "study, or name the runs to be compared one by one"
-        ) from error
     except (OSError, ValueError, yaml.YAMLError) as error:
-        raise ResultsError(f"{path}: cannot be read as a configuration ({error})") from error
+        raise ResultsError(
+            f"{path}: cannot be read as the configuration beside a run's {RESULTS} ({error}); if that folder is no "
+            "run, move it out of the study, or name the runs to be compared one by one"
+        ) from error
     if not isinstance(config, Mapping) or not isinstance(config.get("seed"), int):
         raise ResultsError(f"{path}: has no whole number as seed; expected the config.yaml of a training run")
     if missing := [key for key in SECTIONS if not isinstance(config.get(key), Mapping)]:
         raise ResultsError(f"{path}: has no section {missing[0]}; expected the config.yaml of a training run")
     return dict(config)
+
+
+def record_study(study: Path, to: Path) -> list[str]:
+    """Copy the results, configurations and logs of a study's finished runs, which are small enough for a repository.
+
+    `aldsr.compare` and `aldsr.report` read the copy like the study. A run that was recorded before is replaced.
+    Returns the names of the runs. Raises the errors of `read_study`, and OSError if a file cannot be written.
+    """
+    runs = read_study(study).runs
+    for run in runs:
+        folder = to / run.folder.name
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in (CONFIG, LOG):
+            if (run.folder / name).exists():
+                shutil.copyfile(run.folder / name, folder / name)
+        with atomic_write(folder / RESULTS) as temporary:
+            temporary.write_text(json.dumps(run.results, separators=(",", ":")) + "\n")
+    return [run.folder.name for run in runs]
 
 
 def shorten(names: list[str], limit: int = 5) -> str:

@@ -118,12 +118,8 @@ def _find_peers(key: str, own: Mapping[str, str], others: Sequence[Mapping[str, 
 def find_reference(variants: Sequence[Variant], against: str | None) -> Variant:
     """The variant that the others are compared with: the named one, else a baseline, else the first.
 
-    Args:
-        variants: of the study.
-        against: a variant's name, or a label that only one has; with or without its descriptor.
-
-    Raises:
-        ResultsError: if no variant, or more than one, has that name.
+    It is named by its name, or by a label that only one has, with or without its descriptor. Raises ResultsError if no
+    variant, or more than one, has that name.
     """
     if against is None:
         by_label = {variant.label: variant for variant in reversed(variants)}

@@ -25,7 +25,7 @@ def html(tmp_path_factory: pytest.TempPathFactory) -> str:
     for label in ("RDN", "DW-RDN"):
         write_variant(folder, label, {EVIL: [[30.0, 31.0]]}, study=EVIL)
     study, variants = read_variants([folder])
-    return render_page(compare_variants(study, variants, variants[0]), [{"name": EVIL}])
+    return render_page(compare_variants(study, variants), [{"name": EVIL}])
 
 
 class Elements(HTMLParser):

@@ -7,8 +7,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aldsr.reporting.charts.figures import FONT, FigureError, create_figure, style_axes
-from aldsr.reporting.tables.growth import AXES, Series, find_series
-from aldsr.reporting.tables.speed import Measurements, Timing, benchmark_title, summarise_timings
+from aldsr.reporting.tables.speed import (
+    AXES,
+    Measurements,
+    Series,
+    Timing,
+    benchmark_title,
+    find_series,
+    summarise_timings,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -1,7 +1,9 @@
-"""The measurements of `aldsr.benchmark` as tables."""
+"""The measurements of `aldsr.benchmark` as tables, and how the seconds of a step grow: fitted exponents."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from statistics import median
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import zip_longest
+from statistics import linear_regression, median
 from typing import Any, NamedTuple
 
 from aldsr.reporting.tables.cells import pluralise
@@ -10,13 +12,20 @@ from aldsr.reporting.tables.sheet import Column, Sheet
 Measurements = Mapping[str, Any]  # the content of the command's JSON file
 
 LOADING = {
+    "decoding": "PNG files of 1 megapixel decoded for every patch",
     "cut": "cut from the cache and collated (uint8)",
     "augmented": "… flipped and turned (uint8)",
     "float": "… and made float32",
 }
-NOTE = (
+# What grows, by its key in the records.
+AXES = {"batch": "patches", "patch_size": "LR pixels", "D": "RDBs"}
+SPEED_NOTE = (
     "seconds: median of all runs; peak: beyond the weights; of roofline: the share of the time that all multi-adds "
     "would take at the rate of a large matrix product of the same precision"
+)
+GROWTH_NOTE = (
+    "seconds: median of all runs. exponent: slope of the line fitted to the logarithms of both by least squares; 1 is "
+    "linear, less than 1 means a part that does not grow"
 )
 
 
@@ -36,11 +45,6 @@ class Timing(NamedTuple):
     def range(self) -> str:
         """The least and the most seconds."""
         return f"{self.seconds[0]:.3f}-{self.seconds[-1]:.3f}"
-
-    @property
-    def literal(self) -> bool:
-        """Whether this is the paper's equations as most code has them, with the system's allocator."""
-        return self.record["network"] == "literal" and not self.record["keep_memory"]
 
     @property
     def description(self) -> str:
@@ -85,44 +89,84 @@ def benchmark_title(benchmark: str, measurements: Measurements) -> str:
 def speed_sheet(benchmark: str, measurements: Measurements) -> Sheet:
     """A row per timing, with its speed as a multiple of that of the literal form and of RDN where they are there."""
     timings = summarise_timings(measurements[benchmark])
-    bases = {
-        "×\N{NO-BREAK SPACE}literal": ([each for each in timings if each.literal], 1),
-        "×\N{NO-BREAK SPACE}RDN": ([each for each in timings if each.record["network"] == "RDN"], 2),
-    }
-    ratios = {head: (found[0], decimals) for head, (found, decimals) in bases.items() if found}
+    # The equations as most code has them: with the system's allocator.
+    literal = [each for each in timings if each.record["network"] == "literal" and not each.record["keep_memory"]]
+    dense = [each for each in timings if each.record["network"] == "RDN"]
+    bases = [(name, found[0], n) for name, found, n in (("literal", literal, 1), ("RDN", dense, 2)) if found]
     rows = []
     for timing in timings:
         if not timing.seconds:
             rows.append(["killed: out of memory?"])
             continue
-        rows.append(
-            [
-                f"{timing.median:.3f}",
-                timing.range,
-                *(f"{base.median / timing.median:.{n}f}" if base.seconds else "-" for base, n in ratios.values()),
-                "not measured" if timing.peak is None else f"{timing.peak / 2**20:,.0f}",
-                f"{timing.floor / timing.median:.0%}",
-            ]
-        )
+        ratios = [f"{base.median / timing.median:.{n}f}" if base.seconds else "-" for _, base, n in bases]
+        peak = "not measured" if timing.peak is None else f"{timing.peak / 2**20:,.0f}"
+        rows.append([f"{timing.median:.3f}", timing.range, *ratios, peak, f"{timing.floor / timing.median:.0%}"])
+    heads = ["seconds", "range", *(f"×\N{NO-BREAK SPACE}{name}" for name, *_ in bases), "peak MiB", "of roofline"]
     names = [f"{number} {timing.record['network']}" for number, timing in enumerate(timings, 1)]
-    notes = [f"{number} {timing.description}" for number, timing in enumerate(timings, 1)]
-    columns = text_columns(["seconds", "range", *ratios, "peak MiB", "of roofline"], rows)
-    return Sheet(benchmark_title(benchmark, measurements), "", names, columns, notes=[*notes, NOTE])
+    notes = [*(f"{number} {timing.description}" for number, timing in enumerate(timings, 1)), SPEED_NOTE]
+    return Sheet(benchmark_title(benchmark, measurements), "", names, text_columns(heads, rows), notes=notes)
 
 
 def text_columns(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[Column]:
     """Columns of the texts of rows, of which some may be shorter."""
-    padded = [[*row, *["-"] * (len(heads) - len(row))] for row in rows]
-    return [Column(head, [(row[n],) for row in padded]) for n, head in enumerate(heads)]
+    columns = zip_longest(heads, *rows, fillvalue="-")
+    return [Column(head, [(text,) for text in texts]) for head, *texts in columns]
+
+
+class Series(NamedTuple):
+    """Steps of one network as one quantity grows and the others stay at their largest."""
+
+    network: str
+    key: str  # of `AXES`
+    amounts: list[int]  # ascending
+    timings: list[Timing]  # one per amount
+
+    @property
+    def medians(self) -> list[float]:
+        return [timing.median for timing in self.timings]
+
+    @property
+    def line(self) -> tuple[float, float]:
+        """Exponent e and factor f of seconds = f · amount^e."""
+        slope, intercept = linear_regression([*map(math.log, self.amounts)], [*map(math.log, self.medians)])
+        return slope, math.exp(intercept)
+
+
+def find_series(records: Sequence[Mapping[str, Any]]) -> Iterator[Series]:
+    """The series of every network and axis that was measured at more than one amount."""
+    largest = {key: max(record[key] for record in records) for key in AXES}
+    for key in AXES:
+        fixed = [other for other in AXES if other != key]
+        alike = [record for record in records if all(record[other] == largest[other] for other in fixed)]
+        for network in dict.fromkeys(record["network"] for record in alike):
+            own = sorted((each for each in alike if each["network"] == network), key=lambda each: each[key])
+            amounts = [each[key] ** 2 if key == "patch_size" else each[key] for each in own]
+            if len(amounts) > 1:
+                yield Series(network, key, amounts, summarise_timings(own))
+
+
+def growth_sheet(measurements: Measurements) -> Sheet:
+    """Seconds, and milliseconds per patch, pixel and RDB, which are the same in all rows where growth is linear."""
+    names, rows = [], []
+    for series in find_series(measurements["growth"]):
+        last = series.amounts[-1]
+        names += [f"{series.network}, {AXES[series.key]}", *[""] * (len(series.amounts) - 1)]
+        for amount, timing in zip(series.amounts, series.timings, strict=True):
+            milliseconds = 1000 * (timing.median / amount)
+            each = f"{milliseconds:.3g}" if milliseconds < 1000 else f"{milliseconds:,.0f}"
+            exponent = f"{series.line[0]:.2f}" if amount == last else ""
+            rows.append([f"{amount:,}", f"{timing.median:.3f}", timing.range, each, exponent])
+    columns = text_columns(("number", "seconds", "range", "ms each", "exponent"), rows)
+    descriptions = dict.fromkeys(timing.description for timing in summarise_timings(measurements["growth"]))
+    return Sheet(benchmark_title("growth", measurements), "", names, columns, notes=[*descriptions, GROWTH_NOTE])
 
 
 def loading_sheet(measurements: Measurements) -> Sheet:
     """Pairs per second after each stage of loading, and with files decoded for every patch."""
     rates, patch = measurements["loading"], measurements["settings"]["patch_size"]
     title = f"Patch loading, one core, LR {patch}x{patch}, x{measurements['settings']['scale']}, batches of 16"
-    stages = {"decoding": "PNG files of 1 megapixel decoded for every patch", **LOADING}
-    rows = [(f"{rates[stage]:,.0f}", f"{rates[stage] / rates['decoding']:.0f}") for stage in stages]
-    return Sheet(title, "stage", list(stages.values()), text_columns(["pairs/s", "×\N{NO-BREAK SPACE}decoding"], rows))
+    rows = [(f"{rates[stage]:,.0f}", f"{rates[stage] / rates['decoding']:.0f}") for stage in LOADING]
+    return Sheet(title, "stage", list(LOADING.values()), text_columns(["pairs/s", "×\N{NO-BREAK SPACE}decoding"], rows))
 
 
 def resize_sheet(measurements: Measurements) -> Sheet:
