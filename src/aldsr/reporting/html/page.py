@@ -125,7 +125,7 @@ def _render_figure(figure: "Figure", description: str) -> str:
 def render_statistics(comparison: Comparison) -> str:
     """Render the tables and notes of `aldsr.compare`, less the scores and the protocol, which stand above."""
     first, *others = study_sheets(comparison)
-    tables = "".join(map(render_sheet, [first, *others] if first.theirs else others))
+    tables = "".join(map(render_sheet, [first, *others] if len(first.blocks) > 1 else others))
     notes = [note for note in study_notes(comparison) if note[0] != "protocol"]
     terms = "".join(f"<dt>{escape(word)}</dt><dd>{escape(sentence)}</dd>" for word, sentence in notes)
     return f"<h2>Statistics</h2>{tables}<dl>{terms}</dl>" if tables or terms else ""

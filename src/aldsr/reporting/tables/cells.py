@@ -31,7 +31,7 @@ def seeds_cell(variant: Variant, set_name: str) -> Cell:
     """Mean ± standard deviation over seeds of PSNR and SSIM on a set; the number of seeds if some are missing."""
     scores = {key: mean_over_seeds(variant, set_name, key) for key in QUANTITIES}
     lines = [format_mean_sd(score, DECIMALS[key]) for key, score in scores.items() if score]
-    seeds = min((score.number for score in scores.values() if score), default=0)
+    seeds = sum(set_name in run.results["sets"] for run in variant.runs.values())
     return (*lines, *([pluralise(seeds, "seed")] if seeds < len(variant.runs) else [])) if lines else NOTHING
 
 
@@ -48,18 +48,11 @@ def difference_cell(difference: Difference | None, quantity: str) -> Cell:
     """ "+0.12", "[-0.01, +0.25]", and "no difference shown" where the printed interval holds 0."""
     if difference is None:
         return (NO_SEED,)
-    decimals, printed = DECIMALS[quantity] + 1, round_difference(difference, quantity)
-    interval = f"[{printed.low:+.{decimals}f}, {printed.high:+.{decimals}f}]"
-    return (
-        f"{printed.mean:+.{decimals}f}",
-        "no interval" if math.isinf(printed.low) else interval,
-        *([] if printed.significant else [NO_DIFFERENCE]),
-    )
-
-
-def round_difference(difference: Difference, quantity: str) -> Difference:
-    """A difference as it is printed."""
-    return difference.round_outwards(DECIMALS[quantity] + 1)
+    decimals = DECIMALS[quantity] + 1
+    printed = difference.round_outwards(decimals)
+    mean, low, high = (f"{value:+.{decimals}f}" for value in printed[:3])
+    interval = "no interval" if math.isinf(printed.low) else f"[{low}, {high}]"
+    return (mean, interval) if printed.significant else (mean, interval, NO_DIFFERENCE)
 
 
 def cost_cells(network: Mapping[str, Any]) -> tuple[Cell, Cell]:

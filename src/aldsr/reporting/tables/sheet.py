@@ -15,7 +15,7 @@ from rich.text import Text
 Cell = tuple[str, ...]  # the lines of a cell
 NOTHING: Cell = ("-",)
 GAP = 2  # spaces between columns on the terminal
-LATEX = {"_": r"\_", "%": r"\%", "&": r"\&", "#": r"\#", "±": r"$\pm$", "×": r"$\times$"}
+LATEX = str.maketrans({"_": r"\_", "%": r"\%", "&": r"\&", "#": r"\#", "±": r"$\pm$", "×": r"$\times$"})
 
 
 class Column(NamedTuple):
@@ -43,19 +43,15 @@ class Sheet(NamedTuple):
     notes: Sequence[str] = ()  # lines below the table on the terminal
 
     @property
-    def ours(self) -> list[Column]:
-        """The columns of this project."""
-        return [column for column in self.columns if not column.paper]
-
-    @property
-    def theirs(self) -> list[Column]:
-        """The columns of the paper."""
-        return [column for column in self.columns if column.paper]
+    def blocks(self) -> list[tuple[str, Sequence[Column]]]:
+        """The columns of this project and, if there are any, those of the paper, each with their title."""
+        ours, theirs = ([column for column in self.columns if column.paper is paper] for paper in (False, True))
+        return [(self.title, ours), (self.paper_title, theirs)] if theirs else [(self.title, ours)]
 
     def to_markdown(self) -> str:
         """One Markdown table, or two: ours, then the paper's; each below its title if it has one."""
         tables = []
-        for title, columns in self._blocks():
+        for title, columns in self.blocks:
             header, *rows = self._lines(columns, bold="**{}**")
             rule = ["---", *("---" if column.left else "---:" for column in columns)]
             table = "".join(f"| {' | '.join(line)} |\n" for line in (header, rule, *rows))
@@ -65,7 +61,7 @@ class Sheet(NamedTuple):
     def to_latex(self) -> str:
         r"""Rows of LaTeX `tabular`s without their frames, cells & cells \\; titles are comments."""
         tables = []
-        for title, columns in self._blocks():
+        for title, columns in self.blocks:
             lines = self._lines(columns, bold=r"\textbf{{{}}}", escape=latex_text)
             table = "".join(f"{' & '.join(line)} \\\\\n" for line in lines)
             tables.append(f"% {title}\n{table}" if title else table)
@@ -73,17 +69,13 @@ class Sheet(NamedTuple):
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         fits = len(list(self._panels(self.columns, options.max_width))) == 1
-        for title, columns in [(self.title, self.columns)] if fits else self._blocks():
+        for title, columns in [(self.title, self.columns)] if fits else self.blocks:
             for number, panel in enumerate(self._panels(columns, options.max_width)):
                 yield Text(f"{title}, continued" if number else title, style="italic")
                 yield self._terminal_table(panel)
                 yield Text()
         if self.notes:
             yield Text("\n".join(self.notes))
-
-    def _blocks(self) -> list[tuple[str, Sequence[Column]]]:
-        ours, theirs = (self.title, self.ours), (self.paper_title, self.theirs)
-        return [ours, theirs] if self.theirs else [ours]
 
     def _rows(self, columns: Sequence[Column]) -> Iterator[tuple[int, str, list[Cell]]]:
         """Number, name and cells of every row in which these columns have anything."""
@@ -134,9 +126,7 @@ class Sheet(NamedTuple):
 
 def latex_text(text: str) -> str:
     """Text with the characters escaped that LaTeX would not print."""
-    for character, command in LATEX.items():
-        text = text.replace(character, command)
-    return text
+    return text.translate(LATEX)
 
 
 def _wrap_head(column: Column) -> str:
@@ -149,12 +139,9 @@ def _wrap_head(column: Column) -> str:
 def print_sheets(
     sheets: Iterable[Sheet], notes: Iterable[tuple[str, str]] = (), *, form: str = "table", indent: int = 10
 ) -> None:
-    """Print tables and the notes below them: a word and a sentence each.
+    """Print tables and the notes below them, a word and a sentence each: for the terminal, "markdown" or "latex".
 
-    Args:
-        sheets, notes: to be printed.
-        form: "table" (for the terminal), "markdown" or "latex".
-        indent: of the sentences on the terminal, in characters.
+    On the terminal the sentences are indented by `indent` characters.
     """
     if form == "table":
         console = Console()

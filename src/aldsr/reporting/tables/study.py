@@ -39,20 +39,13 @@ def scores_sheet(study: str, variants: Sequence[Variant], paper: PaperTable | No
         costs = cost_cells(variant.first.results["network"])
         scores = [seeds_cell(variant, name) for name in sets]
         columns.append(Column(variant.name, [(str(len(variant.runs)),), *costs, *scores]))
-    columns += _paper_columns(paper, variants) if paper else []
+    for head, published in paper.columns.items() if paper else ():
+        names = [match_sets(variants).get(name, "") for name in sets]
+        columns.append(Column(head, [*[NOTHING] * 3, *(published.get(name, NOTHING) for name in names)], paper=True))
     repeats = "mean ± sd over seeds" if any(len(variant.runs) > 1 for variant in variants) else "one seed each"
     title = f"{study}: {quantities(results)}, x{results['protocol']['scale']}, {repeats}"
     paper_title = f"Published, not measured by us: {SOURCE}, {paper.number}" if paper else ""
     return Sheet(title, "data set", ["seeds", "parameters", "multi-adds (G)", *sets], columns, paper_title)
-
-
-def _paper_columns(paper: PaperTable, variants: Sequence[Variant]) -> list[Column]:
-    sets = match_sets(variants).values()
-    scores = [paper.scores[name] if name else [None] * len(paper.columns) for name in sets]
-    return [
-        Column(head, [NOTHING] * 3 + [row[place] or NOTHING for row in scores], paper=True)
-        for place, head in enumerate(paper.columns)
-    ]
 
 
 def differences_sheet(differences: Sequence[VariantDifference], reference: Variant) -> Sheet:

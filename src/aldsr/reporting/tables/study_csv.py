@@ -3,12 +3,13 @@
 import csv
 import io
 from collections.abc import Iterator, Sequence
+from itertools import product
 from typing import Any
 
 from aldsr.analysis.scores import QUANTITIES, Comparison, bicubic_scores, mean_over_seeds, set_names
 from aldsr.analysis.variants import Variant
 from aldsr.evaluation.cost import block_parameters
-from aldsr.reporting.tables.cells import NO_DIFFERENCE, NO_SEED, round_difference
+from aldsr.reporting.tables.cells import NO_DIFFERENCE, NO_SEED, difference_cell
 from aldsr.reporting.tables.paper import PARAMETERS, SOURCE, TABLE_IV, find_table, match_sets
 
 FIELDS = [
@@ -28,7 +29,6 @@ FIELDS = [
     "verdict",  # as printed in the tables
 ]
 Row = dict[str, Any]
-OURS: Row = {"source": "ours"}
 
 
 def study_csv(comparison: Comparison) -> str:
@@ -46,7 +46,7 @@ def study_csv(comparison: Comparison) -> str:
 
 def _costs(study: str, variants: Sequence[Variant]) -> Iterator[Row]:
     for variant in variants:
-        network, row = variant.first.results["network"], {**OURS, "variant": variant.name}
+        network, row = variant.first.results["network"], {"source": "ours", "variant": variant.name}
         for quantity in ("parameters", "multi_adds"):
             yield {**row, "quantity": quantity, "value": network.get(quantity)}
         if study == PARAMETERS:
@@ -60,7 +60,7 @@ def _scores(variants: Sequence[Variant]) -> Iterator[Row]:
     for name in set_names(variants):
         bicubic = bicubic_scores(variants, name)
         for quantity in QUANTITIES:
-            row = {**OURS, "set": name, "images": bicubic["number"], "quantity": quantity}
+            row = {"source": "ours", "set": name, "images": bicubic["number"], "quantity": quantity}
             yield {**row, "variant": "bicubic", "value": bicubic[quantity]}
             for variant in variants:
                 if score := mean_over_seeds(variant, name, quantity):
@@ -69,25 +69,19 @@ def _scores(variants: Sequence[Variant]) -> Iterator[Row]:
 
 
 def _differences(comparison: Comparison) -> Iterator[Row]:
-    for each in comparison.differences:
-        for quantity in QUANTITIES:
-            row = {**OURS, "variant": each.variant.name, "set": each.set_name, "quantity": quantity}
-            row["against"] = comparison.reference.name
-            difference = getattr(each, quantity)
-            if difference is None:
-                yield {**row, "verdict": NO_SEED}
-                continue
-            significant = round_difference(difference, quantity).significant
-            numbers = {"difference": difference.mean, "low": difference.low, "high": difference.high}
-            row |= {"seeds": difference.seeds, "images": difference.images, **numbers}
-            yield {**row, "verdict": "difference shown" if significant else NO_DIFFERENCE}
+    for each, quantity in product(comparison.differences, QUANTITIES):
+        difference = getattr(each, quantity)
+        row = {"source": "ours", "variant": each.variant.name, "set": each.set_name, "quantity": quantity}
+        numbers = dict(zip(("difference", "low", "high", "seeds", "images"), difference or (), strict=False))
+        *_, last = difference_cell(difference, quantity)
+        verdict = last if last in (NO_DIFFERENCE, NO_SEED) else "difference shown"
+        yield {**row, **numbers, "against": comparison.reference.name, "verdict": verdict}
 
 
 def _published(study: str, variants: Sequence[Variant]) -> Iterator[Row]:
-    if not (table := find_table(study, variants)):
-        return
-    row = {"source": "paper", "reference": f"{SOURCE}, {table.number}"}
-    for name, published in match_sets(variants).items():
-        for variant, score in zip(table.columns, table.scores.get(published or "", []), strict=False):
-            for quantity in QUANTITIES if score else ():
-                yield {**row, "variant": variant, "set": name, "quantity": quantity, "value": getattr(score, quantity)}
+    if table := find_table(study, variants):
+        row = {"source": "paper", "reference": f"{SOURCE}, {table.number}"}
+        for (name, published), (variant, column) in product(match_sets(variants).items(), table.columns.items()):
+            for quantity, value in zip(QUANTITIES, column[published], strict=False):
+                if value != "-":
+                    yield {**row, "variant": variant, "set": name, "quantity": quantity, "value": value}
