@@ -26,7 +26,7 @@ def study_sheets(comparison: Comparison) -> list[Sheet]:
         return [parameters_sheet(variants)]
     sheets = [scores_sheet(study, variants, find_table(study, variants))]
     if comparison.differences:
-        sheets.append(differences_sheet(comparison.differences, comparison.reference))
+        sheets.append(differences_sheet(comparison))
     return sheets
 
 
@@ -48,8 +48,9 @@ def scores_sheet(study: str, variants: Sequence[Variant], paper: PaperTable | No
     return Sheet(title, "data set", ["seeds", "parameters", "multi-adds (G)", *sets], columns, paper_title)
 
 
-def differences_sheet(differences: Sequence[VariantDifference], reference: Variant) -> Sheet:
+def differences_sheet(comparison: Comparison) -> Sheet:
     """Each variant less the reference, per set, with 95 % intervals, and in words where they hold 0."""
+    differences = comparison.differences
     sets = [each.set_name for each in differences]
     rows = [name if name not in sets[max(0, n - 1) : n] else "" for n, name in enumerate(sets)]
     columns = [
@@ -57,7 +58,7 @@ def differences_sheet(differences: Sequence[VariantDifference], reference: Varia
         Column("PSNR (dB)", [difference_cell(each.psnr, "psnr") for each in differences]),
         Column("SSIM", [difference_cell(each.ssim, "ssim") for each in differences]),
     ]
-    return Sheet(f"Differences from {reference.name}, 95 % intervals", "data set", rows, columns, glue=", ")
+    return Sheet(f"Differences from {comparison.reference.name}, 95 % intervals", "data set", rows, columns, glue=", ")
 
 
 def _variant_cell(difference: VariantDifference) -> Cell:
