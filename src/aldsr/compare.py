@@ -20,10 +20,9 @@ from aldsr.core.errors import OptionError
 from aldsr.evaluation.results import read_benchmark
 from aldsr.reporting.charts.cost import draw_cost_chart
 from aldsr.reporting.charts.figures import prepare_output, save_figure
-from aldsr.reporting.tables.notes import study_notes
 from aldsr.reporting.tables.results import comparison_sheet, protocol_line
 from aldsr.reporting.tables.sheet import print_sheets
-from aldsr.reporting.tables.study import study_sheets
+from aldsr.reporting.tables.study import study_notes, study_sheets
 from aldsr.reporting.tables.study_csv import study_csv
 
 

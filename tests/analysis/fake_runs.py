@@ -81,12 +81,17 @@ def write_variant(
         write_run(run, config, fake_results(label, {name: table[place] for name, table in rows.items()}))
 
 
-def change_config(run: Path, options: Mapping[str, Any]) -> None:
-    """Set options of a run's config.yaml, by dotted names."""
-    config = OmegaConf.load(run / "config.yaml")
+def update_config(config: Any, options: Mapping[str, Any]) -> Any:
+    """A configuration with options set by dotted names."""
+    config = OmegaConf.create(config)
     for key, value in options.items():
         OmegaConf.update(config, key, value, force_add=True)
-    OmegaConf.save(config, run / "config.yaml")
+    return config
+
+
+def change_config(run: Path, options: Mapping[str, Any]) -> None:
+    """Set options of a run's config.yaml, by dotted names."""
+    OmegaConf.save(update_config(OmegaConf.load(run / "config.yaml"), options), run / "config.yaml")
 
 
 def read_comparison(folder: Path) -> Comparison:

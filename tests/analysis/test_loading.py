@@ -9,14 +9,6 @@ from aldsr.evaluation.results import ResultsError
 from tests.analysis.fake_runs import change_config, fake_config, fake_results, write_run, write_variant
 
 
-def test_a_study_has_variants_with_seeds(tmp_path: Path) -> None:
-    for label in ("RDN", "DW-RDN"):
-        write_variant(tmp_path, label, {"mine": [[30.0], [31.0]]})
-    study, variants = read_variants([tmp_path])
-    assert study.name == "benchmarks"
-    assert {each.name: list(each.runs) for each in variants} == {"RDN": [1, 2], "DW-RDN": [1, 2]}
-
-
 def test_runs_that_are_named_are_a_variant_each(tmp_path: Path) -> None:
     write_variant(tmp_path, "RDN", {"mine": [[30.0], [31.0]]})
     write_variant(tmp_path / "other", "RDN", {"mine": [[30.0]]})
@@ -34,10 +26,10 @@ def test_unequal_budgets_are_refused_of_a_study_alone(tmp_path: Path) -> None:
     write_variant(tmp_path, "RDN", {"mine": [[30.0], [31.0]]})
     runs = sorted(tmp_path.iterdir())
     change_config(runs[0], {"data.patch_size": 48})
-    with pytest.raises(ResultsError, match=r"unequal budgets: data\.patch_size"):
+    with pytest.raises(ResultsError, match=r"unequal budgets: data\.patch_size.*--allow-unequal-budgets"):
         read_variants([tmp_path])
-    assert len(read_variants([tmp_path], allow_unequal_budgets=True)[1]) == 2
-    assert len(read_variants(runs)[1]) == 2
+    (study,) = read_variants([tmp_path], allow_unequal_budgets=True)[1:]
+    assert len(study) == len(read_variants(runs)[1]) == 2
 
 
 def test_runs_must_be_finished_and_comparable(tmp_path: Path) -> None:
@@ -45,7 +37,6 @@ def test_runs_must_be_finished_and_comparable(tmp_path: Path) -> None:
     other["protocol"]["shave"] = 0
     for name, results in (("a", fake_results("RDN", {"mine": [30.0]})), ("b", other), ("c", None)):
         write_run(tmp_path / name, fake_config("RDN", 1), results)
-    with pytest.raises(ResultsError, match="the protocol's shave"):
-        read_variants([tmp_path / "a", tmp_path / "b"])
-    with pytest.raises(ResultsError, match=f"{tmp_path / 'c'}"):
-        read_variants([tmp_path / "a", tmp_path / "c"])
+    for name, fault in (("b", "the protocol's shave"), ("c", f"{tmp_path / 'c'}")):
+        with pytest.raises(ResultsError, match=fault):
+            read_variants([tmp_path / "a", tmp_path / name])

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from aldsr.analysis.scores import find_differences, mean_over_seeds, set_names
+from aldsr.analysis.scores import mean_over_seeds, set_names
 from tests.analysis.fake_runs import (
     fake_config,
     fake_results,
@@ -46,6 +46,5 @@ def test_without_a_common_seed_or_image_there_is_no_difference(seed: int, image:
     results = fake_results("DW-RDN", {"Set5": [31.0]})
     results["sets"]["Set5"]["images"] = {image: {"psnr": 30.0, "ssim": 0.9}}
     write_run(tmp_path / "dw", fake_config("DW-RDN", seed), results)
-    reference, other = variants_by_name(tmp_path).values()
-    (pair,) = find_differences([reference, other], reference)
+    (pair,) = read_comparison(tmp_path).differences
     assert pair.psnr is pair.ssim is None

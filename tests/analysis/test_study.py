@@ -24,6 +24,9 @@ def test_finished_runs_are_read_and_others_named(tmp_path: Path) -> None:
     assert names == [("rdn-determinant-seed1", 1), ("rdn-determinant-seed2", 2)]
     assert study.unfinished == ["dw-seed1"]
     assert study.runs[1].results["sets"]["Set5"]["psnr"] == 32.5
+    run = study.runs[0].folder
+    paths = [tmp_path, run, tmp_path / "report", tmp_path / "nowhere", run / "results.json"]
+    assert [is_study(path) for path in paths] == [True, False, False, False, False]
 
 
 @pytest.mark.parametrize(
@@ -38,14 +41,6 @@ def test_a_study_has_the_name_in_its_runs_else_that_of_its_folder(
     assert read_study(tmp_path / "both").name == name
 
 
-def test_a_study_is_a_folder_of_runs(tmp_path: Path) -> None:
-    write_variant(tmp_path / "study", "RDN", SCORES)
-    run = next((tmp_path / "study").iterdir())
-    (tmp_path / "empty").mkdir()
-    paths = [tmp_path / "study", run, tmp_path / "empty", tmp_path / "nowhere", run / "results.json"]
-    assert [is_study(path) for path in paths] == [True, False, False, False, False]
-
-
 def test_a_study_without_a_finished_run_is_refused(tmp_path: Path) -> None:
     for number in range(7):
         write_run(tmp_path / f"run{number}", fake_config("RDN", number), None)
@@ -56,7 +51,7 @@ def test_a_study_without_a_finished_run_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "fault"),
     [
-        (None, "no such file"),
+        (None, "No such file"),
         ("a: [", "cannot be read"),
         ("[1, 2]", "seed"),
         ("model: {}\n", "seed"),
@@ -67,5 +62,5 @@ def test_what_is_no_configuration_is_named(content: str | None, fault: str, tmp_
     path = tmp_path / "config.yaml"
     if content is not None:
         path.write_text(content)
-    with pytest.raises(ResultsError, match=f"{path}: .*{fault}"):
+    with pytest.raises(ResultsError, match=f"(?s){path}: .*{fault}"):
         read_config(path)

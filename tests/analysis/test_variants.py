@@ -5,11 +5,10 @@ from typing import Any
 
 import pytest
 
-from aldsr.analysis.variants import find_reference
+from aldsr.analysis.variants import Variant, find_reference
 from aldsr.evaluation.results import ResultsError
-from tests.analysis.fake_runs import change_config, variants_by_name, write_variant
+from tests.analysis.fake_runs import fake_config, fake_results, update_config, variants_by_name, write_run
 
-TABLE = {"Set5": [[30.0, 31.0], [32.0, 33.0]]}
 MACHINE = {
     "trainer.precision": "bf16-mixed",
     "trainer.accelerator": "gpu",
@@ -27,107 +26,94 @@ MACHINE = {
     "descriptor._target_": "aldsr.nn.descriptors.zero",  # which the model has not taken over
     "ema": None,
 }
+DESCRIPTOR, OF, LIVE = "model.conv.descriptor._target_", "model.conv.descriptor.of._target_", "model.conv.live"
+REDUCTION = "model.conv.reduction"
 
 
-def test_seeds_and_machines_make_no_variant(tmp_path: Path) -> None:
-    write_variant(tmp_path, "RDN", TABLE)
-    change_config(tmp_path / "rdn-determinant-seed2", MACHINE)
-    found = variants_by_name(tmp_path)
-    assert list(found) == ["RDN"]
-    assert list(found["RDN"].runs) == [1, 2]
+def find_variants(folder: Path, *runs: tuple[str, dict[str, Any]]) -> list[Variant]:
+    """The variants of runs with seeds from 1 up: of each its label and what differs from the fake configuration."""
+    for seed, (label, options) in enumerate(runs, 1):
+        config = update_config(fake_config(label, seed), options)
+        write_run(folder / f"run{seed}", config, fake_results(label, {"Set5": [30.0]}))
+    return list(variants_by_name(folder).values())
 
 
-def test_variants_come_in_the_papers_order_told_apart_by_descriptor(tmp_path: Path) -> None:
-    for descriptor in ("zero", "determinant", "maximum", "average"):
-        write_variant(tmp_path, "ALD-RDN", TABLE, descriptor=descriptor)
-    for label in ("LDW-RDN", "DW-RDN", "RDN"):
-        write_variant(tmp_path, label, TABLE)
-    ald = [f"ALD-RDN ({name})" for name in ("avg", "max", "det", "none")]
-    assert list(variants_by_name(tmp_path)) == ["RDN", "DW-RDN", "LDW-RDN", *ald]
+def of_descriptors(*names: str) -> list[tuple[str, dict[str, Any]]]:
+    return [("ALD-RDN", {DESCRIPTOR: f"aldsr.nn.descriptors.{name}"}) for name in names]
 
 
 @pytest.mark.parametrize(
     ("options", "names"),
     [
-        ({"model.conv.reduction": 8}, ["ALD-RDN (det) reduction=8", "ALD-RDN (det) reduction=32"]),
+        (MACHINE, ["ALD-RDN (det)"]),
+        # stated by one, older than the option in the other
+        ({"model.residual": "none", LIVE: False}, ["ALD-RDN (det)"]),
+        ({REDUCTION: 8}, ["ALD-RDN (det) reduction=8", "ALD-RDN (det) reduction=32"]),
         ({"optimizer.lr": 0.0001}, ["ALD-RDN (det) lr=0.0001", "ALD-RDN (det) lr=0.001"]),
         ({"ema": 0.999}, ["ALD-RDN (det) ema=0.999", "ALD-RDN (det) ema=none"]),
         ({"something.new": 1}, ["ALD-RDN (det) new=1", "ALD-RDN (det) new=none"]),
-        ({"schedule._target_": "a.halved"}, ["ALD-RDN (det) schedule=a.halved", "ALD-RDN (det) schedule=aldsr.tr"]),
-        ({"model.conv.descriptor._target_": "my.spread"}, ["ALD-RDN (det)", "ALD-RDN (spread)"]),
-        ({"model.conv.descriptor.standard": True}, ["ALD-RDN (det) standard=True", "ALD-RDN (det) standard=none"]),
-        ({"data.train_dirs": ["/here/Flickr"]}, ["ALD-RDN (det) train_dirs=DIV2K_train_HR", "ALD-RDN (det) train_dir"]),
+        ({"schedule._target_": "a.b"}, ["ALD-RDN (det) schedule=a.b", "ALD-RDN (det) schedule=aldsr.training.cosine"]),
+        ({DESCRIPTOR: "my.spread"}, ["ALD-RDN (det)", "ALD-RDN (spread)"]),
+        ({f"{DESCRIPTOR[:-9]}.standard": True}, ["ALD-RDN (det) standard=True", "ALD-RDN (det) standard=none"]),
+        (
+            {"data.train_dirs": ["/here/Flickr"]},
+            ["ALD-RDN (det) train_dirs=DIV2K_train_HR", "ALD-RDN (det) train_dirs=Flickr"],
+        ),
     ],
 )
-def test_whatever_else_differs_keeps_them_apart(options: dict[str, Any], names: list[str], tmp_path: Path) -> None:
-    write_variant(tmp_path, "ALD-RDN", TABLE)
-    change_config(tmp_path / "ald-rdn-determinant-seed2", options)
-    found = list(variants_by_name(tmp_path))
-    assert len(found) == 2
-    assert all(any(name.startswith(expected) for name in found) for expected in names)
+def test_everything_but_seeds_and_machines_keeps_runs_apart(
+    options: dict[str, Any], names: list[str], tmp_path: Path
+) -> None:
+    found = find_variants(tmp_path, ("ALD-RDN", {}), ("ALD-RDN", options))
+    assert sorted(each.name for each in found) == sorted(names)
+    assert sum(len(each.runs) for each in found) == 2
 
 
-def test_what_is_made_of_a_descriptor_and_a_live_start_are_in_the_label(tmp_path: Path) -> None:
-    write_variant(tmp_path, "ALD-RDN", {"Set5": [[30.0], [31.0], [32.0], [33.0]]})
-    descriptor, of = ("model.conv.descriptor" + end for end in ("._target_", ".of._target_"))
-    changes: list[dict[str, Any]] = [
-        {},
-        {descriptor: "aldsr.nn.standardised", of: "aldsr.nn.determinant"},
-        {descriptor: "aldsr.nn.scale_free", of: "aldsr.nn.descriptors.average", "model.conv.live": True},
-        {"model.conv.live": True, "model.conv.reduction": 8},
-    ]
-    for seed, options in enumerate(changes, 1):
-        change_config(tmp_path / f"ald-rdn-determinant-seed{seed}", options)
-    names = {"det": 32, "avg, scale-free, live": 32, "det, live": 8, "det, standardised": 32}
-    assert list(variants_by_name(tmp_path)) == [f"ALD-RDN ({words}) reduction={r}" for words, r in names.items()]
-
-
-def test_a_network_whose_file_lacks_an_option_is_that_of_the_options_old_value(tmp_path: Path) -> None:
-    write_variant(tmp_path, "ALD-RDN", TABLE)
-    options = {"model.residual": "none", "model.conv.live": False}  # stated by one, older than the option in the other
-    change_config(tmp_path / "ald-rdn-determinant-seed2", options)
-    assert list(variants_by_name(tmp_path)) == ["ALD-RDN (det)"]
-
-
-def test_a_reduction_that_all_share_is_not_told_whatever_their_descriptors(tmp_path: Path) -> None:
-    for descriptor in ("average", "determinant"):
-        write_variant(tmp_path, "ALD-RDN", TABLE, descriptor=descriptor)
-    assert list(variants_by_name(tmp_path)) == ["ALD-RDN (avg)", "ALD-RDN (det)"]
-
-
-def test_another_size_is_told_even_of_another_block(tmp_path: Path) -> None:
-    for label in ("RDN", "LDW-RDN"):
-        write_variant(tmp_path, label, TABLE)
-    for seed in (1, 2):
-        change_config(tmp_path / f"rdn-determinant-seed{seed}", {"model.D": 4})
-    assert list(variants_by_name(tmp_path)) == ["RDN D=4", "LDW-RDN D=16"]
-
-
-def test_a_blocks_own_options_are_no_difference_from_other_blocks(tmp_path: Path) -> None:
-    for label in ("RDN", "ALD-RDN"):
-        write_variant(tmp_path, label, TABLE)
-    assert list(variants_by_name(tmp_path)) == ["RDN", "ALD-RDN (det)"]
-
-
-def test_blocks_of_one_name_from_two_packages_are_told_apart(tmp_path: Path) -> None:
-    write_variant(tmp_path, "RDN", TABLE)
-    change_config(tmp_path / "rdn-determinant-seed2", {"model.conv._target_": "other.StandardBlock"})
-    assert list(variants_by_name(tmp_path)) == ["RDN conv=aldsr.nn.StandardBlock", "RDN conv=other.StandardBlock"]
-
-
-def test_numbers_are_in_their_own_order(tmp_path: Path) -> None:
-    write_variant(tmp_path, "ALD-RDN", {"Set5": [[30.0], [31.0], [32.0]]})
-    for seed, reduction in ((1, 32), (2, 8), (3, 16)):
-        change_config(tmp_path / f"ald-rdn-determinant-seed{seed}", {"model.conv.reduction": reduction})
-    assert [name.rpartition("=")[2] for name in variants_by_name(tmp_path)] == ["8", "16", "32"]
+@pytest.mark.parametrize(
+    ("runs", "names"),
+    [
+        (  # the paper's order, and no reduction that all share
+            [
+                *of_descriptors("zero", "determinant", "maximum", "average"),
+                ("LDW-RDN", {}),
+                ("DW-RDN", {}),
+                ("RDN", {}),
+            ],
+            ["RDN", "DW-RDN", "LDW-RDN", *(f"ALD-RDN ({name})" for name in ("avg", "max", "det", "none"))],
+        ),
+        (  # what is made of a descriptor, and a live start
+            [
+                ("ALD-RDN", {}),
+                ("ALD-RDN", {DESCRIPTOR: "aldsr.nn.standardised", OF: "aldsr.nn.determinant"}),
+                ("ALD-RDN", {DESCRIPTOR: "aldsr.nn.scale_free", OF: "aldsr.nn.descriptors.average", LIVE: True}),
+                ("ALD-RDN", {LIVE: True, REDUCTION: 8}),
+            ],
+            [
+                "ALD-RDN (det) reduction=32",
+                "ALD-RDN (avg, scale-free, live) reduction=32",
+                "ALD-RDN (det, live) reduction=8",
+                "ALD-RDN (det, standardised) reduction=32",
+            ],
+        ),
+        # another size is told even of another block
+        ([("RDN", {"model.D": 4}), ("LDW-RDN", {})], ["RDN D=4", "LDW-RDN D=16"]),
+        # blocks of one name from two packages
+        (
+            [("RDN", {}), ("RDN", {"model.conv._target_": "other.StandardBlock"})],
+            ["RDN conv=aldsr.nn.StandardBlock", "RDN conv=other.StandardBlock"],
+        ),
+        # numbers in their own order
+        ([("ALD-RDN", {REDUCTION: n}) for n in (32, 8, 16)], [f"ALD-RDN (det) reduction={n}" for n in (8, 16, 32)]),
+    ],
+)
+def test_names_and_their_order(runs: list[tuple[str, dict[str, Any]]], names: list[str], tmp_path: Path) -> None:
+    assert [each.name for each in find_variants(tmp_path, *runs)] == names
 
 
 def test_of_runs_that_repeat_a_seed_the_first_by_name_counts(tmp_path: Path) -> None:
-    for descriptor in ("average", "zero"):  # which RDN does not take
-        write_variant(tmp_path, "RDN", TABLE, descriptor=descriptor)
-    (found,) = variants_by_name(tmp_path).values()
-    assert [run.folder.name for run in found.runs.values()] == ["rdn-average-seed1", "rdn-average-seed2"]
-    assert [run.folder.name for run in found.repeated] == ["rdn-zero-seed1", "rdn-zero-seed2"]
+    (found,) = find_variants(tmp_path, *[("RDN", {"seed": seed}) for seed in (1, 2, 1, 2)])
+    assert [run.folder.name for run in found.runs.values()] == ["run1", "run2"]
+    assert [run.folder.name for run in found.repeated] == ["run3", "run4"]
 
 
 @pytest.mark.parametrize(
@@ -141,17 +127,13 @@ def test_of_runs_that_repeat_a_seed_the_first_by_name_counts(tmp_path: Path) -> 
     ],
 )
 def test_the_reference(labels: list[str], against: str | None, expected: str, tmp_path: Path) -> None:
-    for label in labels:
-        write_variant(tmp_path, label, TABLE)
-    assert find_reference(list(variants_by_name(tmp_path).values()), against).name == expected
+    found = find_variants(tmp_path, *[(label, {}) for label in labels])
+    assert find_reference(found, against).name == expected
 
 
 def test_among_descriptors_the_control_is_the_reference(tmp_path: Path) -> None:
-    for descriptor in ("determinant", "average", "zero"):
-        write_variant(tmp_path, "ALD-RDN", TABLE, descriptor=descriptor)
-    found = list(variants_by_name(tmp_path).values())
+    found = find_variants(tmp_path, *of_descriptors("determinant", "average", "zero"))
     assert find_reference(found, None).name == "ALD-RDN (none)"
-    with pytest.raises(ResultsError, match=r"--against 'ALD-RDN': more than one"):
-        find_reference(found, "ALD-RDN")
-    with pytest.raises(ResultsError, match=r"--against 'RDN': .*ALD-RDN \(det\)"):
-        find_reference(found, "RDN")
+    for against, fault in (("ALD-RDN", "more than one"), ("RDN", r".*ALD-RDN \(det\)")):
+        with pytest.raises(ResultsError, match=f"--against '{against}': {fault}"):
+            find_reference(found, against)

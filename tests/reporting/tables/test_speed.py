@@ -1,12 +1,20 @@
-"""Recorded measurements as tables: those of this project, and what is missing from some."""
+"""Measurements as tables: those recorded by this project, what is missing from some, and how steps grow."""
 
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from aldsr.reporting.tables.speed import loading_sheet, resize_sheet, speed_sheet, summarise_timings
-from tests.reporting.recorded import printed, record
+from aldsr.reporting.tables.speed import (
+    find_series,
+    growth_sheet,
+    loading_sheet,
+    resize_sheet,
+    speed_sheet,
+    summarise_timings,
+)
+from tests.reporting.recorded import growth, printed, record
 
 FOLDER = Path(__file__).parents[3] / "experiments" / "speed"
 
@@ -63,3 +71,29 @@ def test_loading_and_resizing_have_their_ratios() -> None:
     }
     assert "made float32 300 10" in printed(loading_sheet(measurements))
     assert "rounded twice 0.0200 25.0" in printed(resize_sheet(measurements))
+
+
+def test_every_series_holds_the_others_at_their_largest() -> None:
+    found = {(series.network, series.key): series for series in find_series(growth()["growth"])}
+    assert len(found) == 6
+    assert found["RDN", "batch"].amounts == [1, 2, 4, 8]
+    assert found["RDN", "patch_size"].amounts == [16, 64, 144, 256]
+    assert found["ALD-RDN", "D"].medians == [0.125, 0.25, 0.5, 1.0]
+    one_batch = [each for each in growth()["growth"] if each["batch"] == 8]
+    assert {series.key for series in find_series(one_batch)} == {"patch_size", "D"}
+
+
+def test_the_exponent_is_that_of_the_growth() -> None:
+    for series in find_series(growth(1.3)["growth"]):
+        exponent, factor = series.line
+        assert exponent == pytest.approx(1.3)
+        fitted = np.polyfit(np.log(series.amounts), np.log(series.medians), 1)
+        assert [exponent, np.log(factor)] == pytest.approx(fitted)
+
+
+def test_linear_growth_takes_the_same_time_for_each() -> None:
+    text = printed(growth_sheet(growth()))
+    assert text.startswith("growth, small size, a step of up to 8 patches, LR up to 16x16: here, 2 threads")
+    assert "ALD-RDN, patches 1 0.125 0.125-0.125 125" in text
+    assert "8 1.000 1.000-1.000 125 1.00" in text
+    assert "RDN, LR pixels 16 0.188 0.188-0.188 11.7" in text

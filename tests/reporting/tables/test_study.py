@@ -1,27 +1,36 @@
-"""A study's tables and CSV: what stands in their cells, and what is never rounded away."""
+"""A study's tables, notes and CSV: what stands in their cells, and what is never rounded away."""
 
 import csv
+import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from aldsr.reporting.tables.paper import TABLE_IV, TABLES, match_sets
 from aldsr.reporting.tables.sheet import NOTHING, Sheet
-from aldsr.reporting.tables.study import study_sheets
+from aldsr.reporting.tables.study import study_notes, study_sheets
 from aldsr.reporting.tables.study_csv import FIELDS, study_csv
 from tests.analysis.fake_runs import (
     change_config,
     fake_config,
     fake_results,
     read_comparison,
+    variants_by_name,
     write_run,
     write_variant,
 )
 
+PAIR = [[30.0, 31.0], [32.0, 33.0]]
+
 
 def sheets(folder: Path) -> list[Sheet]:
     return study_sheets(read_comparison(folder))
+
+
+def notes(folder: Path) -> str:
+    return "\n".join(f"{word}: {text}" for word, text in study_notes(read_comparison(folder)))
 
 
 def csv_rows(folder: Path) -> list[dict[str, str]]:
@@ -37,13 +46,39 @@ def cells(sheet: Sheet, head: str, *, paper: bool = False) -> dict[str, Any]:
     return dict(zip(sheet.rows, column.cells, strict=True))
 
 
+@pytest.mark.parametrize(
+    ("study", "column", "name", "printed"),
+    [
+        ("benchmarks", "RDN", "Set5", "32.47 / 0.8990"),
+        ("benchmarks", "ALD-RDN", "Set14", "28.62 / 0.7837"),
+        ("benchmarks", "RDN", "DIV2K validation", "-"),
+        ("benchmarks", "RDN (re-implemented)", "DIV2K validation", "30.65 / 0.8430"),
+        ("linearity", "LDW-RDN", "B100", "27.59 / 0.7367"),
+        ("descriptors", "ALD-RDN (max)", "Set5", "32.23 / 0.8957"),
+        ("descriptors", "ALD-RDN (det)", "Urban100", "26.23 / 0.7914"),
+    ],
+)
+def test_published_numbers_are_those_of_the_paper(study: str, column: str, name: str, printed: str) -> None:
+    assert " / ".join(TABLES[study].columns[column][name]) == printed
+    assert list(TABLE_IV.values()) == [1363968, 205056, 205056, 257280]
+
+
+def test_which_sets_are_the_papers(tmp_path: Path) -> None:
+    images = {"Set5": 5, "Set14": 3, "BSD100": 100, "DIV2K_valid": 100, "photographs": 8}
+    write_variant(tmp_path, "RDN", {name: np.full((1, number), 30.0) for name, number in images.items()})
+    expected = {"Set5": "Set5", "BSD100": "B100", "DIV2K_valid": "DIV2K validation"}
+    assert match_sets(list(variants_by_name(tmp_path).values())) == expected
+
+
 def test_rows_are_sets_and_columns_variants_beside_the_papers(tmp_path: Path) -> None:
     for label, value in (("RDN", 32.0), ("DW-RDN", 31.0)):
         write_variant(tmp_path, label, {"Set5": set5(value), "mine": [[30.0], [31.0]]})
     scores, differences = sheets(tmp_path)
     assert scores.rows == ["seeds", "parameters", "multi-adds (G)", "Set5", "mine"]
-    assert [column.head for column in scores.ours] == ["bicubic", "RDN", "DW-RDN"]
-    assert [column.head for column in scores.theirs] == ["RDN", "RDN (re-implemented)", "DW-RDN", "ALD-RDN"]
+    assert [[column.head for column in columns] for _, columns in scores.blocks] == [
+        ["bicubic", "RDN", "DW-RDN"],
+        ["RDN", "RDN (re-implemented)", "DW-RDN", "ALD-RDN"],
+    ]
     ours = cells(scores, "RDN")
     assert (ours["seeds"], ours["parameters"], ours["multi-adds (G)"]) == (("2",), ("4,638,979",), ("200.0",))
     assert ours["Set5"] == ("32.50 ± 0.71", "0.9325 ± 0.0008")
@@ -59,23 +94,26 @@ def test_rows_are_sets_and_columns_variants_beside_the_papers(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("study", "table"), [("benchmarks", "Table I"), ("linearity", "Table II"), ("descriptors", "Table III")]
+    ("study", "scale", "name", "table", "note"),
+    [
+        ("benchmarks", 4, "Set5", "Table I", "Table I, as published"),
+        ("linearity", 4, "Set5", "Table II", "Table II, as published"),
+        ("descriptors", 4, "Set5", "Table III", "Table III, as published"),
+        ("benchmarks", 2, "Set5", "", "Table I is not shown"),
+        ("benchmarks", 4, "mine", "", "Table I is not shown"),
+        ("reductions", 4, "Set5", "", ""),
+    ],
 )
-def test_a_studys_name_chooses_its_table(study: str, table: str, tmp_path: Path) -> None:
-    write_variant(tmp_path, "ALD-RDN", {"Set5": set5(32)}, study=study)
-    (scores,) = sheets(tmp_path)  # a single variant has nothing to differ from
-    assert scores.paper_title.endswith(f", {table}")
-
-
-@pytest.mark.parametrize("case", ["another study", "another set", "another scale", "some images"])
-def test_without_the_same_conditions_the_paper_is_not_shown(case: str, tmp_path: Path) -> None:
-    name = "mine" if case == "another set" else "Set5"
-    results = fake_results("RDN", {name: [32.0] * (3 if case == "some images" else 5)})
-    if case == "another scale":
-        results["protocol"] |= {"scale": 2, "shave": 2}
-    study = "reductions" if case == "another study" else "benchmarks"
+def test_a_studys_name_chooses_its_table_under_the_same_conditions(
+    study: str, scale: int, name: str, table: str, note: str, tmp_path: Path
+) -> None:
+    results = fake_results("RDN", {name: [32.0] * 5})
+    results["protocol"] |= {"scale": scale, "shave": scale}
     write_run(tmp_path / "run", fake_config("RDN", 1, study=study), results)
-    assert not sheets(tmp_path)[0].theirs
+    (scores,) = sheets(tmp_path)  # a single variant has nothing to differ from
+    assert scores.paper_title.rpartition(", ")[2] == table
+    assert len(scores.blocks) == 1 + bool(table)
+    assert f"paper: Hwang et al., ALDNet, {note}" in notes(tmp_path) if note else "paper" not in notes(tmp_path)
 
 
 def test_fewer_seeds_on_one_set_are_stated(tmp_path: Path) -> None:
@@ -95,8 +133,8 @@ def test_table_iv_counts_blocks_and_whole_networks(tmp_path: Path) -> None:
     for label in ("RDN", "ALD-RDN"):
         write_variant(tmp_path, label, {"Set5": [[30.0]]}, study="parameters")
     (sheet,) = sheets(tmp_path)
-    assert cells(sheet, "RDB, counted") == {"RDN": ("1,363,968",), "ALD-RDN (det)": ("257,280",)}
-    assert cells(sheet, "RDB", paper=True) == {"RDN": ("1,363,968",), "ALD-RDN (det)": ("257,280",)}
+    for paper, head in ((False, "RDB, counted"), (True, "RDB")):
+        assert cells(sheet, head, paper=paper) == {"RDN": ("1,363,968",), "ALD-RDN (det)": ("257,280",)}
     assert cells(sheet, "whole network")["RDN"] == ("4,638,979",)
     assert cells(sheet, "multi-adds (G)")["RDN"] == ("200.0",)
     found = {(row["source"], row["quantity"]): row["value"] for row in csv_rows(tmp_path) if row["variant"] == "RDN"}
@@ -113,8 +151,8 @@ def test_every_number_of_the_csv_says_whose_it_is(tmp_path: Path) -> None:
         write_variant(tmp_path, label, {"Set5": value + np.zeros((2, 5)), "mine": value + np.zeros((2, 3))})
     found = csv_rows(tmp_path)
     assert list(found[0]) == FIELDS
-    psnr = {(*(row[key] for key in ("source", "variant", "set")), bool(row["against"])): row for row in found[::-1]}
-    psnr |= {key: row for key, row in psnr.items() if row["quantity"] == "psnr"}
+    keys = ("source", "variant", "set")
+    psnr = {(*map(row.get, keys), bool(row["against"])): row for row in found if row["quantity"] == "psnr"}
     published = psnr["paper", "RDN", "Set5", False]
     assert (published["value"], published["reference"]) == ("32.47", "Hwang et al., ALDNet, Table I")
     assert ("paper", "RDN", "mine", False) not in psnr
@@ -123,7 +161,9 @@ def test_every_number_of_the_csv_says_whose_it_is(tmp_path: Path) -> None:
     assert float(mean["value"]) == pytest.approx(31.987654321, abs=1e-9)  # not rounded
     assert (mean["seeds"], mean["images"], mean["sd"]) == ("2", "5", "0.0")
     assert (difference["against"], difference["verdict"]) == ("RDN", "difference shown")
-    assert float(difference["difference"]) == pytest.approx(-0.012345679, abs=1e-9)
+    assert (difference["seeds"], difference["images"]) == ("2", "5")
+    for field in ("difference", "low", "high"):
+        assert float(difference[field]) == pytest.approx(-0.012345679, abs=1e-9)
 
 
 @pytest.mark.parametrize(("seed", "verdict"), [(1, "no difference shown"), (8, "no seed in common")])
@@ -131,3 +171,39 @@ def test_the_csv_says_where_nothing_differs_or_can_be_paired(seed: int, verdict:
     write_variant(tmp_path, "RDN", {"mine": [[30.0, 31.0]]})
     write_run(tmp_path / "dw", fake_config("DW-RDN", seed), fake_results("DW-RDN", {"mine": [30.0, 31.0]}))
     assert [row["verdict"] for row in csv_rows(tmp_path) if row["against"] == "RDN"] == [verdict] * 2
+
+
+@pytest.mark.parametrize(
+    ("scores", "note"),
+    [
+        (PAIR, "2 intervals, each by itself, not corrected"),
+        ([[30.0, 31.0]], "with one seed an interval covers the choice of images only"),
+        ([[30.0], [31.0]], "with one image an interval covers the choice of seeds only"),
+        ([[30.0]], "one image and one seed say nothing"),
+    ],
+)
+def test_what_an_interval_covers_is_said(scores: list[list[float]], note: str, tmp_path: Path) -> None:
+    for label in ("RDN", "DW-RDN"):
+        write_variant(tmp_path, label, {"mine": scores})
+    text = notes(tmp_path)
+    assert text.startswith("protocol: Y of YCbCr")
+    assert note in text
+    absent = ("left out", "warning", "not all were", *(("with one", "one image") if scores == PAIR else ()))
+    assert not [words for words in absent if words in text]
+
+
+def test_what_was_left_out_or_differs_is_named(tmp_path: Path) -> None:
+    for descriptor in ("average", "zero"):
+        write_variant(tmp_path, "RDN", {"Set5": PAIR}, descriptor=descriptor)
+    write_run(tmp_path / "dw-seed1", fake_config("DW-RDN", 1), None)
+    run = tmp_path / "rdn-average-seed2"
+    change_config(run, {"trainer.precision": "bf16-mixed", "version": "0.2.0", "data.batch_size": 4})
+    results = json.loads((run / "results.json").read_text())
+    results["training"]["ranks"] = 2
+    (run / "results.json").write_text(json.dumps(results))
+    text = notes(tmp_path)
+    assert "left out: 1 run is unfinished: dw-seed1" in text
+    assert "left out: 1 run with network and seed of another run: rdn-zero-seed1" in text
+    for different in ("precision: 32-true, bf16-mixed", "processes: 1, 2", "code version: 0.1.0, 0.2.0"):
+        assert f"not all were trained with the same {different}" in text
+    assert "had unequal budgets: data.batch_size is '16' in the one and '4' in the other" in text

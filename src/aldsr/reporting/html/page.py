@@ -18,9 +18,8 @@ from aldsr.reporting.charts.curves import draw_loss, draw_validation
 from aldsr.reporting.charts.figures import INSTALL, create_figure, has_matplotlib, network_style, render_svg
 from aldsr.reporting.html.tables import networks_sheet, read_cost, render_sheet
 from aldsr.reporting.tables.cells import pluralise
-from aldsr.reporting.tables.notes import study_notes
 from aldsr.reporting.tables.results import protocol_line
-from aldsr.reporting.tables.study import study_sheets
+from aldsr.reporting.tables.study import study_notes, study_sheets
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -1,36 +1,45 @@
-"""A study in the layout of the paper's tables: rows are data sets, columns are networks; and their differences."""
+"""A study in the layout of the paper's tables: rows are data sets, columns are networks; and their differences.
+
+The notes below say how the numbers were measured, what they cover, and what was left out.
+"""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
+from aldsr.analysis.budgets import find_budget_difference
 from aldsr.analysis.scores import Comparison, VariantDifference, bicubic_scores, set_names
+from aldsr.analysis.statistics import RESAMPLES
+from aldsr.analysis.study import TrainingRun, shorten
 from aldsr.analysis.variants import Variant
+from aldsr.reporting.tables import paper
 from aldsr.reporting.tables.cells import cost_cells, difference_cell, pluralise, score_cell, seeds_cell
-from aldsr.reporting.tables.paper import (
-    BLOCKS_TITLE,
-    PARAMETERS,
-    SOURCE,
-    PaperTable,
-    block_columns,
-    find_table,
-    match_sets,
-)
-from aldsr.reporting.tables.results import quantities
+from aldsr.reporting.tables.results import protocol_line, quantities
 from aldsr.reporting.tables.sheet import NOTHING, Cell, Column, Sheet
+
+Note = tuple[str, str]  # a word, and a sentence
+
+# What an interval does not cover, by whether it is of one seed and of one image.
+COVERS = "an interval covers the choice of"
+UNCOVERED = {
+    (True, True): "one image and one seed say nothing of how far a difference can be trusted",
+    (True, False): f"with one seed {COVERS} images only: another training may turn out otherwise",
+    (False, True): f"with one image {COVERS} seeds only: another image may turn out otherwise",
+}
 
 
 def study_sheets(comparison: Comparison) -> list[Sheet]:
     """The tables of a study: the paper's Table IV for `parameters`, for every other scores and differences."""
     study, variants = comparison.study.name, comparison.variants
-    if study == PARAMETERS:
+    if study == paper.PARAMETERS:
         return [parameters_sheet(variants)]
-    sheets = [scores_sheet(study, variants, find_table(study, variants))]
+    sheets = [scores_sheet(study, variants, paper.find_table(study, variants))]
     if comparison.differences:
         sheets.append(differences_sheet(comparison))
     return sheets
 
 
-def scores_sheet(study: str, variants: Sequence[Variant], paper: PaperTable | None = None) -> Sheet:
+def scores_sheet(study: str, variants: Sequence[Variant], published: paper.PaperTable | None = None) -> Sheet:
     """Mean ± standard deviation over seeds per set and variant, with seeds and costs; bicubic first, the paper last."""
     results, sets = variants[0].first.results, set_names(variants)
     bicubic = [score_cell(bicubic_scores(variants, name)) for name in sets]
@@ -39,12 +48,12 @@ def scores_sheet(study: str, variants: Sequence[Variant], paper: PaperTable | No
         costs = cost_cells(variant.first.results["network"])
         scores = [seeds_cell(variant, name) for name in sets]
         columns.append(Column(variant.name, [(str(len(variant.runs)),), *costs, *scores]))
-    for head, published in paper.columns.items() if paper else ():
-        names = [match_sets(variants).get(name, "") for name in sets]
-        columns.append(Column(head, [*[NOTHING] * 3, *(published.get(name, NOTHING) for name in names)], paper=True))
+    for head, scores_of in published.columns.items() if published else ():
+        names = [paper.match_sets(variants).get(name, "") for name in sets]
+        columns.append(Column(head, [*[NOTHING] * 3, *(scores_of.get(name, NOTHING) for name in names)], paper=True))
     repeats = "mean ± sd over seeds" if any(len(variant.runs) > 1 for variant in variants) else "one seed each"
     title = f"{study}: {quantities(results)}, x{results['protocol']['scale']}, {repeats}"
-    paper_title = f"Published, not measured by us: {SOURCE}, {paper.number}" if paper else ""
+    paper_title = f"Published, not measured by us: {paper.SOURCE}, {published.number}" if published else ""
     return Sheet(title, "data set", ["seeds", "parameters", "multi-adds (G)", *sets], columns, paper_title)
 
 
@@ -74,11 +83,66 @@ def parameters_sheet(variants: Sequence[Variant]) -> Sheet:
     networks = [variant.first.results["network"] for variant in variants]
     labels, models = [network["label"] for network in networks], [each.first.config["model"] for each in variants]
     parameters, multi_adds = zip(*map(cost_cells, networks), strict=True)
+    columns = [Column("whole network", parameters), Column("multi-adds (G)", multi_adds)]
     scale = variants[0].first.results["protocol"]["scale"]
-    return Sheet(
-        f"parameters: one RDB (C 8, G 64, G0 64, weights without biases); this study's networks, x{scale}",
-        "network",
-        [variant.name for variant in variants],
-        [*block_columns(labels, models), Column("whole network", parameters), Column("multi-adds (G)", multi_adds)],
-        BLOCKS_TITLE,
-    )
+    title = f"parameters: one RDB (C 8, G 64, G0 64, weights without biases); this study's networks, x{scale}"
+    names = [variant.name for variant in variants]
+    return Sheet(title, "network", names, [*paper.block_columns(labels, models), *columns], paper.BLOCKS_TITLE)
+
+
+def study_notes(comparison: Comparison) -> list[Note]:
+    """Every note that a study's tables need."""
+    runs, notes = comparison.study.runs, []
+    if comparison.study.name != paper.PARAMETERS:
+        notes = [("protocol", protocol_line(runs[0].results)), *_intervals(comparison), *_paper(comparison)]
+    notes += [*_left_out(comparison), *_conditions(runs)]
+    if unequal := find_budget_difference(runs):
+        notes.append(("warning", f"{unequal}, among possibly more"))
+    return notes
+
+
+def _intervals(comparison: Comparison) -> Iterator[Note]:
+    intervals = [each for pair in comparison.differences for each in (pair.psnr, pair.ssim) if each]
+    if intervals:
+        yield (
+            "intervals",
+            "95 %, of differences paired by seed and image: the wider of a bootstrap over seeds and images "
+            f"({RESAMPLES:,} resamples) and Student's t, rounded outwards; {len(intervals)} intervals, each by itself, "
+            "not corrected for their number",
+        )
+    for single in dict.fromkeys((each.seeds == 1, each.images == 1) for each in intervals):
+        if single in UNCOVERED:
+            yield "intervals", UNCOVERED[single]
+
+
+def _paper(comparison: Comparison) -> Iterator[Note]:
+    study = comparison.study.name
+    if table := paper.TABLES.get(study):
+        source = f"{paper.SOURCE}, {table.number}"
+        if paper.find_table(study, comparison.variants):
+            yield "paper", f"{source}, as published: {paper.CONDITIONS}; not measured by us, no seeds stated"
+        else:
+            sets = "Set5, Set14, B100, Urban100 and DIV2K validation as a whole; nothing here is"
+            yield "paper", f"{source} is not shown: it is of x4, on Y, and of {sets}"
+
+
+def _left_out(comparison: Comparison) -> Iterator[Note]:
+    if unfinished := comparison.study.unfinished:
+        verb = "is" if len(unfinished) == 1 else "are"
+        yield "left out", f"{pluralise(len(unfinished), 'run')} {verb} unfinished: {shorten(unfinished)}"
+    if repeated := [run.folder.name for variant in comparison.variants for run in variant.repeated]:
+        number = pluralise(len(repeated), "run")
+        yield "left out", f"{number} with network and seed of another run: {shorten(repeated)}"
+
+
+def _conditions(runs: Sequence[TrainingRun]) -> Iterator[Note]:
+    """What belongs to the machine or the code and was not the same in all runs."""
+    conditions: dict[str, list[Any]] = {
+        "precision": [run.config["trainer"].get("precision") for run in runs],
+        "processes": [run.results.get("training", {}).get("ranks") for run in runs],
+        "code version": [run.config.get("version") for run in runs],
+    }
+    for condition, values in conditions.items():
+        distinct = [str(value) for value in dict.fromkeys(values) if value is not None]
+        if len(distinct) > 1:
+            yield "runs", f"not all were trained with the same {condition}: {shorten(distinct)}"
