@@ -7,8 +7,10 @@ changed. Exit status: 0 no fault, 1 faults, 2 wrong usage.
 """
 
 import argparse
+import math
 import sys
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import combinations
 
 from rich.console import Console
@@ -62,8 +64,17 @@ def set_table(sets: Sequence[AuditedSet]) -> Table:
         faults = str(sum(finding.fault for finding in each.findings))
         role = "test" if each.test else "train"
         number = str(len(each.images))
-        table.add_row(escape(each.name), role, number, each.formats, each.modes, each.sizes, each.lr, faults)
+        formats, modes = (count_values(getattr(image, name) for image in each.images) for name in ("format", "mode"))
+        areas = sorted((image.size for image in each.images), key=math.prod)
+        sizes = " to ".join(dict.fromkeys(f"{width}x{height}" for width, height in (*areas[:1], *areas[-1:])))
+        table.add_row(escape(each.name), role, number, formats, modes, sizes, each.lr, faults)
     return table
+
+
+def count_values(values: Iterable[str]) -> str:
+    """`PNG` if all are the same, otherwise `2 PNG, 1 WEBP`."""
+    counts = Counter(values).most_common()
+    return counts[0][0] if len(counts) == 1 else ", ".join(f"{number} {value}" for value, number in counts)
 
 
 def list_findings(title: str, findings: Sequence[Finding], limit: int) -> Iterator[str]:

@@ -17,8 +17,7 @@ from rich.console import Console
 from aldsr.analysis.loading import read_variants
 from aldsr.analysis.variants import Variant
 from aldsr.core.command import plain_command
-from aldsr.data import BenchmarkSet, Pair, cache_pairs, find_pairs, is_gray, set_name
-from aldsr.data.cache import cache_dir
+from aldsr.data import BenchmarkSet, Pair, find_pairs, set_name
 from aldsr.data.pairs import find_folders
 from aldsr.evaluation.results import ResultsError
 from aldsr.evaluation.views import load_run, make_views
@@ -116,8 +115,7 @@ def load_image(file: Path, scale: int) -> BenchmarkSet:
     if lr is not None:
         pair = next((each for each in find_pairs(hr, scale=scale) if each.hr == file), pair)
     name = f"{set_name(hr)}, {pair.name}" if hr.name == "HR" or hr.name.endswith("_HR") else pair.name
-    cached = cache_pairs([pair], scale=scale, folder=cache_dir() / "images")
-    return BenchmarkSet(name, cached, [pair.name] if is_gray(file) else [])
+    return BenchmarkSet.load(name, [pair], scale=scale)
 
 
 if __name__ == "__main__":

@@ -4,17 +4,17 @@ import errno
 import os
 import re
 import shutil
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from fractions import Fraction
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 import pytest
 import torch
+import torch.multiprocessing
 from torch import Tensor
 
 import aldsr.data.cache as cache_module
@@ -32,12 +32,14 @@ def pixels(path: Path) -> Tensor:
     return torch.tensor(read_image(path)).permute(2, 0, 1)
 
 
-def plain(*paths: Path) -> list[Pair]:
-    return [Pair(path.stem, path, None) for path in paths]
+def cache(folder: Path, *paths: Path, scale: int = 4) -> list[CachedPair]:
+    return cache_pairs([Pair(path.stem, path, None) for path in paths], scale=scale, folder=folder)
 
 
-def files(folder: Path, pattern: str = "*.npy") -> list[str]:
-    return sorted(path.name for path in folder.glob(pattern))
+def contents(folder: Path) -> dict[str, bytes]:
+    """The images of a cache; also checks that nothing is half written."""
+    assert not list(folder.glob("*.part"))
+    return {path.name: path.read_bytes() for path in folder.glob("*.npy")}
 
 
 def equal(one: list[CachedPair], other: list[CachedPair]) -> bool:
@@ -62,13 +64,10 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return names
 
 
-# The pixels
-
-
-@pytest.mark.parametrize("scale", [2, 3, 4])
+@pytest.mark.parametrize("scale", [2, 3])
 def test_lr_made_is_imresize_of_the_cropped_hr(tmp_path: Path, folder: Path, make_image: MakeImage, scale: int) -> None:
     path = make_image(tmp_path / "a.png", width=67, height=49)
-    (pair,) = cache_pairs(plain(path), scale=scale, folder=folder)
+    (pair,) = cache(folder, path, scale=scale)
     height, width = 49 // scale, 67 // scale
     cropped = pixels(path)[:, : height * scale, : width * scale]
     assert (pair.name, pair.lr_made) == ("a", True)
@@ -85,12 +84,11 @@ def test_lr_made_is_imresize_of_the_cropped_hr(tmp_path: Path, folder: Path, mak
 def test_a_file_of_another_name_is_not_decoded_again(
     tmp_path: Path, folder: Path, make_image: MakeImage, decoded: list[str], move: Callable[[Path, Path], object]
 ) -> None:
-    path = make_image(tmp_path / "a.png")
-    first = cache_pairs(plain(path), scale=4, folder=folder)
-    (tmp_path / "elsewhere").mkdir()
-    other = tmp_path / "elsewhere" / "b.png"
+    path, other = make_image(tmp_path / "a.png"), tmp_path / "elsewhere" / "b.png"
+    first = cache(folder, path)
+    other.parent.mkdir()
     move(path, other)
-    second = cache_pairs(plain(other), scale=4, folder=folder)
+    second = cache(folder, other)
     assert decoded == ["a.png"]
     assert equal(first, second)
     assert second[0].name == "b"
@@ -100,14 +98,12 @@ def test_new_content_under_the_old_name_is_noticed(
     tmp_path: Path, folder: Path, make_image: MakeImage, decoded: list[str]
 ) -> None:
     changed, kept = make_image(tmp_path / "a.png", seed=1), make_image(tmp_path / "b.png", seed=2)
-    before = pixels(changed)
-    pairs = cache_pairs(plain(changed, kept), scale=4, folder=folder)
-    assert equal(pairs, cache_pairs(plain(changed, kept), scale=4, folder=folder))
+    pairs = cache(folder, changed, kept)
+    assert equal(pairs, cache(folder, changed, kept))
     assert sorted(decoded) == ["a.png", "b.png"]
     make_image(changed, seed=3)
-    pairs = cache_pairs(plain(changed, kept), scale=4, folder=folder)
+    pairs = cache(folder, changed, kept)
     assert torch.equal(pairs[0].hr, pixels(changed))
-    assert not torch.equal(pairs[0].hr, before)
     assert torch.equal(pairs[1].hr, pixels(kept))
     assert sorted(decoded) == ["a.png", "a.png", "b.png"]
 
@@ -116,63 +112,57 @@ def test_lr_given_and_lr_made_of_one_hr_do_not_mix(tmp_path: Path, folder: Path,
     hr, lr = make_image(tmp_path / "a.png"), make_image(tmp_path / "ax4.png", width=16, height=12, seed=1)
     for _ in range(2):
         (given,) = cache_pairs([Pair("a", hr, lr)], scale=4, folder=folder)
-        (made,) = cache_pairs([Pair("a", hr, None)], scale=4, folder=folder)
+        (made,) = cache(folder, hr)
         assert torch.equal(given.lr, pixels(lr))
         assert torch.equal(made.lr, imresize(pixels(hr)[None], Fraction(1, 4))[0])
 
 
-@pytest.mark.parametrize("content", ["", "[]", "\ufffd", "entries"])
-def test_a_damaged_index_is_survived(tmp_path: Path, folder: Path, make_image: MakeImage, content: str) -> None:
+@pytest.mark.parametrize("content", [b"", b"[]", b"\xff\xfe", b"entries"])
+def test_a_damaged_index_is_survived(tmp_path: Path, folder: Path, make_image: MakeImage, content: bytes) -> None:
     path = make_image(tmp_path / "a.png")
-    first = cache_pairs(plain(path), scale=4, folder=folder)
+    first = cache(folder, path)
     (index,) = folder.glob("index-*.json")
-    if content == "entries":
-        content = f'{{"{path}": null}}'
-    index.write_text(content, encoding="utf-16" if content == "\ufffd" else "utf-8")
-    assert equal(first, cache_pairs(plain(path), scale=4, folder=folder))
+    index.write_bytes(f'{{"{path}": null}}'.encode() if content == b"entries" else content)
+    assert equal(first, cache(folder, path))
 
 
 # What cannot be used
 
 
-def test_sizes_that_do_not_fit_are_refused(tmp_path: Path, folder: Path, make_image: MakeImage) -> None:
+def test_what_cannot_be_used_is_named(tmp_path: Path, folder: Path, make_image: MakeImage) -> None:
     hr = make_image(tmp_path / "a.png", width=66, height=49)
     lr = make_image(tmp_path / "ax4.png", width=12, height=16)
     with pytest.raises(DataError, match=r"ax4\.png: .*12x16.*16x12"):
         cache_pairs([Pair("a", hr, lr)], scale=4, folder=folder)
     with pytest.raises(DataError, match=r"tiny\.png: .*3x40"):
-        cache_pairs(plain(make_image(tmp_path / "tiny.png", width=3, height=40)), scale=4, folder=folder)
+        cache(folder, make_image(tmp_path / "tiny.png", width=3, height=40))
+    with pytest.raises(DataError, match=r"none\.png: "):
+        cache(folder, tmp_path / "none.png")
+    with pytest.raises(DataError, match=r"/a\.png.*ALDSR_CACHE"):
+        cache(hr / "cache", hr)
 
 
 def test_a_broken_image_is_named_and_the_next_call_mends(tmp_path: Path, folder: Path, make_image: MakeImage) -> None:
-    paths = [make_image(tmp_path / f"{number}.png", seed=number) for number in range(5)]
-    whole = paths[2].read_bytes()
-    paths[2].write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(DataError, match=re.escape(str(paths[2]))):
-        cache_pairs(plain(*paths), scale=4, folder=folder)
-    paths[2].write_bytes(whole)
-    pairs = cache_pairs(plain(*paths), scale=4, folder=folder)
-    assert all(torch.equal(pair.hr, pixels(path)) for pair, path in zip(pairs, paths, strict=True))
+    paths = [make_image(tmp_path / f"{number}.png", seed=number) for number in range(3)]
+    whole = paths[1].read_bytes()
+    paths[1].write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(DataError, match=re.escape(str(paths[1]))):
+        cache(folder, *paths)
+    paths[1].write_bytes(whole)
+    assert torch.equal(cache(folder, *paths)[1].hr, pixels(paths[1]))
 
 
 @pytest.mark.parametrize("left", [0, 100, -1])
 def test_a_truncated_cache_file_is_named(tmp_path: Path, folder: Path, make_image: MakeImage, left: int) -> None:
-    pairs = plain(make_image(tmp_path / "a.png"))
-    cache_pairs(pairs, scale=4, folder=folder)
-    for file in sorted(folder.glob("*.npy")):
-        whole = file.read_bytes()
-        file.write_bytes(whole[:left])
-        with pytest.raises(DataError, match=re.escape(str(file))):
-            cache_pairs(pairs, scale=4, folder=folder)
-        file.unlink()  # as advised
-        cache_pairs(pairs, scale=4, folder=folder)
-        assert file.read_bytes() == whole
-
-
-def test_a_cache_that_cannot_be_written(tmp_path: Path, make_image: MakeImage) -> None:
-    (tmp_path / "file").touch()
-    with pytest.raises(DataError, match=r"/file.*ALDSR_CACHE"):
-        cache_pairs(plain(make_image(tmp_path / "a.png")), scale=4, folder=tmp_path / "file" / "cache")
+    path = make_image(tmp_path / "a.png")
+    cache(folder, path)
+    for name, whole in contents(folder).items():
+        (folder / name).write_bytes(whole[:left])
+        with pytest.raises(DataError, match=re.escape(str(folder / name))):
+            cache(folder, path)
+        (folder / name).unlink()  # as advised
+        cache(folder, path)
+        assert contents(folder)[name] == whole
 
 
 # Interrupted, crowded and large
@@ -184,16 +174,11 @@ def test_a_cache_that_cannot_be_written(tmp_path: Path, make_image: MakeImage) -
     ids=["disk full", "interrupted"],
 )
 def test_a_build_that_fails_half_way_leaves_nothing_half_written(
-    tmp_path: Path,
-    folder: Path,
-    make_image: MakeImage,
-    monkeypatch: pytest.MonkeyPatch,
-    failure: BaseException,
-    raised: type[BaseException],
+    tmp_path: Path, folder: Path, make_image: MakeImage, failure: BaseException, raised: type[BaseException]
 ) -> None:
-    pairs = plain(*(make_image(tmp_path / f"{number}.png", seed=number) for number in range(4)))
-    expected = cache_pairs(pairs, scale=4, folder=tmp_path / "undisturbed")
-    whole = {path.name: path.read_bytes() for path in (tmp_path / "undisturbed").glob("*.npy")}
+    paths = [make_image(tmp_path / f"{number}.png", seed=number) for number in range(4)]
+    expected = cache(tmp_path / "undisturbed", *paths)
+    whole = contents(tmp_path / "undisturbed")
     save, calls = np.save, 0
 
     def failing(file: BinaryIO, array: np.ndarray) -> None:
@@ -205,16 +190,14 @@ def test_a_build_that_fails_half_way_leaves_nothing_half_written(
             raise failure
         save(file, array)
 
-    with monkeypatch.context() as disturbed:
+    with pytest.MonkeyPatch.context() as disturbed:
         disturbed.setattr(np, "save", failing)
         with pytest.raises(raised, match="No space left .*ALDSR_CACHE" if raised is DataError else None):
-            cache_pairs(pairs, scale=4, folder=folder)
-    left = {path.name: path.read_bytes() for path in folder.glob("*.npy")}
-    assert 0 < len(left) < len(whole)
-    assert left.items() <= whole.items()
-    assert files(folder, "*.part") == []
-    assert equal(cache_pairs(pairs, scale=4, folder=folder), expected)
-    assert files(folder) == sorted(whole)
+            cache(folder, *paths)
+    assert 0 < len(contents(folder)) < len(whole)
+    assert contents(folder).items() <= whole.items()
+    assert equal(cache(folder, *paths), expected)
+    assert contents(folder) == whole
 
 
 def test_old_leftovers_are_removed_and_fresh_ones_kept(tmp_path: Path, folder: Path, make_image: MakeImage) -> None:
@@ -223,52 +206,32 @@ def test_old_leftovers_are_removed_and_fresh_ones_kept(tmp_path: Path, folder: P
     for name, age in [("old", 2 * 3600), ("fresh", 60)]:
         (folder / f"{name}.part").touch()
         os.utime(folder / f"{name}.part", (time.time() - age,) * 2)
-    cache_pairs(plain(make_image(tmp_path / "a.png")), scale=4, folder=folder)
-    assert files(folder, "*.part") == ["fresh.part"]
+    cache(folder, make_image(tmp_path / "a.png"))
+    assert [path.name for path in folder.glob("*.part")] == ["fresh.part"]
 
 
-BUILD_AT_A_SIGN = """
-import sys, time
-from pathlib import Path
-from aldsr.data.cache import cache_pairs
-from aldsr.data.pairs import find_pairs
-images, folder, ready, go = map(Path, sys.argv[1:])
-pairs = find_pairs(images, scale=4)
-ready.touch()
-while not go.exists():
-    time.sleep(0.001)
-assert len(cache_pairs(pairs, scale=4, folder=folder)) == len(pairs)
-"""
+def cache_at_once(process: int, images: Path, folder: Path, barrier: Barrier) -> None:
+    pairs = find_pairs(images, scale=4)
+    barrier.wait(PATIENCE)
+    cache_pairs(pairs, scale=4, folder=folder)
 
 
 @pytest.mark.slow
 def test_two_processes_may_build_at_once(tmp_path: Path, folder: Path, make_image: MakeImage) -> None:
-    images, ready, go = tmp_path / "images", tmp_path / "ready", tmp_path / "go"
+    images = tmp_path / "images"
     for number in range(24):
         make_image(images / f"{number}.png", width=256, height=256, seed=number)
-    pairs = find_pairs(images, scale=4)
-    arguments = [str(path) for path in (images, folder, ready, go)]
-    with subprocess.Popen([sys.executable, "-c", BUILD_AT_A_SIGN, *arguments], stderr=subprocess.PIPE) as other:
-        expected = cache_pairs(pairs, scale=4, folder=tmp_path / "undisturbed")  # while the other one starts
-        while not ready.exists() and other.poll() is None:
-            time.sleep(0.01)
-        go.touch()
-        mine = cache_pairs(pairs, scale=4, folder=folder)
-        _, complaint = other.communicate(timeout=PATIENCE)
-    assert other.returncode == 0, complaint.decode()
-    assert equal(mine, expected)
-    assert {path.name: path.read_bytes() for path in folder.glob("*.npy")} == {
-        path.name: path.read_bytes() for path in (tmp_path / "undisturbed").glob("*.npy")
-    }
-    assert files(folder, "*.part") == []
+    barrier = torch.multiprocessing.get_context("spawn").Barrier(2)
+    torch.multiprocessing.spawn(cache_at_once, (images, folder, barrier), nprocs=2)
+    cache(tmp_path / "undisturbed", *images.iterdir())
+    assert contents(folder) == contents(tmp_path / "undisturbed")
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="needs a list of open files")
 def test_mapped_images_keep_no_file_open(tmp_path: Path, folder: Path) -> None:
     for number in range(60):
         (tmp_path / f"{number}.ppm").write_bytes(b"P6 4 4 255\n" + bytes([number] * 48))
-    pairs = plain(*sorted(tmp_path.glob("*.ppm")))
     before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
-    mapped = cache_pairs(pairs, scale=2, folder=folder)
+    mapped = cache(folder, *sorted(tmp_path.glob("*.ppm")), scale=2)
     assert len(os.listdir("/proc/self/fd")) - before < 20  # noqa: PTH208
     assert {int(pair.hr[0, 0, 0]) for pair in mapped} == set(range(60))

@@ -47,14 +47,11 @@ def test_a_name_that_ends_like_a_scale_is_kept(tmp_path: Path) -> None:
     assert find_pairs(hr, scale=4) == [Pair("lensx4", hr / "lensx4.png", lr / "lensx4x4.png")]
 
 
-def test_a_missing_lr_image_is_named(tmp_path: Path) -> None:
-    hr = touch(tmp_path / "Set5" / "HR", "a.png", "b.png")
+def test_missing_and_extra_lr_images_are_named(tmp_path: Path) -> None:
+    hr = touch(tmp_path / "Set5" / "HR", "a.png", "b.png", "c.png", "d.png", "e.png")
     lr = touch(tmp_path / "Set5" / "LR_bicubic" / "X4", "ax4.png")
-    with pytest.raises(DataError, match=rf"^{re.escape(str(lr))}: .*'bx4\.png'"):
+    with pytest.raises(DataError, match=rf"^{re.escape(str(lr))}: 'b', 'c', 'd' and 1 more .*'bx4\.png'"):
         find_pairs(hr, scale=4)
-
-
-def test_an_extra_lr_image_is_named(tmp_path: Path) -> None:
     hr = touch(tmp_path / "DIV2K_valid_HR", "a.png")
     touch(tmp_path / "DIV2K_valid_LR_bicubic" / "X2", "ax2.png", "bx2.png")
     with pytest.raises(DataError, match=rf"^{re.escape(str(hr))}: 'b'"):

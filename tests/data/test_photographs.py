@@ -7,7 +7,7 @@ import pytest
 import skimage.data
 from PIL import Image
 
-from aldsr.data.photographs import write_folder, write_photographs
+from aldsr.data.photographs import atomic_folder, write_photographs
 
 
 @pytest.fixture(scope="module")
@@ -36,28 +36,22 @@ def test_pixels_are_those_of_scikit_image(photographs: dict[str, np.ndarray], na
     np.testing.assert_array_equal(photographs[name], getattr(skimage.data, name)())
 
 
-def test_a_folder_is_not_visible_before_it_is_complete(tmp_path: Path) -> None:
+def test_a_folder_is_complete_or_not_there(tmp_path: Path) -> None:
     folder = tmp_path / "deep" / "set"
-
-    def fill(draft: Path) -> None:
-        (draft / "a").write_text("first")
+    with pytest.raises(FileExistsError), atomic_folder(folder) as draft:
+        draft.mkdir()
+    assert list(folder.parent.iterdir()) == []
+    with atomic_folder(folder) as draft:
+        (draft / "a").touch()
         assert not folder.exists()
-        (draft / "b").write_text("second")
-
-    write_folder(folder, fill)
-    write_folder(folder, lambda draft: pytest.fail("exists already"))
-    assert {path.name for path in folder.iterdir()} == {"a", "b"}
-    assert list(folder.parent.iterdir()) == [folder]
+    assert list(folder.parent.rglob("*")) == [folder, folder / "a"]
 
 
 def test_who_loses_the_race_discards_its_own(tmp_path: Path) -> None:
     folder = tmp_path / "set"
-
-    def fill(draft: Path) -> None:
+    with atomic_folder(folder) as draft:
         (draft / "who").write_text("loser")
         folder.mkdir()
         (folder / "who").write_text("winner")
-
-    write_folder(folder, fill)
     assert (folder / "who").read_text() == "winner"
     assert list(tmp_path.iterdir()) == [folder]

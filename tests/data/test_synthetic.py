@@ -4,11 +4,9 @@ import hashlib
 from pathlib import Path
 
 import numpy as np
-import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from aldsr.data import synthetic
 from aldsr.data.synthetic import render_image, write_images
 
 GOLDEN = ["adf859ec159051ec", "83fa6dc17c5c57a8"]
@@ -37,15 +35,6 @@ def highest_peak(image: NDArray[np.uint8]) -> float:
     return max(float(ring.max() / np.median(ring)) for ring in power_by_frequency(image)[1])
 
 
-@pytest.mark.parametrize("index", [0, 3])
-def test_is_a_function_of_seed_and_index_alone(index: int) -> None:
-    first = render_image(index, seed=5, size=64)
-    render_image(index + 1, seed=5, size=64)  # what was made in between does not matter
-    np.testing.assert_array_equal(first, render_image(index, seed=5, size=64))
-    for other in (render_image(index + 4, seed=5, size=64), render_image(5, seed=index, size=64)):
-        assert (first != other).mean() > 0.5
-
-
 def test_the_images_are_those_of_recorded_runs() -> None:
     """Golden hashes: with other pixels, VERSION has to be raised and recorded results cannot be repeated."""
     hashes = [hashlib.sha256(render_image(index).tobytes()).hexdigest()[:16] for index in (0, 3)]
@@ -57,13 +46,6 @@ def test_dead_leaves_have_the_spectrum_of_photographs() -> None:
     assert -2.8 < np.mean(slopes) < -1.8  # photographs: about -2.2 to -2.9, by the same measure
 
 
-def test_contrast_is_neither_flat_nor_saturated() -> None:
-    images = np.stack([render_image(index, size=128) for index in range(32)]).astype(float)
-    assert 80 < images.mean() < 150
-    assert 30 < images.std(axis=(1, 2)).mean() < 75
-    assert ((images <= 1) | (images >= 254)).mean() < 0.1
-
-
 def test_facades_are_periodic_and_dead_leaves_are_not() -> None:
     facades = [highest_peak(render_image(index, size=128)) for index in FACADES]
     leaves = [highest_peak(render_image(index, size=128)) for index in LEAVES]
@@ -72,21 +54,10 @@ def test_facades_are_periodic_and_dead_leaves_are_not() -> None:
     assert np.median(leaves) < 60
 
 
-def test_writes_images_that_read_back_equal(tmp_path: Path) -> None:
-    write_images(tmp_path / "made" / "train", number=3, seed=3, size=48)
-    files = sorted((tmp_path / "made" / "train").iterdir())
-    assert [file.name for file in files] == ["0000.png", "0001.png", "0002.png"]
-    for index, file in enumerate(files):
-        np.testing.assert_array_equal(np.asarray(Image.open(file)), render_image(index, seed=3, size=48))
-
-
-def test_an_interrupted_writing_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupt(index: int, **options: int) -> NDArray[np.uint8]:
-        if index == 2:
-            raise KeyboardInterrupt
-        return render_image(index, **options)
-
-    monkeypatch.setattr(synthetic, "render_image", interrupt)
-    with pytest.raises(KeyboardInterrupt):
-        write_images(tmp_path / "train", number=4, size=32)
-    assert list(tmp_path.iterdir()) == []
+def test_writes_the_images_of_a_seed(tmp_path: Path) -> None:
+    folder = write_images(tmp_path / "made" / "train", number=3, seed=3, size=48)
+    assert sorted(file.name for file in folder.iterdir()) == ["0000.png", "0001.png", "0002.png"]
+    for index in range(3):
+        written = np.asarray(Image.open(folder / f"000{index}.png"))
+        np.testing.assert_array_equal(written, render_image(index, seed=3, size=48))
+        assert (written != render_image(index, seed=4, size=48)).mean() > 0.5

@@ -44,7 +44,7 @@ def loading_rate(
     try:
         for _ in range(rounds + 1):  # the first warms up
             started = time.perf_counter()
-            cut = [patches.__getitems__(batch) for batch in numbers]
+            cut = [patches[batch] for batch in numbers]
             seconds["cut"].append(time.perf_counter() - started)
             turned = [(augment(batch.lr, batch.flips), augment(batch.hr, batch.flips)) for batch in cut]
             seconds["augmented"].append(time.perf_counter() - started)

@@ -49,18 +49,28 @@ class CachedPair:
     lr_made: bool = True
 
 
-def cache_pairs(pairs: Sequence[Pair], *, scale: int, folder: Path) -> list[CachedPair]:
+def cache_pairs(pairs: Sequence[Pair], *, scale: int, folder: Path | None = None) -> list[CachedPair]:
     """Decode what is not decoded yet, make the LR images that are missing, and map everything.
 
     HR is cropped at its right and bottom edge to a multiple of the scale, as the field does.
 
+    Args:
+        pairs: the image files.
+        scale: HR pixels per LR pixel.
+        folder: of the cache; None: `images` in `cache_dir()`.
+
     Raises:
         DataError: if an image cannot be read, LR and HR do not fit, or the cache cannot be written.
     """
+    folder = folder or cache_dir() / "images"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         digests = hash_files([file for pair in pairs for file in (pair.hr, pair.lr) if file], folder)
-        entries = [_Entry.of(pair, digests, scale, folder) for pair in pairs]
+        entries = []
+        for pair in pairs:
+            hr = digests[pair.hr]
+            lr = digests[pair.lr] if pair.lr else f"{hr}-bicubic-x{scale}"
+            entries.append(_Entry(pair, scale, folder / f"{hr}-{FORMAT}.npy", folder / f"{lr}-{FORMAT}.npy"))
         _remove_leftovers(folder)
         missing = [entry for entry in entries if not (entry.hr.exists() and entry.lr.exists())]
         _map_parallel(_Entry.build, missing, "Decoding images")
@@ -81,23 +91,17 @@ class _Entry:
     hr: Path
     lr: Path
 
-    @classmethod
-    def of(cls, pair: Pair, digests: dict[Path, str], scale: int, folder: Path) -> "_Entry":
-        hr = digests[pair.hr]
-        lr = digests[pair.lr] if pair.lr else f"{hr}-bicubic-x{scale}"
-        return cls(pair, scale, folder / f"{hr}-{FORMAT}.npy", folder / f"{lr}-{FORMAT}.npy")
-
     def build(self) -> None:
         """Write the files that are missing."""
-        if not self.hr.exists():
-            _save(self.hr, read_image(self.pair.hr).transpose(2, 0, 1))
+        for image, file in ((self.pair.hr, self.hr), (self.pair.lr, self.lr)):
+            if image and not file.exists():
+                _save(file, read_image(image).transpose(2, 0, 1))
         if not self.lr.exists():
-            lr = read_image(self.pair.lr).transpose(2, 0, 1) if self.pair.lr else self._downscale()
-            _save(self.lr, lr)
+            _save(self.lr, imresize(self.load_hr()[None], Fraction(1, self.scale))[0].numpy())
 
     def load(self) -> CachedPair:
         """Map both files."""
-        hr, lr = self._load_hr(), _map_image(self.lr)
+        hr, lr = self.load_hr(), _map_image(self.lr)
         expected = hr.shape[-1] // self.scale, hr.shape[-2] // self.scale
         if (lr.shape[-1], lr.shape[-2]) != expected:
             raise DataError(
@@ -106,17 +110,14 @@ class _Entry:
             )
         return CachedPair(self.pair.name, hr, lr, lr_made=self.pair.lr is None)
 
-    def _load_hr(self) -> Tensor:
-        """HR without the pixels at the right and bottom that no LR pixel stands for."""
+    def load_hr(self) -> Tensor:
+        """Map HR without the pixels at the right and bottom that no LR pixel stands for."""
         hr = _map_image(self.hr)
         height, width = (size - size % self.scale for size in hr.shape[-2:])
         if min(height, width) == 0:
             size = f"{hr.shape[-1]}x{hr.shape[-2]}"
             raise DataError(f"{self.pair.hr}: is {size}, too small for scale {self.scale}; remove it")
         return hr[:, :height, :width]
-
-    def _downscale(self) -> np.ndarray:
-        return imresize(self._load_hr()[None], Fraction(1, self.scale))[0].numpy()
 
 
 def _remove_leftovers(folder: Path) -> None:
@@ -159,9 +160,11 @@ def hash_files(files: Iterable[Path], folder: Path) -> dict[Path, str]:
     folders = sorted({str(Path(path).parent) for path in paths.values()})
     index_file = folder / f"index-{_digest(json.dumps(folders).encode())}.json"
     index = _read_index(index_file)
-    stamps = {file: _stamp(file) for file in paths}
+    stats = {file: _read(Path.stat, file) for file in paths}
+    stamps = {file: [stat.st_size, stat.st_mtime_ns] for file, stat in stats.items()}
     stale = [file for file, path in paths.items() if index.get(path, [])[:2] != stamps[file]]
-    for file, digest in zip(stale, _map_parallel(_hash_file, stale, "Hashing files"), strict=True):
+    digests = _map_parallel(lambda file: _digest(_read(Path.read_bytes, file)), stale, "Hashing files")
+    for file, digest in zip(stale, digests, strict=True):
         index[paths[file]] = [*stamps[file], digest]
     if stale:
         with atomic_write(index_file) as temporary:
@@ -169,18 +172,10 @@ def hash_files(files: Iterable[Path], folder: Path) -> dict[Path, str]:
     return {file: index[path][2] for file, path in paths.items()}
 
 
-def _stamp(file: Path) -> list[int]:
-    """Size and time of change."""
+def _read(function: Callable[[Path], T], file: Path) -> T:
+    """`function(file)`; DataError if the file cannot be read."""
     try:
-        stat = file.stat()
-    except OSError as error:
-        raise DataError(f"{file}: cannot be read ({error.strerror})") from error
-    return [stat.st_size, stat.st_mtime_ns]
-
-
-def _hash_file(file: Path) -> str:
-    try:
-        return _digest(file.read_bytes())
+        return function(file)
     except OSError as error:
         raise DataError(f"{file}: cannot be read ({error.strerror})") from error
 

@@ -12,8 +12,8 @@ from torch.utils.data import DataLoader
 
 from aldsr.data.augment import augment
 from aldsr.data.cache import CachedPair, cache_dir, cache_pairs
-from aldsr.data.images import DataError, is_gray
-from aldsr.data.pairs import Pair, find_pairs, set_name
+from aldsr.data.images import DataError
+from aldsr.data.pairs import find_pairs, set_name
 from aldsr.data.patches import BenchmarkSet, ImagePair, PatchBatch, Patches
 from aldsr.data.photographs import write_photographs
 from aldsr.data.sampling import StepBatches
@@ -51,8 +51,8 @@ class SuperResolutionData(LightningDataModule):
         self,
         *,
         scale: int,
-        train_dirs: Sequence[str] | None = None,
-        eval_dirs: Sequence[str] | None = None,
+        train_dirs: Sequence[str | Path] | None = None,
+        eval_dirs: Sequence[str | Path] | None = None,
         patch_size: int = 48,
         batch_size: int = 16,
         steps_per_epoch: int = 1000,
@@ -70,7 +70,6 @@ class SuperResolutionData(LightningDataModule):
         self.seed = seed
         self.pictures = pictures
         self.num_workers = num_workers
-        self.cache = cache_dir()
         self.train_pairs: list[CachedPair] = []
         self.too_small: list[str] = []
         self.loaded = False
@@ -94,13 +93,22 @@ class SuperResolutionData(LightningDataModule):
         """Cache and map all images, unless they are mapped already."""
         if self.loaded:
             return
-        self.benchmarks = [self._load_benchmark(folder) for folder in self._eval_folders()]
+        embedded = cache_dir() / "embedded"
+        train_dirs, eval_dirs = self.train_dirs, self.eval_dirs
+        if eval_dirs is None:
+            eval_dirs = [write_photographs(embedded / "photographs")]
+        if train_dirs is None:
+            train_dirs = [write_images(embedded / f"pictures-v{VERSION}-{self.pictures}", number=self.pictures)]
+        self.benchmarks = [
+            BenchmarkSet.load(set_name(folder), find_pairs(folder, scale=self.scale), scale=self.scale)
+            for folder in eval_dirs
+        ]
         names = [benchmark.name for benchmark in self.benchmarks]
-        if repeated := sorted(name for name in names if names.count(name) > 1):
-            name = repeated[0]
-            raise DataError(f"data.eval_dirs: two sets are called '{name}'; results go by name, so rename a folder")
-        train_files = [find_pairs(folder, scale=self.scale) for folder in self._train_folders()]
-        pairs = [pair for files in train_files for pair in self._cache(files)]
+        for name in names:
+            if names.count(name) > 1:
+                raise DataError(f"data.eval_dirs: two sets are called '{name}'; results go by name, so rename a folder")
+        files = [find_pairs(folder, scale=self.scale) for folder in train_dirs]
+        pairs = [pair for each in files for pair in cache_pairs(each, scale=self.scale)]
         self.train_pairs = [pair for pair in pairs if min(pair.lr.shape[-2:]) >= self.patch_size]
         self.too_small = [pair.name for pair in pairs if min(pair.lr.shape[-2:]) < self.patch_size]
         if pairs and not self.train_pairs:
@@ -110,28 +118,6 @@ class SuperResolutionData(LightningDataModule):
                 f"use larger images or a smaller data.patch_size (now {self.patch_size})"
             )
         self.loaded = True
-
-    def _load_benchmark(self, folder: str | Path) -> BenchmarkSet:
-        files = find_pairs(folder, scale=self.scale)
-        gray = [pair.name for pair in files if is_gray(pair.hr)]
-        return BenchmarkSet(set_name(folder), self._cache(files), gray)
-
-    def _cache(self, files: Sequence[Pair]) -> list[CachedPair]:
-        return cache_pairs(files, scale=self.scale, folder=self.cache / "images")
-
-    def _train_folders(self) -> Sequence[str | Path]:
-        if self.train_dirs is not None:
-            return self.train_dirs
-        folder = self.cache / "embedded" / f"pictures-v{VERSION}-{self.pictures}"
-        write_images(folder, number=self.pictures)
-        return [folder]
-
-    def _eval_folders(self) -> Sequence[str | Path]:
-        if self.eval_dirs is not None:
-            return self.eval_dirs
-        folder = self.cache / "embedded" / "photographs"
-        write_photographs(folder)
-        return [folder]
 
     def train_dataloader(self) -> DataLoader[PatchBatch]:
         assert self.trainer is not None
@@ -153,8 +139,8 @@ class SuperResolutionData(LightningDataModule):
         patches = Patches(self.train_pairs, patch_size=self.patch_size, scale=self.scale, seed=self.seed)
         return DataLoader(
             patches,
-            batch_sampler=batches,
-            collate_fn=_identity,
+            batch_size=None,  # `Patches` returns whole batches
+            sampler=batches,
             num_workers=workers,
             pin_memory=on_gpu,
             persistent_workers=workers > 0,
@@ -178,8 +164,3 @@ class SuperResolutionData(LightningDataModule):
         if isinstance(batch, PatchBatch):
             return unit_float(augment(batch.lr, batch.flips)), unit_float(augment(batch.hr, batch.flips))
         return batch
-
-
-def _identity(batch: Any) -> Any:
-    """Collate nothing: `Patches` returns whole batches."""
-    return batch

@@ -5,7 +5,7 @@ DIV2K_train_HR/0001.png      DIV2K_train_LR_bicubic/X4/0001x4.png          DIV2K
 SET/NAME.png                 no LR: it will be made from HR                plain images
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,27 +47,45 @@ def find_pairs(folder: str | Path, *, scale: int) -> list[Pair]:
         DataError: if the folder is missing or empty, an HR image has no LR image or the reverse, or two
             files share a name.
     """
+    pairs, faults = match_files(folder, scale=scale)
+    for _, message in faults:
+        raise DataError(message)
+    return pairs
+
+
+def match_files(folder: str | Path, *, scale: int) -> tuple[list[Pair], list[tuple[str, str]]]:
+    """Pair all HR files of a set, whatever is missing; also the faults in their names, each as kind and message.
+
+    Raises:
+        DataError: if the folder is missing or empty.
+    """
     hr_folder, lr_folder = find_folders(Path(folder).expanduser(), scale)
-    hr_files = _by_stem(image_files(hr_folder))
-    if lr_folder is None:
-        return [Pair(stem, path, None) for stem, path in hr_files.items()]
-    lr_files = _by_stem(image_files(lr_folder), suffix=f"x{scale}")
-    if missing := sorted(hr_files.keys() - lr_files.keys()):
-        raise DataError(
+    hr = image_files(hr_folder)
+    names = [file.stem for file in hr]
+    lr = image_files(lr_folder) if lr_folder else []
+    lr_names = [file.stem.removesuffix(f"x{scale}") for file in lr]
+    twins = (*find_repeated(hr, names), *find_repeated(lr, lr_names))
+    advice = "give every image a name of its own"
+    faults = [("same name", f"{file}: has the same name as {other.name}; {advice}") for file, other in twins]
+    if lr_folder and (missing := sorted({*names} - {*lr_names})):
+        message = (
             f"{lr_folder}: {list_names(missing)} of {hr_folder} have no LR image here; expected "
             f"'{missing[0]}x{scale}.png'; add them, or move the LR folder away to have LR made from HR"
         )
-    if extra := sorted(lr_files.keys() - hr_files.keys()):
-        raise DataError(f"{hr_folder}: {list_names(extra)} of {lr_folder} have no HR image here; add or remove them")
-    return [Pair(stem, path, lr_files[stem]) for stem, path in hr_files.items()]
+        faults.append(("HR without LR", message))
+    if extra := sorted({*lr_names} - {*names}):
+        message = f"{hr_folder}: {list_names(extra)} of {lr_folder} have no HR image here; add or remove them"
+        faults.append(("LR without HR", message))
+    lr_by_name = dict(zip(lr_names, lr, strict=True))
+    return [Pair(name, file, lr_by_name.get(name)) for name, file in zip(names, hr, strict=True)], faults
 
 
-def _by_stem(files: list[Path], *, suffix: str = "") -> dict[str, Path]:
-    stems: dict[str, Path] = {}
-    for file in files:
-        if (other := stems.setdefault(file.stem.removesuffix(suffix), file)) is not file:
-            raise DataError(f"{file}: has the same name as {other.name}; give every image a name of its own")
-    return stems
+def find_repeated(files: Iterable[Path], keys: Iterable[str]) -> Iterator[tuple[Path, Path]]:
+    """Yield each file whose key is that of an earlier one, and that one."""
+    first: dict[str, Path] = {}
+    for file, key in zip(files, keys, strict=True):
+        if (other := first.setdefault(key, file)) is not file:
+            yield file, other
 
 
 def list_names(names: Sequence[str]) -> str:

@@ -1,7 +1,7 @@
 """Datasets for a DataLoader: training patches by sample number, and whole images of a benchmark set."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, NamedTuple
 
@@ -9,7 +9,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from aldsr.data.cache import CachedPair
+from aldsr.data.cache import CachedPair, cache_pairs
+from aldsr.data.images import is_gray
+from aldsr.data.pairs import Pair
 from aldsr.data.sampling import draw
 
 
@@ -47,7 +49,7 @@ class Patches(Dataset[PatchBatch]):
     scale: int
     seed: int
 
-    def __getitems__(self, numbers: Sequence[int]) -> PatchBatch:
+    def __getitem__(self, numbers: Sequence[int]) -> PatchBatch:
         p, s = self.patch_size, self.scale
         batch = PatchBatch(
             torch.empty(len(numbers), 3, p, p, dtype=torch.uint8),
@@ -63,20 +65,23 @@ class Patches(Dataset[PatchBatch]):
             batch.flips[place] = torch.tensor(choice.flips)
         return batch
 
-    def __getitem__(self, number: int) -> PatchBatch:
-        return self.__getitems__([number])
 
-
+@dataclass(eq=False)
 class BenchmarkSet(Dataset[ImagePair]):
     """Whole images for measuring, one at a time, since their sizes differ.
 
     `gray` are the names of those whose HR file is a gray image.
     """
 
-    def __init__(self, name: str, pairs: Sequence[CachedPair], gray: Iterable[str] = ()) -> None:
-        self.name = name
-        self.pairs = pairs
-        self.gray = frozenset(gray)
+    name: str
+    pairs: Sequence[CachedPair]
+    gray: Container[str] = ()
+
+    @classmethod
+    def load(cls, name: str, pairs: Sequence[Pair], *, scale: int) -> "BenchmarkSet":
+        """Load files through the cache; raises DataError if they cannot be used."""
+        gray = [pair.name for pair in pairs if is_gray(pair.hr)]
+        return cls(name, cache_pairs(pairs, scale=scale), gray)
 
     @property
     def lr_source(self) -> str:

@@ -1,7 +1,8 @@
 """Eight real photographs that come inside scikit-image's wheel: an evaluation set without a download."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
@@ -22,8 +23,8 @@ PHOTOGRAPHS = {
 }
 
 
-def write_photographs(folder: Path) -> None:
-    """Write `folder/HR/astronaut.png` and seven more, unless `folder` exists; all of them or none.
+def write_photographs(folder: Path) -> Path:
+    """Write `folder/HR/astronaut.png` and seven more, unless `folder` exists; all of them or none. Returns `folder`.
 
     Sizes are native, 300…640 pixels a side; only `motorcycle`, 741 wide, is cropped to its centre. Pixels are those of
     scikit-image, uint8; `brick`, `camera` and `coins` are gray (mode L), the others RGB.
@@ -34,33 +35,32 @@ def write_photographs(folder: Path) -> None:
     pair of the Middlebury 2014 stereo benchmark (Scharstein et al., "High-resolution stereo datasets with
     subpixel-accurate ground truth", GCPR 2014), shrunk four times by averaging.
     """
-    write_folder(folder, _write_hr)
-
-
-def write_folder(folder: Path, fill: Callable[[Path], None]) -> None:
-    """Create `folder` by `fill`, complete or not at all; do nothing if it exists.
-
-    `fill` writes into a temporary folder, which is then renamed. If another process finishes first, its folder stays.
-    """
     if folder.exists():
-        return
+        return folder
+    package = Path(skimage.data.__file__).parent  # the files themselves: functions of `skimage.data` may download
+    with atomic_folder(folder) as draft:
+        (draft / "HR").mkdir()
+        for name, file in PHOTOGRAPHS.items():
+            with Image.open(package / file) as image:
+                width, height = (min(side, LARGEST_SIDE) for side in image.size)
+                left, top = (image.width - width) // 2, (image.height - height) // 2
+                image.crop((left, top, left + width, top + height)).save(draft / "HR" / f"{name}.png")
+    return folder
+
+
+@contextmanager
+def atomic_folder(folder: Path) -> Iterator[Path]:
+    """Yield a temporary folder to write to, then rename it to `folder`: complete, or not there at all.
+
+    If another process finishes first, its folder stays.
+    """
     draft = folder.with_name(f".{folder.name}-{uuid4().hex}")
     draft.mkdir(parents=True)
     try:
-        fill(draft)
+        yield draft
         draft.rename(folder)
     except OSError:
         if not folder.exists():  # otherwise another process has made it
             raise
     finally:
         shutil.rmtree(draft, ignore_errors=True)
-
-
-def _write_hr(folder: Path) -> None:
-    package = Path(skimage.data.__file__).parent  # the files themselves: functions of `skimage.data` may download
-    (folder / "HR").mkdir()
-    for name, file in PHOTOGRAPHS.items():
-        with Image.open(package / file) as image:
-            width, height = (min(side, LARGEST_SIDE) for side in image.size)
-            left, top = (image.width - width) // 2, (image.height - height) // 2
-            image.crop((left, top, left + width, top + height)).save(folder / "HR" / f"{name}.png")

@@ -15,7 +15,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
-from aldsr.data.photographs import write_folder
+from aldsr.data.photographs import atomic_folder
 
 VERSION = 1  # part of the cache folder's name; raise it when the images change
 
@@ -55,18 +55,16 @@ def render_image(index: int, *, seed: int = 0, size: int = 384) -> NDArray[np.ui
     return _photograph(rng, scene)
 
 
-def write_images(folder: Path, *, number: int, seed: int = 0, size: int = 384) -> None:
-    """Write `number` images `folder/0000.png`, `0001.png`, …, unless `folder` exists; all of them or none."""
+def write_images(folder: Path, *, number: int, seed: int = 0, size: int = 384) -> Path:
+    """Write images `folder/0000.png`, … unless `folder` exists; all of them or none. Returns `folder`."""
 
-    def fill(draft: Path) -> None:
-        def write(index: int) -> None:
-            image = Image.fromarray(render_image(index, seed=seed, size=size))
-            image.save(draft / f"{index:04d}.png", compress_level=1)
+    def write(file: Path) -> None:
+        Image.fromarray(render_image(int(file.stem), seed=seed, size=size)).save(file, compress_level=1)
 
-        with ThreadPoolExecutor(max_workers=2) as pool:
-            list(pool.map(write, range(number)))
-
-    write_folder(folder, fill)
+    if not folder.exists():
+        with atomic_folder(folder) as draft, ThreadPoolExecutor(max_workers=2) as pool:
+            list(pool.map(write, [draft / f"{index:04d}.png" for index in range(number)]))
+    return folder
 
 
 def render_dead_leaves(rng: Generator, side: int) -> Floats:

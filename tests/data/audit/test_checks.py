@@ -1,18 +1,17 @@
 """Every fault and every remark, one at a time: found, named, and nothing else reported."""
 
-import io
 from collections.abc import Callable, Iterable
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-import kornia_rs.io
 import numpy as np
 import pytest
 import skimage.data
 import tifffile
 import torch
+from kornia_rs.io import write_image_png_u16
 from PIL import Image, ImageOps
 
 from aldsr.data.audit.checks import Finding, audit_set, find_shared_images
@@ -21,7 +20,6 @@ from aldsr.imaging import imresize
 from tests.data.test_images import deep_noise, noise, orientation
 
 MakeImage = Callable[..., Path]
-LR = Path("LR_bicubic", "X4", "ax4.png")
 
 
 @cache
@@ -34,7 +32,6 @@ def photograph(name: str = "astronaut", width: int = 160, height: int = 120) -> 
 def downscale(image: Image.Image, *, scale: int = 4) -> Image.Image:
     """LR as MATLAB makes it."""
     hr = torch.from_numpy(np.array(image)).permute(2, 0, 1)[None]
-    hr = hr[..., : image.height // scale * scale, : image.width // scale * scale]
     return Image.fromarray(imresize(hr, Fraction(1, scale))[0].permute(1, 2, 0).numpy())
 
 
@@ -44,9 +41,10 @@ def save(image: Image.Image, path: Path, **options: Any) -> Path:
     return path
 
 
-def save_pair(folder: Path, name: str, image: Image.Image, *, scale: int = 4) -> None:
+def save_pair(folder: Path, name: str, image: Image.Image, *, scale: int = 4) -> Path:
+    """Write an HR image and its LR image; the path of the latter."""
     save(image, folder / "HR" / f"{name}.png")
-    save(downscale(image, scale=scale), folder / "LR_bicubic" / f"X{scale}" / f"{name}x{scale}.png")
+    return save(downscale(image, scale=scale), folder / "LR_bicubic" / f"X{scale}" / f"{name}x{scale}.png")
 
 
 def check(findings: Iterable[Finding], kind: str, *names: str, fault: bool = True) -> None:
@@ -65,24 +63,20 @@ def test_a_clean_set_with_lr(tmp_path: Path) -> None:
 
 
 def test_a_clean_folder_of_images(tmp_path: Path, make_image: MakeImage) -> None:
-    make_image(tmp_path / "b.png", width=64, height=48)
+    save(Image.open(make_image(tmp_path / "b.png")).convert("L"), tmp_path / "c.png")
     make_image(tmp_path / "a.webp", width=48, height=40, seed=1)
-    save(Image.open(tmp_path / "b.png").convert("L"), tmp_path / "c.png")
     audit = audit_set(str(tmp_path), scale=4, patch=40)
     assert audit.findings == []
-    assert [image.path.name for image in audit.images] == ["a.webp", "b.png", "c.png"]
-    assert (audit.formats, audit.modes, audit.sizes) == ("2 PNG, 1 WEBP", "2 RGB, 1 L", "48x40 to 64x48")
+    found = [(image.path.name, image.format, image.mode, image.size) for image in audit.images]
+    assert found == [
+        ("a.webp", "WEBP", "RGB", (48, 40)),
+        ("b.png", "PNG", "RGB", (64, 48)),
+        ("c.png", "PNG", "L", (64, 48)),
+    ]
 
 
-def test_a_missing_or_empty_folder(tmp_path: Path, make_image: MakeImage) -> None:
+def test_a_missing_folder_and_an_unreadable_image(tmp_path: Path, make_image: MakeImage) -> None:
     check(audit_set(tmp_path / "none", scale=4).findings, "folder", f"{tmp_path}/none: ")
-    assert audit_set(tmp_path / "none", scale=4).sizes == ""
-    make_image(tmp_path / "Set" / "HR" / "a.png")
-    (tmp_path / "Set" / LR).parent.mkdir(parents=True)
-    check(audit_set(tmp_path / "Set", scale=4).findings, "folder", "Set/LR_bicubic/X4: ")
-
-
-def test_an_unreadable_image(tmp_path: Path, make_image: MakeImage) -> None:
     (tmp_path / "a.png").write_text("no image")
     make_image(tmp_path / "b.png")
     audit = audit_set(tmp_path, scale=4)
@@ -90,23 +84,14 @@ def test_an_unreadable_image(tmp_path: Path, make_image: MakeImage) -> None:
     assert [image.path.name for image in audit.images] == ["b.png"]
 
 
-@pytest.mark.parametrize("names", [("HR/a.bmp", "HR/a.png"), ("LR_bicubic/X4/a.png", "LR_bicubic/X4/ax4.png")])
-def test_two_files_of_one_name(tmp_path: Path, names: tuple[str, str]) -> None:
-    save_pair(tmp_path, "a", photograph())
-    save(photograph("coffee") if "HR/" in names[0] else downscale(photograph()), tmp_path / names[0])
+def test_all_faults_in_the_names_of_files_are_reported(tmp_path: Path) -> None:
+    for name in ("astronaut", "brick", "camera"):
+        lr = save_pair(tmp_path, name, photograph(name))
+    lr.rename(lr.with_name("otherx4.png"))
+    save(photograph("coins"), tmp_path / "HR" / "brick.bmp")
     kinds = {finding.kind: finding.message for finding in audit_set(tmp_path, scale=4).findings}
-    assert f"/{names[1]}: " in kinds["same name"]
-
-
-def test_unpaired_images(tmp_path: Path) -> None:
-    save_pair(tmp_path / "Set", "a", photograph())
-    lr = save(downscale(photograph()), tmp_path / "Set" / "LR_bicubic" / "X4" / "bx4.png")
-    check(audit_set(tmp_path / "Set", scale=4).findings, "LR without HR", "Set/HR: ", "'b'")
-    lr.unlink()
-    for name in ("brick", "camera", "coffee", "coins"):
-        save(photograph(name), tmp_path / "Set" / "HR" / f"{name}.png")
-    found = audit_set(tmp_path / "Set", scale=4).findings
-    check(found, "HR without LR", "Set/LR_bicubic/X4: ", "'brick', 'camera', 'coffee' and 1 more")
+    assert kinds.keys() >= {"same name", "HR without LR", "LR without HR"}
+    assert "/brick.png: " in kinds["same name"]
 
 
 @pytest.mark.parametrize(
@@ -120,11 +105,11 @@ def test_unpaired_images(tmp_path: Path) -> None:
     ids=["size", "method", "image", "broken"],
 )
 def test_faults_of_lr(tmp_path: Path, make: Callable[[Image.Image], Image.Image] | None, kind: str) -> None:
-    save_pair(tmp_path, "a", photograph())
+    lr = save_pair(tmp_path, "a", photograph())
     if make:
-        save(make(photograph()), tmp_path / LR)
+        save(make(photograph()), lr)
     else:
-        (tmp_path / LR).write_text("no image")
+        lr.write_text("no image")
     check(audit_set(tmp_path, scale=4).findings, kind, "/ax4.png: ")
 
 
@@ -143,44 +128,23 @@ def test_a_duplicate_is_a_fault_in_a_test_set_only(tmp_path: Path, make_image: M
     check(audit_set(tmp_path, scale=4, test=test).findings, "duplicate", "/b.bmp: ", "a.png", fault=test)
 
 
-def compress(image: Image.Image) -> Image.Image:
-    with io.BytesIO() as file:
-        image.save(file, "JPEG", quality=30)
-        return Image.open(file).convert("RGB")
-
-
 @pytest.mark.parametrize("train", [True, False])
 @pytest.mark.parametrize(
-    ("version", "kind"),
-    [
-        (lambda image: image, "in two sets"),
-        (lambda image: compress(ImageOps.flip(image).resize((90, 120))), "nearly in two sets"),
-    ],
-    ids=["same", "version"],
+    ("version", "kind"), [(Image.Image.copy, "in two sets"), (ImageOps.flip, "nearly in two sets")]
 )
 def test_a_photograph_in_two_sets_is_a_fault_if_one_trains_and_the_other_tests(
-    tmp_path: Path, version: Callable[[Image.Image], Image.Image], kind: str, train: bool
+    tmp_path: Path, version: Callable[..., Image.Image], kind: str, train: bool
 ) -> None:
     for name in ("astronaut", "brick", "chelsea"):
         save(photograph(name), tmp_path / "one" / f"{name}.png")
     for name in ("chelsea", "coffee"):
         save(version(photograph(name)), tmp_path / "other" / f"{name}.bmp")
-    one, other = (
-        audit_set(tmp_path / name, scale=4, test=test) for name, test in (("one", not train), ("other", True))
-    )
-    check(find_shared_images(one, other), kind, "one/chelsea.png: ", "other/chelsea.bmp", fault=train)
+    sets = [audit_set(tmp_path / name, scale=4, test=test) for name, test in (("one", not train), ("other", True))]
+    check(find_shared_images(*sets), kind, "one/chelsea.png: ", "other/chelsea.bmp", fault=train)
 
 
 def save_16_bit_tiff(path: Path) -> None:
     tifffile.imwrite(path, deep_noise(3, 48, 64), photometric="rgb", planarconfig="separate")
-
-
-def save_16_bit_png(path: Path) -> None:
-    kornia_rs.io.write_image_png_u16(str(path), deep_noise(48, 64, 3), "rgb")
-
-
-def save_palette(path: Path) -> None:
-    Image.fromarray(noise(48, 64, 3)).quantize(16).save(path, transparency=3)
 
 
 def save_animation(path: Path) -> None:
@@ -192,9 +156,9 @@ def save_animation(path: Path) -> None:
     ("kind", "name", "write"),
     [
         ("transparency", "rgba.png", lambda path: Image.fromarray(noise(48, 64, 4)).save(path)),
-        ("transparency", "palette.png", save_palette),
+        ("transparency", "palette.png", lambda path: photograph().quantize(16).save(path, transparency=3)),
         ("16 bits", "gray.png", lambda path: Image.fromarray(deep_noise(48, 64)).save(path)),
-        ("16 bits", "colour.png", save_16_bit_png),
+        ("16 bits", "rgb.png", lambda path: write_image_png_u16(str(path), deep_noise(48, 64, 3), "rgb")),
         ("16 bits", "planar.tif", save_16_bit_tiff),
         ("animation", "a.gif", save_animation),
         ("animation", "a.webp", save_animation),

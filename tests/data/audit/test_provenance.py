@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,9 +27,8 @@ def tensor(image: Bytes) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)
 
 
-def matlab(hr: Bytes, *, scale: int = 4, border: str = "replicate") -> Bytes:
-    small = imresize(tensor(hr)[None], Fraction(1, scale), border=border)  # type: ignore[arg-type]
-    return small[0].permute(1, 2, 0).numpy()
+def matlab(hr: Bytes, *, scale: int = 4, border: Any = "replicate") -> Bytes:
+    return imresize(tensor(hr)[None], Fraction(1, scale), border=border)[0].permute(1, 2, 0).numpy()
 
 
 def check(hr: Bytes, lr: Bytes, *, scale: int = 4) -> tuple[str, str] | None:
@@ -53,13 +53,6 @@ def test_one_level_in_one_value_of_a_thousand_is_rounding(border: str, levels: i
     if fault:
         assert fault[0] == "LR not by MATLAB"
         assert f"up to {levels} levels" in fault[1]
-
-
-def test_another_size() -> None:
-    kind, message = check(ASTRONAUT, matlab(ASTRONAUT)[:, :-1]) or ("", "")
-    assert kind == "wrong size"
-    assert "49x40" in message
-    assert "50x40" in message
 
 
 def inter_cubic() -> Bytes:
@@ -94,9 +87,16 @@ def test_lr_by_another_method_is_measured_and_named(name: str, make: Callable[[]
     assert f"{distance:.1f} dB" in message
 
 
-@pytest.mark.parametrize("lr", [matlab(COFFEE), matlab(ASTRONAUT)[::-1]], ids=["another photograph", "upside down"])
-def test_lr_of_another_image(lr: Bytes) -> None:
-    assert (check(ASTRONAUT, lr) or ("", ""))[0] == "LR of another image"
+@pytest.mark.parametrize(
+    ("lr", "kind"),
+    [
+        (matlab(COFFEE), "LR of another image"),
+        (matlab(ASTRONAUT)[::-1], "LR of another image"),
+        (matlab(ASTRONAUT)[:, :-1], "wrong size"),
+    ],
+)
+def test_lr_of_another_image(lr: Bytes, kind: str) -> None:
+    assert (check(ASTRONAUT, lr) or ("", ""))[0] == kind
 
 
 def test_nearest_of_fine_texture_is_no_other_image() -> None:

@@ -4,12 +4,11 @@ A *fault* would spoil a result or stop a run; a *remark* is worth knowing. Each 
 found and, where it is not plain, what to do.
 """
 
-import hashlib
 import os
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import starmap
 from pathlib import Path
 
 import torch
@@ -18,8 +17,9 @@ from torch import Tensor
 
 from aldsr.data.audit.near_duplicates import Signature, compute_signature, find_near_duplicates
 from aldsr.data.audit.provenance import check_lr
-from aldsr.data.images import ORIENTATION, DataError, has_16_bits, image_files, open_image, read_image
-from aldsr.data.pairs import find_folders, list_names, set_name
+from aldsr.data.images import ORIENTATION, DataError, has_16_bits, open_image, read_image
+from aldsr.data.pairs import Pair, find_folders, find_repeated, list_names, match_files, set_name
+from aldsr.data.patches import fingerprint
 
 
 @dataclass(frozen=True)
@@ -47,34 +47,17 @@ class AuditedImage:
     mode: str
     digest: str  # of its pixels
     signature: Signature
-    findings: tuple[Finding, ...]
 
 
 @dataclass(frozen=True)
 class AuditedSet:
-    """One set, with its readable images and all findings."""
+    """One set, with its readable images and all findings; LR is "given" or "made"."""
 
     name: str
     test: bool
-    images: tuple[AuditedImage, ...] = ()
-    lr: str = "made"
-    findings: list[Finding] = field(default_factory=list)
-
-    @property
-    def formats(self) -> str:
-        """File formats and how often each occurs."""
-        return _format_counts(image.format for image in self.images)
-
-    @property
-    def modes(self) -> str:
-        """Pillow's modes and how often each occurs."""
-        return _format_counts(image.mode for image in self.images)
-
-    @property
-    def sizes(self) -> str:
-        """Smallest to largest."""
-        sizes = sorted((image.size for image in self.images), key=lambda size: size[0] * size[1])
-        return " to ".join(dict.fromkeys(f"{width}x{height}" for width, height in (*sizes[:1], *sizes[-1:])))
+    lr: str
+    images: Sequence[AuditedImage]
+    findings: Sequence[Finding]
 
 
 def audit_set(folder: str | Path, *, scale: int, patch: int = 0, test: bool = False) -> AuditedSet:
@@ -86,28 +69,19 @@ def audit_set(folder: str | Path, *, scale: int, patch: int = 0, test: bool = Fa
         patch: side of a training patch in HR pixels; images that are smaller are remarked.
         test: whether the set is for measuring.
     """
-    folder = Path(folder).expanduser()
-    hr_folder, lr_folder = find_folders(folder, scale)
+    hr_folder, lr_folder = find_folders(Path(folder).expanduser(), scale)
+    name, lr = set_name(folder), "given" if lr_folder else "made"
     try:
-        files = image_files(hr_folder)
-        lr_files = image_files(lr_folder) if lr_folder else []
+        pairs, faults = match_files(folder, scale=scale)
     except DataError as error:
-        return AuditedSet(set_name(folder), test, findings=[Finding("folder", str(error))])
-    findings = [
-        *_find_other_files(hr_folder, files),
-        *_find_same_names(files),
-        *_find_same_names(lr_files, f"x{scale}"),
-    ]
-    lr_by_name = {file.stem.removesuffix(f"x{scale}"): file for file in lr_files}
-    if lr_folder:
-        findings += _find_unpaired({file.stem for file in files}, lr_by_name.keys(), hr_folder, lr_folder)
+        return AuditedSet(name, test, "made", [], [Finding("folder", str(error))])
+    findings = [*_find_other_files(hr_folder, {pair.hr for pair in pairs}), *starmap(Finding, faults)]
+    images: list[AuditedImage] = []
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        audits = list(pool.map(lambda file: _audit_image(file, lr_by_name.get(file.stem), scale, patch), files))
-    images = tuple(each for each in audits if isinstance(each, AuditedImage))
-    findings += [each for each in audits if isinstance(each, Finding)]
-    findings += [finding for image in images for finding in image.findings]
-    findings += _find_duplicates(images, test)
-    return AuditedSet(set_name(folder), test, images, "given" if lr_folder else "made", findings)
+        for image, found in pool.map(lambda pair: _audit_image(pair, scale, patch), pairs):
+            images += [image] if image else []
+            findings += found
+    return AuditedSet(name, test, lr, images, [*findings, *_find_duplicates(images, test)])
 
 
 def find_shared_images(one: AuditedSet, other: AuditedSet) -> Iterator[Finding]:
@@ -124,25 +98,25 @@ def find_shared_images(one: AuditedSet, other: AuditedSet) -> Iterator[Finding]:
             yield Finding("nearly in two sets", f"{message}{advice}", fault)
 
 
-def _audit_image(file: Path, lr_file: Path | None, scale: int, patch: int) -> AuditedImage | Finding:
+def _audit_image(pair: Pair, scale: int, patch: int) -> tuple[AuditedImage | None, list[Finding]]:
     """Check an HR image, and its LR image if there is one."""
+    file, image = pair.hr, None
+    findings: list[Finding] = []
+    remarks: list[Finding] = []
     try:
         hr = _read_tensor(file)
-        with open_image(file) as image:
-            remarks = [Finding(kind, f"{file}: {message}", fault=False) for kind, message in _check_header(image)]
-            format, mode = image.format or "?", image.mode
+        height, width = hr.shape[-2:]
+        with open_image(file) as header:
+            remarks += [Finding(kind, f"{file}: {message}", fault=False) for kind, message in _check_header(header)]
+            form = header.format or "?", header.mode
+        image = AuditedImage(file, (width, height), *form, fingerprint([hr]), compute_signature(hr))
+        findings += _check_content(file, hr, scale, patch)
+        if pair.lr and min(height, width) >= scale:
+            fault = check_lr(file, hr, pair.lr, _read_tensor(pair.lr), scale)
+            findings += [Finding(*fault)] if fault else []
     except DataError as error:
-        return Finding("unreadable", str(error))
-    height, width = hr.shape[-2:]
-    findings = list(_check_content(file, hr, scale, patch))
-    if lr_file and min(height, width) >= scale:
-        try:
-            if fault := check_lr(file, hr, lr_file, _read_tensor(lr_file), scale):
-                findings.append(Finding(*fault))
-        except DataError as error:
-            findings.append(Finding("unreadable", str(error)))
-    digest = hashlib.blake2b(f"{hr.shape}".encode() + hr.numpy().tobytes()).hexdigest()
-    return AuditedImage(file, (width, height), format, mode, digest, compute_signature(hr), (*findings, *remarks))
+        findings.append(Finding("unreadable", str(error)))
+    return image, findings + remarks
 
 
 def _read_tensor(file: Path) -> Tensor:
@@ -176,36 +150,12 @@ def _check_content(file: Path, hr: Tensor, scale: int, patch: int) -> Iterator[F
         yield Finding("one colour", f"{file}: holds a single colour; is it damaged? Remove it")
 
 
-def _find_other_files(folder: Path, images: Sequence[Path]) -> Iterator[Finding]:
-    if others := sorted(f.name for f in {*folder.iterdir()} - {*images} if f.is_file() and f.name[0] != "."):
+def _find_other_files(folder: Path, images: set[Path]) -> Iterator[Finding]:
+    if others := sorted(f.name for f in {*folder.iterdir()} - images if f.is_file() and f.name[0] != "."):
         yield Finding("other files", f"{folder}: {list_names(others)}: no images, which are ignored", fault=False)
-
-
-def _find_same_names(files: Iterable[Path], suffix: str = "") -> Iterator[Finding]:
-    first: dict[str, Path] = {}
-    for file in files:
-        if (other := first.setdefault(file.stem.removesuffix(suffix), file)) is not file:
-            yield Finding("same name", f"{file}: has the same name as {other.name}; give every image its own name")
-
-
-def _find_unpaired(hr: set[str], lr: Iterable[str], hr_folder: Path, lr_folder: Path) -> Iterator[Finding]:
-    if missing := sorted(hr.difference(lr)):
-        yield Finding("HR without LR", f"{lr_folder}: lacks {list_names(missing)} of {hr_folder}; add or make them")
-    if extra := sorted(set(lr) - hr):
-        yield Finding("LR without HR", f"{hr_folder}: lacks {list_names(extra)} of {lr_folder}; add or remove them")
 
 
 def _find_duplicates(images: Sequence[AuditedImage], test: bool) -> Iterator[Finding]:
     """Images that a set holds twice: in a benchmark they would count twice."""
-    first: dict[str, Path] = {}
-    for image in images:
-        if (other := first.setdefault(image.digest, image.path)) is not image.path:
-            yield Finding("duplicate", f"{image.path}: is the same image as {other.name}; remove one of them", test)
-
-
-def _format_counts(values: Iterable[str]) -> str:
-    """`PNG` if all are the same, otherwise `2 PNG, 1 WEBP`."""
-    counts = Counter(values)
-    if len(counts) == 1:
-        return next(iter(counts))
-    return ", ".join(f"{number} {value}" for value, number in counts.most_common())
+    for file, other in find_repeated([image.path for image in images], [image.digest for image in images]):
+        yield Finding("duplicate", f"{file}: is the same image as {other.name}; remove one of them", test)
