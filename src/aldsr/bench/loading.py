@@ -67,7 +67,7 @@ def decoding_rate(*, scale: int, patch_size: int, images: int = 4, pairs: int = 
         for n in range(pairs):
             lr, hr = (torch.tensor(read_image(file)).permute(2, 0, 1) for file in files[n % images])
             patches = Patches([CachedPair("", hr, lr)], patch_size=patch_size, scale=scale, seed=0)
-            batch = patches.__getitems__([n])
+            batch = patches[[n]]
             augment(batch.lr, batch.flips), augment(batch.hr, batch.flips)
         return pairs / (time.perf_counter() - started)
 
