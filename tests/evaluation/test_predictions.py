@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -95,22 +94,3 @@ def test_another_size_is_named_and_an_image_on_its_side_is_measured_upright(tmp_
         image.save(file, exif=exif)
     assert find_predictions(tmp_path, [benchmark("Set5", "a")]) == [[file]]
     assert read_prediction(file).shape == (3, 16, 24)
-
-
-def test_folders_and_files_without_images_are_refused(tmp_path: Path) -> None:
-    for folder in (tmp_path, tmp_path / "none"):
-        with pytest.raises(DataError, match=f"^{folder}"):
-            find_predictions(folder, [benchmark("Set5", "a")])
-    (tmp_path / "a.png").write_bytes(b"no image at all\n")
-    with pytest.raises(DataError, match=r"/a\.png"):
-        find_predictions(tmp_path, [benchmark("Set5", "a")])
-
-
-@pytest.mark.parametrize("shape", [(5, 7, 3), (5, 7), (5, 7, 4)], ids=["colour", "gray", "alpha"])
-def test_prediction_is_read_as_rgb(shape: tuple[int, ...], tmp_path: Path) -> None:
-    pixels = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
-    Image.fromarray(pixels).save(tmp_path / "a.png")
-    read = read_prediction(tmp_path / "a.png")
-    expected = np.stack([pixels] * 3) if pixels.ndim == 2 else np.moveaxis(pixels[..., :3], 2, 0)
-    assert (read.dtype, read.is_contiguous()) == (torch.uint8, True)
-    np.testing.assert_array_equal(read.numpy(), expected)
