@@ -40,27 +40,22 @@ def test_an_argument_that_matches_nothing(scans: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "format", "target", "chosen"),
+    ("name", "output", "format", "target", "chosen"),
     [
-        ("scans/b.png", "keep", "out/b_x4.png", "png"),
-        ("scans/a.JPG", "keep", "out/a_x4.JPG", "jpeg"),
-        ("scans/c.bmp", "keep", "out/c_x4.png", "png"),
-        ("d.jpeg", "keep", "out/d_x4.jpeg", "jpeg"),
-        ("scans/b.png", "webp", "out/b_x4.webp", "webp"),
-        ("scans/a.JPG", "jpeg", "out/a_x4.JPG", "jpeg"),
+        ("scans/b.png", "out", "keep", "out/b_x4.png", "png"),
+        ("scans/a.JPG", "out", "keep", "out/a_x4.JPG", "jpeg"),
+        ("scans/c.bmp", "out", "keep", "out/c_x4.png", "png"),
+        ("d.jpeg", "out", "keep", "out/d_x4.jpeg", "jpeg"),
+        ("scans/b.png", "out", "webp", "out/b_x4.webp", "webp"),
+        ("scans/a.JPG", "out", "jpeg", "out/a_x4.JPG", "jpeg"),
+        ("scans/b.png", "out.tiff", "keep", "out.tiff", "tiff"),  # a single picture may have a name
+        ("scans/b.png", "folder.png", "keep", "folder.png/b_x4.png", "png"),
     ],
 )
-def test_names_in_a_folder(scans: Path, name: str, format: str, target: str, chosen: str) -> None:
-    [job] = plan_jobs([Path(name)], Path("out"), format=format, suffix="_x4")
+def test_names_and_formats(scans: Path, name: str, output: str, format: str, target: str, chosen: str) -> None:
+    Path("folder.png").mkdir()
+    [job] = plan_jobs([Path(name)], Path(output), format=format, suffix="_x4")
     assert (job.target, job.format) == (Path(target), chosen)
-
-
-def test_a_single_picture_may_have_a_name(scans: Path) -> None:
-    [job] = plan_jobs([scans / "b.png"], Path("out.tiff"), format="keep", suffix="_x4")
-    assert (job.target, job.format) == (Path("out.tiff"), "tiff")
-    (scans / "x.png").mkdir()
-    [job] = plan_jobs([scans / "b.png"], scans / "x.png", format="keep", suffix="_x4")
-    assert job.target == scans / "x.png" / "b_x4.png"
 
 
 @pytest.mark.parametrize(
@@ -77,6 +72,5 @@ def test_a_single_picture_may_have_a_name(scans: Path) -> None:
 def test_outputs_that_do_not_fit(
     scans: Path, names: list[str], output: str, format: str, suffix: str, words: str
 ) -> None:
-    with pytest.raises(DataError) as error:
+    with pytest.raises(DataError, match=words):
         plan_jobs([Path("scans") / name for name in names], Path(output), format=format, suffix=suffix)
-    assert words in str(error.value)
