@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
+from torch import nn
 
 from aldsr.data import BenchmarkSet, SuperResolutionData
 from aldsr.nn.description import build
@@ -42,9 +43,14 @@ def plant_run(folder: Path, label: str, seed: int, images: Path, benchmark: Benc
     write_run(folder, config, results)
     torch.manual_seed(seed)
     network = build(config["model"])
-    with torch.no_grad():  # fresh weights would add nothing to bicubic
-        for parameter in network.parameters():
-            parameter.add_(torch.randn_like(parameter), alpha=0.05)
+    add_noise(network)
     (folder / "weights.safetensors").write_bytes(pack_weights(network, config["model"]))
     rows = [f"{step},{1 / (step + seed)},{29 + step / 50 if step % 10 == 0 else ''}" for step in range(1, 41)]
     (folder / "log.csv").write_text("\n".join(["step,loss,psnr_y", *rows]) + "\n")
+
+
+def add_noise(network: nn.Module) -> None:
+    """Add noise to all parameters: a network that never trained adds nothing to bicubic."""
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.add_(torch.randn_like(parameter), alpha=0.05)

@@ -23,6 +23,7 @@ from aldsr.nn.weights import load_network, pack_weights
 from aldsr.pictures import read_picture, write_picture
 from tests.command import run_command
 from tests.data.test_images import SRGB, deep_noise, deep_png, noise, orientation
+from tests.planted import add_noise
 
 Upscale = Callable[..., int]
 Captured = pytest.CaptureFixture[str]
@@ -43,9 +44,7 @@ def weights(tmp_path: Path) -> Path:
     """Those of a network that never trained: bicubic, and a little noise."""
     torch.manual_seed(0)
     network, path = build(TINY), tmp_path / "weights.safetensors"
-    with torch.no_grad():
-        for parameter in network.parameters():
-            parameter.add_(torch.randn_like(parameter), alpha=0.05)
+    add_noise(network)
     path.write_bytes(pack_weights(network, TINY))
     return path
 

@@ -7,7 +7,8 @@ import torch
 
 from aldsr.nn.description import build
 from tests.nn.conftest import save
-from tests.test_upscale import TINY, add_noise
+from tests.planted import add_noise
+from tests.test_upscale import TINY
 
 
 @pytest.fixture(scope="session")
