@@ -50,28 +50,26 @@ def waiting(small: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     return [*small, "optimizer._target_=waiting.Adam", "trainer.max_steps=7", "checkpoint_every=100"]
 
 
-class TrainingProcess:
+class TrainingProcess(subprocess.Popen[bytes]):
     """A training command in a process of its own; its output goes to a file."""
 
+    output = Path("output.txt")
+
     def __init__(self, *arguments: str) -> None:
-        self.output = Path("output.txt")
         with self.output.open("wb") as file:
             command = [sys.executable, "-m", "aldsr.train", *arguments]
-            self.process = subprocess.Popen(command, stdout=file, stderr=file, start_new_session=True)
-
-    def __enter__(self) -> "TrainingProcess":
-        return self
+            super().__init__(command, stdout=file, stderr=file, start_new_session=True)
 
     def __exit__(self, *_: object) -> None:
         with suppress(ProcessLookupError):
-            os.killpg(self.process.pid, 9)
-        self.process.wait()
+            os.killpg(self.pid, 9)
+        self.wait()
 
     def wait_for_stop_step(self, ranks: int = 1) -> None:
         """Wait until the optimizers of all ranks wait."""
 
         def reached() -> bool:
-            assert self.process.poll() is None, self.output.read_text()
+            assert self.poll() is None, self.output.read_text()
             return all(Path(f"waits{rank}").exists() for rank in range(ranks))
 
         wait_for(reached)
@@ -79,8 +77,8 @@ class TrainingProcess:
 
     def stop(self, number: int) -> int:
         """Send the command, and no other process, a signal; its exit status."""
-        self.process.send_signal(number)
-        return self.process.wait(PATIENCE)
+        self.send_signal(number)
+        return self.wait(PATIENCE)
 
 
 def wait_for(condition: Callable[[], bool]) -> None:

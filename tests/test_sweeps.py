@@ -16,7 +16,6 @@ from torch import Tensor
 
 from aldsr.run.configs import config_dir
 from aldsr.sweep.folders import is_locked, lock_folder
-from aldsr.sweep.plan import read_plan
 from aldsr.sweep.status import run_status
 from aldsr.train import train
 from aldsr.training import SuperResolution, devices
@@ -38,20 +37,6 @@ def content(folder: Path) -> dict[str, tuple[int, bytes]]:
 def results(study: Path) -> dict[str, Any]:
     """Results of a study's jobs, by name."""
     return {path.parent.name: json.loads(path.read_text()) for path in study.glob("*/results.json")}
-
-
-@pytest.mark.slow
-def test_the_jobs_are_the_product_of_params_and_command_line(small: list[str]) -> None:
-    Path("mine.yaml").write_text(
-        "defaults: [train, _self_]\nstudy: {name: both}\nhydra: {sweeper: {params: {seed: '1,2', model: ldw_rdn}}}\n"
-    )
-    options = ["--config-dir=.", "--config-name=mine", *IN_PROCESS, *small, "trainer.max_steps=1"]
-    assert run_command(train, *options) == 0
-    assert run_command(train, *options, "seed=3") == 0
-    study, names = Path("runs/both"), [f"ldw_rdn-seed{n}" for n in (1, 2, 3)]
-    assert sorted(results(study)) == sorted(read_plan(study)) == names
-    for n, name in enumerate(names, start=1):
-        assert f"seed: {n}\n" in (study / name / "config.yaml").read_text()
 
 
 @pytest.mark.slow
@@ -107,14 +92,10 @@ def test_a_job_continues_from_its_last_checkpoint(small: list[str], monkeypatch:
 
     monkeypatch.setattr(SuperResolution, "training_step", step)
     assert run_command(train, *options) == 1
-    assert run_status(run).state == "failed"
-    assert run_status(run).reason.endswith("ZeroDivisionError: in the middle")
-    assert (made, checkpoint(run)["global_step"]) == ([0, 1, 2, 3, 4], 3)
-    made.clear()
+    assert run_status(run).reason == "ZeroDivisionError: in the middle"
     fails.clear()
     assert run_command(train, *options) == 0
-    assert made == [3, 4, 5, 6]
-    assert run_status(run).state == "done"
+    assert made == [0, 1, 2, 3, 4, 3, 4, 5, 6]
     with (run / "log.csv").open(newline="") as file:
         assert [int(row["step"]) for row in csv.DictReader(file) if row["loss"]] == list(range(7))
     assert results(run.parent)["seed1"]["training"]["steps"] == 7

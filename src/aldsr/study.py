@@ -7,7 +7,7 @@ from pathlib import Path
 from aldsr.analysis.study import record_study
 from aldsr.core.command import plain_command
 from aldsr.core.errors import OptionError
-from aldsr.sweep.status_table import print_status, study_status
+from aldsr.sweep.status import print_status, study_status
 
 
 @plain_command()

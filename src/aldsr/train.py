@@ -18,8 +18,7 @@ from aldsr.run.folder import is_done, open_run, read_settings
 from aldsr.run.messages import print_job_summary, print_start, print_summary
 from aldsr.run.resolve import continues, measure_settings, resolve_config
 from aldsr.run.training import build_loggers, build_network, build_training, check_start, collect_results
-from aldsr.sweep.cluster import Nodes, find_nodes
-from aldsr.sweep.launch import launch
+from aldsr.sweep.launch import Nodes, find_nodes, launch
 from aldsr.sweep.status import record_failure
 from aldsr.training import SuperResolution, finish_wandb, report_results
 

@@ -1,17 +1,48 @@
-"""`hydra/launcher=local`: run a sweep's jobs on this machine. Hydra searches this package for plugins."""
+"""`hydra/launcher=local`: run a sweep's jobs on this machine, one after another or side by side on its GPUs or cores.
 
+Each job is a process of its own that runs the plain command, so that an exception, a lack of memory or a signal ends
+no other job. The output of jobs that run side by side goes to `output.log` in their folders.
+
+Hydra searches this package for plugins, so that each of its commands imports this module.
+"""
+
+import os
+import signal
+import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from queue import SimpleQueue
+from typing import Any, NamedTuple
 
+from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
 from omegaconf import DictConfig
 
+from aldsr.core.errors import OptionError
+from aldsr.core.processes import LAUNCHER
+from aldsr.sweep.plan import find_job_name
+from aldsr.sweep.status import run_status, write_failure
+
+ATTEMPTS = 2  # at a job that is killed, as the kernel does where memory is short
+KILL_SIGNALS = (signal.SIGKILL, signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT)
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)  # somebody asked the job to stop
+
+Slot = Mapping[str, str]  # environment variables that give a job its GPUs or cores
+
+
+class Job(NamedTuple):
+    """A job of a sweep."""
+
+    folder: Path
+    command: list[str]
+
 
 class LocalLauncher(Launcher):
-    """Run each job in a process of its own, one after another or side by side.
+    """Run each job in a process of its own.
 
     Args:
         command: module that runs a job, as in `python -m aldsr.train`.
@@ -29,37 +60,101 @@ class LocalLauncher(Launcher):
         self.config = config
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-        # Imported here, since every Hydra command imports all plugins when it starts.
-        from aldsr.sweep.local import Job, run_jobs
-        from aldsr.sweep.plan import find_job_name
-
         folder = Path(self.config.hydra.sweep.dir)
-        study = str(self.config.study.name or folder.name)
         sources = self.config.hydra.runtime.config_sources
         given = [f"--config-dir={source.path}" for source in sources if source.provider == "command-line"]
         config_name = f"--config-name={self.config.hydra.job.config_name}"
         command = [sys.executable, "-m", self.command, *given, config_name]
-        named = {find_job_name(folder, overrides): overrides for overrides in job_overrides}
-        jobs = [
-            Job(folder / name, [*command, *overrides, *_run_options(study, folder, name)])
-            for name, overrides in named.items()
-        ]
-        run_jobs(jobs, self._slots())
-        done = JobReturn(status=JobStatus.COMPLETED)
-        done.return_value = None
-        return [done] * len(job_overrides)
-
-    def _slots(self) -> Sequence[Mapping[str, str]]:
-        from aldsr.sweep.local import core_slots, count_usable_cores, gpu_slots
-        from aldsr.training.devices import visible_gpus
-
-        if self.gpus_per_job is not None:
-            return gpu_slots(visible_gpus(), self.gpus_per_job)
-        return [{}] if self.cores_per_job is None else core_slots(count_usable_cores(), self.cores_per_job)
+        jobs = {}
+        for overrides in job_overrides:
+            name = find_job_name(folder, overrides)
+            place = {"name": name, "run_dir": folder / name, "study.name": self.config.study.name or folder.name}
+            quoted = [f"{key}={QuotedString(str(value), Quote.single).with_quotes()}" for key, value in place.items()]
+            jobs[name] = Job(folder / name, [*command, *overrides, *quoted, "if_exists=continue"])
+        run_jobs(list(jobs.values()), find_slots(self.gpus_per_job, self.cores_per_job))
+        return [JobReturn(status=JobStatus.COMPLETED)] * len(job_overrides)
 
 
-def _run_options(study: str, folder: Path, name: str) -> list[str]:
-    """Options that put a job's run into the study's folder."""
-    values = {"name": name, "run_dir": str(folder / name), "study.name": study}
-    quoted = {key: value.replace("\\", "\\\\").replace("'", "\\'") for key, value in values.items()}
-    return [*(f"{key}='{value}'" for key, value in quoted.items()), "if_exists=continue"]
+def find_slots(gpus_per_job: int | None, cores_per_job: int | None) -> list[Slot]:
+    """Divide this machine's GPUs, or else its cores, among jobs side by side; without either, one job has all.
+
+    Raises:
+        OptionError: if the machine has fewer than one job shall have.
+    """
+    if gpus_per_job is not None:
+        from aldsr.training.devices import visible_gpus  # imports torch
+
+        gpus = visible_gpus()
+        starts = _slot_starts("gpus_per_job", gpus_per_job, len(gpus), "usable NVIDIA GPUs")
+        return [{"CUDA_VISIBLE_DEVICES": ",".join(gpus[start : start + gpus_per_job])} for start in starts]
+    if cores_per_job is not None:
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        starts = _slot_starts("cores_per_job", cores_per_job, cores, "usable cores")
+        return [{"OMP_NUM_THREADS": str(cores_per_job)}] * len(starts)
+    return [{}]
+
+
+def _slot_starts(option: str, per_job: int, available: int, unit: str) -> range:
+    if not 1 <= per_job <= available:
+        raise OptionError(
+            f"hydra.launcher.{option}={per_job}: this machine has {available} {unit}; give a number from 1 to that, or "
+            "null for one job at a time"
+        )
+    return range(0, available - per_job + 1, per_job)
+
+
+def run_jobs(jobs: Sequence[Job], slots: Sequence[Slot]) -> list[int]:
+    """Run jobs in their order, at most one per slot at a time. Returns the exit status of each."""
+    free: SimpleQueue[Slot] = SimpleQueue()
+    for slot in slots:
+        free.put(slot)
+
+    def run_numbered(number: int, job: Job) -> int:
+        slot = free.get()
+        try:
+            gpus = slot.get("CUDA_VISIBLE_DEVICES")
+            print(f"[{number}/{len(jobs)}] {job.folder}{f' on GPU {gpus}' if gpus else ''}", flush=True)
+            return run_job(job, slot, capture=len(slots) > 1)
+        finally:
+            free.put(slot)
+
+    with ThreadPoolExecutor(len(slots)) as pool:
+        try:
+            return list(pool.map(run_numbered, range(1, len(jobs) + 1), jobs))
+        except BaseException:  # the command is asked to stop: start no further job
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def run_job(job: Job, slot: Slot, *, capture: bool) -> int:
+    """Run a job, and once more if it is killed; record why it failed if it could not do so itself.
+
+    Args:
+        capture: write its output to `output.log`.
+    """
+    for attempt in range(1, ATTEMPTS + 1):
+        start = time.monotonic()
+        status = _run_process(job, slot, capture)
+        number = -status if status < 0 else status - 128  # the signal that ended it, directly or through its shell
+        if number not in KILL_SIGNALS:
+            break
+        name = signal.Signals(number).name
+        write_failure(job.folder, f"killed by {name} after {time.monotonic() - start:.0f} s")
+        if attempt < ATTEMPTS:
+            print(f"{job.folder}: killed by {name}; trying again from its last checkpoint", flush=True)
+    found = run_status(job.folder)
+    if status and number not in STOP_SIGNALS and found.state in ("waiting", "interrupted"):
+        write_failure(job.folder, f"ended with status {status} before it could record a reason")
+        found = run_status(job.folder)
+    if capture:
+        print(f"{job.folder}: {found.state}{f' ({found.reason})' if found.reason else ''}", flush=True)
+    return status
+
+
+def _run_process(job: Job, slot: Slot, capture: bool) -> int:
+    environment = {**os.environ, **slot, LAUNCHER: str(os.getpid())}
+    if not capture:
+        return subprocess.run(job.command, env=environment, check=False).returncode
+    job.folder.mkdir(parents=True, exist_ok=True)
+    with (job.folder / "output.log").open("ab") as log:
+        return subprocess.run(job.command, env=environment, stdout=log, stderr=log, check=False).returncode

@@ -1,4 +1,4 @@
-"""Ranks of one machine."""
+"""Ranks of one machine, and the machines that SLURM has allocated."""
 
 import os
 import signal
@@ -6,70 +6,85 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 
-from aldsr.core.errors import UserError
-from aldsr.sweep.launch import RankError, launch
+from aldsr.core.errors import OptionError, UserError
+from aldsr.sweep.launch import Nodes, RankError, find_nodes, launch
 
 PATIENCE = 600  # seconds; not that of tests.command: the ranks import this file by itself
 
 
-def write_rank(config: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    ("hosts", "first"),
+    [("n1,n2", "n1"), ("gpu[07-08]", "gpu07"), ("gpu[07-09,12],cpu1", "gpu07"), ("r[1,3]-gpu,x", "r1-gpu")],
+)
+def test_slurm_names_the_nodes(hosts: str, first: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    allocated = {"NNODES": "2", "JOB_ID": "1042", "JOB_NODELIST": hosts, "NODEID": "1"}
+    for name, value in allocated.items():
+        monkeypatch.setenv(f"SLURM_{name}", value)
+    assert find_nodes(2) == Nodes(2, 1, f"{first}:29442", "1042-0")
+    monkeypatch.setenv("SLURM_RESTART_COUNT", "3")
+    assert find_nodes(2).run_id == "1042-3"
+    with pytest.raises(OptionError, match=r"trainer\.num_nodes=3"):
+        find_nodes(3)
+
+
+def test_one_node_needs_no_slurm_and_several_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SLURM_NNODES", raising=False)
+    assert find_nodes(1)[:3] == (1, 0, "localhost:0")
+    assert find_nodes(1).run_id != find_nodes(1).run_id
+    with pytest.raises(OptionError, match=r"trainer\.num_nodes=2"):
+        find_nodes(2)
+
+
+def write_rank(folder: Path) -> None:
     rank = os.environ.get("RANK", "alone")
-    Path(config["folder"], rank).write_text(f"{os.environ.get('WORLD_SIZE', 1)} {torch.get_num_threads()}")
+    (folder / rank).write_text(f"{os.environ.get('WORLD_SIZE', 1)} {torch.get_num_threads()}")
 
 
-def kill_rank_1(config: dict[str, Any]) -> None:
-    if os.environ["RANK"] == "1":
+def fail_on_rank_1(kind: str) -> None:
+    if os.environ["RANK"] == "0":
+        time.sleep(PATIENCE)
+    if kind == "killed":
         os.kill(os.getpid(), signal.SIGKILL)
-    time.sleep(600)
+    raise {"bug": ValueError, "mistake": UserError}[kind]("rank one\nfails")
 
 
-def print_and_wait(config: dict[str, Any]) -> None:
+def print_and_wait() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # which torch would send; a rank that waits for others ignores it
     print("lives", flush=True)
-    time.sleep(600)
-
-
-def fail_on_rank_1(config: dict[str, Any]) -> None:
-    if os.environ["RANK"] == "1":
-        raise {"bug": ValueError, "mistake": UserError}[config["kind"]]("rank one\nfails")
+    time.sleep(PATIENCE)
 
 
 def test_one_rank_stays_in_this_process(tmp_path: Path) -> None:
-    launch(write_rank, {"folder": str(tmp_path)}, ranks=1, share_cpu=True)
+    launch(write_rank, tmp_path, ranks=1, share_cpu=True)
     assert [path.name for path in tmp_path.iterdir()] == ["alone"]
 
 
 @pytest.mark.slow
 def test_two_ranks_share_the_cores(tmp_path: Path) -> None:
-    launch(write_rank, {"folder": str(tmp_path)}, ranks=2, share_cpu=True)
+    launch(write_rank, tmp_path, ranks=2, share_cpu=True)
     threads = max(1, (os.cpu_count() or 1) // 2)
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"0": f"2 {threads}", "1": f"2 {threads}"}
 
 
 @pytest.mark.slow
-def test_a_bug_on_a_rank_is_a_rank_error() -> None:
-    with pytest.raises(RankError, match="rank 1 failed: ValueError: rank one\nfails") as caught:
-        launch(fail_on_rank_1, {"kind": "bug"}, ranks=2, share_cpu=True)
-    assert caught.value.signal == 0
-    assert "Traceback" in str(caught.value)
-
-
-@pytest.mark.slow
-def test_a_mistake_of_the_user_on_a_rank_is_a_user_error() -> None:
-    with pytest.raises(UserError, match="rank one fails"):
-        launch(fail_on_rank_1, {"kind": "mistake"}, ranks=2, share_cpu=True)
-
-
-@pytest.mark.slow
-def test_a_killed_rank_gives_its_signal_and_ends_the_others() -> None:
-    with pytest.raises(RankError, match="rank 1 failed: ") as caught:
-        launch(kill_rank_1, {}, ranks=2, share_cpu=True)
-    assert caught.value.signal == signal.SIGKILL
+@pytest.mark.parametrize(
+    ("kind", "error", "message", "number"),
+    [
+        ("bug", RankError, r"rank 1 failed: ValueError: rank one\nfails\nTraceback", 0),
+        ("mistake", UserError, "rank one fails", None),
+        ("killed", RankError, "rank 1 failed: ", signal.SIGKILL),
+    ],
+)
+def test_a_rank_that_fails_ends_the_others_and_gives_its_error(
+    kind: str, error: type[Exception], message: str, number: int | None
+) -> None:
+    with pytest.raises(error, match=message) as caught:
+        launch(fail_on_rank_1, kind, ranks=2, share_cpu=True)
+    assert getattr(caught.value, "signal", None) == number
 
 
 @pytest.mark.slow
@@ -78,7 +93,7 @@ def test_ranks_die_with_a_launching_process_that_is_killed() -> None:
     """They inherit the pipe, so that it ends when all of them have."""
     code = (
         f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
-        "from test_launch import launch, print_and_wait; launch(print_and_wait, {}, ranks=2, share_cpu=True)"
+        "from test_launch import launch, print_and_wait; launch(print_and_wait, ranks=2, share_cpu=True)"
     )
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as launcher:
         assert launcher.stdout is not None

@@ -1,23 +1,32 @@
-"""Status of a run, read from a folder that no run has made."""
+"""Status of runs, read from folders that no run has made, and printed."""
 
-import json
+import io
 from pathlib import Path
-from typing import Any
 
 import pytest
+from rich.console import Console
 
-from aldsr.core.run_files import FAILURE, PROGRESS, REFUSAL
-from aldsr.sweep.continuing import DifferentRunError
-from aldsr.sweep.folders import InUseError, lock_folder
-from aldsr.sweep.status import RunStatus, record_failure, run_status, write_failure
+from aldsr.core.run_files import CONFIG, FAILURE, LOCK, PROGRESS, REFUSAL, RESULTS
+from aldsr.sweep.folders import DifferentRunError, InUseError, lock_folder
+from aldsr.sweep.plan import make_plan, write_plan
+from aldsr.sweep.status import (
+    RunStatus,
+    print_sweep_summary,
+    record_failure,
+    run_status,
+    status_summary,
+    status_table,
+    study_status,
+    write_failure,
+)
 
-KNOWN: dict[str, Any] = {"step": 30, "total": 100, "psnr": 29.5, "seconds": 60.0}
+KNOWN = '{"step": 30, "total": 100, "psnr": 29.5, "seconds": null, "other": 1}'
 
 
 def write(folder: Path, *names: str) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     for name in names:
-        (folder / name).write_text(json.dumps(KNOWN) if name == PROGRESS else "something\n")
+        (folder / name).write_text(KNOWN if name == PROGRESS else "something\n")
     return folder
 
 
@@ -25,95 +34,134 @@ def write(folder: Path, *names: str) -> Path:
     ("files", "expected"),
     [
         ([], RunStatus("waiting")),
-        (["config.yaml", "results.json", PROGRESS], RunStatus("done", **KNOWN)),
-        (["config.yaml", ".lock", PROGRESS], RunStatus("interrupted", **KNOWN)),
-        (["config.yaml", FAILURE], RunStatus("failed", reason="something")),
+        ([CONFIG, RESULTS, PROGRESS], RunStatus("done", 30, 100, 29.5)),
+        ([CONFIG, LOCK, PROGRESS], RunStatus("interrupted", 30, 100, 29.5)),
+        ([CONFIG, FAILURE], RunStatus("failed", reason="something")),
     ],
 )
 def test_the_files_of_a_folder_tell_its_status(files: list[str], expected: RunStatus, tmp_path: Path) -> None:
     assert run_status(write(tmp_path, *files)) == expected
 
 
-def test_a_missing_folder_is_waiting_and_is_not_created(tmp_path: Path) -> None:
-    assert run_status(tmp_path / "nowhere") == RunStatus("waiting")
-    assert not (tmp_path / "nowhere").exists()
-
-
-def test_a_locked_run_is_running_even_after_a_failure(tmp_path: Path) -> None:
-    write(tmp_path, "config.yaml", FAILURE, PROGRESS)
-    with lock_folder(tmp_path):
-        assert run_status(tmp_path) == RunStatus("running", **KNOWN)
-    assert run_status(tmp_path).state == "failed"
-
-
 @pytest.mark.parametrize(
     ("content", "reason"),
-    [
-        ("Traceback …\nValueError: two words\n", "ValueError: two words"),
-        ("aldsr.sweep.folders.InUseError: a.b.c: is in use", "InUseError: a.b.c: is in use"),
-        ("", ""),
-    ],
+    [("Traceback\naldsr.a.InUseError: b.c: two words\n", "InUseError: b.c: two words"), ("", "")],
 )
-def test_the_reason_is_the_last_line_without_the_module_of_its_exception(
-    content: str, reason: str, tmp_path: Path
-) -> None:
+def test_the_reason_is_the_last_line_without_the_exceptions_module(content: str, reason: str, tmp_path: Path) -> None:
     (tmp_path / FAILURE).write_text(content)
     assert run_status(tmp_path) == RunStatus("failed", reason=reason)
 
 
+@pytest.mark.parametrize("content", [b"", b'{"step": 3', b"[1, 2]", b"\xff\xfe\x00"])
+def test_damaged_progress_is_as_good_as_none(content: bytes, tmp_path: Path) -> None:
+    (write(tmp_path, CONFIG) / PROGRESS).write_bytes(content)
+    assert run_status(tmp_path) == RunStatus("interrupted")
+
+
 @pytest.mark.parametrize(
-    ("content", "expected"),
+    ("error", "in_study", "begun", "state", "recorded"),
     [
-        (b"", {}),
-        (b'{"step": 3', {}),
-        (b"[1, 2]", {}),
-        (b"\xff\xfe\x00", {}),
-        (b'{"step": 3, "total": 9, "psnr": null, "seconds": null, "other": 1}', {"step": 3, "total": 9}),
+        (ValueError("no"), False, False, "waiting", None),
+        (ValueError("no"), False, True, "failed", FAILURE),
+        (ValueError("no"), True, False, "failed", FAILURE),
+        (InUseError("busy"), True, True, "interrupted", None),
+        (DifferentRunError("other"), True, True, "interrupted", REFUSAL),
+        (DifferentRunError("other"), False, True, "interrupted", None),
+        (KeyboardInterrupt(), True, True, "interrupted", None),
     ],
 )
-def test_incomplete_or_damaged_progress_gives_what_it_has(
-    content: bytes, expected: dict[str, int], tmp_path: Path
+def test_an_exception_is_recorded_where_it_is_the_runs_own(
+    error: BaseException, in_study: bool, begun: bool, state: str, recorded: str | None, tmp_path: Path
 ) -> None:
-    write(tmp_path, "config.yaml")
-    (tmp_path / PROGRESS).write_bytes(content)
-    assert run_status(tmp_path) == RunStatus("interrupted", **expected)  # type: ignore[arg-type]
-
-
-def test_a_job_of_a_study_records_its_exception_with_the_traceback(tmp_path: Path) -> None:
-    with pytest.raises(ZeroDivisionError), record_failure(tmp_path / "job", in_study=True):
-        1 / 0  # noqa: B018
-    failure = (tmp_path / "job" / FAILURE).read_text()
-    assert "Traceback" in failure
-    assert failure.splitlines()[-1] == "ZeroDivisionError: division by zero"
-
-
-def test_a_single_run_records_its_exception_only_after_it_has_begun(tmp_path: Path) -> None:
-    for expected in ("waiting", "failed"):
-        with pytest.raises(ValueError, match="a typing mistake"), record_failure(tmp_path / "run", in_study=False):
-            raise ValueError("a typing mistake")
-        assert run_status(tmp_path / "run").state == expected
-        write(tmp_path / "run", "config.yaml")
-
-
-@pytest.mark.parametrize("error", [InUseError("busy"), DifferentRunError("other")])
-def test_an_error_about_another_run_leaves_that_run_as_it_is(error: Exception, tmp_path: Path) -> None:
-    write(tmp_path, "config.yaml", FAILURE)
-    with pytest.raises(type(error)), record_failure(tmp_path, in_study=True):
+    write(tmp_path, *[CONFIG] * begun)
+    with pytest.raises(type(error)), record_failure(tmp_path, in_study=in_study):
         raise error
-    assert run_status(tmp_path) == RunStatus("failed", reason="something")
-    refusal = (tmp_path / REFUSAL).read_text() if (tmp_path / REFUSAL).exists() else None
-    assert refusal == ("other\n" if isinstance(error, DifferentRunError) else None)
+    found = {path.name: path.read_text() for path in tmp_path.iterdir() if path.name in (FAILURE, REFUSAL)}
+    assert list(found) == [recorded] * bool(recorded)
+    assert run_status(tmp_path).state == state
+    if recorded == FAILURE:
+        assert "Traceback" in found[FAILURE]
+        assert run_status(tmp_path).reason == "ValueError: no"
     with record_failure(tmp_path, in_study=True):  # the next attempt
         assert not (tmp_path / REFUSAL).exists()
-
-
-@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
-def test_a_run_that_is_stopped_has_not_failed(error: type[BaseException], tmp_path: Path) -> None:
-    with pytest.raises(error), record_failure(write(tmp_path, "config.yaml"), in_study=True):
-        raise error
-    assert run_status(tmp_path).state == "interrupted"
 
 
 def test_a_failure_that_cannot_be_written_hides_no_other(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     write_failure(tmp_path / "file" / "job", "no space")
+
+
+def test_on_a_narrow_terminal_every_state_has_its_row_and_nothing_is_cut_off() -> None:
+    statuses = {
+        "rdn-seed1": RunStatus("done", 4000, 4000, 29.916, 600.0),
+        "ald_rdn-det-reduction16-lr0.001-betas0.9-0.999-seed1": RunStatus("running", 1000, 4000, 28.0, 600.0),
+        "dw-seed1": RunStatus("interrupted", 75_000, 300_000, None, 86400.0 * 4),
+        "ldw-seed1": RunStatus("failed", reason="ValueError: no"),
+        "rdn-seed2": RunStatus("waiting"),
+    }
+    output = io.StringIO()
+    Console(file=output, width=80, color_system=None).print(status_table(statuses))
+    lines = output.getvalue().splitlines()
+    assert max(map(len, lines)) <= 80
+    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in lines if "│" in line]
+    assert ["".join(cells).replace(" ", "") for cells in zip(*rows, strict=True)] == [
+        "".join(statuses),
+        "donerunninginterruptedfailedwaiting",
+        "4,000/4,0001,000/4,00075,000/300,000",
+        "29.92dB28.00dB",
+        "0:07:303days,0:00:00",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("statuses", "expected"),
+    [
+        ([RunStatus("done", 10, 10, 30.0, 60.0)] * 2, "2 done"),
+        (
+            [
+                RunStatus("done", 100, 100, 30.0, 100.0),
+                RunStatus("running", 25, 100, 30.0, 200.0),  # 150 s left
+                RunStatus("failed", 50, 100, None, 300.0),  # 150 s left
+                RunStatus("waiting"),  # 200 s, the mean of the others
+                RunStatus("interrupted", 10, 100),  # duration unknown: 200 s
+            ],
+            "1 done, 1 running, 1 interrupted, 1 failed, 1 waiting; the rest takes about 0:11:40, ",
+        ),
+        ([RunStatus("running", 0, 100), RunStatus("waiting")], "1 running, 1 waiting; how long the rest takes is not"),
+    ],
+)
+def test_the_summary_counts_states_and_estimates_the_time_left(statuses: list[RunStatus], expected: str) -> None:
+    assert status_summary({str(number): status for number, status in enumerate(statuses)}).startswith(expected)
+
+
+def test_a_study_consists_of_its_plan_and_other_runs_in_its_folder(tmp_path: Path) -> None:
+    write_plan(tmp_path, make_plan(["model=rdn,dw_rdn", "seed=2,1"], {}))
+    write(tmp_path / "extra", CONFIG)
+    write(tmp_path / "rdn-seed1", CONFIG, RESULTS, PROGRESS)
+    write(tmp_path / "rdn-seed1-archived-20260131-120000", CONFIG, RESULTS)
+    write(tmp_path / "notes", "readme.txt")
+    assert [(name, status.state) for name, status in study_status(tmp_path).items()] == [
+        ("rdn-seed2", "waiting"),
+        ("rdn-seed1", "done"),
+        ("dw_rdn-seed2", "waiting"),
+        ("dw_rdn-seed1", "waiting"),
+        ("extra", "interrupted"),
+    ]
+
+
+def test_a_sweep_is_complete_when_each_job_is_done_or_runs_elsewhere_and_none_was_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(tmp_path / "seed1", RESULTS)
+    write(tmp_path / "of-another-sweep", FAILURE)
+    write(tmp_path / "seed2", FAILURE)  # of an earlier attempt
+    with lock_folder(tmp_path / "seed2"):
+        assert print_sweep_summary(tmp_path, ["seed1", "seed2"])
+    output = capsys.readouterr().out
+    assert f"python -m aldsr.compare {tmp_path}" in output
+    assert "of-another-sweep" not in output
+    assert not print_sweep_summary(tmp_path, ["seed1", "seed2"])
+    assert "aldsr.compare" not in capsys.readouterr().out
+    (tmp_path / "seed1" / REFUSAL).write_text("seed1: ema was 0.9, is now [1]\n")
+    assert not print_sweep_summary(tmp_path, ["seed1"])
+    assert capsys.readouterr().out.splitlines()[-1] == "refused  seed1: ema was 0.9, is now [1]"

@@ -25,7 +25,7 @@ from aldsr.core.processes import end_with_launcher
 from aldsr.run.configs import config_dir
 from aldsr.sweep.launch import RankError
 from aldsr.sweep.plan import WritePlan
-from aldsr.sweep.status_table import print_sweep_summary
+from aldsr.sweep.status import print_sweep_summary
 
 
 def hydra_command(name: str) -> Callable[[Callable[[DictConfig], None]], Callable[[], None]]:

@@ -12,8 +12,7 @@ from aldsr.core.errors import OptionError
 from aldsr.core.files import atomic_write
 from aldsr.core.run_files import CONFIG
 from aldsr.core.settings import RunSettings
-from aldsr.sweep.continuing import check_same
-from aldsr.sweep.folders import lock_folder, open_run_folder
+from aldsr.sweep.folders import check_same, lock_folder, open_run_folder
 from aldsr.sweep.status import run_status
 
 

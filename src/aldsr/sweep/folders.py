@@ -1,18 +1,25 @@
 """Run folders: one per run, locked by the process that works in it; an earlier run is archived, never overwritten."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
+from omegaconf import OmegaConf
 
 from aldsr.core.errors import UserError
 from aldsr.core.run_files import ARCHIVED, CONFIG, FAILURE, LOCK
+from aldsr.core.settings import flatten, rule_of
 
 
 class InUseError(UserError):
     """Another process works in the folder."""
+
+
+class DifferentRunError(UserError):
+    """The folder holds another run."""
 
 
 def open_run_folder(folder: Path, *, keep: bool) -> Path | None:
@@ -74,3 +81,32 @@ def is_locked(folder: Path) -> bool:
         return True
     except OSError:  # without write permission the folder can be read, but not locked
         return False
+
+
+def check_same(folder: Path, config: Mapping[str, Any]) -> None:
+    """Compare a run's configuration with that of the run in its folder, which is continued only if it is the same.
+
+    Of a path its last name counts, so that a data set may move.
+
+    Raises:
+        DifferentRunError: naming the settings that differ though they may not change.
+    """
+    earlier: Any = OmegaConf.to_container(OmegaConf.load(folder / CONFIG))
+    theirs, ours = (
+        {key: _name(value) for key, value in flatten(each).items() if not rule_of(key).may_change}
+        for each in (earlier, config)
+    )
+    keys = [key for key in sorted(theirs.keys() | ours.keys()) if theirs.get(key) != ours.get(key)]
+    if keys:
+        shown = "; ".join(f"{key} was {theirs.get(key)}, is now {ours.get(key)}" for key in keys[:3])
+        more = f" and {len(keys) - 3} more" if len(keys) > 3 else ""
+        raise DifferentRunError(
+            f"{folder}: holds a run of another configuration ({shown}{more}); give this one another study.name or "
+            "run_dir, or move the folder away"
+        )
+
+
+def _name(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_name(each) for each in value]
+    return Path(value).name if isinstance(value, str) and "/" in value else value

@@ -7,13 +7,14 @@ stopped and the job alone fails.
 """
 
 import os
+import re
+import secrets
 import signal
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch.distributed.elastic.multiprocessing.api import SignalException
@@ -21,10 +22,37 @@ from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, P
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from aldsr.core.command import user_message
-from aldsr.core.errors import UserError
+from aldsr.core.errors import OptionError, UserError
 from aldsr.core.files import atomic_write
 from aldsr.core.processes import end_with_parent
-from aldsr.sweep.cluster import Nodes, find_nodes
+
+
+class Nodes(NamedTuple):
+    """The machines that a job runs on, as torchelastic needs to know them."""
+
+    num_nodes: int
+    node_rank: int  # of this one; node 0 manages the run's folder
+    endpoint: str  # "host:port" of the rendezvous
+    run_id: str  # of the rendezvous, the same on all nodes
+
+
+def find_nodes(num_nodes: int) -> Nodes:
+    """Find the machines of this job, which asks for `num_nodes`: this one, or those that SLURM has allocated.
+
+    Raises:
+        OptionError: if SLURM has allocated another number, or more than one is asked for outside of SLURM.
+    """
+    if num_nodes == 1:
+        return Nodes(1, 0, "localhost:0", secrets.token_hex(4))
+    allocated = os.environ.get("SLURM_NNODES")
+    if allocated != str(num_nodes):
+        found = f"SLURM has allocated {allocated}" if allocated else "this is not a SLURM job"
+        raise OptionError(f"trainer.num_nodes={num_nodes}: {found}; use hydra/launcher=slurm, which requests as many")
+    job_id = os.environ["SLURM_JOB_ID"]
+    # SLURM's list is compact: the first host of "gpu[07-09,12],cpu1" is gpu07.
+    host = re.sub(r"\[([^,\-\]]+)[^\]]*\]", r"\1", os.environ["SLURM_JOB_NODELIST"]).split(",")[0]
+    run_id = f"{job_id}-{os.environ.get('SLURM_RESTART_COUNT', 0)}"
+    return Nodes(num_nodes, int(os.environ["SLURM_NODEID"]), f"{host}:{29400 + int(job_id) % 1000}", run_id)
 
 
 class RankError(RuntimeError):
@@ -38,13 +66,7 @@ class RankError(RuntimeError):
         super().__init__(f"rank {rank} failed: {summary}\n{trace}")
 
 
-def launch(
-    work: Callable[..., None],
-    *arguments: Any,
-    ranks: int,
-    share_cpu: bool,
-    nodes: Nodes | None = None,
-) -> None:
+def launch(work: Callable[..., None], *arguments: Any, ranks: int, share_cpu: bool, nodes: Nodes | None = None) -> None:
     """Run `work(*arguments)`, in this process if there is one rank, else in `ranks` processes of this machine.
 
     Args:
@@ -92,9 +114,6 @@ def _signals() -> Iterator[None]:
 
     The agent leaves its handlers behind; here they are put back.
     """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
     numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1)
     before = {number: signal.getsignal(number) for number in numbers}
     signal.signal(signal.SIGUSR1, lambda *_: os.kill(os.getpid(), signal.SIGTERM))

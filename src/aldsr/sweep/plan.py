@@ -6,14 +6,13 @@ knows jobs that have not begun.
 
 import json
 from collections.abc import Mapping, Sequence
-from itertools import count, product
+from itertools import chain, count, product
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
@@ -30,8 +29,9 @@ Plan = dict[str, list[str]]  # the overrides of each job, by its name
 def make_plan(overrides: Sequence[str], params: Mapping[str, Any]) -> Plan:
     """Plan a sweep over the product of its command line and its `hydra.sweeper.params`.
 
-    A key on the command line replaces that of the params. If several jobs have the same name, since their values
-    differ only in characters that a name cannot have, all but the first get a number.
+    Jobs come in the order of Hydra's basic sweeper. A key on the command line replaces that of the params. If several
+    jobs have the same name, since their values differ only in characters that a name cannot have, all but the first get
+    a number.
 
     Raises:
         HydraException: if an override cannot be parsed or enumerated.
@@ -40,25 +40,17 @@ def make_plan(overrides: Sequence[str], params: Mapping[str, Any]) -> Plan:
     parser = OverridesParser.create(hydra.config_loader() if hydra.is_initialized() else None)  # which glob() needs
     parsed = parser.parse_overrides([*(f"{key}={value}" for key, value in params.items()), *overrides])
     swept = {override.key_or_group for override in parsed if override.is_sweep_override()} | set(params)
-    plan: Plan = {}
-    for job in list_jobs(parsed):
-        name = job_name(job, swept)
-        numbered = (f"{name}-{number}" for number in count(2))
-        unique = name
-        while plan.get(unique, job) != job:
-            unique = next(numbered)
-        plan[unique] = job
-    return plan
-
-
-def list_jobs(overrides: Sequence[Override]) -> list[list[str]]:
-    """Overrides of each job, in the order of Hydra's basic sweeper."""
     choices: dict[str, list[str]] = {}
-    for override in overrides:
-        key, swept = override.get_key_element(), override.is_sweep_override()
-        values = override.sweep_string_iterator() if swept else [override.get_value_element_as_str()]
+    for override in parsed:
+        key, many = override.get_key_element(), override.is_sweep_override()
+        values = override.sweep_string_iterator() if many else [override.get_value_element_as_str()]
         choices[key] = [f"{key}={value}" for value in values]
-    return [list(job) for job in product(*choices.values())]
+    plan: Plan = {}
+    for job in map(list, product(*choices.values())):
+        name = job_name(job, swept)
+        names = chain([name], (f"{name}-{number}" for number in count(2)))
+        plan[next(each for each in names if plan.get(each, job) == job)] = job
+    return plan
 
 
 def write_plan(folder: Path, plan: Plan) -> None:

@@ -1,20 +1,26 @@
-"""Status of a run, read from the files in its folder, and the files that record why a run failed."""
+"""Status of runs: read from the files in their folders, recorded when one fails, printed as a table."""
 
 import json
 import re
 import time
 import traceback
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
-from typing import Any, Literal
+from statistics import fmean
+from typing import Any
 
-from aldsr.core.run_files import CONFIG, FAILURE, PROGRESS, REFUSAL, RESULTS
-from aldsr.sweep.continuing import DifferentRunError
-from aldsr.sweep.folders import InUseError, is_locked
+from rich.console import Console
+from rich.table import Table
 
-State = Literal["done", "running", "interrupted", "failed", "waiting"]
+from aldsr.core.run_files import ARCHIVED, CONFIG, FAILURE, PROGRESS, REFUSAL, RESULTS
+from aldsr.sweep.folders import DifferentRunError, InUseError, is_locked
+from aldsr.sweep.plan import read_plan
+
+STATES = {"done": "green", "running": "bold", "interrupted": "yellow", "failed": "red", "waiting": "dim"}  # and styles
 
 
 @dataclass(frozen=True)
@@ -25,7 +31,7 @@ class RunStatus:
     "waiting" has not.
     """
 
-    state: State
+    state: str
     step: int = 0  # optimizer steps made
     total: int = 0  # optimizer steps in all; 0 before the run has begun
     psnr: float | None = None  # best mean PSNR in dB of the first set over all validations
@@ -66,13 +72,12 @@ def record_failure(folder: Path, *, in_study: bool) -> Iterator[None]:
         refusal.unlink(missing_ok=True)
     try:
         yield
-    except (InUseError, DifferentRunError) as error:
-        if in_study and isinstance(error, DifferentRunError):
-            with suppress(OSError):
-                refusal.write_text(f"{error}\n")
-        raise
     except Exception as error:
-        if in_study or (folder / CONFIG).exists():
+        if isinstance(error, DifferentRunError):
+            if in_study:
+                with suppress(OSError):
+                    refusal.write_text(f"{error}\n")
+        elif not isinstance(error, InUseError) and (in_study or (folder / CONFIG).exists()):
             write_failure(folder, "".join(traceback.format_exception(error)))
         raise
 
@@ -92,3 +97,69 @@ def _read_progress(folder: Path) -> dict[str, Any]:
             fields = ("step", "total", "psnr", "seconds")
             return {field: progress[field] for field in fields if progress.get(field) is not None}
     return {}
+
+
+def study_status(folder: Path) -> dict[str, RunStatus]:
+    """Status of every job of a study's plan and of every other run in its folder, by name."""
+    runs = {path.parent.name for path in folder.glob(f"*/{CONFIG}") if ARCHIVED not in path.parent.name}
+    return {name: run_status(folder / name) for name in dict.fromkeys([*read_plan(folder), *sorted(runs)])}
+
+
+def status_table(statuses: Mapping[str, RunStatus]) -> Table:
+    """One row per run: state, steps, best PSNR, estimated time left."""
+    table = Table(title_justify="left")
+    for column in ("run", "state", "step", "PSNR-Y", "left"):
+        table.add_column(column, overflow="fold", justify="left" if column in ("run", "state") else "right")
+    for name, status in statuses.items():
+        step = f"{status.step:,}/{status.total:,}" if status.total else ""
+        psnr = "" if status.psnr is None else f"{status.psnr:.2f} dB"
+        seconds = None if status.state in ("done", "waiting") else status.seconds_left
+        left = "" if seconds is None else _duration(seconds)
+        table.add_row(name, f"[{STATES[status.state]}]{status.state}[/]", step, psnr, left)
+    return table
+
+
+def status_summary(statuses: Mapping[str, RunStatus]) -> str:
+    """Number of runs in each state, and the time that all remaining runs take one after another."""
+    counts = Counter(status.state for status in statuses.values())
+    summary = ", ".join(f"{counts[state]} {state}" for state in STATES if counts[state])
+    if counts["done"] == len(statuses):
+        return summary
+    known = [status.seconds for status in statuses.values() if status.seconds is not None]
+    if not known:
+        return f"{summary}; how long the rest takes is not known before a run has made some steps"
+    mean = fmean(known)
+    left = [status.seconds_left for status in statuses.values() if status.state != "done"]
+    seconds = sum(mean if each is None else each for each in left)
+    return f"{summary}; the rest takes about {_duration(seconds)}, one run after another"
+
+
+def print_status(folder: Path, statuses: Mapping[str, RunStatus]) -> None:
+    """Print the status of runs in a study's folder: a table, and why runs have failed or were refused."""
+    Console().print(status_table(statuses), status_summary(statuses), highlight=False)
+    for name, status in statuses.items():
+        if status.state == "failed":
+            print(f"failed  {folder / name / FAILURE}: {status.reason}")
+        if (folder / name / REFUSAL).is_file():
+            print(f"refused  {(folder / name / REFUSAL).read_text().strip()}")
+
+
+def print_sweep_summary(folder: Path, jobs: Iterable[str]) -> bool:
+    """Print the status of the sweep's jobs after it has ended, and what to do next.
+
+    Returns:
+        Whether the sweep is complete: no job was refused, and each is done or running in another process.
+    """
+    statuses = {name: run_status(folder / name) for name in jobs}
+    print_status(folder, statuses)
+    if any(status.state not in ("done", "running") for status in statuses.values()):
+        print("Run the same command again to retry what is not done; it skips what is.")
+        return False
+    if any((folder / name / REFUSAL).is_file() for name in statuses):
+        return False
+    print(f"Next      python -m aldsr.compare {folder} puts them into one table")
+    return True
+
+
+def _duration(seconds: float) -> str:
+    return str(timedelta(seconds=round(seconds)))
