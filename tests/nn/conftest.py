@@ -50,6 +50,11 @@ def save(path: Path, network: nn.Module, described: Any) -> Path:
     return path
 
 
+def same_state(a: nn.Module, b: nn.Module) -> bool:
+    ours, theirs = a.state_dict(), b.state_dict()
+    return ours.keys() == theirs.keys() and all(torch.equal(ours[key], theirs[key]) for key in ours)
+
+
 def same_with_gradients(ours: Tensor, theirs: Tensor, inputs: Any) -> None:
     """Outputs and gradients, of a weighted sum of them with respect to `inputs`, agree to float64's rounding."""
     torch.testing.assert_close(ours, theirs, rtol=1e-12, atol=1e-12)

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from aldsr.nn import RDN, ALDBlock, BicubicUpscale, ConvBlock, DWBlock, LDWBlock, StandardBlock, collapse, fold
 from aldsr.nn.descriptors import Descriptor, determinant, standardised, zero
-from tests.nn.conftest import activate
+from tests.nn.conftest import activate, same_state
 
 SMALL: dict[str, Any] = {"scale": 2, "D": 2, "C": 2, "G": 4, "G0": 6}
 PRECISIONS = [(torch.float64, 1e-12), (torch.float32, 1e-5)]
@@ -35,11 +35,6 @@ def rdn(conv: ConvBlock | None = None) -> Any:
 
 def image(*, channels: int = 3, dtype: torch.dtype = torch.float32) -> Tensor:
     return torch.rand(2, channels, 7, 9, dtype=torch.float64, generator=torch.Generator().manual_seed(0)).to(dtype)
-
-
-def same_state(a: nn.Module, b: nn.Module) -> bool:
-    ours, theirs = a.state_dict(), b.state_dict()
-    return ours.keys() == theirs.keys() and all(torch.equal(ours[key], theirs[key]) for key in ours)
 
 
 def places(network: nn.Module) -> set[int]:
