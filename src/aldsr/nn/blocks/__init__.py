@@ -14,7 +14,6 @@ computed without concatenation.
 """
 
 from aldsr.nn.blocks.ald import ALDBlock, FilterAttention
-from aldsr.nn.blocks.separable import DWBlock, LDWBlock
-from aldsr.nn.blocks.standard import ConvBlock, StandardBlock
+from aldsr.nn.blocks.plain import ConvBlock, DWBlock, LDWBlock, StandardBlock
 
 __all__ = ["ALDBlock", "ConvBlock", "DWBlock", "FilterAttention", "LDWBlock", "StandardBlock"]
