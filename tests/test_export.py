@@ -15,7 +15,7 @@ from aldsr.export import export, main
 from aldsr.nn import fold, formats
 from aldsr.nn.description import NetworkError, build
 from aldsr.nn.folding import foldable_blocks
-from aldsr.nn.formats import FORMATS, CheckError, FormatError, export_graph, max_difference
+from aldsr.nn.formats import FORMATS, FormatError, export_graph, max_difference
 from aldsr.nn.weights import load_network
 from tests.command import refuse, run_command
 from tests.nn.conftest import description, network_of, save, users_module  # noqa: F401, of that folder's tests
@@ -204,5 +204,5 @@ def test_nan_and_another_size_count_as_differences(tmp_path: Path, trained: Path
     network, _ = load_network(trained)
     assert max_difference(network, lambda lr: network(lr)[..., :1]) == float("inf")
     network.get_submodule("SFE1").bias.data[:] = torch.nan  # type: ignore[union-attr]
-    with pytest.raises(CheckError, match="nan"):
+    with pytest.raises(FormatError, match="nan"):
         export(save(tmp_path / "nan.safetensors", network, description()), tmp_path / "net.safetensors")

@@ -40,8 +40,8 @@ def export(weights: Path, output: Path, format_name: str | None = None, *, allow
 
     Raises:
         NetworkError: if the weights cannot be read, or are of no network that upscales.
-        FormatError: if network, format and output do not go together, or `output` cannot be written.
-        CheckError: if the file does not agree with the network; it is not kept.
+        FormatError: if network, format and output do not go together, `output` cannot be written, or the file does not
+            agree with the network; it is not kept.
     """
     kind = choose_format(output, format_name)
     kind.check_installed()

@@ -24,8 +24,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="the folder to write")
     parser.add_argument("--weights", type=Path, metavar="FILE", help="(default: those of the package)")
-    runtime, where = Path(os.environ.get("ALDSR_ORT_WEB", INSTALLED)), f"$ALDSR_ORT_WEB, else {INSTALLED}"
-    text = f"the npm package onnxruntime-web (default: {where})"
+    runtime = Path(os.environ.get("ALDSR_ORT_WEB", INSTALLED))
+    text = f"the npm package onnxruntime-web (default: $ALDSR_ORT_WEB, else {INSTALLED})"
     parser.add_argument("--runtime", type=Path, default=runtime, metavar="DIR", help=text)
     allow = "a package that blocks of your own may come from; may be repeated"
     parser.add_argument("--allow-code", action="append", default=[], metavar="PACKAGE", help=allow)

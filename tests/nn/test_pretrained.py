@@ -3,15 +3,14 @@
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from unittest.mock import Mock
 
 import pytest
-import torch
 from torch import nn
 
 import aldsr
 from aldsr.nn.description import NetworkError
-from tests.nn.conftest import description, network_of, save
+from tests.nn.conftest import description, network_of, same_state, save
 
 
 @pytest.fixture
@@ -31,37 +30,27 @@ def run(tmp_path: Path, network: nn.Module) -> Path:
 @pytest.mark.parametrize("kind", [str, Path])
 def test_a_path_gives_the_network(place: str, kind: type, run: Path, network: nn.Module) -> None:
     loaded = aldsr.from_pretrained(kind(run / place))
-    lr = torch.rand(1, 3, 5, 7)
-    assert torch.equal(loaded(lr), network(lr))
+    assert same_state(loaded, network)
     assert not loaded.training
 
 
 @pytest.fixture
-def hub(run: Path, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """What the hub is asked for, with the run's weights as its answer; an exception in the list is raised."""
-    huggingface_hub = pytest.importorskip("huggingface_hub")
-    asked: list[Any] = []
-
-    def download(repo_id: str, filename: str, *, revision: str | None = None) -> str:
-        if asked and isinstance(asked[0], Exception):
-            raise asked[0]
-        asked.append((repo_id, filename, revision))
-        return str(run / filename)
-
-    monkeypatch.setattr(huggingface_hub, "hf_hub_download", download)
-    return asked
+def hub(run: Path, monkeypatch: pytest.MonkeyPatch) -> Mock:
+    """Stands for the download from the hub; it gives the run's weights."""
+    download = Mock(return_value=str(run / "weights.safetensors"))
+    monkeypatch.setattr(pytest.importorskip("huggingface_hub"), "hf_hub_download", download)
+    return download
 
 
 @pytest.mark.parametrize("revision", [None, "v1"])
-def test_a_repository_is_downloaded(revision: str | None, hub: list[Any], network: nn.Module) -> None:
+def test_a_repository_is_downloaded(revision: str | None, hub: Mock, network: nn.Module) -> None:
     loaded = aldsr.from_pretrained("someone/ald-rdn_x2.small", revision=revision)
-    lr = torch.rand(1, 3, 5, 7)
-    assert torch.equal(loaded(lr), network(lr))
-    assert hub == [("someone/ald-rdn_x2.small", "weights.safetensors", revision)]
+    assert same_state(loaded, network)
+    hub.assert_called_once_with("someone/ald-rdn_x2.small", "weights.safetensors", revision=revision)
 
 
-def test_what_the_hub_refuses_is_one_sentence(hub: list[Any]) -> None:
-    hub.append(OSError("404 Client Error.\n\nRepository Not Found"))
+def test_what_the_hub_refuses_is_one_sentence(hub: Mock) -> None:
+    hub.side_effect = OSError("404 Client Error.\n\nRepository Not Found")
     with pytest.raises(NetworkError, match=r"^someone/absent: .*404 Client Error\. Repository Not Found$"):
         aldsr.from_pretrained("someone/absent")
     errors = pytest.importorskip("huggingface_hub.errors")
@@ -71,12 +60,12 @@ def test_what_the_hub_refuses_is_one_sentence(hub: list[Any]) -> None:
 
 @pytest.mark.parametrize("name", ["absent", "./runs/absent", "/absent/folder", "runs/study/absent", "a/b.ckpt", ""])
 def test_a_path_that_is_absent_is_not_looked_up_in_the_hub(
-    name: str, hub: list[Any], tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+    name: str, hub: Mock, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
     with pytest.raises(NetworkError, match="no such"):
         aldsr.from_pretrained(name)
-    assert hub == []
+    hub.assert_not_called()
 
 
 def test_without_the_extra_the_message_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:

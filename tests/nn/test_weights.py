@@ -1,6 +1,7 @@
 """Networks in files: saved and loaded, and what strangers' files may not do."""
 
 import copy
+import json
 import pickle
 import re
 from collections.abc import Callable
@@ -83,20 +84,20 @@ def test_code_in_a_pickle_does_not_run(write: Callable[[Any, Path], object], tmp
 def test_nothing_is_executed_through_the_loaders_own_functions(path: Path, tmp_path: Path) -> None:
     """A description that feeds `build` itself a second description, with everything allowed."""
     victim = tmp_path / "executed"
-    inner = {"network._target_": "os.system", "network.command": f"touch {victim}"}
+    inner = json.dumps({"_target_": "os.system", "command": f"touch {victim}"})
     described = {
         "_target_": "aldsr.nn.description.build",
-        "description": {"_target_": "aldsr.nn.weights.network_state", "checkpoint": {"state_dict": inner}},
+        "description": {"_target_": "aldsr.nn.weights.json.loads", "s": inner},
         "allow_code": None,
     }
     save(path, nn.Identity(), described)
-    with pytest.raises(NetworkError, match=r"aldsr\.nn\.weights\.network_state"):
+    with pytest.raises(NetworkError, match=r"aldsr\.nn\.weights\.json\.loads"):
         load_network(path)
     assert not victim.exists()
 
 
 @pytest.mark.parametrize(
-    "content", [{"state_dict": {}}, {"network": {}}, [1, 2], {"network": {}, "state_dict": {"SFE1.bias": 3}}]
+    "content", [{"state_dict": {}}, {"network": {}}, [1], {"network": {}, "state_dict": {"SFE1.bias": 3}}]
 )
 def test_a_checkpoint_without_description_or_weights_is_named(content: Any, tmp_path: Path) -> None:
     torch.save(content, tmp_path / "other.ckpt")

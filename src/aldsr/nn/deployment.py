@@ -1,9 +1,8 @@
 """The fastest exact form of a trained network on one device: folded, and collapsed where that measures faster."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -14,8 +13,7 @@ from aldsr.nn.folding import collapse, collapsible_blocks, fold, foldable_blocks
 REPEATS = 5
 
 
-@dataclass(frozen=True)
-class Deployment:
+class Deployment(NamedTuple):
     """A deployed network, a copy of the original, and the measurements that chose its form.
 
     `measured` are seconds "folded" and "collapsed" for each kind of block ("64→64") and, if any block is faster

@@ -31,11 +31,7 @@ Upscaler = Callable[[Tensor], Tensor]
 
 
 class FormatError(UserError):
-    """A network that cannot be written in a format."""
-
-
-class CheckError(UserError):
-    """A file that does not compute what the network computes."""
+    """A network that cannot be written in a format, or a file that does not compute what the network computes."""
 
 
 @dataclass(frozen=True)
@@ -159,15 +155,15 @@ FORMATS: Mapping[str, Format] = {
 def check_file(network: nn.Module, kind: Format, file: Path, output: Path, allow_code: Sequence[str] = ()) -> float:
     """The largest difference between the outputs of a network and of a file of it, called `output` in messages.
 
-    Raises CheckError if it exceeds `TOLERANCE`, or the file does not run.
+    Raises FormatError if it exceeds `TOLERANCE`, or the file does not run.
     """
     try:
         difference = max_difference(network, kind.read(file, allow_code))
     except Exception as error:  # runtimes raise errors of many kinds
         reason = " ".join(str(error).split())
-        raise CheckError(f"{output}: not written, because the {kind.title} file does not run: {reason}") from error
+        raise FormatError(f"{output}: not written, because the {kind.title} file does not run: {reason}") from error
     if not difference <= TOLERANCE:  # also if it is NaN
-        raise CheckError(
+        raise FormatError(
             f"{output}: not written, because the {kind.title} file differs from the network by {difference:.1e}, "
             f"more than {TOLERANCE:.0e}"
         )

@@ -24,11 +24,8 @@ def load_network(path: str | Path, allow_code: Sequence[str] = ()) -> tuple[nn.M
     `allow_code` are packages beside aldsr.nn that the network's blocks may come from.
     Raises NetworkError if the file is missing, damaged, not of aldsr, or describes code that is not allowed.
     """
-    if Path(path).suffix == ".safetensors":
-        description, state = read_weights(path)
-    else:
-        checkpoint = read_checkpoint(path)
-        description, state = checkpoint["network"], network_state(checkpoint)
+    read = read_weights if Path(path).suffix == ".safetensors" else read_checkpoint
+    description, state = read(path)
     network = build(description, allow_code)
     if not isinstance(network, nn.Module):
         raise NetworkError(f"{path}: its description makes a {type(network).__name__}, not a network")
@@ -78,8 +75,8 @@ def read_weights(path: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     return description, state
 
 
-def read_checkpoint(path: str | Path) -> dict[str, Any]:
-    """The content of a training checkpoint. Raises NetworkError if it is missing, damaged or not of aldsr."""
+def read_checkpoint(path: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """`read_weights` of a training checkpoint, in which the network is a part of a larger module."""
     if not Path(path).is_file():
         raise NetworkError(f"{path}: no such checkpoint file; a run keeps its own in RUN/checkpoints/last.ckpt")
     try:
@@ -87,15 +84,10 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     except Exception as error:  # torch raises many kinds, and advises to run what may be a stranger's code
         raise NetworkError(f"{path}: not a readable checkpoint: damaged, or not made by aldsr") from error
     match checkpoint:
-        case {"network": dict(), "state_dict": dict(state)} if all(isinstance(each, Tensor) for each in state.values()):
-            return checkpoint
+        case {"network": dict(found), "state_dict": dict(state)} if all(isinstance(x, Tensor) for x in state.values()):
+            own = {str(key): value for key, value in state.items() if str(key).startswith("network.")}
+            return found, {key.removeprefix("network."): value for key, value in own.items()}
     raise NetworkError(f"{path}: a checkpoint without a network description and its weights, so not one of aldsr")
-
-
-def network_state(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
-    """The network's own weights in a training checkpoint."""
-    state = checkpoint["state_dict"].items()
-    return {key.removeprefix("network."): value for key, value in state if key.startswith("network.")}
 
 
 def check_resumable(path: str | Path, network: nn.Module, description: Description) -> None:
@@ -103,15 +95,15 @@ def check_resumable(path: str | Path, network: nn.Module, description: Descripti
 
     Raises NetworkError if the completed descriptions differ, naming the first difference, or weights do not fit.
     """
-    checkpoint = read_checkpoint(path)
-    theirs, ours = (flatten_keys(complete_description(each), "model.") for each in (checkpoint["network"], description))
+    recorded, state = read_checkpoint(path)
+    theirs, ours = (flatten_keys(complete_description(each), "model.") for each in (recorded, description))
     for key in sorted(theirs.keys() | ours.keys()):
         if theirs.get(key) != ours.get(key):
             raise NetworkError(
                 f"{path}: is of another network: its {key} is {theirs.get(key)}, this run's is {ours.get(key)}; "
                 "give the options that it was trained with, or leave ckpt_path out"
             )
-    load_state(network, network_state(checkpoint), path)
+    load_state(network, state, path)
 
 
 def check_network(network: nn.Module, scale: int) -> None:

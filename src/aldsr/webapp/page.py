@@ -10,12 +10,12 @@ from pathlib import Path
 from string import Template
 from uuid import uuid4
 
-import numpy as np
 import skimage.data
 import torch
 from PIL import Image
 
 from aldsr.core.errors import UserError
+from aldsr.data.images import read_image
 from aldsr.evaluation.cost import count_parameters
 from aldsr.imaging import imresize
 from aldsr.nn import fold
@@ -44,7 +44,7 @@ def compose_page(weights: Path, output: Path, *, runtime: Path, allow_code: Sequ
     Raises:
         WebError: if `runtime` lacks a file, or `output` cannot be written or is something else than an earlier page.
         NetworkError: if the weights cannot be read, or are of no network that upscales.
-        FormatError, CheckError: if the ONNX model cannot be written, or does not agree with the network.
+        FormatError: if the ONNX model cannot be written, or does not agree with the network.
     """
     version = read_runtime_version(runtime)
     FORMATS["onnx"].check_installed()
@@ -93,8 +93,7 @@ def read_runtime_version(runtime: Path) -> str:
 def write_sample(path: Path) -> None:
     """Write a photograph to try the page with: 150x100 pixels, which are upscaled in seconds."""
     # The file itself: the functions of `skimage.data` may ask for a download.
-    with Image.open(Path(skimage.data.__file__).parent / SAMPLE) as image:
-        hr = torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1)[None]
+    hr = torch.tensor(read_image(Path(skimage.data.__file__).parent / SAMPLE)).permute(2, 0, 1)[None]
     Image.fromarray(imresize(hr, Fraction(1, 4))[0].permute(1, 2, 0).numpy()).save(path)
 
 

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from aldsr.nn.blocks.plain import depthwise_conv
+from aldsr.nn.blocks.plain import same_conv
 from aldsr.nn.descriptors import Descriptor, determinant
 from aldsr.nn.layers import Separable, weights_and_biases
 
@@ -73,7 +73,7 @@ class ALDBlock(nn.Module):
         live: bool = False,
     ) -> None:
         super().__init__()
-        self.depthwise = depthwise_conv(in_channels, kernel_size)
+        self.depthwise = same_conv(in_channels, in_channels, kernel_size, groups=in_channels)
         self.attention = FilterAttention(in_channels, reduction=reduction, descriptor=descriptor)
         if live:
             self.attention.activate_hidden_units(self.depthwise.weight)

@@ -9,28 +9,22 @@ from aldsr.nn.layers import Dense, Separable, weights_and_biases
 ConvBlock = Callable[[int, int], nn.Module]  # called with in_channels and out_channels
 
 
-def same_padding(kernel_size: int) -> int:
-    """The padding with which a k×k convolution keeps height and width. Raises ValueError for an even k."""
+def same_conv(in_channels: int, out_channels: int, kernel_size: int, *, groups: int = 1) -> nn.Conv2d:
+    """A biased k×k convolution that keeps height and width. Raises ValueError for an even k."""
     if kernel_size < 1 or kernel_size % 2 == 0:
         raise ValueError(f"kernel_size must be odd and positive to keep the image's size, got {kernel_size}")
-    return kernel_size // 2
+    return nn.Conv2d(in_channels, out_channels, kernel_size, padding=kernel_size // 2, groups=groups)
 
 
 class StandardBlock(nn.Sequential):
     """Dense k×k convolution, then ReLU."""
 
     def __init__(self, in_channels: int, out_channels: int, *, kernel_size: int = 3) -> None:
-        conv = nn.Conv2d(in_channels, out_channels, kernel_size, padding=same_padding(kernel_size))
-        super().__init__(conv, nn.ReLU(inplace=True))
+        super().__init__(same_conv(in_channels, out_channels, kernel_size), nn.ReLU(inplace=True))
 
     def layer(self) -> Dense:
         """What the block computes, as weights."""
         return Dense(*weights_and_biases(self[0]))
-
-
-def depthwise_conv(channels: int, kernel_size: int) -> nn.Conv2d:
-    """One k×k filter per channel, with bias."""
-    return nn.Conv2d(channels, channels, kernel_size, padding=same_padding(kernel_size), groups=channels)
 
 
 class DWBlock(nn.Sequential):
@@ -38,7 +32,7 @@ class DWBlock(nn.Sequential):
 
     def __init__(self, in_channels: int, out_channels: int, *, kernel_size: int = 3) -> None:
         super().__init__(
-            depthwise_conv(in_channels, kernel_size),
+            same_conv(in_channels, in_channels, kernel_size, groups=in_channels),
             nn.ReLU(inplace=True),
             nn.Conv2d(in_channels, out_channels, 1),
             nn.ReLU(inplace=True),
@@ -54,7 +48,7 @@ class LDWBlock(nn.Sequential):
 
     def __init__(self, in_channels: int, out_channels: int, *, kernel_size: int = 3) -> None:
         super().__init__(
-            depthwise_conv(in_channels, kernel_size),
+            same_conv(in_channels, in_channels, kernel_size, groups=in_channels),
             nn.Conv2d(in_channels, out_channels, 1),
             nn.ReLU(inplace=True),
         )

@@ -1,8 +1,7 @@
 """Depthwise convolution of channels that lie among others in a channels-last buffer, forward and backward.
 
 The compiled kernels of `cpu` read and add to the buffer in place; torch's own (oneDNN's) functions copy the input and
-cannot add to an output. They are used where there is no compiler, and for types and sizes that the kernels do not
-support.
+cannot add to an output. They serve where there is no compiler, and the types and sizes that the kernels do not support.
 
 B images of H×W pixels, K channels, filters k×k.
 """
