@@ -24,23 +24,19 @@ pytest.importorskip("onnx")
 pytest.importorskip("onnxscript")
 onnxruntime = pytest.importorskip("onnxruntime")
 
-SIZES = [(1, 1, 1), (1, 1, 7), (2, 8, 5), (1, 32, 3)]
-
 
 @pytest.fixture
 def trained(tmp_path: Path) -> Path:
     return save(tmp_path / "last.ckpt", network_of(), description())
 
 
-@pytest.fixture(scope="module", params=[(3, "bicubic"), (4, "none")], ids=lambda each: f"x{each[0]}-{each[1]}")
+@pytest.fixture(scope="module", params=[{"scale": 3, "residual": "bicubic"}, {"scale": 4}], ids=str)
 def exported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """A checkpoint and its files, by suffix."""
-    folder = tmp_path_factory.mktemp("exported")
-    options = dict(zip(("scale", "residual"), request.param, strict=True))
-    network = network_of(**options)
+    folder, network = tmp_path_factory.mktemp("exported"), network_of(**request.param)
     for parameter in network.parameters():
         nn.init.normal_(parameter, std=0.2)  # as far from their start as training takes them
-    source = save(folder / "last.ckpt", network, description(**options))
+    source = save(folder / "last.ckpt", network, description(**request.param))
     files = {kind.suffix: folder / f"net{kind.suffix}" for kind in FORMATS.values()}
     for file in files.values():
         export(source, file)
@@ -54,8 +50,8 @@ def test_all_formats_agree_with_the_checkpoint(exported: dict[str, Path]) -> Non
     program = torch.export.load(exported[".pt2"]).module()
     network, folded = (load_network(exported[suffix])[0] for suffix in (".ckpt", ".safetensors"))
     assert not foldable_blocks(folded)
-    for batch, height, width in SIZES:
-        lr = torch.rand(batch, 3, height, width)
+    for size in ((1, 3, 1, 1), (1, 3, 1, 7), (2, 3, 8, 5), (1, 3, 32, 3)):
+        lr = torch.rand(size)
         with torch.no_grad():
             expected = network(lr)
             outputs = [folded(lr), program(lr), torch.from_numpy(session.run(None, {"lr": lr.numpy()})[0])]
@@ -102,7 +98,7 @@ def test_the_fast_form_for_a_cpu_is_not_traced(monkeypatch: pytest.MonkeyPatch) 
 
 def test_the_command_reports_what_it_wrote(trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     output = tmp_path / "net.bin"  # a suffix of no format
-    assert run_command(main, str(trained), "-o", str(output), "--format", "torch-export") == 0
+    assert run_command(main, trained, "-o", output, "--format", "torch-export") == 0
     out, error = capsys.readouterr()
     assert out.startswith(f"{output}: ALD-RDN x2 folded, torch.export, 0.")
     assert (out.count("\n"), error) == (1, "")
@@ -151,8 +147,7 @@ def test_a_missing_extra_is_named(
 ) -> None:
     monkeypatch.setitem(sys.modules, "onnxscript", None)
     message = refuse(capsys, main, trained, "-o", tmp_path / "net.onnx")
-    assert "package onnxscript;" in message
-    assert "pip install 'aldsr[export]'" in message
+    assert "package onnxscript; run: pip install 'aldsr[export]'" in message
 
 
 # Blocks of one's own
