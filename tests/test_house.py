@@ -38,7 +38,7 @@ MAY_IMPORT = {  # folder: the folders that it may import beside core and itself;
     "bench": {"nn", "imaging", "data", "evaluation", "training"},
     "analysis": {"evaluation"},
     "reporting": {"imaging", "evaluation", "bench", "analysis"},
-    "webapp": {"nn", "imaging", "evaluation"},
+    "webapp": {"nn", "imaging", "data", "evaluation"},
     "sweep": ANYTHING - {"run"},
     "run": ANYTHING,
     "": {*ANYTHING, "webapp"},  # commands
