@@ -14,7 +14,7 @@ import json
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from rich.console import Console, RenderableType
@@ -30,13 +30,9 @@ from aldsr.core.device import device_name
 from aldsr.core.files import atomic_write
 from aldsr.evaluation.inference import PRECISIONS
 from aldsr.evaluation.results import ResultsError, read_benchmark
-from aldsr.nn.description import build
 from aldsr.reporting.charts.figures import FigureError, prepare_output, save_figure
 from aldsr.reporting.charts.speed import draw_growth_chart, draw_speed_chart
 from aldsr.reporting.tables.speed import Measurements, growth_sheet, loading_sheet, resize_sheet, speed_sheet
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 SIZES = {"paper": {"D": 16, "C": 8, "G": 64, "G0": 64}, "small": {"D": 4, "C": 4, "G": 32, "G0": 32}}
 SPEEDS = ("training", "upscaling", "deployed", "checkpointing")
@@ -46,10 +42,7 @@ TABLES: dict[str, Callable[[Measurements], RenderableType]] = {
     "loading": loading_sheet,
     "resize": resize_sheet,
 }
-CHARTS: dict[str, Callable[[Measurements], "Figure"]] = {
-    **{what: partial(draw_speed_chart, what) for what in SPEEDS},
-    "growth": draw_growth_chart,
-}
+CHARTED = (*SPEEDS, "growth")
 
 
 @plain_command()
@@ -73,7 +66,8 @@ def main(argv: Sequence[str] | None = None) -> None:
             temporary.write_text(json.dumps(results, indent=1) + "\n")
         print(f"results   {options.json}")
     for name, files in charts.items():
-        save_figure(CHARTS[name](results), files)
+        figure = draw_growth_chart(results) if name == "growth" else draw_speed_chart(name, results)
+        save_figure(figure, files)
         print(f"chart     {', '.join(map(str, files))}")
 
 
@@ -118,9 +112,9 @@ def chart_files(output: Path | None, names: Sequence[str]) -> dict[str, list[Pat
     """The files of each benchmark's chart. Raises FigureError if it cannot be drawn or written there."""
     if output is None:
         return {}
-    drawn = [name for name in names if name in CHARTS]
+    drawn = [name for name in names if name in CHARTED]
     if not drawn:
-        raise FigureError(f"--chart: {' and '.join(names)} have none; there are charts of {', '.join(CHARTS)}")
+        raise FigureError(f"--chart: {' and '.join(names)} have none; there are charts of {', '.join(CHARTED)}")
     files = prepare_output(output, ("png", "svg"))
     if len(drawn) == 1:
         return {drawn[0]: files}
@@ -151,11 +145,12 @@ def read_cases(options: argparse.Namespace) -> list[DescribedCase]:
         NetworkError, ResultsError: if they cannot be read or built.
     """
     _, variants = read_variants(options.networks, allow_unequal_budgets=True)
-    allow_code = tuple(options.allow_code)
-    networks = [(each.name, each.first.results["network"]["description"]) for each in variants]
-    for _, description in networks:
-        build(description, allow_code)  # all of them, before any is measured
-    return [DescribedCase(name, options.precision, description=each, allow_code=allow_code) for name, each in networks]
+    cases = []
+    for each in variants:
+        network, code = each.first.results["network"], tuple(options.allow_code)
+        cases.append(DescribedCase(each.name, options.precision, description=network["description"], allow_code=code))
+        cases[-1].build({})  # all of them, before any is measured
+    return cases
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 from hydra.utils import instantiate
-from lightning import Callback
 from omegaconf import DictConfig
 from torch import nn
 
@@ -74,7 +73,10 @@ def measure(
     form: Form | None,
 ) -> None:
     """Score what is to be measured, and bicubic; the first rank leaves the results."""
-    scores = score(module, data, settings.trainer, build_callbacks(settings))
+    folder = Path(settings.run_dir)
+    compared = ComparisonImages(folder=folder / "pictures", name=settings.name, per_set=settings.pictures)
+    saved = [SaveImages(settings.save_images)] if settings.save_images else []
+    scores = score(module, data, settings.trainer, [TrainingProgress(), compared, *saved])
     if int(os.environ.get("RANK", 0)) != 0:
         return
     device, scale = settings.device, settings.scale
@@ -96,7 +98,7 @@ def measure(
             found |= {"lr": "not known", "lr_fingerprint": None}
     elif settings.cost:
         results["cost"] = measure_cost(network.to(device), scale=scale, precision=settings.precision)
-    write_results(Path(settings.run_dir), results)
+    write_results(folder, results)
     if network is not None and form and settings.ckpt_path:
         write_deployed(settings, network.cpu(), form)
 
@@ -108,17 +110,11 @@ def build_module(
     protocols = select(settings.protocol, gray=settings.gray, shave=settings.shave)
     if network is None:
         files = find_predictions(str(settings.predictions), data.benchmarks)
-        read = lambda place, number: read_prediction(files[place][number])  # noqa: E731
-        return StoredPredictions(read=read, scale=settings.scale, protocols=protocols)
+        return StoredPredictions(
+            read=lambda place, number: read_prediction(files[place][number]), scale=settings.scale, protocols=protocols
+        )
     used = deployed(network=network, collapsed=form["collapsed"]) if form else network
     return SuperResolution(network=Inference(used, **settings.inference), protocols=protocols)
-
-
-def build_callbacks(settings: EvaluationSettings) -> list[Callback]:
-    """Progress, comparison images, and the images themselves if they are wanted."""
-    folder = Path(settings.run_dir) / "pictures"
-    compared = ComparisonImages(folder=folder, name=settings.name, per_set=settings.pictures)
-    return [TrainingProgress(), compared, *([SaveImages(settings.save_images)] if settings.save_images else [])]
 
 
 def write_deployed(settings: EvaluationSettings, network: nn.Module, form: Form) -> None:

@@ -9,40 +9,33 @@ from statistics import median
 
 import torch
 from PIL import Image
+from torch.utils.benchmark import set_torch_threads
 
 from aldsr.data import CachedPair, Patches, SuperResolutionData, augment, read_image, unit_float
 from aldsr.imaging import imresize
 
 BATCH = 16  # the paper's
+BATCHES = 40
+ROUNDS = 5
 
 
 def measure_loading(train_dirs: Sequence[str] | None, *, scale: int, patch_size: int) -> dict[str, float]:
-    """Pairs per second after each stage (see `loading_rate`), and "decoding", with files decoded for every patch.
+    """Pairs per second on one core, the median of `ROUNDS`, after each stage of loading.
+
+    Returns:
+        "cut" (and collated), "augmented" (flipped and turned, too), "float" (and converted); and "decoding", with files
+        decoded for every patch.
 
     Raises:
         DataError: if the folders hold no images.
     """
     data = SuperResolutionData(scale=scale, train_dirs=train_dirs, eval_dirs=[], patch_size=patch_size)
     data.prepare_data()
-    rates = loading_rate(data.train_pairs, scale=scale, patch_size=patch_size)
-    return {**rates, "decoding": decoding_rate(scale=scale, patch_size=patch_size)}
-
-
-def loading_rate(
-    pairs: Sequence[CachedPair], *, scale: int, patch_size: int, batches: int = 40, rounds: int = 5
-) -> dict[str, float]:
-    """Pairs per second on one core, the median of `rounds`, after each stage of loading.
-
-    Returns:
-        "cut" (and collated), "augmented" (flipped and turned, too), "float" (and converted).
-    """
-    patches = Patches(pairs, patch_size=patch_size, scale=scale, seed=0)
-    numbers = [range(n * BATCH, (n + 1) * BATCH) for n in range(batches)]
+    patches = Patches(data.train_pairs, patch_size=patch_size, scale=scale, seed=0)
+    numbers = [range(n * BATCH, (n + 1) * BATCH) for n in range(BATCHES)]
     seconds: dict[str, list[float]] = {"cut": [], "augmented": [], "float": []}
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        for _ in range(rounds + 1):  # the first warms up
+    with set_torch_threads(1):
+        for _ in range(ROUNDS + 1):  # the first warms up
             started = time.perf_counter()
             cut = [patches[batch] for batch in numbers]
             seconds["cut"].append(time.perf_counter() - started)
@@ -51,9 +44,8 @@ def loading_rate(
             for lr, hr in turned:
                 unit_float(lr), unit_float(hr)
             seconds["float"].append(time.perf_counter() - started)
-    finally:
-        torch.set_num_threads(threads)
-    return {stage: batches * BATCH / median(times[1:]) for stage, times in seconds.items()}
+        rates = {stage: BATCHES * BATCH / median(times[1:]) for stage, times in seconds.items()}
+        return {**rates, "decoding": decoding_rate(scale=scale, patch_size=patch_size)}
 
 
 def decoding_rate(*, scale: int, patch_size: int, images: int = 4, pairs: int = 40) -> float:

@@ -123,14 +123,10 @@ def growing_tasks(task: Task) -> list[Task]:
     The batch and the number of RDBs are halved up to three times; the side of the patch is a quarter, a half and three
     quarters.
     """
-    sides = sorted({task.patch * part // 4 for part in (1, 2, 3)} - {0})
-    return [
-        *(replace(task, batch=batch) for batch in _halves(task.batch)),
-        *(replace(task, patch=patch) for patch in sides),
-        *(replace(task, size={**task.size, "D": depth}) for depth in _halves(task.size["D"])),
-        task,
+    sides = sorted({task.patch * part // 4 for part in (1, 2, 3)})
+    smaller = [
+        *(replace(task, batch=task.batch // part) for part in (8, 4, 2)),
+        *(replace(task, patch=side) for side in sides),
+        *(replace(task, size={**task.size, "D": task.size["D"] // part}) for part in (8, 4, 2)),
     ]
-
-
-def _halves(amount: int) -> list[int]:
-    return sorted({amount // 2**times for times in (1, 2, 3)} - {0})
+    return [*(each for each in smaller if each.batch and each.patch and each.size["D"]), task]

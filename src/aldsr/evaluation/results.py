@@ -61,8 +61,8 @@ def summarise(
         every[name] = {**head, "protocol": {"name": name, **protocol.to_fields(scale)}, "sets": {}, "bicubic": {}}
         for each in benchmarks:
             pixels = _scored_pixels(each, protocol.margin(scale)) if protocol.psnr_mean == "pixels" else None
-            every[name]["sets"][each.name] = identities[each.name] | summarise_set(scores[name][each.name], pixels)
-            every[name]["bicubic"][each.name] = summarise_set(bicubic[name][each.name], pixels)
+            every[name]["sets"][each.name] = identities[each.name] | _summarise_set(scores[name][each.name], pixels)
+            every[name]["bicubic"][each.name] = _summarise_set(bicubic[name][each.name], pixels)
     first = next(iter(every.values()))
     return first | {"explained": every} if len(every) > 1 else first
 
@@ -81,25 +81,18 @@ def describe_network(
     }
 
 
-def summarise_set(images: Mapping[str, Mapping[str, float]], pixels: Mapping[str, int] | None = None) -> dict[str, Any]:
-    """Mean PSNR and SSIM of a set, the number of its images, and every image.
-
-    With the number of `pixels` of each image, PSNR is that of the squared error pooled over the set.
-    """
+def _summarise_set(images: Mapping[str, Mapping[str, float]], pixels: Sequence[int] | None) -> dict[str, Any]:
+    """The means of a set; with the number of `pixels` of each image, PSNR of the squared error pooled over the set."""
     psnr = fmean(image["psnr"] for image in images.values())
     if pixels:
-        error = sum(pixels[name] * 10 ** (-image["psnr"] / 10) for name, image in images.items())
-        psnr = -10 * math.log10(error / sum(pixels[name] for name in images)) if error else math.inf
-    return {
-        "psnr": psnr,
-        "ssim": fmean(image["ssim"] for image in images.values()),
-        "number": len(images),
-        "images": {name: dict(values) for name, values in images.items()},
-    }
+        error = sum(n * 10 ** (-image["psnr"] / 10) for n, image in zip(pixels, images.values(), strict=True))
+        psnr = -10 * math.log10(error / sum(pixels)) if error else math.inf
+    ssim = fmean(image["ssim"] for image in images.values())
+    return {"psnr": psnr, "ssim": ssim, "number": len(images), "images": dict(images)}
 
 
-def _scored_pixels(benchmark: BenchmarkSet, margin: int) -> dict[str, int]:
-    return {pair.name: (pair.hr.shape[-2] - 2 * margin) * (pair.hr.shape[-1] - 2 * margin) for pair in benchmark.pairs}
+def _scored_pixels(benchmark: BenchmarkSet, margin: int) -> list[int]:
+    return [(pair.hr.shape[-2] - 2 * margin) * (pair.hr.shape[-1] - 2 * margin) for pair in benchmark.pairs]
 
 
 def read_results(path: str | Path) -> dict[str, Any]:
@@ -138,10 +131,9 @@ def read_benchmark(path: Path) -> dict[str, Any]:
 def _read_json(path: Path, expected: str) -> Any:
     try:
         return json.loads(path.read_text())
-    except FileNotFoundError as error:
-        raise ResultsError(f"{path}: no such file; expected {expected}") from error
     except (OSError, ValueError) as error:
-        raise ResultsError(f"{path}: cannot be read as {expected} ({error})") from error
+        reason = getattr(error, "strerror", None) or error
+        raise ResultsError(f"{path}: cannot be read ({reason}); expected {expected}") from error
 
 
 def _protocol_fields(recorded: Mapping[str, Any]) -> dict[str, Any]:

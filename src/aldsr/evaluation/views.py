@@ -69,7 +69,4 @@ def load_run(folder: Path, *, allow_code: Sequence[str] = ()) -> nn.Module:
     Raises:
         NetworkError: if there is none, or its file is damaged, not of aldsr or not trusted.
     """
-    if not (folder / WEIGHTS).is_file():
-        found = "has no" if folder.is_dir() else "no such folder, so no"
-        raise NetworkError(f"{folder}: {found} {WEIGHTS}; expected the folder of a training run that has finished")
     return fold(load_network(folder / WEIGHTS, allow_code)[0]).eval()
