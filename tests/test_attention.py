@@ -10,32 +10,27 @@ import torch
 from torch import nn
 
 from aldsr.attention import main
-from aldsr.nn import ALDBlock
 from aldsr.nn.description import build
-from aldsr.nn.weights import pack_weights
 from tests.command import run_command
+from tests.nn.conftest import activate, description, save
 
 DETERMINANT = {"_target_": "aldsr.nn.descriptors.determinant", "_partial_": True}
 STANDARDISED = {"_target_": "aldsr.nn.descriptors.standardised", "_partial_": True, "of": DETERMINANT}
 
 
-def write_run(place: str, block: str = "ALDBlock", *, seed: int = 0, scale: int = 2, **conv: Any) -> str:
+def write_run(name: str, block: str = "ALDBlock", *, seed: int = 0, scale: int = 2, **conv: Any) -> str:
     """A run's folder with the weights of a small network that nobody trained."""
-    options = {"reduction": 4, "descriptor": DETERMINANT, **conv} if block == "ALDBlock" else {}
-    description = {"_target_": "aldsr.nn.RDN", "scale": scale, "D": 2, "C": 2, "G": 8, "G0": 8}
-    description["conv"] = {"_target_": f"aldsr.nn.{block}", "_partial_": True, **options}
+    described = description(block, scale=scale, D=2, C=2, G=8, G0=8)
+    if block == "ALDBlock":
+        described["conv"] |= {"descriptor": DETERMINANT, **conv}
     torch.manual_seed(seed)
-    network = build(description)
-    for each in network.modules():
-        if isinstance(each, ALDBlock):
-            nn.init.normal_(each.depthwise.weight)
-    return write_weights(place, network, description)
+    return write_weights(name, activate(build(described)), described)
 
 
-def write_weights(place: str, network: nn.Module, description: dict[str, Any]) -> str:
-    Path(place).mkdir()
-    (Path(place) / "weights.safetensors").write_bytes(pack_weights(network, description))
-    return place
+def write_weights(name: str, network: nn.Module, described: dict[str, Any]) -> str:
+    Path(name).mkdir()
+    save(Path(name) / "weights.safetensors", network, described)
+    return name
 
 
 @pytest.fixture
@@ -79,7 +74,7 @@ def test_without_matplotlib_there_are_numbers_but_no_plots_in_the_chosen_folder(
     assert "pip install 'aldsr[figures]'" in capsys.readouterr().out
     assert [path.name for path in Path("out/here").iterdir()] == ["attention.json"]
     content = json.loads(Path("out/here/attention.json").read_text())
-    names = ["ALD-RDN (det) reduction=4", "ALD-RDN (det) reduction=2"]
+    names = ["ALD-RDN (det) reduction=32", "ALD-RDN (det) reduction=2"]
     assert [each["name"] for each in content["networks"]] == names
     assert not Path("a4/attention").exists()
 

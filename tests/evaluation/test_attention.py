@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from skimage.metrics import peak_signal_noise_ratio
-from torch import Tensor, nn
+from torch import nn
 
 from aldsr.data import BenchmarkSet
 from aldsr.data.cache import CachedPair
@@ -25,17 +25,16 @@ from aldsr.evaluation.attention import (
 from aldsr.imaging import luma, quantise
 from aldsr.nn import RDN, ALDBlock, LDWBlock, average, determinant, fold, standardised, zero
 
-PLACES = ["RDBs.0.layers.0", "RDBs.0.layers.1", "RDBs.1.layers.0", "RDBs.1.layers.1"]
+ALD = partial(ALDBlock, reduction=2)
 
 
-def rdn(conv: Any = None, *, seed: int = 0) -> nn.Module:
+def rdn(conv: Any = ALD) -> nn.Module:
     """A network whose attention is alive and differs from channel to channel."""
-    torch.manual_seed(seed)
-    network = RDN(conv=conv or partial(ALDBlock, reduction=2), scale=2, D=2, C=2, G=4, G0=6)
-    for block in network.modules():
-        if isinstance(block, ALDBlock):
-            nn.init.normal_(block.depthwise.weight)
-            nn.init.normal_(block.attention.squeeze.bias, mean=0.5)
+    torch.manual_seed(0)
+    network = RDN(conv=conv, scale=2, D=2, C=2, G=4, G0=6)
+    for block in blocks(network):
+        nn.init.normal_(block.depthwise.weight)
+        nn.init.normal_(block.attention.squeeze.bias, mean=0.5)
     return network.eval()
 
 
@@ -55,7 +54,7 @@ def benchmark() -> BenchmarkSet:
 def test_layers_follow_the_papers_equations() -> None:
     network = rdn()
     layers = read_attention(network)
-    assert [layer.place for layer in layers] == PLACES
+    assert [layer.place for layer in layers] == [f"RDBs.{d}.layers.{c}" for d in range(2) for c in range(2)]
     for layer, block in zip(layers, blocks(network), strict=True):
         state = {key: value.double().numpy() for key, value in block.attention.state_dict().items()}
         z = np.linalg.det(block.depthwise.weight[:, 0].detach().double().numpy())
@@ -79,51 +78,41 @@ def test_statistics_of_a_layer_worked_out_by_hand() -> None:
 
 
 def test_without_descriptor_or_attention_there_is_nothing_to_read() -> None:
-    for layer in read_attention(rdn(partial(ALDBlock, reduction=2, descriptor=zero))):
+    for layer in read_attention(rdn(partial(ALD, descriptor=zero))):
         statistics = layer.statistics()
         assert (statistics["due"], statistics["pearson"], statistics["spearman"]) == (0, None, None)
     assert read_attention(rdn(LDWBlock)) == read_attention(fold(rdn())) == []
 
 
-def test_untouched_is_fold_itself() -> None:
+def test_untouched_is_fold_itself_and_the_network_stays_as_it_is() -> None:
     network = rdn()
     before = copy.deepcopy(network.state_dict())
     expected, found = fold(network), ablate(network, Ablation(UNTOUCHED))
     assert [type(each) for each in found.modules()] == [type(each) for each in expected.modules()]
-    assert all(torch.equal(value, expected.state_dict()[key]) for key, value in found.state_dict().items())
-    assert all(torch.equal(value, before[key]) for key, value in network.state_dict().items())
-
-
-def scaled(network: nn.Module, scales: list[Tensor]) -> nn.Module:
-    """The network with the depthwise layers scaled by hand instead of attention."""
-    plain = copy.deepcopy(network)
-    for block, scale in zip(blocks(plain), scales, strict=True):
-        block.depthwise.weight.data.mul_(scale[:, None, None, None])
-        block.depthwise.bias.data.mul_(scale)
-        block.attention = nn.Module()
-        block.attention.forward = lambda filters: torch.zeros(len(filters))  # type: ignore[method-assign]
-    return plain
+    for ours, theirs in ((found.state_dict(), expected.state_dict()), (network.state_dict(), before)):
+        assert all(torch.equal(value, theirs[key]) for key, value in ours.items())
 
 
 @torch.no_grad()
-def changed_r(network: nn.Module, name: str) -> list[Tensor]:
-    """r of every block under an ablation, from z and the attention's weights."""
-    found = []
-    for block in blocks(network):
+def changed(network: nn.Module, name: str) -> nn.Module:
+    """The network with z or r changed in every block, by eq. 3."""
+    changed = copy.deepcopy(network)
+    for block in blocks(changed):
         z, attention = block.attention.descriptor(block.depthwise.weight[:, 0]), block.attention
         r = attention.gate({"z = 0": 0 * z, "z = mean": z.mean().repeat(len(z))}.get(name, z))
-        found.append({"r = 0": 0 * r, "r = mean": r.mean().repeat(len(r))}.get(name, r))
-    return found
+        r = {"r = 0": 0 * r, "r = mean": r.mean().repeat(len(r))}.get(name, r)
+        attention.forward = lambda filters, r=r: r  # type: ignore[method-assign]
+    return changed
 
 
 @pytest.mark.parametrize("descriptor", [determinant, partial(standardised, of=average)])
 @pytest.mark.parametrize("name", ["z = 0", "z = mean", "r = mean", "r = 0"])
 @torch.no_grad()
 def test_an_ablated_network_is_that_of_the_changed_scales(name: str, descriptor: Any) -> None:
-    network = rdn(partial(ALDBlock, reduction=2, descriptor=descriptor))
+    network = rdn(partial(ALD, descriptor=descriptor))
     (ablation,) = (each for each in make_ablations(shuffles=1) if each.name == name)
     lr = torch.rand(1, 3, 9, 8)
-    ours, theirs = ablate(network, ablation)(lr), scaled(network, [1 + r for r in changed_r(network, name)])(lr)
+    ours, theirs = ablate(network, ablation)(lr), changed(network, name)(lr)
     torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
     assert not torch.allclose(ours, network(lr), atol=1e-4)
 
