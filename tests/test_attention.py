@@ -15,14 +15,12 @@ from tests.command import run_command
 from tests.nn.conftest import activate, description, save
 
 DETERMINANT = {"_target_": "aldsr.nn.descriptors.determinant", "_partial_": True}
-STANDARDISED = {"_target_": "aldsr.nn.descriptors.standardised", "_partial_": True, "of": DETERMINANT}
 
 
 def write_run(name: str, block: str = "ALDBlock", *, seed: int = 0, scale: int = 2, **conv: Any) -> str:
     """A run's folder with the weights of a small network that nobody trained."""
     described = description(block, scale=scale, D=2, C=2, G=8, G0=8)
-    if block == "ALDBlock":
-        described["conv"] |= {"descriptor": DETERMINANT, **conv}
+    described["conv"] |= conv
     torch.manual_seed(seed)
     return write_weights(name, activate(build(described)), described)
 
@@ -47,22 +45,22 @@ def test_runs_of_one_description_are_repeats_and_others_have_tables_of_their_own
     bench: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pytest.importorskip("matplotlib")
-    runs = [write_run("a0"), write_run("a1", seed=1), write_run("s0", descriptor=STANDARDISED, live=True)]
+    runs = [write_run("a0"), write_run("a1", seed=1), write_run("d0", descriptor=DETERMINANT, live=True)]
     assert run_command(main, *runs, "--data", bench, "--shuffles", "2") == 0
     text = capsys.readouterr().out
-    assert "ALD-RDN (det): r and z of every layer, mean ± sd over 2 runs" in text
-    assert "ALD-RDN (det, standardised, live): r and z of every layer, 1 run" in text
+    assert "ALD-RDN: r and z of every layer, mean ± sd over 2 runs" in text
+    assert "ALD-RDN (det, live): r and z of every layer, 1 run" in text
     assert "no difference shown" in text
     content = json.loads(Path("a0/attention/attention.json").read_text())
     first, second = content["networks"]
-    assert (first["name"], second["name"]) == ("ALD-RDN (det)", "ALD-RDN (det, standardised, live)")
+    assert (first["name"], second["name"]) == ("ALD-RDN", "ALD-RDN (det, live)")
     assert [run["run"] for run in first["runs"]] == ["a0", "a1"]
-    assert second["description"]["conv"]["descriptor"] == STANDARDISED
+    assert second["description"]["conv"]["descriptor"] == DETERMINANT
     assert content["protocol"]["shave"] == 2
     assert content["sets"]["bench"]["number"] == 2
     files = {path.name for path in Path("a0/attention").iterdir()}
-    names = ["ald-rdn-det", "ald-rdn-det-standardised-live"]
-    assert files == {"ablation.png", "attention.json", *(f"{kind}-{name}.png" for kind in "rz" for name in names)}
+    plots = {f"{kind}-{name}.png" for kind in "rz" for name in ("ald-rdn", "ald-rdn-det-live")}
+    assert files == {"ablation.png", "attention.json"} | plots
 
 
 def test_without_matplotlib_there_are_numbers_but_no_plots_in_the_chosen_folder(
@@ -74,8 +72,7 @@ def test_without_matplotlib_there_are_numbers_but_no_plots_in_the_chosen_folder(
     assert "pip install 'aldsr[figures]'" in capsys.readouterr().out
     assert [path.name for path in Path("out/here").iterdir()] == ["attention.json"]
     content = json.loads(Path("out/here/attention.json").read_text())
-    names = ["ALD-RDN (det) reduction=32", "ALD-RDN (det) reduction=2"]
-    assert [each["name"] for each in content["networks"]] == names
+    assert [each["name"] for each in content["networks"]] == ["ALD-RDN reduction=32", "ALD-RDN reduction=2"]
     assert not Path("a4/attention").exists()
 
 

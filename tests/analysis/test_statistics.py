@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from aldsr.analysis.statistics import Difference, mean_sd, paired_difference, percentile_interval, t_margin
+from aldsr.analysis.statistics import mean_sd, paired_difference, percentile_interval, t_margin
 
 
 def test_mean_and_standard_deviation_over_seeds() -> None:
@@ -73,19 +73,3 @@ def test_one_number_has_no_interval_and_equal_scores_no_difference() -> None:
     assert not found.significant
     assert paired_difference(np.ones((2, 3)), np.ones((2, 3))) == (0, 0, 0, 2, 3)
     assert not paired_difference(np.ones((2, 3)), np.ones((2, 3))).significant
-
-
-@pytest.mark.parametrize(
-    ("low", "high", "printed", "shown"),
-    [
-        (0.0004, 0.2011, "+0.000 +0.202", False),  # to three decimals it touches 0
-        (0.0014, 0.2, "+0.001 +0.200", True),
-        (-0.2011, -0.0004, "-0.202 +0.000", False),  # no minus before a zero
-        (-0.3, -0.1, "-0.300 -0.100", True),
-        (-math.inf, math.inf, "-inf +inf", False),
-    ],
-)
-def test_intervals_are_rounded_outwards(low: float, high: float, printed: str, shown: bool) -> None:
-    found = Difference(-0.0001, low, high, 3, 5).round_outwards(3)
-    assert f"{found.mean:+.3f} {found.low:+.3f} {found.high:+.3f}" == f"+0.000 {printed}"
-    assert found.significant is shown

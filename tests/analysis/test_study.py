@@ -41,13 +41,6 @@ def test_a_study_has_the_name_in_its_runs_else_that_of_its_folder(
     assert read_study(tmp_path / "both").name == name
 
 
-def test_a_study_without_a_finished_run_is_refused(tmp_path: Path) -> None:
-    for number in range(7):
-        write_run(tmp_path / f"run{number}", fake_config("RDN", number), None)
-    with pytest.raises(ResultsError, match=r"7 runs .*\(run0, run1, .*, run4 and 2 more\)"):
-        read_study(tmp_path)
-
-
 @pytest.mark.parametrize(
     ("content", "fault"),
     [

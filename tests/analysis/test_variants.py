@@ -38,10 +38,6 @@ def find_variants(folder: Path, *runs: tuple[str, dict[str, Any]]) -> list[Varia
     return list(variants_by_name(folder).values())
 
 
-def of_descriptors(*names: str) -> list[tuple[str, dict[str, Any]]]:
-    return [("ALD-RDN", {DESCRIPTOR: f"aldsr.nn.descriptors.{name}"}) for name in names]
-
-
 @pytest.mark.parametrize(
     ("options", "names"),
     [
@@ -74,10 +70,8 @@ def test_everything_but_seeds_and_machines_keeps_runs_apart(
     [
         (  # the paper's order, and no reduction that all share
             [
-                *of_descriptors("zero", "determinant", "maximum", "average"),
-                ("LDW-RDN", {}),
-                ("DW-RDN", {}),
-                ("RDN", {}),
+                *[("ALD-RDN", {DESCRIPTOR: f"a.{name}"}) for name in ("zero", "determinant", "maximum", "average")],
+                *[(label, {}) for label in ("LDW-RDN", "DW-RDN", "RDN")],
             ],
             ["RDN", "DW-RDN", "LDW-RDN", *(f"ALD-RDN ({name})" for name in ("avg", "max", "det", "none"))],
         ),
@@ -116,24 +110,25 @@ def test_of_runs_that_repeat_a_seed_the_first_by_name_counts(tmp_path: Path) -> 
     assert [run.folder.name for run in found.repeated] == ["run3", "run4"]
 
 
+ALD = [f"ALD-RDN ({name})" for name in ("avg", "det", "none")]
+
+
 @pytest.mark.parametrize(
-    ("labels", "against", "expected"),
+    ("names", "against", "expected"),
     [
-        (["ALD-RDN", "DW-RDN", "RDN"], None, "RDN"),
-        (["ALD-RDN", "LDW-RDN", "DW-RDN"], None, "DW-RDN"),
-        (["ALD-RDN", "LDW-RDN"], None, "LDW-RDN"),
-        (["ALD-RDN", "RDN"], "ALD-RDN (det)", "ALD-RDN (det)"),
-        (["ALD-RDN", "RDN"], "ald-rdn", "ALD-RDN (det)"),
+        ([*ALD, "DW-RDN", "RDN"], None, "RDN"),
+        ([*ALD, "LDW-RDN", "DW-RDN"], None, "DW-RDN"),
+        (ALD, None, "ALD-RDN (none)"),  # the control
+        (["LDW-RDN", "ALD-RDN (det)"], None, "LDW-RDN"),
+        (["RDN", *ALD], "ALD-RDN (det)", "ALD-RDN (det)"),
+        (["RDN", "ALD-RDN (det)"], "ald-rdn", "ALD-RDN (det)"),
     ],
 )
-def test_the_reference(labels: list[str], against: str | None, expected: str, tmp_path: Path) -> None:
-    found = find_variants(tmp_path, *[(label, {}) for label in labels])
-    assert find_reference(found, against).name == expected
+def test_the_reference(names: list[str], against: str | None, expected: str) -> None:
+    assert find_reference([Variant(name, name, {}, []) for name in names], against).name == expected
 
 
-def test_among_descriptors_the_control_is_the_reference(tmp_path: Path) -> None:
-    found = find_variants(tmp_path, *of_descriptors("determinant", "average", "zero"))
-    assert find_reference(found, None).name == "ALD-RDN (none)"
-    for against, fault in (("ALD-RDN", "more than one"), ("RDN", r".*ALD-RDN \(det\)")):
-        with pytest.raises(ResultsError, match=f"--against '{against}': {fault}"):
-            find_reference(found, against)
+@pytest.mark.parametrize(("against", "fault"), [("ALD-RDN", "more than one"), ("RDN", r".*ALD-RDN \(det\)")])
+def test_a_reference_that_is_none_or_not_one_is_refused(against: str, fault: str) -> None:
+    with pytest.raises(ResultsError, match=f"--against '{against}': {fault}"):
+        find_reference([Variant(name, name, {}, []) for name in ALD], against)

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from aldsr.analysis.statistics import Difference, MeanSd
-from aldsr.reporting.tables.cells import difference_cell, format_mean_sd
+from aldsr.reporting.tables.cells import NO_DIFFERENCE, difference_cell, format_mean_sd
 
 
 @pytest.mark.parametrize(
@@ -23,16 +23,15 @@ def test_a_spread_is_rounded_up(sd: float | None, printed: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("difference", "cell"),
+    ("low", "high", "cell"),
     [
-        (Difference(0.1234, 0.0321, 0.2, 3, 5), ("+0.123", "[+0.032, +0.200]")),
-        (Difference(0.1234, -0.0321, 0.2, 3, 5), ("+0.123", "[-0.033, +0.200]", "no difference shown")),
-        (Difference(0.1234, 0.0009, 0.2, 3, 5), ("+0.123", "[+0.000, +0.200]", "no difference shown")),
-        (Difference(0.1234, -math.inf, math.inf, 1, 1), ("+0.123", "no interval", "no difference shown")),
-        (None, ("no seed in common",)),
+        (0.0321, 0.2, ("[+0.032, +0.200]",)),
+        (-0.3, -0.1, ("[-0.300, -0.100]",)),
+        (-0.0321, 0.2011, ("[-0.033, +0.202]", NO_DIFFERENCE)),
+        (0.0009, 0.2, ("[+0.000, +0.200]", NO_DIFFERENCE)),  # to three decimals it touches 0
+        (-0.2, -0.0004, ("[-0.200, +0.000]", NO_DIFFERENCE)),  # no minus before a zero
+        (-math.inf, math.inf, ("no interval", NO_DIFFERENCE)),
     ],
 )
-def test_a_difference_is_in_words_where_the_printed_interval_holds_zero(
-    difference: Difference | None, cell: tuple[str, ...]
-) -> None:
-    assert difference_cell(difference, "psnr") == cell
+def test_intervals_are_rounded_outwards_and_decide_what_is_said(low: float, high: float, cell: tuple[str, ...]) -> None:
+    assert difference_cell(Difference(-0.0001, low, high, 3, 5), "psnr") == ("+0.000", *cell)

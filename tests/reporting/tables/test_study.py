@@ -166,10 +166,17 @@ def test_every_number_of_the_csv_says_whose_it_is(tmp_path: Path) -> None:
         assert float(difference[field]) == pytest.approx(-0.012345679, abs=1e-9)
 
 
-@pytest.mark.parametrize(("seed", "verdict"), [(1, "no difference shown"), (8, "no seed in common")])
-def test_the_csv_says_where_nothing_differs_or_can_be_paired(seed: int, verdict: str, tmp_path: Path) -> None:
-    write_variant(tmp_path, "RDN", {"mine": [[30.0, 31.0]]})
-    write_run(tmp_path / "dw", fake_config("DW-RDN", seed), fake_results("DW-RDN", {"mine": [30.0, 31.0]}))
+@pytest.mark.parametrize(
+    ("seed", "image", "verdict"),
+    [(1, "image0", "no difference shown"), (8, "image0", "no seed in common"), (1, "unknown", "no seed in common")],
+)
+def test_the_csv_says_where_nothing_differs_or_can_be_paired(
+    seed: int, image: str, verdict: str, tmp_path: Path
+) -> None:
+    write_variant(tmp_path, "RDN", {"mine": [[30.0]]})
+    results = fake_results("DW-RDN", {"mine": [30.0]})
+    results["sets"]["mine"]["images"] = {image: {"psnr": 30.0, "ssim": 0.93}}
+    write_run(tmp_path / "dw", fake_config("DW-RDN", seed), results)
     assert [row["verdict"] for row in csv_rows(tmp_path) if row["against"] == "RDN"] == [verdict] * 2
 
 
