@@ -52,7 +52,7 @@ def test_without_images_neither_files_nor_weights_are_needed(study: Path) -> Non
     [
         ("moved", [], "/nowhere/mine.* --sets DIR"),
         ("other", ["--sets", "mine"], "mine: .* --sets DIR"),
-        ("unfinished", [], "dw-rdn-seed1: .*weights.safetensors.*--pictures 0"),
+        ("unfinished", [], "dw-rdn-seed1/weights.safetensors: .*--pictures 0"),
         ("", ["-o", "."], "-o"),
         ("", ["--against", "SwinIR"], "--against 'SwinIR'"),
         ("", ["nowhere"], "nowhere"),
