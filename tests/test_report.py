@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,10 @@ from tests.command import run_command
 
 
 @pytest.fixture
-def study(planted: Path, tmp_path: Path) -> Path:
-    """A copy that may be damaged, and its images beside it."""
-    shutil.copytree(planted.parent / "mine", tmp_path / "mine")
+def study(planted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy that may be damaged, and its images beside it, in the working directory."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(planted.parent / "mine", "mine")
     return Path(shutil.copytree(planted, tmp_path / "study"))
 
 
@@ -27,7 +29,7 @@ def read_images(page: Path) -> list[dict[str, Any]]:
 
 
 def test_a_study_becomes_a_page(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run_command(main, str(study), "--pictures", "2", "--side", "48", "--against", "DW-RDN") == 0
+    assert run_command(main, "study", "--pictures", "2", "--side", "48", "--against", "DW-RDN") == 0
     page = study / "report.html"
     assert page.as_uri() in capsys.readouterr().out
     images = read_images(page)
@@ -41,40 +43,30 @@ def test_a_study_becomes_a_page(study: Path, capsys: pytest.CaptureFixture[str])
 def test_without_images_neither_files_nor_weights_are_needed(study: Path) -> None:
     for weights in study.glob("*/weights.safetensors"):
         weights.unlink()
-    shutil.rmtree(study.parent / "mine")
-    page = study / "page.html"
-    assert run_command(main, *map(str, sorted(study.iterdir())), "--pictures", "0", "-o", str(page)) == 0
-    assert read_images(page) == []
+    shutil.rmtree("mine")
+    assert run_command(main, *map(str, sorted(study.iterdir())), "--pictures", "0", "-o", "page.html") == 0
+    assert read_images(Path("page.html")) == []
+
+
+def move_images(study: Path) -> None:
+    for run in study.iterdir():
+        change_config(run, {"data.eval_dirs": ["/nowhere/mine"]})
 
 
 @pytest.mark.parametrize(
     ("damage", "options", "named"),
     [
-        ("moved", [], "/nowhere/mine.* --sets DIR"),
-        ("other", ["--sets", "mine"], "mine: .* --sets DIR"),
-        ("unfinished", [], "dw-rdn-seed1/weights.safetensors: .*--pictures 0"),
-        ("", ["-o", "."], "-o"),
-        ("", ["--against", "SwinIR"], "--against 'SwinIR'"),
-        ("", ["nowhere"], "nowhere"),
-        ("", ["--pictures", "-1"], "--pictures"),
+        (move_images, "", "/nowhere/mine.* --sets DIR"),
+        (lambda study: shutil.copy("mine/image0.png", "mine/image1.png"), "--sets mine", "mine: .* --sets DIR"),
+        (lambda study: (study / "rdn-seed1/weights.safetensors").unlink(), "", "rdn-seed1/weights.saf.*--pictures 0"),
+        (str, "-o .", "-o"),
+        (str, "--pictures -1", "--pictures"),
     ],
 )
 def test_a_mistake_is_one_sentence(
-    damage: str,
-    options: list[str],
-    named: str,
-    study: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    damage: Callable[[Path], Any], options: str, named: str, study: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.chdir(study.parent)
-    if damage == "moved":
-        for run in study.iterdir():
-            change_config(run, {"data.eval_dirs": ["/nowhere/mine"]})
-    elif damage == "other":
-        shutil.copy("mine/image0.png", "mine/image1.png")
-    elif damage == "unfinished":
-        (study / "dw-rdn-seed1" / "weights.safetensors").unlink()
-    assert run_command(main, "study", *options) == 2
+    damage(study)
+    assert run_command(main, "study", *options.split()) == 2
     assert re.search(rf"^.*error: .*{named}.*\n\Z", capsys.readouterr().err, re.M)
     assert not (study / "report.html").exists()

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from aldsr.core.command import plain_command
 from aldsr.core.errors import UserError
@@ -25,20 +25,13 @@ PAPER_SETS = ("Set5", "Set14", "B100", "Urban100", "DIV2K_valid_HR")
 BLOCK, DESCRIPTOR = "model.conv._target_", "model.conv.descriptor._target_"
 
 
-class RunFilter(NamedTuple):
-    """The runs of a view: with one of `tags`, with none of `excluded_tags`, grouped by a key of their config."""
-
-    tags: Sequence[str] = ()
-    excluded_tags: Sequence[str] = ()
-    group_by: str = ""
-
-
 OVERVIEW = "aldsr"
-VIEWS = {
-    OVERVIEW: RunFilter(),
-    "Table I: blocks": RunFilter(["rdn", "dw_rdn", "ald_rdn"], ["avg", "max", "none"], BLOCK),
-    "Table II: linearity": RunFilter(["dw_rdn", "ldw_rdn"], group_by=BLOCK),
-    "Table III: descriptors": RunFilter(["ald_rdn"], group_by=DESCRIPTOR),
+# The views: the conditions on the tags of their runs, and the key of the runs' configuration that groups them.
+VIEWS: dict[str, tuple[list[str], str]] = {
+    OVERVIEW: ([], ""),
+    "Table I: blocks": (["in ['rdn', 'dw_rdn', 'ald_rdn']", "not in ['avg', 'max', 'none']"], BLOCK),
+    "Table II: linearity": (["in ['dw_rdn', 'ldw_rdn']"], BLOCK),
+    "Table III: descriptors": (["in ['ald_rdn']"], DESCRIPTOR),
 }
 
 
@@ -49,38 +42,52 @@ class DashboardError(UserError):
 @plain_command()
 def main(argv: Sequence[str] | None = None) -> None:
     """Build the views; save them in W&B or only write them to a file."""
-    options = _parser().parse_args(argv)
+    options = parse_options(argv)
     views = build_views(options.project, sets=options.sets, only=options.only)
-    if wandb_mode() == "online":
+    online = wandb_mode() == "online"
+    if online:
         views = save_views(views, options.output, entity=options.entity)
-        write_views(options.output, views, urls=[view.url for view in views])
+    content = [asdict(view, dict_factory=_keep_public) | ({"url": view.url} if online else {}) for view in views]
+    try:
+        with atomic_write(options.output) as temporary:
+            temporary.write_text(json.dumps(content, indent=2) + "\n")
+    except OSError as error:
+        raise DashboardError(
+            f"{options.output}: cannot be written ({error.strerror}); choose another with -o"
+        ) from error
+    if online:
         print("\n".join(f"{view.name}: {view.url}" for view in views))
         print(f"To update these views, run the same command again where {options.output} is.")
     else:
-        write_views(options.output, views)
         print(
             f"W&B is offline, so the {len(views)} views were only written to {options.output}. "
             "Next: wandb login, upload your runs with wandb sync, then run the same command again."
         )
 
 
-def build_views(project: str, *, sets: Sequence[str], only: Sequence[str] = ()) -> "list[Workspace]":
-    """Build the overview and one view for each of Tables I–III, of the runs that have all tags of `only`.
+def parse_options(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="python -m aldsr.dashboard", description=__doc__)
+    parser.add_argument("--entity", help="user or team in W&B (default: your own)")
+    parser.add_argument("--project", default="aldsr", help="project in W&B (default: aldsr)")
+    parser.add_argument("--sets", nargs="+", default=PAPER_SETS, metavar="SET", help="default: the paper's sets")
+    parser.add_argument("--only", nargs="+", default=(), metavar="TAG", help="runs with all these tags: paper x4")
+    output = Path("aldsr-dashboard.json")
+    parser.add_argument("-o", "--output", type=Path, default=output, metavar="FILE", help="default: %(default)s")
+    return parser.parse_args(argv)
 
-    Raises:
-        DashboardError: if wandb-workspaces is not installed.
-    """
+
+def build_views(project: str, *, sets: Sequence[str], only: Sequence[str] = ()) -> "list[Workspace]":
+    """Build the views of the runs that have all tags of `only`; see `VIEWS`."""
     workspaces, _ = _import_workspaces()
     metrics = [f"{name}/{key}" for name in sets for key in ("psnr", "ssim")]
     columns = [f"summary:{metric}" for metric in [*metrics, "parameters", "multi_adds", "training_seconds"]]
     views = []
-    for name, runs in VIEWS.items():
-        conditions = [workspaces.Tags().isin([tag]) for tag in only]
-        conditions += [workspaces.Tags().isin(list(runs.tags))] if runs.tags else []
-        conditions += [workspaces.Tags().notin(list(runs.excluded_tags))] if runs.excluded_tags else []
+    for name, (conditions, group_by) in VIEWS.items():
+        tags = [*(f"in {[tag]}" for tag in only), *conditions]
         settings = workspaces.RunsetSettings(
-            filters=workspaces.And(*conditions) if conditions else "",
-            groupby=[workspaces.Config(runs.group_by)] if runs.group_by else [],  # one row for all seeds: their mean
+            filters=" and ".join(f'Metric("Tags") {condition}' for condition in tags),
+            groupby=[workspaces.Config(group_by)] if group_by else [],  # one row for all seeds: their mean
             order=[workspaces.Ordering(workspaces.Summary(f"{sets[0]}/psnr"), ascending=False)],
             pinned_columns=[*columns, "run:tags"],
         )
@@ -93,38 +100,33 @@ def build_views(project: str, *, sets: Sequence[str], only: Sequence[str] = ()) 
 def build_sections(sets: Sequence[str]) -> "list[Section]":
     """Build the sections of the overview: curves by block, PSNR against cost, predictions with their images."""
     workspaces, reports = _import_workspaces()
-
-    def plot_curve(metric: str, title: str, *, log: bool = False) -> Any:
-        # Runs that differ only by their seed are one line with a range around it.
-        return reports.LinePlot(
-            title=title,
-            x=STEP,
-            y=[metric],
-            title_x="step",
-            log_y=log,
-            groupby=reports.Config(BLOCK),
-            groupby_aggfunc="mean",
-            groupby_rangefunc="minmax",
-        )
-
-    def plot_psnr_against(cost: str, name: str, title: str) -> Any:
-        x, y = reports.SummaryMetric(cost), reports.SummaryMetric(f"{name}/psnr")
-        return reports.ScatterPlot(title=f"{name}: PSNR against {title}", x=x, y=y, log_x=True)
-
-    curves = [plot_curve("loss", "L1 loss", log=True), plot_curve("psnr_y", "PSNR (dB), mean of the sets")]
-    curves += [plot_curve(f"{name}/psnr_y", f"{name}: PSNR (dB)") for name in sets]
+    curves = {"loss": "L1 loss", "psnr_y": "PSNR (dB), mean of the sets"}
+    curves |= {f"{name}/psnr_y": f"{name}: PSNR (dB)" for name in sets}
     costs = {"parameters": "parameters", "multi_adds": "multi-adds at 1280x720"}
-    scatter = [plot_psnr_against(cost, name, title) for cost, title in costs.items() for name in sets]
-    predictions = reports.WeavePanelSummaryTable(table_name=TABLE, layout=reports.Layout(w=24, h=16))
-    return [
-        workspaces.Section(name="Curves by block", panels=curves, is_open=True),
-        workspaces.Section(name="Quality against cost", panels=scatter, is_open=True),
-        workspaces.Section(name="Predictions", panels=[predictions], is_open=True),
-    ]
+    # Runs that differ only by their seed are one line with a range around it.
+    by_block = {"groupby": reports.Config(BLOCK), "groupby_aggfunc": "mean", "groupby_rangefunc": "minmax"}
+    panels = {
+        "Curves by block": [
+            reports.LinePlot(title=title, x=STEP, y=[metric], title_x="step", log_y=metric == "loss", **by_block)
+            for metric, title in curves.items()
+        ],
+        "Quality against cost": [
+            reports.ScatterPlot(
+                title=f"{name}: PSNR against {title}",
+                x=reports.SummaryMetric(cost),
+                y=reports.SummaryMetric(f"{name}/psnr"),
+                log_x=True,
+            )
+            for cost, title in costs.items()
+            for name in sets
+        ],
+        "Predictions": [reports.WeavePanelSummaryTable(table_name=TABLE, layout=reports.Layout(w=24, h=16))],
+    }
+    return [workspaces.Section(name=name, panels=each, is_open=True) for name, each in panels.items()]
 
 
 def _import_workspaces() -> tuple[Any, Any]:
-    """Import the two halves of wandb-workspaces: workspaces, and reports, which has the panels."""
+    """Import wandb-workspaces, and its reports, which have the panels. Raises DashboardError if it is missing."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # its own use of pydantic
@@ -136,11 +138,7 @@ def _import_workspaces() -> tuple[Any, Any]:
 
 
 def save_views(views: "Sequence[Workspace]", file: Path, *, entity: str | None) -> "list[Workspace]":
-    """Save the views in W&B; those that `file` lists with an address are updated.
-
-    Raises:
-        DashboardError: if W&B refuses or cannot be reached.
-    """
+    """Save the views in W&B, updating those of which `file` has an address. Raises DashboardError if W&B fails."""
     import wandb
 
     workspaces, _ = _import_workspaces()
@@ -160,35 +158,8 @@ def save_views(views: "Sequence[Workspace]", file: Path, *, entity: str | None) 
     return saved
 
 
-def write_views(file: Path, views: "Sequence[Workspace]", *, urls: Sequence[str] = ()) -> None:
-    """Write the definitions of the views as JSON, with their addresses in W&B if they were saved.
-
-    Raises:
-        DashboardError: if the file cannot be written.
-    """
-
-    def keep_public(fields: list[tuple[str, Any]]) -> dict[str, Any]:
-        return {name: value for name, value in fields if value is not None and not name.startswith("_")}
-
-    content = [asdict(view, dict_factory=keep_public) for view in views]
-    for definition, url in zip(content, urls, strict=False):
-        definition["url"] = url
-    try:
-        with atomic_write(file) as temporary:
-            temporary.write_text(json.dumps(content, indent=2) + "\n")
-    except OSError as error:
-        raise DashboardError(f"{file}: cannot be written ({error.strerror}); choose another with -o") from error
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m aldsr.dashboard", description=__doc__)
-    parser.add_argument("--entity", help="user or team in W&B (default: your own)")
-    parser.add_argument("--project", default="aldsr", help="project in W&B (default: aldsr)")
-    parser.add_argument("--sets", nargs="+", default=PAPER_SETS, metavar="SET", help="default: the paper's sets")
-    parser.add_argument("--only", nargs="+", default=(), metavar="TAG", help="runs with all these tags: paper x4")
-    output = Path("aldsr-dashboard.json")
-    parser.add_argument("-o", "--output", type=Path, default=output, metavar="FILE", help="default: %(default)s")
-    return parser
+def _keep_public(fields: list[tuple[str, Any]]) -> dict[str, Any]:
+    return {name: value for name, value in fields if value is not None and not name.startswith("_")}
 
 
 if __name__ == "__main__":

@@ -37,12 +37,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     file = (options.image or find_paper_image(variants, options.scale)).expanduser()
     image = load_image(file, options.scale)
     height, width = image[0].hr.shape[-2:]
-    if options.crop:
-        check_crop(options.crop, width, height)
+    if (crop := options.crop) and (crop.x + crop.width > width or crop.y + crop.height > height):
+        place = ",".join(map(str, crop))
+        raise FigureError(
+            f"--crop {place}: reaches beyond the image of {width}x{height} pixels; choose a window inside it"
+        )
     networks = {each.name: load_run(each.first.folder, allow_code=options.allow_code) for each in variants}
     with console.status(f"Upscaling {file.name} with {len(networks)} networks"):
         versions = make_views(image[0], networks, scale=options.scale, protocol=LITERATURE)
-    crop = options.crop or find_crop(versions)
+    crop = crop or find_crop(versions)
     save_figure(draw_comparison(versions, crop, title=f"{image.name}, x{options.scale}"), files)
     lines = [
         f"image     {file}, {width}x{height}, LR {image.lr_source}",
@@ -74,30 +77,14 @@ def parse_crop(text: str) -> Crop:
     return Crop(*map(int, text.split(",")))
 
 
-def check_crop(crop: Crop, width: int, height: int) -> None:
-    """Check that the crop lies inside the image. Raises FigureError if it does not."""
-    right, bottom = crop.x + crop.width, crop.y + crop.height
-    if right > width or bottom > height:
-        raise FigureError(
-            f"--crop {','.join(map(str, crop))}: reaches to {right},{bottom}, beyond the image, which is "
-            f"{width}x{height} pixels; choose a window inside it"
-        )
-
-
 def find_paper_image(variants: Sequence[Variant], scale: int) -> Path:
-    """Find the image of the paper's Fig. 4 in the sets that the runs were measured on.
-
-    Raises:
-        ResultsError: if no run was measured on it, or it does not exist any more.
-    """
+    """Find the paper's image in the sets that the runs were measured on. Raises ResultsError if it is in none."""
     name, stems = PAPER
-    for variant in variants:
-        for folder in variant.first.config["data"].get("eval_dirs") or []:
-            hr, _ = find_folders(Path(folder).expanduser(), scale)
-            if set_name(hr) == name and hr.is_dir():
-                for file in sorted(hr.iterdir()):
-                    if file.stem in stems:
-                        return file
+    sets = [folder for each in variants for folder in each.first.config["data"].get("eval_dirs") or []]
+    folders = [find_folders(Path(folder).expanduser(), scale)[0] for folder in sets]
+    files = [file for folder in folders if set_name(folder) == name for file in sorted(folder.glob("*"))]
+    if found := [file for file in files if file.stem in stems]:
+        return found[0]
     raise ResultsError(
         f"--image: not given, and the paper's image, {stems[0]} of {name}, is in none of the folders that the runs "
         "were measured on (data.eval_dirs); give --image FILE"
@@ -105,11 +92,7 @@ def find_paper_image(variants: Sequence[Variant], scale: int) -> Path:
 
 
 def load_image(file: Path, scale: int) -> BenchmarkSet:
-    """Load an HR file and its LR image as a data set of one image, named for the figure.
-
-    Raises:
-        DataError: if it cannot be read, or its LR image is missing or does not fit.
-    """
+    """Load an HR file and its LR as a set of one image, named for the figure. Raises DataError if they do not fit."""
     hr, lr = find_folders(file.parent, scale)
     pair = Pair(file.stem, file, None)
     if lr is not None:

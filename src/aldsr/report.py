@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import track
 
 from aldsr.analysis.loading import read_variants
 from aldsr.analysis.scores import compare_variants
@@ -84,8 +84,7 @@ def upscale_images(
     """Upscale the images in which the networks of the lowest seeds differ most; see `describe_image`.
 
     Raises:
-        DataError, ResultsError: if the images are missing, or are not those that were measured.
-        NetworkError: if a network cannot be loaded.
+        DataError, ResultsError, NetworkError: if images are missing or not those that were measured, or networks are.
     """
     fields = variants[0].first.results["protocol"]
     scale, protocol = fields["scale"], Protocol.from_fields(fields)
@@ -96,16 +95,11 @@ def upscale_images(
         raise NetworkError(f"{error}; images are left out with --pictures 0") from error
     jobs = [(each, name) for each in sets for name in select_images(variants, each.name, options.pictures)]
     images = []
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as progress:
-        task = progress.add_task("", total=len(jobs))
-        for benchmark, name in jobs:
-            progress.update(task, description=f"{benchmark.name}, {name}")
-            pair = benchmark[benchmark.image_names.index(name)]
-            window = detailed_window(pair.hr[0], options.side or max(pair.hr.shape))
-            versions = make_views(pair, networks, scale=scale, protocol=protocol)
-            images.append(describe_image(benchmark.name, name, versions, window))
-            progress.advance(task)
+    for benchmark, name in track(jobs, "Upscaling", console=console, transient=True):
+        pair = benchmark[benchmark.image_names.index(name)]
+        window = detailed_window(pair.hr[0], options.side or max(pair.hr.shape))
+        versions = make_views(pair, networks, scale=scale, protocol=protocol)
+        images.append(describe_image(benchmark.name, name, versions, window))
     return images
 
 
@@ -113,8 +107,7 @@ def find_sets(study: Study, folders: Sequence[Path] | None) -> list[BenchmarkSet
     """Find the images that the runs were measured on, in the given folders or (None) where the runs found them.
 
     Raises:
-        DataError: if they are missing.
-        ResultsError: if they are other images.
+        DataError, ResultsError: if they are missing, or other images.
     """
     recorded = [folder for run in study.runs for folder in run.config["data"].get("eval_dirs") or []]
     places = {set_name(folder): str(folder) for folder in folders or recorded}

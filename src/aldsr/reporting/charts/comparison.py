@@ -65,17 +65,17 @@ def draw_comparison(versions: Sequence[View], crop: Crop, *, title: str) -> "Fig
     side = max(SIDE, hr_width)
     size = side + columns * (cell + GAP) + 2 * GAP, rows * (height + caption + GAP) + GAP
     figure = create_figure(width=size[0], height=size[1], constrained=False)
-    axes = _add_image(figure, hr, GAP + (side - hr_width) // 2, GAP, hr_width, hr_height, interpolation="antialiased")
+    lines = [title, "PSNR and SSIM: of the whole image, on Y"]
+    axes = _show(figure, hr, lines, (GAP + (side - hr_width) // 2, GAP, hr_width, hr_height), "antialiased")
     x, y = crop.x - 0.5, crop.y - 0.5
     outline = [x, x + crop.width, x + crop.width, x, x], [y, y, y + crop.height, y + crop.height, y]
     axes.plot(*outline, color="#d62728", linewidth=1.5, clip_on=False)
-    _add_caption(figure, [title, "PSNR and SSIM: of the whole image, on Y"], GAP + side / 2, GAP + hr_height)
-    for place, (version, name, scores) in enumerate(zip(versions, names, format_scores(versions), strict=True)):
-        row, column = divmod(place, columns)
-        left, top = 2 * GAP + side + column * (cell + GAP), GAP + row * (height + caption + GAP)
+    for number, (version, name, scores) in enumerate(zip(versions, names, format_scores(versions), strict=True)):
+        row, column = divmod(number, columns)
+        left = 2 * GAP + side + column * (cell + GAP) + (cell - width) // 2
+        box = left, GAP + row * (height + caption + GAP), width, height
         enlarged = crop.cut(version.image).repeat_interleave(zoom, -1).repeat_interleave(zoom, -2)
-        _add_image(figure, enlarged, left + (cell - width) // 2, top, width, height, interpolation="none")
-        _add_caption(figure, [*name, scores], left + cell / 2, top + height)
+        _show(figure, enlarged, [*name, scores], box, "none")
     return figure
 
 
@@ -90,19 +90,14 @@ def format_scores(versions: Sequence[View]) -> list[str]:
     return ["PSNR (dB) / SSIM", *lines]
 
 
-def _add_image(
-    figure: "Figure", image: Tensor, left: int, top: int, width: int, height: int, *, interpolation: str
-) -> "Axes":
-    """Show an image in a place given in pixels."""
+def _show(figure: "Figure", image: Tensor, lines: list[str], box: tuple[int, ...], interpolation: str) -> "Axes":
+    """Show an image in a box (left, top, width, height) given in pixels, and lines of text below it."""
+    left, top, width, height = box
     across, down = (figure.get_size_inches() * figure.dpi).tolist()
     axes = figure.add_axes((left / across, 1 - (top + height) / down, width / across, height / down))
     axes.imshow(image.permute(1, 2, 0).cpu().numpy(), interpolation=interpolation, aspect="auto")
     axes.set_axis_off()
+    for number, line in enumerate(lines, 1):
+        middle = top + height + (number - 0.4) * LINE
+        figure.text((left + width / 2) / across, 1 - middle / down, line, ha="center", va="center", fontsize=FONT)
     return axes
-
-
-def _add_caption(figure: "Figure", lines: Sequence[str], centre: float, top: float) -> None:
-    across, down = (figure.get_size_inches() * figure.dpi).tolist()
-    for number, line in enumerate(lines):
-        middle = top + (number + 0.6) * LINE
-        figure.text(centre / across, 1 - middle / down, line, ha="center", va="center", fontsize=FONT)

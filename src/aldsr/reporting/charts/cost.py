@@ -1,7 +1,7 @@
 """Quality against cost: mean PSNR of every network over what it costs, a panel per data set and cost."""
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from aldsr.analysis.scores import mean_over_seeds, set_names
 from aldsr.analysis.variants import Variant
@@ -21,34 +21,27 @@ DEPLOYED = "deployed"  # the benchmark's name in its file
 Range = tuple[float, float, float]  # a value with the lower and upper end of its range
 
 
-class Cost(NamedTuple):
-    """A kind of cost: the label of its axis, and a function that reads it from a variant (None: unknown)."""
+def read_costs(variants: Sequence[Variant], latency: Measurements | None = None) -> dict[str, list[Range | None]]:
+    """Read what every variant costs (None: unknown), by the label of an axis.
 
-    label: str
-    read: Callable[[Variant], Range | None]
-
-
-def list_costs(latency: Measurements | None = None) -> list[Cost]:
-    """Parameters, multi-adds and, if `latency` (the content of a benchmark's file) is given, measured seconds."""
-    costs = [
-        Cost("parameters (thousands)", lambda variant: _read_count(variant, "parameters", 1e3)),
-        Cost("multi-adds (G), output 1280x720", lambda variant: _read_count(variant, "multi_adds", 1e9)),
-    ]
-    if latency is None:
-        return costs
-    timings = summarise_timings(latency.get(DEPLOYED, []))
-    precisions = ", ".join(dict.fromkeys(timing.record["precision"] for timing in timings))
-    device = f"{latency['device']}, {pluralise(latency['threads'], 'thread')}, {precisions}"
-    label = f"seconds, deployed, output 1280x720\n({device})"
-    return [*costs, Cost(label, lambda variant: _read_seconds(variant, timings))]
+    Parameters, multi-adds and, if `latency` (the content of a benchmark's file) is given, measured seconds.
+    """
+    networks = [variant.first.results["network"] for variant in variants]
+    counts = {"parameters (thousands)": ("parameters", 1e3), "multi-adds (G), output 1280x720": ("multi_adds", 1e9)}
+    costs: dict[str, list[Range | None]] = {
+        label: [(network[key] / unit,) * 3 if network.get(key) else None for network in networks]
+        for label, (key, unit) in counts.items()
+    }
+    if latency is not None:
+        timings = summarise_timings(latency.get(DEPLOYED, []))
+        precisions = ", ".join(dict.fromkeys(timing.record["precision"] for timing in timings))
+        device = f"{latency['device']}, {pluralise(latency['threads'], 'thread')}, {precisions}"
+        label = f"seconds, deployed, output 1280x720\n({device})"
+        costs[label] = [_find_seconds(variant, timings) for variant in variants]
+    return costs
 
 
-def _read_count(variant: Variant, key: str, unit: float) -> Range | None:
-    value = variant.first.results["network"].get(key)
-    return (value / unit,) * 3 if value else None
-
-
-def _read_seconds(variant: Variant, timings: Sequence[Timing]) -> Range | None:
+def _find_seconds(variant: Variant, timings: Sequence[Timing]) -> Range | None:
     description = variant.first.results["network"].get("description")
     for timing in timings:
         if timing.record.get("description") == description:
@@ -62,37 +55,39 @@ def _read_seconds(variant: Variant, timings: Sequence[Timing]) -> Range | None:
 def draw_cost_chart(
     variants: Sequence[Variant], *, sets: Sequence[str] | None = None, latency: Measurements | None = None
 ) -> "Figure":
-    """Draw a row of panels per data set (None: all) and a column per cost, see `list_costs`.
+    """Draw a row of panels per data set (None: all) and a column per cost, see `read_costs`.
 
     Raises:
         ResultsError: if the study has no such set, or `latency` lacks a network.
     """
-    known, costs = set_names(variants), list_costs(latency)
+    known, costs = set_names(variants), read_costs(variants, latency)
     if unknown := [name for name in sets or [] if name not in known]:
         raise ResultsError(f"--chart-sets {unknown[0]}: no set of this study; expected some of {', '.join(known)}")
     sets = sets or known
     figure = create_figure(width=PANEL * len(costs), height=HEIGHT * len(sets) + LEGEND * (len(variants) // 3 + 2))
     panels = figure.subplots(len(sets), len(costs), sharey="row", sharex="col", squeeze=False)
     for row, name in zip(panels, sets, strict=True):
-        for axes, cost in zip(row, costs, strict=True):
-            draw_cost_panel(axes, variants, set_name=name, cost=cost)
+        for axes, (label, values) in zip(row, costs.items(), strict=True):
+            draw_cost_panel(axes, variants, values, set_name=name, label=label)
             axes.label_outer()
     legend = panels[0][0].get_legend_handles_labels()
     figure.legend(*legend, fontsize=FONT, frameon=False, ncols=3, loc="outside lower center")
     return figure
 
 
-def draw_cost_panel(axes: "Axes", variants: Sequence[Variant], *, set_name: str, cost: Cost) -> None:
-    """Draw a point per network: mean PSNR over seeds ± standard deviation against a cost with its range."""
-    for place, variant in enumerate(variants):
-        score, value = mean_over_seeds(variant, set_name, "psnr"), cost.read(variant)
-        if score is None or value is None:
+def draw_cost_panel(
+    axes: "Axes", variants: Sequence[Variant], costs: Sequence[Range | None], *, set_name: str, label: str
+) -> None:
+    """Draw a point per network: mean PSNR over seeds ± standard deviation against its cost with its range."""
+    for place, (variant, cost) in enumerate(zip(variants, costs, strict=True)):
+        score = mean_over_seeds(variant, set_name, "psnr")
+        if score is None or cost is None:
             continue
-        middle, low, high = value
+        middle, low, high = cost
         ends = [[middle - low], [high - middle]]
         style = {**network_style(place), "linestyle": "none", "markersize": 6, "linewidth": 0.8}
         axes.errorbar([middle], [score.mean], xerr=ends, yerr=[score.sd or 0.0], label=variant.name, **style)
-    axes.set_xlabel(cost.label)
+    axes.set_xlabel(label)
     axes.set_ylabel(f"{set_name}: {quantities(variants[0].first.results).partition(' ')[0]} (dB)")
     axes.ticklabel_format(axis="y", useOffset=False)
     style_axes(axes, grid=True)

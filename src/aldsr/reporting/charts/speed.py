@@ -26,11 +26,7 @@ PANEL = 640  # pixels of a panel of lines
 
 
 def draw_speed_chart(benchmark: str, measurements: Measurements) -> "Figure":
-    """Draw a bar per timing: median, range, roofline, and the speed relative to dense RDN.
-
-    Raises:
-        FigureError: if every process was killed.
-    """
+    """Draw a bar per timing: median, range, roofline, speed relative to RDN. Raises FigureError if all were killed."""
     timings = [timing for timing in summarise_timings(measurements[benchmark]) if timing.seconds]
     if not timings:
         raise FigureError(f"{benchmark}: every process was killed: nothing to draw; measure a smaller --size")
@@ -74,11 +70,7 @@ def name_bar(timing: Timing) -> str:
 
 
 def draw_growth_chart(measurements: Measurements) -> "Figure":
-    """Draw a panel for each thing that grows, on logarithmic axes: medians with ranges, and the fitted line.
-
-    Raises:
-        FigureError: if everything was measured at one size only.
-    """
+    """Draw a panel for each thing that grows: medians, ranges, fitted lines. Raises FigureError if nothing grows."""
     found = list(find_series(measurements["growth"]))
     if not found:
         raise FigureError("growth: was measured at one size only: nothing to draw; give a larger --batch")

@@ -11,7 +11,6 @@ from torch import Tensor
 
 from aldsr.analysis.variants import Variant
 from aldsr.evaluation.views import View
-from aldsr.reporting.html.tables import format_gain
 
 Window = tuple[slice, slice]  # rows and columns
 
@@ -38,23 +37,17 @@ def describe_image(set_name: str, name: str, views: Sequence[View], window: Wind
     height, width = views[0].image.shape[-2:]
     rows, columns = ((part.stop - part.start) for part in window)
     cut = "" if (rows, columns) == (height, width) else f", of which {columns}×{rows} are shown"
-    return {
-        "set": set_name,
-        "name": name,
-        "caption": f"{set_name}, {name}: {width}×{height} pixels{cut}",
-        "width": columns,
-        "height": rows,
-        "versions": [
-            {
-                "name": view.name,
-                "src": encode_data_uri(view.image[:, *window]),
-                "psnr": _format(view.psnr, ".2f"),
-                "ssim": _format(view.ssim, ".4f"),
-                "gain": _format_gain(view, bicubic=views[1]),
-            }
-            for view in views
-        ],
-    }
+    bicubic, versions = views[1], []
+    for view in views:
+        version = {"name": view.name, "src": encode_data_uri(view.image[:, *window])}
+        if view.psnr is not None and bicubic.psnr is not None:  # HR has no scores
+            version |= {"psnr": f"{view.psnr:.2f}".replace("inf", "∞"), "ssim": f"{view.ssim:.4f}"}
+            if view is not bicubic and math.isfinite(gain := view.psnr - bicubic.psnr):
+                version["gain"] = f"{gain:+z.2f}"
+        versions.append(version)
+    caption = f"{set_name}, {name}: {width}×{height} pixels{cut}"
+    size = {"width": columns, "height": rows}
+    return {"set": set_name, "name": name, "caption": caption, **size, "versions": versions}
 
 
 def encode_data_uri(image: Tensor) -> str:
@@ -69,13 +62,3 @@ def _spread(values: Sequence[float]) -> float:
     """Largest less smallest; 0 if all are infinite, that is, equal to HR."""
     low, high = min(values), max(values)
     return 0.0 if low == high else high - low
-
-
-def _format(value: float | None, spec: str) -> str | None:
-    return None if value is None else "∞" if math.isinf(value) else f"{value:{spec}}"
-
-
-def _format_gain(view: View, *, bicubic: View) -> str | None:
-    if view is bicubic or view.psnr is None or bicubic.psnr is None or not math.isfinite(view.psnr - bicubic.psnr):
-        return None
-    return format_gain(view.psnr - bicubic.psnr)

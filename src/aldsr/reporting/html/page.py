@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from html import escape
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from aldsr.analysis.scores import Comparison, set_names
 from aldsr.analysis.variants import Variant
 from aldsr.core.version import code_version
-from aldsr.reporting.charts.cost import Cost, Range, draw_cost_panel, list_costs
+from aldsr.reporting.charts.cost import draw_cost_panel, read_costs
 from aldsr.reporting.charts.curves import draw_loss, draw_validation
 from aldsr.reporting.charts.figures import INSTALL, create_figure, has_matplotlib, network_style, render_svg
 from aldsr.reporting.html.tables import networks_sheet, read_cost, render_sheet
@@ -22,7 +22,6 @@ from aldsr.reporting.tables.results import protocol_line
 from aldsr.reporting.tables.study import study_notes, study_sheets
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 ASSETS = Path(__file__).parent / "assets"
@@ -40,31 +39,31 @@ def render_page(comparison: Comparison, images: Sequence[Mapping[str, Any]]) -> 
         ResultsError: if a run's log cannot be read.
     """
     study, variants = comparison.study, comparison.variants
+    several = any(len(variant.runs) > 1 for variant in variants)
     style = (ASSETS / "page.css").read_text()
     script = "\n".join((ASSETS / f"{name}.js").read_text() for name in SCRIPTS)
+    data = json.dumps(images, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return Template((ASSETS / "template.html").read_text()).substitute(
-        policy=build_policy(style, script),
+        style_hash=_hash_source(style),
+        script_hash=_hash_source(script),
         style=style,
         script=script,
         title=escape(study.name),
         summary=escape(summarise(variants)),
         protocol=escape(protocol_line(variants[0].first.results)),
         scores=render_sheet(networks_sheet(study.name, variants)),
-        images_note=escape(explain_images(variants)),
+        differ="networks differ most" if len(variants) > 1 else "network differs most from bicubic",
+        seeds="Of several seeds, the lowest is shown." if several else "",
         charts=render_charts(variants),
         statistics=render_statistics(comparison),
         version=escape(code_version()),
-        images=encode_json(images),
+        images=data.replace("<", r"\u003c"),  # no text in it can end the script element
     )
 
 
-def build_policy(style: str, script: str) -> str:
-    """Let the page use this style, this program and images as data: URIs, and load nothing else (W3C CSP level 3)."""
-    style_hash, script_hash = (base64.b64encode(hashlib.sha256(x.encode()).digest()).decode() for x in (style, script))
-    return (
-        f"default-src 'none'; img-src data:; style-src 'sha256-{style_hash}'; script-src 'sha256-{script_hash}'; "
-        "base-uri 'none'; form-action 'none'"
-    )
+def _hash_source(text: str) -> str:
+    """What a Content-Security-Policy (W3C, level 3) calls a style or a program that it allows."""
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
 
 
 def summarise(variants: Sequence[Variant]) -> str:
@@ -75,25 +74,19 @@ def summarise(variants: Sequence[Variant]) -> str:
     return f"{pluralise(len(variants), 'network')}, x{runs[0]['protocol']['scale']}, measured on {sets}"
 
 
-def explain_images(variants: Sequence[Variant]) -> str:
-    """How the images were selected, and what is shown of them."""
-    differ = "the networks differ most" if len(variants) > 1 else "the network differs most from bicubic"
-    seeds = " Of several seeds, the lowest is shown." if any(len(each.runs) > 1 for each in variants) else ""
-    return (
-        f"Of each set the images in which {differ} in PSNR: not a fair sample.{seeds} Large images are cut to the "
-        "window with most detail and never resized; scores are of whole images."
-    )
-
-
 def render_charts(variants: Sequence[Variant]) -> str:
     """Render legend and charts as SVG images; without matplotlib a sentence that says how to get them."""
     if not has_matplotlib():
         return f'<p class="note">Charts need matplotlib: {escape(INSTALL)}, then write this page again.</p>'
-    costs = [*list_costs(), Cost("seconds, output 1280x720", _read_seconds)]
-    quality = [partial(draw_cost_panel, set_name=name, cost=cost) for cost in costs for name in set_names(variants)]
-    draws: list[Callable[[Axes, Sequence[Variant]], None]] = [*quality, draw_loss, draw_validation]
+    seconds = [(cost["latency_s"],) * 3 if cost else None for cost in map(read_cost, variants)]
+    costs = {**read_costs(variants), "seconds, output 1280x720": seconds}
+    panels = [
+        partial(draw_cost_panel, costs=values, set_name=name, label=label)
+        for label, values in costs.items()
+        for name in set_names(variants)
+    ]
     charts = ""
-    for draw in draws:
+    for draw in [*panels, partial(draw_loss), partial(draw_validation)]:
         figure = create_figure(width=560, height=460)
         axes = figure.subplots()
         draw(axes, variants)
@@ -101,11 +94,6 @@ def render_charts(variants: Sequence[Variant]) -> str:
             charts += _render_figure(figure, f"{axes.get_ylabel()} against {axes.get_xlabel()}")
     icons = "".join(f"<li>{_render_icon(place)}{escape(each.name)}</li>" for place, each in enumerate(variants))
     return f'<ul class="legend">{icons}</ul><div class="charts">{charts}</div><p class="note">{CHARTS_NOTE}</p>'
-
-
-def _read_seconds(variant: Variant) -> Range | None:
-    cost = read_cost(variant)
-    return (cost["latency_s"],) * 3 if cost else None
 
 
 def _render_icon(place: int) -> str:
@@ -128,12 +116,3 @@ def render_statistics(comparison: Comparison) -> str:
     notes = [note for note in study_notes(comparison) if note[0] != "protocol"]
     terms = "".join(f"<dt>{escape(word)}</dt><dd>{escape(sentence)}</dd>" for word, sentence in notes)
     return f"<h2>Statistics</h2>{tables}<dl>{terms}</dl>" if tables or terms else ""
-
-
-def encode_json(data: Any) -> str:
-    """Encode data for a script element: no text in it can end the element.
-
-    Raises:
-        ValueError: for NaN and infinity, which JSON does not have.
-    """
-    return json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":")).replace("<", r"\u003c")

@@ -14,32 +14,24 @@ from aldsr.reporting.tables.study import scores_sheet
 
 def render_sheet(sheet: Sheet) -> str:
     """Render a sheet, its text escaped, as an HTML table that scrolls sideways where it is wider than the page."""
-    head = "".join(_render_head(column) for column in sheet.columns)
-    rows = "".join(
-        f'<tr><th scope="row">{escape(name)}</th>{"".join(_render_cell(column, row) for column in sheet.columns)}</tr>'
-        for row, name in enumerate(sheet.rows)
-    )
+    head = body = ""
+    classes = ["left" if column.left else "number paper" if column.paper else "number" for column in sheet.columns]
+    for column, kind in zip(sheet.columns, classes, strict=True):
+        name = f"paper: {column.head}" if column.paper else column.head
+        head += f'<th scope="col" class="{kind}">{escape(name)}</th>'
+    for row, name in enumerate(sheet.rows):
+        body += f'<tr><th scope="row">{escape(name)}</th>'
+        for column, kind in zip(sheet.columns, classes, strict=True):
+            lines = "".join(f"<span>{escape(line)}</span>" for line in column.cells[row])
+            body += f'<td class="{kind}">{lines}</td>'
+        body += "</tr>"
     title = " · ".join(filter(None, (sheet.title, sheet.paper_title)))
     return (
         f'<figure class="sheet"><figcaption>{escape(title)}</figcaption>'
         f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(sheet.title)}"><table>'
-        f'<thead><tr><th scope="col">{escape(sheet.corner)}</th>{head}</tr></thead><tbody>{rows}</tbody>'
+        f'<thead><tr><th scope="col">{escape(sheet.corner)}</th>{head}</tr></thead><tbody>{body}</tbody>'
         "</table></div></figure>"
     )
-
-
-def _render_head(column: Column) -> str:
-    name = f"paper: {column.head}" if column.paper else column.head
-    return f'<th scope="col" class="{_classes(column)}">{escape(name)}</th>'
-
-
-def _render_cell(column: Column, row: int) -> str:
-    lines = "".join(f"<span>{escape(line)}</span>" for line in column.cells[row])
-    return f'<td class="{_classes(column)}">{lines}</td>'
-
-
-def _classes(column: Column) -> str:
-    return " ".join(["left" if column.left else "number", *(["paper"] if column.paper else [])])
 
 
 def networks_sheet(study: str, variants: Sequence[Variant]) -> Sheet:
@@ -48,7 +40,8 @@ def networks_sheet(study: str, variants: Sequence[Variant]) -> Sheet:
     rows = dict(zip(sheet.rows, zip(*(column.cells for column in sheet.columns), strict=True), strict=True))
     columns = [Column(name, _add_gain(name, rows[name], variants)) for name in sets]
     columns += [Column(name, list(cells)) for name, cells in rows.items() if name not in sets]
-    columns.append(Column("1280×720 (s)", [NOTHING, *map(_seconds_cell, variants)]))
+    costs = [(f"{cost['latency_s']:.3g}", cost["device"]) if cost else NOTHING for cost in map(read_cost, variants)]
+    columns.append(Column("1280×720 (s)", [NOTHING, *costs]))
     columns.append(Column("training", [NOTHING, *map(_training_cell, variants)]))
     columns = [column for column in columns if any(cell != NOTHING for cell in column.cells[1:])]
     return Sheet(sheet.title, "network", [column.head for column in sheet.columns], columns)
@@ -60,14 +53,8 @@ def _add_gain(set_name: str, cells: Sequence[Cell], variants: Sequence[Variant])
     for variant, cell in zip(variants, cells[1:], strict=True):
         runs = [run.results for run in variant.runs.values() if set_name in run.results["sets"]]
         gains = [run["sets"][set_name]["psnr"] - run["bicubic"][set_name]["psnr"] for run in runs]
-        found.append((*cell, f"{format_gain(fmean(gains))} dB") if gains else cell)
+        found.append((*cell, f"{fmean(gains):+z.2f} dB") if gains else cell)
     return found
-
-
-def _seconds_cell(variant: Variant) -> Cell:
-    """Measured seconds of one 1280x720 output, and on what."""
-    cost = read_cost(variant)
-    return (f"{cost['latency_s']:.3g}", cost["device"]) if cost else NOTHING
 
 
 def _training_cell(variant: Variant) -> Cell:
@@ -83,8 +70,3 @@ def read_cost(variant: Variant) -> Mapping[str, Any]:
         if cost:
             return {"device": cost["device"], **(cost.get("folded") or cost["unfolded"])}
     return {}
-
-
-def format_gain(gain: float) -> str:
-    """Format "+1.23"; what rounds to zero has no minus."""
-    return f"{round(gain, 2) + 0.0:+.2f}"
