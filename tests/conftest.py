@@ -84,6 +84,16 @@ def planted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return plant_study(tmp_path_factory.mktemp("planted"))
 
 
+@pytest.fixture(scope="session")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Those of a tiny network that never trained: bicubic, and something made up that sees its surroundings."""
+    from tests.planted import CONV, TINY, plant_weights
+
+    path = tmp_path_factory.mktemp("network") / "weights.safetensors"
+    plant_weights(path, {"_target_": "aldsr.nn.RDN", "scale": 4, "conv": CONV, **TINY})
+    return path
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     """Chromium without a window; tests that need it are skipped where there is none."""

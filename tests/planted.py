@@ -1,11 +1,11 @@
 """A study whose networks never trained: tiny ones with random weights, with made-up scores, images and logs."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image
-from torch import nn
 
 from aldsr.data import BenchmarkSet, SuperResolutionData
 from aldsr.nn.description import build
@@ -16,6 +16,7 @@ NAME = "look </script><script>document.title = 'broken'</script>"  # of the stud
 PSNR = {"RDN": [30.0, 31.0, 32.0], "DW-RDN": [30.5, 30.9, 34.0]}  # of three images: the last differs most
 PARAMETERS = {"RDN": 40_000, "DW-RDN": 9_000}
 TINY = {"D": 1, "C": 2, "G": 8, "G0": 8, "residual": "bicubic"}
+CONV = {"_target_": "aldsr.nn.ALDBlock", "_partial_": True, "reduction": 8}
 
 
 def plant_study(root: Path) -> Path:
@@ -41,16 +42,16 @@ def plant_run(folder: Path, label: str, seed: int, images: Path, benchmark: Benc
     results["sets"]["mine"] |= benchmark.identity()
     results["network"]["parameters"] = PARAMETERS[label]
     write_run(folder, config, results)
-    torch.manual_seed(seed)
-    network = build(config["model"])
-    add_noise(network)
-    (folder / "weights.safetensors").write_bytes(pack_weights(network, config["model"]))
+    plant_weights(folder / "weights.safetensors", config["model"], seed)
     rows = [f"{step},{1 / (step + seed)},{29 + step / 50 if step % 10 == 0 else ''}" for step in range(1, 41)]
     (folder / "log.csv").write_text("\n".join(["step,loss,psnr_y", *rows]) + "\n")
 
 
-def add_noise(network: nn.Module) -> None:
-    """Add noise to all parameters: a network that never trained adds nothing to bicubic."""
+def plant_weights(path: Path, description: dict[str, Any], seed: int = 0) -> None:
+    """Those of a network that never trained, with noise: it would add nothing to bicubic."""
+    torch.manual_seed(seed)
+    network = build(description)
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.add_(torch.randn_like(parameter), alpha=0.05)
+    path.write_bytes(pack_weights(network, description))

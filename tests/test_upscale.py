@@ -18,35 +18,14 @@ from aldsr.__main__ import COMMANDS
 from aldsr.imaging import quantise, self_ensemble
 from aldsr.nn import deployed
 from aldsr.nn.deployment import deployed_description
-from aldsr.nn.description import build
-from aldsr.nn.weights import load_network, pack_weights
+from aldsr.nn.weights import load_network
 from aldsr.pictures import read_picture, write_picture
 from tests.command import run_command
 from tests.data.test_images import SRGB, deep_noise, deep_png, noise, orientation
-from tests.planted import add_noise
+from tests.nn.conftest import save
 
 Upscale = Callable[..., int]
 Captured = pytest.CaptureFixture[str]
-TINY = {
-    "_target_": "aldsr.nn.RDN",
-    "scale": 4,
-    "D": 1,
-    "C": 2,
-    "G": 8,
-    "G0": 8,
-    "residual": "bicubic",
-    "conv": {"_target_": "aldsr.nn.ALDBlock", "_partial_": True, "reduction": 8},
-}
-
-
-@pytest.fixture
-def weights(tmp_path: Path) -> Path:
-    """Those of a network that never trained: bicubic, and a little noise."""
-    torch.manual_seed(0)
-    network, path = build(TINY), tmp_path / "weights.safetensors"
-    add_noise(network)
-    path.write_bytes(pack_weights(network, TINY))
-    return path
 
 
 @pytest.fixture
@@ -144,14 +123,13 @@ def test_a_checkpoint_and_deployed_weights_work_as_well(tmp_path: Path, weights:
     rgb().save(tmp_path / "a.png")
     network, description = load_network(weights)
     blocks = ["RDBs.0.layers.0"]
-    described = deployed_description(description, network, blocks)
-    (tmp_path / "b.safetensors").write_bytes(pack_weights(deployed(network=network, collapsed=blocks), described))
-    state = {f"network.{key}": value for key, value in network.state_dict().items()}
-    torch.save({"network": description, "state_dict": state}, tmp_path / "last.ckpt")
+    save(tmp_path / "last.ckpt", network, description)
+    collapsed = deployed(network=network, collapsed=blocks)
+    save(tmp_path / "deployed.safetensors", collapsed, deployed_description(description, network, blocks))
     results = []
-    for name in ("weights.safetensors", "b.safetensors", "last.ckpt"):
-        assert upscale(tmp_path / "a.png", "-o", tmp_path / f"{name}.png", "--weights", tmp_path / name) == 0
-        results.append(pixels(tmp_path / f"{name}.png"))
+    for file in (weights, tmp_path / "deployed.safetensors", tmp_path / "last.ckpt"):
+        assert upscale(tmp_path / "a.png", "-o", tmp_path / "b.png", "--overwrite", "--weights", file) == 0
+        results.append(pixels(tmp_path / "b.png"))
     assert max(np.abs(results[0] - other).max() for other in results[1:]) <= 1
 
 
@@ -200,7 +178,7 @@ def test_a_mistake_is_one_message(
     rgb().save("a.png")
     assert upscale(*arguments.split()) == 2
     assert named in capsys.readouterr().err.splitlines()[-1]
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.png", "weights.safetensors"]
+    assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
 
 
 @pytest.mark.parametrize(
