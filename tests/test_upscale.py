@@ -188,10 +188,10 @@ def test_a_mistake_is_one_message(
 def test_a_failure_leaves_what_was_finished(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, upscale: Upscale, failure: Exception, status: int, capsys: Captured
 ) -> None:
-    def fail(path: Path, *rest: Any) -> None:
+    def fail(path: Path, *rest: Any, **form: Any) -> None:
         if path.name == "b_x4.png":
             raise failure
-        write_picture(path, *rest)
+        write_picture(path, *rest, **form)
 
     monkeypatch.setattr(command, "write_picture", fail)
     for name in ("a.png", "b.png"):

@@ -34,7 +34,6 @@ from aldsr.pictures import (
     plan_jobs,
     read_picture,
     upscale_in_bands,
-    upscaled_layout,
     write_picture,
 )
 
@@ -152,7 +151,8 @@ def upscale(job: Job, inference: Inference, options: argparse.Namespace, bar: ba
     """
     start = monotonic()
     picture = read_picture(job.source, max_pixels=options.max_pixels)
-    layout = upscaled_layout(picture, inference.scale)
+    height, width, channels = picture.samples.shape
+    shape = (inference.scale * height, inference.scale * width, channels)
     bar.update(tiles, total=count_tiles(picture, options.tile))
 
     def network(lr: Tensor) -> Tensor:
@@ -164,9 +164,8 @@ def upscale(job: Job, inference: Inference, options: argparse.Namespace, bar: ba
 
     with torch.inference_mode():
         bands = upscale_in_bands(picture, network, scale=inference.scale, tile=options.tile)
-        write_picture(job.target, job.format, layout, bands)
-    height, width = picture.samples.shape[:2]
-    return f"{job.target}: {width}x{height} to {layout.width}x{layout.height}, {monotonic() - start:.1f} s"
+        write_picture(job.target, job.format, bands, shape=shape, dtype=picture.samples.dtype, icc=picture.icc)
+    return f"{job.target}: {width}x{height} to {shape[1]}x{shape[0]}, {monotonic() - start:.1f} s"
 
 
 def progress_bars(console: Console) -> bars.Progress:

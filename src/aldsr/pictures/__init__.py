@@ -3,4 +3,4 @@
 from aldsr.pictures.bands import count_tiles, upscale_in_bands
 from aldsr.pictures.jobs import FORMATS, Job, find_pictures, plan_jobs
 from aldsr.pictures.reading import MAX_PIXELS, Picture, read_picture
-from aldsr.pictures.writing import Layout, upscaled_layout, write_picture
+from aldsr.pictures.writing import write_picture

@@ -4,7 +4,6 @@ import struct
 import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import tifffile
@@ -14,8 +13,8 @@ from PIL import Image
 from aldsr.core.files import atomic_write
 from aldsr.data import DataError
 from aldsr.data.images import Samples, round_to_8_bits
-from aldsr.pictures.reading import Picture
 
+Shape = tuple[int, int, int]  # (H, W, C)
 SUFFIXES = {"png": ".png", "jpeg": ".jpg", "webp": ".webp", "tiff": ".tif"}
 LARGEST = {"png": 2**31 - 1, "jpeg": 65500, "webp": 16383, "tiff": 2**31 - 1}  # pixels of a side
 QUALITY = 95  # of JPEG and WebP, of 100
@@ -25,34 +24,15 @@ COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}  # channels → PNG's number
 CLASSIC = 2**32 - 2**25  # bytes that a TIFF with 32-bit offsets can hold, and some room
 
 
-class Layout(NamedTuple):
-    """Size, channels (as in `Picture`), bits of a sample (8 or 16) and colour profile of a picture file to write."""
-
-    width: int
-    height: int
-    channels: int
-    bits: int
-    icc: bytes | None
-
-    @property
-    def alpha(self) -> bool:
-        """Whether the last channel is alpha."""
-        return self.channels in (2, 4)
-
-
-def upscaled_layout(picture: Picture, scale: int) -> Layout:
-    """The layout of a picture that is upscaled by `scale`."""
-    height, width, channels = picture.samples.shape
-    return Layout(scale * width, scale * height, channels, 8 * picture.samples.itemsize, picture.icc)
-
-
 def format_of(path: Path) -> str | None:
     """The format of a file by its name: "png", "jpeg", "webp", "tiff"; None for any other name."""
     more = {".jpeg": "jpeg", ".tiff": "tiff"}
     return ({suffix: name for name, suffix in SUFFIXES.items()} | more).get(path.suffix.lower())
 
 
-def write_picture(path: Path, format: str, layout: Layout, bands: Iterable[Samples]) -> None:
+def write_picture(
+    path: Path, format: str, bands: Iterable[Samples], *, shape: Shape, dtype: np.dtype, icc: bytes | None
+) -> None:
     """Write a picture whose rows come in bands; the file appears complete or not at all.
 
     PNG and TIFF are written as the bands come in. JPEG and WebP (quality 95, 8 bits) are assembled in memory first,
@@ -60,40 +40,43 @@ def write_picture(path: Path, format: str, layout: Layout, bands: Iterable[Sampl
 
     Args:
         path, format: the file, and "png", "jpeg", "webp" or "tiff".
-        layout, bands: the picture, and its rows from top to bottom, (rows, W, C) each, uint8 or uint16.
+        bands: the picture's rows from top to bottom, (rows, W, C) each.
+        shape, dtype, icc: (H, W, C), C as in `Picture`; uint8 or uint16; colour profile.
 
     Raises:
         DataError: if the format cannot hold the picture; no band is computed then.
         OSError: if the file cannot be written.
     """
-    if format == "jpeg" and layout.alpha:
+    height, width, channels = shape
+    if format == "jpeg" and channels in (2, 4):
         raise DataError(f"{path}: JPEG cannot hold the picture's transparency; take --format png, webp or tiff")
-    if max(layout.width, layout.height) > LARGEST[format]:
+    if max(width, height) > LARGEST[format]:
         raise DataError(
-            f"{path}: would be {layout.width}x{layout.height} pixels, and {format.upper()} holds at most "
+            f"{path}: would be {width}x{height} pixels, and {format.upper()} holds at most "
             f"{LARGEST[format]} a side; take --format png or tiff"
         )
     with atomic_write(path) as temporary:
         if format == "png":
-            _write_png(temporary, layout, bands)
+            _write_png(temporary, bands, shape, dtype, icc)
         elif format == "tiff":
-            _write_tiff(temporary, layout, bands)
+            _write_tiff(temporary, bands, shape, dtype, icc)
         else:
-            _write_with_pillow(temporary, format, layout, bands)
+            _write_with_pillow(temporary, format, bands, shape, icc)
 
 
-def _write_png(path: Path, layout: Layout, bands: Iterable[Samples]) -> None:
+def _write_png(path: Path, bands: Iterable[Samples], shape: Shape, dtype: np.dtype, icc: bytes | None) -> None:
     """Row by row: Pillow's encoder needs the whole picture at once and has no 16-bit colour.
 
     W3C, Portable Network Graphics (Third Edition): chunks (5.3), filters (9.2).
     """
+    height, width, channels = shape
     compressor = zlib.compressobj(6, zlib.DEFLATED, 15, 9, zlib.Z_FILTERED)  # as libpng's own default
-    header = struct.pack(">IIBBBBB", layout.width, layout.height, layout.bits, COLOUR_TYPES[layout.channels], 0, 0, 0)
+    header = struct.pack(">IIBBBBB", width, height, 8 * dtype.itemsize, COLOUR_TYPES[channels], 0, 0, 0)
     with path.open("wb") as file:
         file.write(b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header))
-        if layout.icc:
-            file.write(_chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(layout.icc)))
-        for rows in _filter_rows(bands, layout):
+        if icc:
+            file.write(_chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(icc)))
+        for rows in _filter_rows(bands, width, channels * dtype.itemsize):
             if data := compressor.compress(rows.data):
                 file.write(_chunk(b"IDAT", data))
         file.write(_chunk(b"IDAT", compressor.flush()) + _chunk(b"IEND", b""))
@@ -103,13 +86,12 @@ def _chunk(kind: bytes, content: bytes) -> bytes:
     return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(content, zlib.crc32(kind)))
 
 
-def _filter_rows(bands: Iterable[Samples], layout: Layout) -> Iterator[NDArray[np.uint8]]:
+def _filter_rows(bands: Iterable[Samples], width: int, pixel: int) -> Iterator[NDArray[np.uint8]]:
     """Yield the bytes of the rows after PNG's filters: (rows, 1 + bytes of a row)."""
-    pixel = layout.channels * layout.bits // 8
-    above = np.zeros((1, layout.width * pixel), np.uint8)
+    above = np.zeros((1, width * pixel), np.uint8)
     for band in bands:
         for start in range(0, len(band), ROWS):
-            part = np.ascontiguousarray(band[start : start + ROWS].astype(f">u{layout.bits // 8}", copy=False))
+            part = np.ascontiguousarray(band[start : start + ROWS].astype(band.dtype.newbyteorder(">"), copy=False))
             rows = part.view(np.uint8).reshape(len(part), -1)
             yield _filter(rows, np.concatenate((above, rows[:-1])), pixel)
             above = rows[-1:]
@@ -135,21 +117,22 @@ def _filter(rows: NDArray[np.uint8], up: NDArray[np.uint8], pixel: int) -> NDArr
     return result
 
 
-def _write_tiff(path: Path, layout: Layout, bands: Iterable[Samples]) -> None:
+def _write_tiff(path: Path, bands: Iterable[Samples], shape: Shape, dtype: np.dtype, icc: bytes | None) -> None:
     """Strips of differences along the rows, deflated: 16 bits compress badly without."""
-    row = layout.width * layout.channels * layout.bits // 8
+    height, width, channels = shape
+    row = width * channels * dtype.itemsize
     rows = max(1, STRIP // row)
     tifffile.imwrite(
         path,
         (_compress_strip(strip) for strip in _regroup(bands, rows)),
-        shape=(layout.height, layout.width, layout.channels) if layout.channels > 1 else (layout.height, layout.width),
-        dtype=f"uint{layout.bits}",
+        shape=shape if channels > 1 else shape[:2],
+        dtype=dtype,
         byteorder="<",
-        bigtiff=row * layout.height > CLASSIC,
-        photometric="rgb" if layout.channels > 2 else "minisblack",
-        planarconfig="contig" if layout.channels > 1 else None,
-        extrasamples=["unassalpha"] if layout.alpha else None,
-        iccprofile=layout.icc,
+        bigtiff=row * height > CLASSIC,
+        photometric="rgb" if channels > 2 else "minisblack",
+        planarconfig="contig" if channels > 1 else None,
+        extrasamples=["unassalpha"] if channels in (2, 4) else None,
+        iccprofile=icc,
         compression="zlib",
         predictor=2,
         rowsperstrip=rows,
@@ -175,14 +158,14 @@ def _regroup(bands: Iterable[Samples], rows: int) -> Iterator[Samples]:
         yield left
 
 
-def _write_with_pillow(path: Path, format: str, layout: Layout, bands: Iterable[Samples]) -> None:
-    mode = ("L", "LA", "RGB", "RGBA")[layout.channels - 1]
-    image, top = Image.new(mode, (layout.width, layout.height)), 0
+def _write_with_pillow(path: Path, format: str, bands: Iterable[Samples], shape: Shape, icc: bytes | None) -> None:
+    height, width, channels = shape
+    image, top = Image.new(("L", "LA", "RGB", "RGBA")[channels - 1], (width, height)), 0
     for band in bands:
-        pixels = band if layout.bits == 8 else round_to_8_bits(band)
-        image.paste(Image.fromarray(pixels.squeeze(-1) if layout.channels == 1 else pixels), (0, top))
+        pixels = band if band.dtype == np.uint8 else round_to_8_bits(band)
+        image.paste(Image.fromarray(pixels.squeeze(-1) if channels == 1 else pixels), (0, top))
         top += len(band)
-    # WebP has no gray, so a profile for gray would not fit.
-    icc = None if format == "webp" and layout.channels < 3 else layout.icc
+    if format == "webp" and channels < 3:
+        icc = None  # WebP has no gray, so a profile for gray would not fit
     options = {"subsampling": 0} if format == "jpeg" else {"exact": True}
     image.save(path, format.upper(), quality=QUALITY, icc_profile=icc, **options)
