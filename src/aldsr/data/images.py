@@ -21,8 +21,7 @@ ORIENTATION = 0x0112  # EXIF
 # Its value → whether the stored picture is to be mirrored (left to right), then quarter turns to the left.
 TURNS = {2: (True, 0), 3: (False, 2), 4: (True, 2), 5: (True, 1), 6: (False, 3), 7: (True, 3), 8: (False, 1)}
 BITS_PER_SAMPLE, PHOTOMETRIC = 258, 262  # TIFF
-MINISWHITE, MINISBLACK, RGB = 0, 1, 2  # values of PHOTOMETRIC
-COLOURS = {MINISBLACK: 1, RGB: 3}  # channels without alpha
+COLOURS: dict[int, int] = {tifffile.PHOTOMETRIC.MINISBLACK: 1, tifffile.PHOTOMETRIC.RGB: 3}  # channels but alpha
 GRAY = ("1", "L", "LA", "La")  # modes of Pillow with 8 bits or fewer
 
 
@@ -147,10 +146,8 @@ def _read_8_bits(image: Image.Image) -> Pixels:
     image.load()
     if image.mode == "CMYK":
         return np.asarray(_convert_cmyk(image))
-    gray = image.mode in GRAY
-    if image.has_transparency_data:
-        return np.asarray(image.convert("LA" if gray else "RGBA"))
-    return np.asarray(image.convert("L"))[..., None] if gray else np.asarray(image.convert("RGB"))
+    mode = ("L" if image.mode in GRAY else "RGB") + ("A" if image.has_transparency_data else "")
+    return np.atleast_3d(np.asarray(image.convert(mode)))
 
 
 def _convert_cmyk(image: Image.Image) -> Image.Image:
@@ -189,7 +186,7 @@ def _read_16_bit_gray(path: Path, image: Image.Image) -> NDArray[np.uint16]:
     if values.min() < 0 or values.max() > 65535:
         raise DataError(f"{path}: holds {values.min()} to {values.max()}, more than 16 bits; convert it to 16 bits")
     samples = values.astype(np.uint16)[..., None]
-    inverted = image.format == "TIFF" and image.tag_v2.get(PHOTOMETRIC) == MINISWHITE  # type: ignore[attr-defined]
+    inverted = image.format == "TIFF" and image.tag_v2.get(PHOTOMETRIC) == tifffile.PHOTOMETRIC.MINISWHITE  # type: ignore[attr-defined]
     return 65535 - samples if inverted else samples
 
 
@@ -204,7 +201,7 @@ def _read_16_bit_tiff(path: Path) -> NDArray[np.uint16] | None:
             if page.samplesperpixel != 3:
                 raise
             return np.asarray(kornia_rs.io.read_image_tiff_u16(str(path), "rgb"))
-        colours, extra = COLOURS.get(int(page.photometric)), page.extrasamples[:1]
+        colours, extra = COLOURS.get(page.photometric), page.extrasamples[:1]
         if page.planarconfig == tifffile.PLANARCONFIG.SEPARATE:
             samples = samples.transpose(1, 2, 0)
     if colours is None or samples.dtype != np.uint16:

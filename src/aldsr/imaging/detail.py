@@ -1,6 +1,5 @@
 """Where an image has most detail."""
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -13,5 +12,5 @@ def detailed_window(image: Tensor, side: int) -> tuple[slice, slice]:
     detail[:, 1:] += gray.diff(dim=1).abs()
     height, width = (min(side, size) for size in gray.shape)
     sums = torch.nn.functional.avg_pool2d(detail[None, None], (height, width), stride=8)[0, 0]
-    top, left = (8 * int(i) for i in np.unravel_index(int(sums.argmax()), sums.shape))
+    top, left = (8 * int(i) for i in torch.unravel_index(sums.argmax(), sums.shape))
     return slice(top, top + height), slice(left, left + width)

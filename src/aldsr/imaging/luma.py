@@ -12,11 +12,7 @@ OFFSET = 16.0
 def luma(rgb: Tensor) -> Tensor:
     """Y of YCbCr (BT.601, studio range), not rounded: the Y of the super-resolution literature.
 
-    Args:
-        rgb: `Tensor[..., 3, H, W]`, uint8 in 0…255 or float in [0, 1].
-
-    Returns:
-        `Tensor[..., 1, H, W]`, float64, 16…235.
+    `Tensor[..., 3, H, W]`, uint8 in 0…255 or float in [0, 1] → `Tensor[..., 1, H, W]`, float64, 16…235.
 
     Raises:
         ValueError: if the third last axis does not hold three channels.

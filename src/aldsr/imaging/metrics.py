@@ -58,15 +58,10 @@ class SSIMY(_ImageMean):
 
 
 class ImageScores(_Float64):
-    """PSNR and SSIM of each image of a set, under one protocol or several.
+    """PSNR and SSIM of each of a number of images, whose HR has `scale` pixels per LR pixel, by several protocols.
 
     Every image has its own element of the state and ranks are summed, so the result does not depend, to the last bit,
     on how images are distributed over ranks, and an image that a padding sampler repeats is noticed.
-
-    Args:
-        images: number of images in the set.
-        scale: HR pixels per LR pixel.
-        protocols: how they are scored.
     """
 
     psnr: Tensor

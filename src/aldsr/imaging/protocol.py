@@ -94,12 +94,7 @@ class Protocol:
         return scale if self.shave is None else self.shave
 
     def score(self, sr: Tensor, hr: Tensor, *, scale: int, gray: bool = False) -> Score:
-        """PSNR (dB) and SSIM of each image.
-
-        Args:
-            sr, hr: `Tensor[B, 3, H, W]`, uint8.
-            scale: HR pixels per LR pixel.
-            gray: whether the HR file is a gray image.
+        """PSNR (dB) and SSIM of each image: `Tensor[B, 3, H, W]`, uint8. `gray`: whether HR's file is gray.
 
         Raises:
             ValueError: if shapes or types do not fit, or too little is left after shaving.
@@ -135,11 +130,7 @@ USERS = {name: users for name, (_, users) in _NAMED.items()}
 
 
 def select(name: str, *, gray: str | None = None, shave: int | None = None) -> dict[str, Protocol]:
-    """The protocol of a name, or all of them for "explain", by name.
-
-    Args:
-        name: one of `PROTOCOLS`, or "explain".
-        gray, shave: replace the protocol's own, if given.
+    """The protocol of a name, or all of them for "explain", by name; `gray` and `shave` replace theirs if given.
 
     Raises:
         ValueError: for a name or choice that is not offered.

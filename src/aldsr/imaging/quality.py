@@ -36,11 +36,7 @@ def quantise(image: Tensor) -> Tensor:
 def psnr(a: Tensor, b: Tensor) -> Tensor:
     """Peak signal-to-noise ratio in dB, 10 · log10(255² / MSE); infinite for equal images.
 
-    Args:
-        a, b: `Tensor[B, C, H, W]`, 0…255.
-
-    Returns:
-        `Tensor[B]`, float64.
+    Two `Tensor[B, C, H, W]`, 0…255 → `Tensor[B]`, float64.
     """
     return 10 * torch.log10(PEAK**2 / (a.double() - b.double()).square().mean((-3, -2, -1)))
 
@@ -48,13 +44,9 @@ def psnr(a: Tensor, b: Tensor) -> Tensor:
 def ssim(a: Tensor, b: Tensor, *, windows: Literal["valid", "same"] = "valid") -> Tensor:
     """Structural similarity: Gaussian window 11×11, sigma 1.5, K = (0.01, 0.03), L = 255; mean over positions.
 
-    Args:
-        a, b: `Tensor[B, C, H, W]`, 0…255; channels are averaged.
-        windows: "valid": those inside the image, as in the literature; "same": one for every pixel, the image mirrored
-            at its border, as kornia does by default.
-
-    Returns:
-        `Tensor[B]`, float64, in [-1, 1].
+    Two `Tensor[B, C, H, W]`, 0…255, whose channels are averaged → `Tensor[B]`, float64, in [-1, 1]. Windows are
+    "valid", inside the image, as in the literature, or the "same" as there are pixels, the image mirrored at its
+    border, as kornia does by default.
 
     Raises:
         ValueError: if the image is smaller than a window.
@@ -85,11 +77,7 @@ def _window_means(image: Tensor) -> Tensor:
 
 
 def crop_border(sr: Tensor, hr: Tensor, shave: int) -> tuple[Tensor, Tensor]:
-    """Cut `shave` pixels from each side of both images.
-
-    Args:
-        sr, hr: `Tensor[B, 3, H, W]`, uint8.
-        shave: pixels left out at each side.
+    """Cut `shave` pixels from each side of both images: `Tensor[B, 3, H, W]`, uint8.
 
     Raises:
         ValueError: if shapes or types do not fit, or nothing is left after shaving.
@@ -99,9 +87,7 @@ def crop_border(sr: Tensor, hr: Tensor, shave: int) -> tuple[Tensor, Tensor]:
     if sr.dtype != torch.uint8 or hr.dtype != torch.uint8:
         raise ValueError(f"scores are taken on uint8 images, got {sr.dtype} and {hr.dtype}; quantise them first")
     height, width = sr.shape[-2:]
-    if shave < 0:
-        raise ValueError(f"shave must not be negative, got {shave}")
-    if min(height, width) <= 2 * shave:
+    if not 0 <= 2 * shave < min(height, width):
         raise ValueError(f"nothing is left of a {width}x{height} image after shaving {shave} pixels at each side")
     inner = (..., slice(shave, height - shave), slice(shave, width - shave))
     return sr[inner], hr[inner]

@@ -68,11 +68,8 @@ def _scaled(kept: slice, scale: int, start: int = 0) -> slice:
 def self_ensemble(upscale: Upscale, lr: Tensor) -> Tensor:
     """The mean of the results for all eight flips and turns of the image: the papers' "+", eight times the cost.
 
-    Timofte et al., Seven ways to improve example-based single image super resolution, CVPR 2016.
-
-    Args:
-        upscale: `Tensor[B, C, h, w]` → `Tensor[B, C, sh, sw]`, float.
-        lr: `Tensor[B, C, H, W]`.
+    `Tensor[B, C, H, W]` → `Tensor[B, C, sH, sW]`, float, as `upscale` does. Timofte et al., Seven ways to improve
+    example-based single image super resolution, CVPR 2016.
     """
     total: Tensor | float = 0.0
     for mirrored in (False, True):
