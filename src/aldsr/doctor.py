@@ -79,14 +79,12 @@ def count_values(values: Iterable[str]) -> str:
 
 def list_findings(title: str, findings: Sequence[Finding], limit: int) -> Iterator[str]:
     """Lines that list the findings by kind, the most frequent kinds first."""
-    kinds: dict[str, list[Finding]] = {}
-    for finding in findings:
-        kinds.setdefault(finding.kind, []).append(finding)
-    for kind, found in sorted(kinds.items(), key=lambda item: -len(item[1])):
-        yield f"[bold]{title}: {kind} ({len(found)})[/bold]"
-        yield from (f"  {escape(finding.message)}" for finding in found[:limit])
-        if len(found) > limit:
-            yield f"  … and {len(found) - limit} more; --all lists them"
+    for kind, number in Counter(finding.kind for finding in findings).most_common():
+        yield f"[bold]{title}: {kind} ({number})[/bold]"
+        found = [finding.message for finding in findings if finding.kind == kind]
+        yield from (f"  {escape(message)}" for message in found[:limit])
+        if number > limit:
+            yield f"  … and {number - limit} more; --all lists them"
 
 
 if __name__ == "__main__":

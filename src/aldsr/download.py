@@ -42,18 +42,13 @@ def main(argv: Sequence[str] | None = None) -> None:
 def next_command(folder: Path) -> str:
     """The training command for the data set in `folder`, ready to paste into a shell."""
     command = ["python", "-m", "aldsr.train", "experiment=paper"]
-    if folder != DEFAULT_FOLDER:
-        command += [
-            f"data.train_dirs=[{_quote_for_hydra(folder / 'DIV2K_train_HR')}]",
-            f"data.eval_dirs=[{_quote_for_hydra(folder / 'DIV2K_valid_HR')}]",
-        ]
+    for option, name in (("train_dirs", "DIV2K_train_HR"), ("eval_dirs", "DIV2K_valid_HR")):
+        path = str(folder / name)
+        if not re.fullmatch(r"[\w./-]+", path, re.ASCII):  # Hydra's grammar requires quotes
+            path = QuotedString(path, Quote.double).with_quotes()
+        if folder != DEFAULT_FOLDER:
+            command.append(f"data.{option}=[{path}]")
     return shlex.join(command)
-
-
-def _quote_for_hydra(path: Path) -> str:
-    """The path as Hydra reads it on the command line, in quotes only if its grammar requires them."""
-    plain = re.fullmatch(r"[\w./-]+", str(path), re.ASCII)
-    return str(path) if plain else QuotedString(str(path), Quote.double).with_quotes()
 
 
 def make_parser() -> argparse.ArgumentParser:

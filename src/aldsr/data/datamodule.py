@@ -1,13 +1,13 @@
 """The LightningDataModule: image folders → batches, independent of the number of ranks and workers."""
 
 import os
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from lightning import LightningDataModule
+from lightning.pytorch.utilities.rank_zero import rank_zero_warn
 from torch.utils.data import DataLoader
 
 from aldsr.data.augment import augment
@@ -71,26 +71,15 @@ class SuperResolutionData(LightningDataModule):
         self.pictures = pictures
         self.num_workers = num_workers
         self.train_pairs: list[CachedPair] = []
-        self.too_small: list[str] = []
         self.loaded = False
         self.benchmarks: list[BenchmarkSet] = []
 
     def prepare_data(self) -> None:
-        """Make and decode all images, once per machine; warn of the images that are left out."""
-        if self.loaded:  # Lightning prepares anew for every fit and validate
-            return
+        """Make and decode all images, once per machine."""
         self.setup("fit")
-        if self.too_small:
-            number = len(self.too_small) + len(self.train_pairs)
-            side = self.patch_size * self.scale
-            warnings.warn(
-                f"{len(self.too_small)} of {number} training images are smaller than a patch ({side}x{side} HR pixels) "
-                f"and left out: {', '.join(self.too_small)}",
-                stacklevel=1,  # one place, so that Python shows it once though every process of Lightning's prepares
-            )
 
     def setup(self, stage: str) -> None:
-        """Cache and map all images, unless they are mapped already."""
+        """Cache and map all images, unless they are mapped already; warn of the images that are left out."""
         if self.loaded:
             return
         embedded = cache_dir() / "embedded"
@@ -110,12 +99,17 @@ class SuperResolutionData(LightningDataModule):
         files = [find_pairs(folder, scale=self.scale) for folder in train_dirs]
         pairs = [pair for each in files for pair in cache_pairs(each, scale=self.scale)]
         self.train_pairs = [pair for pair in pairs if min(pair.lr.shape[-2:]) >= self.patch_size]
-        self.too_small = [pair.name for pair in pairs if min(pair.lr.shape[-2:]) < self.patch_size]
+        too_small = [pair.name for pair in pairs if min(pair.lr.shape[-2:]) < self.patch_size]
+        side = self.patch_size * self.scale
         if pairs and not self.train_pairs:
-            side = self.patch_size * self.scale
             raise DataError(
                 f"data.train_dirs: none of {len(pairs)} images is as large as a patch, {side}x{side} HR pixels; "
                 f"use larger images or a smaller data.patch_size (now {self.patch_size})"
+            )
+        if too_small:
+            rank_zero_warn(
+                f"{len(too_small)} of {len(pairs)} training images are smaller than a patch ({side}x{side} HR pixels) "
+                f"and left out: {', '.join(too_small)}"
             )
         self.loaded = True
 

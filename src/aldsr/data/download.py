@@ -108,12 +108,8 @@ def is_unpacked(archive: Archive, folder: Path) -> bool:
 def unpack(archive: Archive, path: Path, folder: Path) -> None:
     """Unpack an archive into `folder`, beside the files that are there; files of the same name are replaced.
 
-    A hidden manifest is written last, so that an interrupted unpacking is done again.
-
-    Args:
-        archive: which archive it is.
-        path: the zip file, as `fetch` returns it: its SHA-256, checked there, vouches for its content.
-        folder: where the files go.
+    `path` is the zip file as `fetch` returns it: its SHA-256, checked there, vouches for its content. A hidden manifest
+    is written last, so that an interrupted unpacking is done again.
 
     Raises:
         DownloadError: if the disk fails.

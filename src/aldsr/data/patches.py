@@ -51,19 +51,15 @@ class Patches(Dataset[PatchBatch]):
 
     def __getitem__(self, numbers: Sequence[int]) -> PatchBatch:
         p, s = self.patch_size, self.scale
-        batch = PatchBatch(
-            torch.empty(len(numbers), 3, p, p, dtype=torch.uint8),
-            torch.empty(len(numbers), 3, s * p, s * p, dtype=torch.uint8),
-            torch.empty(len(numbers), 3, dtype=torch.bool),
-        )
-        for place, n in enumerate(numbers):
+        lr, hr, flips = [], [], []
+        for n in numbers:
             choice = draw(self.seed, n, len(self.pairs))
             pair = self.pairs[choice.image]
             y, x = choice.corner(pair.lr.shape[-2], pair.lr.shape[-1], p)
-            batch.lr[place] = pair.lr[:, y : y + p, x : x + p]
-            batch.hr[place] = pair.hr[:, s * y : s * (y + p), s * x : s * (x + p)]
-            batch.flips[place] = torch.tensor(choice.flips)
-        return batch
+            lr.append(pair.lr[:, y : y + p, x : x + p])
+            hr.append(pair.hr[:, s * y : s * (y + p), s * x : s * (x + p)])
+            flips.append(choice.flips)
+        return PatchBatch(torch.stack(lr), torch.stack(hr), torch.tensor(flips))
 
 
 @dataclass(eq=False)

@@ -20,6 +20,8 @@ from aldsr.data.photographs import atomic_folder
 VERSION = 1  # part of the cache folder's name; raise it when the images change
 
 Floats = NDArray[np.float32]
+Doubles = NDArray[np.float64]
+Labels = NDArray[np.int32]
 
 OVERSAMPLING = 2
 NOISE_SIDE = 512  # a power of two, so that a mask wraps around
@@ -78,7 +80,7 @@ def render_dead_leaves(rng: Generator, side: int) -> Floats:
     return colours * _render_texture(rng, labels, centre, radius)[..., None]
 
 
-def _sample_radii(rng: Generator, side: int) -> NDArray[np.float64]:
+def _sample_radii(rng: Generator, side: int) -> Doubles:
     """Radii by the power law r⁻³, of as many leaves as make `LAYERS`; the smallest radius is random."""
     smallest, largest = OVERSAMPLING * np.exp(rng.uniform(np.log(1), np.log(16))), side / 3
     width = smallest**-2 - largest**-2  # of r⁻², which is uniform under this law
@@ -87,7 +89,7 @@ def _sample_radii(rng: Generator, side: int) -> NDArray[np.float64]:
     return (smallest**-2 - rng.random(leaves) * width) ** -0.5
 
 
-def _place_outlines(rng: Generator, centre: NDArray[np.float64], radius: NDArray[np.float64]) -> list[list[float]]:
+def _place_outlines(rng: Generator, centre: Doubles, radius: Doubles) -> list[list[float]]:
     """The polygon of each leaf as x, y, x, y, …: an outline, stretched, turned and moved."""
     leaves = len(radius)
     kind = rng.choice(len(_OUTLINES), leaves, p=[0.0, 0.4, 0.25, 0.2, 0.15])
@@ -109,7 +111,7 @@ def _place_outlines(rng: Generator, centre: NDArray[np.float64], radius: NDArray
     return polygons
 
 
-def _label_pixels(polygons: list[list[float]], side: int) -> NDArray[np.int32]:
+def _label_pixels(polygons: list[list[float]], side: int) -> Labels:
     """Which leaf is seen at each pixel, later ones in front: `int32[side, side]`."""
     canvas = Image.new("I", (side, side))
     draw = ImageDraw.Draw(canvas)
@@ -118,9 +120,7 @@ def _label_pixels(polygons: list[list[float]], side: int) -> NDArray[np.int32]:
     return np.asarray(canvas)
 
 
-def _render_texture(
-    rng: Generator, labels: NDArray[np.int32], centre: NDArray[np.float64], radius: NDArray[np.float64]
-) -> Floats:
+def _render_texture(rng: Generator, labels: Labels, centre: Doubles, radius: Doubles) -> Floats:
     """Brightness within the leaves, about 1: a gradient, and on some leaves noise, grain or stripes."""
     leaves = len(radius)
     angle = rng.uniform(0, 2 * np.pi, leaves)
@@ -135,24 +135,19 @@ def _render_texture(
     striped = np.where(rng.random(leaves) < 0.15, rng.uniform(0.05, 0.4, leaves), 0)
     pitch = OVERSAMPLING * np.exp(rng.uniform(np.log(2), np.log(16), leaves))
 
-    texture = _sample_noise(_make_noise(rng), across, along * _float32(grain)[labels] + _float32(place)[labels])
-    stripes = _parabolic_wave(across * _float32(1 / pitch)[labels])
-    shading = along * _float32(slope)[labels]
-    relief = 1 + shading + _float32(rough)[labels] * texture + _float32(striped)[labels] * stripes
+    per_leaf = (slope, grain, rough, place, striped, 1 / pitch)
+    shade, stretch, noise, shift, stripes, frequency = (values.astype(np.float32)[labels] for values in per_leaf)
+    texture = _sample_noise(rng, across, along * stretch + shift)
+    relief = 1 + along * shade + noise * texture + stripes * _parabolic_wave(across * frequency)
     return relief.astype(np.float32)
 
 
-def _leaf_coordinate(
-    labels: NDArray[np.int32], a: NDArray[np.float64], b: NDArray[np.float64], centre: NDArray[np.float64]
-) -> Floats:
+def _leaf_coordinate(labels: Labels, a: Doubles, b: Doubles, centre: Doubles) -> Floats:
     """`a·x + b·y` at each pixel, from its leaf's centre, with its leaf's `a` and `b`."""
     x = np.arange(labels.shape[1], dtype=np.float32)
     offset = -(a * centre[:, 0] + b * centre[:, 1])
-    return _float32(a)[labels] * x + _float32(b)[labels] * x[:, None] + _float32(offset)[labels]
-
-
-def _float32(values: NDArray[np.float64]) -> Floats:
-    return values.astype(np.float32)
+    of_x, of_y, constant = (values.astype(np.float32)[labels] for values in (a, b, offset))
+    return of_x * x + of_y * x[:, None] + constant
 
 
 def render_facade(rng: Generator, side: int) -> Floats:
@@ -186,7 +181,7 @@ def _render_wall(rng: Generator, side: int) -> Floats:
     if pitch_u > 10 * OVERSAMPLING * bars:
         glass = np.where((column * bars) % 1 < np.float32(0.12), np.float32(rng.uniform(0.3, 1.7)), glass)
     inside = (np.abs(column % 1 - 0.5) <= fill_u / 2) & (np.abs(row % 1 - 0.5) <= fill_v / 2)
-    plaster = 1 + np.float32(rng.exponential(0.06)) * _sample_noise(_make_noise(rng), v, u)
+    plaster = 1 + np.float32(rng.exponential(0.06)) * _sample_noise(rng, v, u)
     return np.where(inside[..., None], pane * glass[..., None], wall * plaster[..., None])
 
 
@@ -216,18 +211,15 @@ def _sample_colours(rng: Generator, colours: int) -> Floats:
     return np.minimum(rgb, 0.97).astype(np.float32)
 
 
-def _make_noise(rng: Generator) -> Floats:
-    """1/f noise that tiles, the sum of smoothed random grids: `float32[NOISE_SIDE, NOISE_SIDE]`, about ±1."""
+def _sample_noise(rng: Generator, row: Floats, column: Floats) -> Floats:
+    """1/f noise that tiles, the sum of smoothed random grids, at these places: about ±1."""
     total = np.zeros((NOISE_SIDE, NOISE_SIDE), np.float32)
     for side in (8, 16, 32, 64, 128, 256, 512):
         grid = np.pad(rng.integers(0, 256, (side, side), dtype=np.uint8), 2, mode="wrap")
         tile = (2, 2, side + 2, side + 2)
         image = Image.fromarray(grid).resize(total.shape, Image.Resampling.BICUBIC, box=tile)
         total += np.asarray(image)
-    return (total - np.float32(7 * 127.5)) / np.float32(7 * 32)
-
-
-def _sample_noise(noise: Floats, row: Floats, column: Floats) -> Floats:
+    noise = (total - np.float32(7 * 127.5)) / np.float32(7 * 32)
     mask = NOISE_SIDE - 1
     return noise[row.astype(np.int32) & mask, column.astype(np.int32) & mask]
 

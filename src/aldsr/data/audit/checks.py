@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import starmap
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from PIL import Image
@@ -22,15 +23,8 @@ from aldsr.data.pairs import Pair, find_folders, find_repeated, list_names, matc
 from aldsr.data.patches import fingerprint
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One fault or remark.
-
-    Args:
-        kind: a word or two, the same for all findings of this kind.
-        message: a sentence that names the file.
-        fault: whether it would spoil a result; else it is a remark.
-    """
+class Finding(NamedTuple):
+    """A fault, which would spoil a result, or a remark: its kind in a word or two, a sentence that names the file."""
 
     kind: str
     message: str
@@ -63,11 +57,7 @@ class AuditedSet:
 def audit_set(folder: str | Path, *, scale: int, patch: int = 0, test: bool = False) -> AuditedSet:
     """Check every image of a set: a folder of images, or one with HR/ and LR_bicubic/X4/.
 
-    Args:
-        folder: of the set.
-        scale: HR pixels per LR pixel.
-        patch: side of a training patch in HR pixels; images that are smaller are remarked.
-        test: whether the set is for measuring.
+    Images smaller than a training patch, `patch` HR pixels a side, are remarked. `test`: the set is for measuring.
     """
     hr_folder, lr_folder = find_folders(Path(folder).expanduser(), scale)
     name, lr = set_name(folder), "given" if lr_folder else "made"
@@ -75,13 +65,21 @@ def audit_set(folder: str | Path, *, scale: int, patch: int = 0, test: bool = Fa
         pairs, faults = match_files(folder, scale=scale)
     except DataError as error:
         return AuditedSet(name, test, "made", [], [Finding("folder", str(error))])
-    findings = [*_find_other_files(hr_folder, {pair.hr for pair in pairs}), *starmap(Finding, faults)]
+    findings = list(starmap(Finding, faults))
+    files = {*hr_folder.iterdir()} - {pair.hr for pair in pairs}
+    if others := sorted(file.name for file in files if file.is_file() and file.name[0] != "."):
+        message = f"{hr_folder}: {list_names(others)}: no images, which are ignored"
+        findings.append(Finding("other files", message, fault=False))
     images: list[AuditedImage] = []
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for image, found in pool.map(lambda pair: _audit_image(pair, scale, patch), pairs):
             images += [image] if image else []
             findings += found
-    return AuditedSet(name, test, lr, images, [*findings, *_find_duplicates(images, test)])
+    # In a benchmark they would count twice.
+    for file, other in find_repeated([image.path for image in images], [image.digest for image in images]):
+        message = f"{file}: is the same image as {other.name}; remove one of them"
+        findings.append(Finding("duplicate", message, fault=test))
+    return AuditedSet(name, test, lr, images, findings)
 
 
 def find_shared_images(one: AuditedSet, other: AuditedSet) -> Iterator[Finding]:
@@ -100,23 +98,22 @@ def find_shared_images(one: AuditedSet, other: AuditedSet) -> Iterator[Finding]:
 
 def _audit_image(pair: Pair, scale: int, patch: int) -> tuple[AuditedImage | None, list[Finding]]:
     """Check an HR image, and its LR image if there is one."""
-    file, image = pair.hr, None
+    image: AuditedImage | None = None
     findings: list[Finding] = []
-    remarks: list[Finding] = []
     try:
-        hr = _read_tensor(file)
-        height, width = hr.shape[-2:]
-        with open_image(file) as header:
-            remarks += [Finding(kind, f"{file}: {message}", fault=False) for kind, message in _check_header(header)]
-            form = header.format or "?", header.mode
-        image = AuditedImage(file, (width, height), *form, fingerprint([hr]), compute_signature(hr))
-        findings += _check_content(file, hr, scale, patch)
-        if pair.lr and min(height, width) >= scale:
-            fault = check_lr(file, hr, pair.lr, _read_tensor(pair.lr), scale)
+        hr = _read_tensor(pair.hr)
+        size = hr.shape[2], hr.shape[1]
+        with open_image(pair.hr) as header:
+            findings += _check_content(pair.hr, hr, scale, patch)
+            findings += [Finding(kind, f"{pair.hr}: {found}", fault=False) for kind, found in _check_header(header)]
+            digest, signature = fingerprint([hr]), compute_signature(hr)
+            image = AuditedImage(pair.hr, size, header.format or "?", header.mode, digest, signature)
+        if pair.lr and min(size) >= scale:
+            fault = check_lr(pair.hr, hr, pair.lr, _read_tensor(pair.lr), scale)
             findings += [Finding(*fault)] if fault else []
     except DataError as error:
         findings.append(Finding("unreadable", str(error)))
-    return image, findings + remarks
+    return image, findings
 
 
 def _read_tensor(file: Path) -> Tensor:
@@ -148,14 +145,3 @@ def _check_content(file: Path, hr: Tensor, scale: int, patch: int) -> Iterator[F
         yield Finding("small", f"{found}, smaller than a patch of {patch}x{patch}; left out in training", False)
     if (hr == hr[:, :1, :1]).all():
         yield Finding("one colour", f"{file}: holds a single colour; is it damaged? Remove it")
-
-
-def _find_other_files(folder: Path, images: set[Path]) -> Iterator[Finding]:
-    if others := sorted(f.name for f in {*folder.iterdir()} - images if f.is_file() and f.name[0] != "."):
-        yield Finding("other files", f"{folder}: {list_names(others)}: no images, which are ignored", fault=False)
-
-
-def _find_duplicates(images: Sequence[AuditedImage], test: bool) -> Iterator[Finding]:
-    """Images that a set holds twice: in a benchmark they would count twice."""
-    for file, other in find_repeated([image.path for image in images], [image.digest for image in images]):
-        yield Finding("duplicate", f"{file}: is the same image as {other.name}; remove one of them", test)

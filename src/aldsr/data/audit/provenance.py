@@ -29,21 +29,19 @@ def check_lr(hr_file: Path, hr: Tensor, lr_file: Path, lr: Tensor, scale: int) -
         sizes = f"is {lr.shape[-1]}x{lr.shape[-2]}, expected {width}x{height}"
         return "wrong size", f"{lr_file}: {sizes}: {hr_file.name} at scale 1/{scale}; is it of another image or scale?"
     hr = hr[None, :, : scale * height, : scale * width]
-    expected = [imresize(hr, Fraction(1, scale), border=border)[0] for border in ("replicate", "symmetric")]
-    differences = [(lr.int() - each.int()).abs() for each in expected]
-    if any(each.max() <= 1 and (each > 0).double().mean() <= 1e-3 for each in differences):
+    expected = torch.cat([imresize(hr, Fraction(1, scale), border=border) for border in ("replicate", "symmetric")])
+    differences = (lr.int() - expected.int()).abs().flatten(1)
+    levels = differences.amax(1)
+    if ((levels <= 1) & ((differences > 0).double().mean(1) <= 1e-3)).any():
         return None
-    distance = max(_psnr(lr, each) for each in expected)
-    method, similarity = max(
-        ((name, _psnr(lr, other)) for name, other in downscale_otherwise(hr, scale)), key=lambda pair: pair[1]
-    )
+    distance = float(psnr(lr[None], expected).max())
+    similarity, method = max((float(psnr(lr[None], other)), name) for name, other in downscale_otherwise(hr, scale))
     if distance < SAME_IMAGE and similarity < SAME_METHOD:
-        message = f"{lr_file}: is {distance:.1f} dB from {hr_file.name} made smaller; is it of another image?"
-        return "LR of another image", message
-    levels = min(int(each.max()) for each in differences)
+        found = f"is {distance:.1f} dB from {hr_file.name} made smaller; is it of another image?"
+        return "LR of another image", f"{lr_file}: {found}"
     guess = f"; it looks like {method}" if similarity > max(distance, SAME_METHOD) else ""
-    message = f"{lr_file}: was not made by MATLAB's bicubic: {distance:.1f} dB from it, up to {levels} levels{guess}"
-    return "LR not by MATLAB", message
+    found = f"{distance:.1f} dB from it, up to {levels.min()} levels{guess}"
+    return "LR not by MATLAB", f"{lr_file}: was not made by MATLAB's bicubic: {found}"
 
 
 def downscale_otherwise(hr: Tensor, scale: int) -> Iterator[tuple[str, Tensor]]:
@@ -52,12 +50,8 @@ def downscale_otherwise(hr: Tensor, scale: int) -> Iterator[tuple[str, Tensor]]:
     image = Image.fromarray(np.ascontiguousarray(hr[0].permute(1, 2, 0).numpy()))
     for name, kernel in (("bicubic", Image.Resampling.BICUBIC), ("Lanczos", Image.Resampling.LANCZOS)):
         small = np.array(image.resize(size[::-1], kernel))
-        yield f"Pillow's {name}", torch.from_numpy(small).permute(2, 0, 1)
+        yield f"Pillow's {name}", torch.from_numpy(small).permute(2, 0, 1)[None]
     for name, mode in (("OpenCV's INTER_CUBIC, which does not smooth", "bicubic"), ("averaged blocks", "area")):
-        smaller = F.interpolate(hr.float(), size=size, mode=mode)[0]
+        smaller = F.interpolate(hr.float(), size=size, mode=mode)
         yield name, smaller.add(0.5).floor().clamp(0, 255).to(torch.uint8)
-    yield "every scale-th pixel (nearest)", hr[0, :, ::scale, ::scale]
-
-
-def _psnr(a: Tensor, b: Tensor) -> float:
-    return float(psnr(a[None], b[None]))
+    yield "every scale-th pixel (nearest)", hr[..., ::scale, ::scale]
