@@ -10,21 +10,19 @@ from aldsr.evaluate import evaluate
 from aldsr.nn import StandardBlock
 from aldsr.nn.weights import load_network
 from aldsr.train import train
-from tests.command import run_command
+from tests.command import refuse, run_command
 
 BENCH = ["data=folder", "data.eval_dirs=[bench]", "trainer=cpu"]
 BICUBIC = ["model=bicubic", *BENCH]
 TINY = ["model=ald_rdn", "size=tiny", "model.residual=none", *BENCH]
 
 
-def results(folder: str | Path) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads(Path(folder, "results.json").read_text())
-    return content
+def results(folder: str | Path) -> Any:
+    return json.loads(Path(folder, "results.json").read_text())
 
 
-def bench(folder: str) -> dict[str, Any]:
-    found: dict[str, Any] = results(folder)["sets"]["bench"]
-    return found
+def bench(folder: str) -> Any:
+    return results(folder)["sets"]["bench"]
 
 
 def test_a_network_in_a_file_scores_what_its_run_scored(small: list[str]) -> None:
@@ -55,13 +53,6 @@ def test_saved_images_score_the_same_as_predictions(small: list[str], make_image
     for name, scores in again["sets"].items():
         assert {**out["sets"][name], "lr": "not known", "lr_fingerprint": None} == scores
     assert again["network"] == {"label": "sr", "parameters": None, "multi_adds": None}
-
-
-def test_tiles_of_a_local_network_change_nothing(small: list[str]) -> None:
-    assert run_command(evaluate, *BICUBIC, "run_dir=whole") == 0
-    assert run_command(evaluate, *BICUBIC, "tile=12", "overlap=3", "run_dir=tiled") == 0
-    assert bench("tiled")["psnr"] == pytest.approx(bench("whole")["psnr"], abs=1e-3)
-    assert results("tiled")["measured"]["tile"] == 12
 
 
 @pytest.mark.slow
@@ -125,27 +116,20 @@ def test_two_ranks_score_every_image_once(small: list[str]) -> None:
         (["model=bicubic", "ckpt_path=x.ckpt"], "model=bicubic and ckpt_path=x.ckpt"),
         ([], "nothing to measure"),
         (["ckpt_path=x.ckpt"], "x.ckpt"),
-        (["ckpt_path=x.safetensors"], "x.safetensors"),
         (["model=bicubic", "data.eval_dirs=[nowhere]"], "nowhere"),
         (["predictions=nowhere"], "nowhere"),
         (["predictions=train"], "'b0', 'b1'"),
         (["model=bicubic", "protocol=yuv"], "protocol=yuv"),
         (["model=bicubic", "gray=none"], "gray=none"),
-        (["model=bicubic", "shave=-1"], "shave=-1"),
         (["model=bicubic", "tile=16"], "tile=16"),
-        (["model=bicubic", "precision=int8"], "precision=int8"),
         (["model=bicubic", "trainer.precision=16-mixed"], "trainer.precision=16-mixed"),
         (["model=bicubic", "save_images=bench/HR/b0.png"], "save_images=bench/HR/b0.png"),
     ],
 )
 def test_mistakes_get_one_sentence(
-    arguments: list[str], named: str, small: list[str], capfd: pytest.CaptureFixture[str]
+    arguments: list[str], named: str, small: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run_command(evaluate, *BENCH, *arguments, "run_dir=out") == 2
-    error = capfd.readouterr().err
-    assert named in error
-    assert "Traceback" not in error
-    assert error.count("\n") == 1
+    assert named in refuse(capsys, evaluate, *BENCH, *arguments, "run_dir=out")
     assert not Path("out").exists()
 
 

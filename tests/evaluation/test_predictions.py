@@ -58,39 +58,34 @@ def benchmark(name: str, *images: str) -> BenchmarkSet:
 
 
 @pytest.fixture
-def write(tmp_path: Path, make_image: Callable[..., Path]) -> Write:
-    """Writes images of the size of those of `benchmark`."""
-
-    def write(*files: str, width: int = 24, height: int = 16) -> list[Path]:
-        return [make_image(tmp_path / file, width=width, height=height) for file in files]
-
-    return write
-
-
-def test_one_set_lies_in_the_folder_or_in_one_of_its_name_which_comes_first(tmp_path: Path, write: Write) -> None:
-    files = write("bird_x4.png", "baby_x4.png")
-    assert find_predictions(tmp_path, [benchmark("Set5", "bird", "baby")]) == [files]
-    files = write("Set5/bird_x4.png", "Set5/baby_x4.png")
-    assert find_predictions(str(tmp_path), [benchmark("Set5", "bird", "baby")]) == [files]
-
-
-def test_several_sets_lie_in_a_folder_each(tmp_path: Path, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+def write(tmp_path: Path, make_image: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> Write:
+    """Writes images of the size of those of `benchmark` into the user's folder."""
     monkeypatch.setenv("HOME", str(tmp_path))
-    second, first = write("mine/B/a.png"), write("mine/A/a.png", "mine/A/b.png")
-    assert find_predictions("~/mine", [benchmark("B", "a"), benchmark("A", "a", "b")]) == [second, first]
-    with pytest.raises(DataError, match="/B: no prediction of 'b'"):
-        find_predictions("~/mine", [benchmark("A", "a", "b"), benchmark("B", "a", "b")])
-    with pytest.raises(DataError, match="/C: no such folder"):
-        find_predictions("~/mine", [benchmark("A", "a", "b"), benchmark("C", "a")])
+    return lambda *files, **size: [make_image(tmp_path / file, **{"width": 24, "height": 16, **size}) for file in files]
 
 
-def test_another_size_is_named_and_an_image_on_its_side_is_measured_upright(tmp_path: Path, write: Write) -> None:
+def test_one_set_lies_in_the_folder_or_in_one_of_its_name_which_comes_first(write: Write) -> None:
+    files = write("bird_x4.png", "baby_x4.png")
+    assert find_predictions("~", [benchmark("Set5", "bird", "baby")]) == [files]
+    files = write("Set5/bird_x4.png", "Set5/baby_x4.png")
+    assert find_predictions("~", [benchmark("Set5", "bird", "baby")]) == [files]
+
+
+def test_several_sets_lie_in_a_folder_each(write: Write) -> None:
+    second, first = write("B/a.png"), write("A/a.png", "A/b.png")
+    assert find_predictions("~", [benchmark("B", "a"), benchmark("A", "a", "b")]) == [second, first]
+    for name, reason in (("B", "no prediction of 'b'"), ("C", "no such folder")):
+        with pytest.raises(DataError, match=f"/{name}: {reason}"):
+            find_predictions("~", [benchmark("A", "a", "b"), benchmark(name, "a", "b")])
+
+
+def test_another_size_is_named_and_an_image_on_its_side_is_measured_upright(write: Write) -> None:
     (file,) = write("a.png", width=16, height=24)
     with pytest.raises(DataError, match=r"/a\.png: is 16x24, expected 24x16"):
-        find_predictions(tmp_path, [benchmark("Set5", "a")])
+        find_predictions("~", [benchmark("Set5", "a")])
     exif = Image.Exif()
     exif[0x0112] = 6
     with Image.open(file) as image:
         image.save(file, exif=exif)
-    assert find_predictions(tmp_path, [benchmark("Set5", "a")]) == [[file]]
+    assert find_predictions("~", [benchmark("Set5", "a")]) == [[file]]
     assert read_prediction(file).shape == (3, 16, 24)
