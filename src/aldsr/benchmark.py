@@ -26,9 +26,8 @@ from aldsr.bench.resizing import resize_times
 from aldsr.bench.speed import measure_speed
 from aldsr.bench.tasks import DescribedCase, Task
 from aldsr.core.command import plain_command, positive_int
-from aldsr.core.device import device_name
+from aldsr.core.device import PRECISIONS, device_name
 from aldsr.core.files import atomic_write
-from aldsr.evaluation.inference import PRECISIONS
 from aldsr.evaluation.results import ResultsError, read_benchmark
 from aldsr.reporting.charts.figures import FigureError, prepare_output, save_figure
 from aldsr.reporting.charts.speed import draw_growth_chart, draw_speed_chart

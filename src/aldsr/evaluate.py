@@ -28,11 +28,10 @@ from aldsr.run.folder import open_run
 from aldsr.run.messages import print_summary
 from aldsr.sweep.launch import launch
 from aldsr.training import (
-    ComparisonImages,
-    SaveImages,
     StoredPredictions,
     SuperResolution,
     TrainingProgress,
+    ValidationImages,
     ValidationModule,
     score,
 )
@@ -74,9 +73,10 @@ def measure(
 ) -> None:
     """Score what is to be measured, and bicubic; the first rank leaves the results."""
     folder = Path(settings.run_dir)
-    compared = ComparisonImages(folder=folder / "pictures", name=settings.name, per_set=settings.pictures)
-    saved = [SaveImages(settings.save_images)] if settings.save_images else []
-    scores = score(module, data, settings.trainer, [TrainingProgress(), compared, *saved])
+    images = ValidationImages(
+        folder=folder / "pictures", name=settings.name, per_set=settings.pictures, sr_folder=settings.save_images
+    )
+    scores = score(module, data, settings.trainer, [TrainingProgress(), images])
     if int(os.environ.get("RANK", 0)) != 0:
         return
     device, scale = settings.device, settings.scale

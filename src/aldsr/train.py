@@ -39,7 +39,7 @@ def train(config: DictConfig) -> None:
 
 def lead(settings: RunSettings, nodes: Nodes) -> None:
     """Check, open the folder, train, report: what the first machine does, which is mostly the only one."""
-    network = build_network(settings)
+    network = build_network(settings.model, seed=settings.seed)
     check_start(settings, network)
     settings = measure_settings(settings, network)
     module, trainer = build_training(settings, network)
@@ -66,7 +66,7 @@ def launch_ranks(settings: RunSettings, nodes: Nodes) -> None:
 def train_rank(settings: RunSettings) -> None:
     """What each of several processes does."""
     prepare_process()
-    module, trainer = build_training(settings, build_network(settings))
+    module, trainer = build_training(settings, build_network(settings.model, seed=settings.seed))
     fit(settings, module, trainer, instantiate(settings.data.to_config()))
 
 

@@ -19,8 +19,9 @@ from rich.markup import escape
 from torch import Tensor
 
 from aldsr.core.command import plain_command
+from aldsr.core.device import PRECISIONS
 from aldsr.data import DataError
-from aldsr.evaluation.inference import PRECISIONS, Inference
+from aldsr.evaluation.inference import Inference
 from aldsr.imaging import OVERLAP
 from aldsr.nn import fold
 from aldsr.nn.pretrained import default_weights

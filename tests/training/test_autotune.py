@@ -26,7 +26,7 @@ def network() -> RDN:
         ({}, {BF16: 0.5}, BF16),
         ({"layouts": ["channels-last"]}, {}, ("32-true", "channels-last", 1)),
         ({}, {FOUR_PARTS: 0.5}, FOUR_PARTS),
-        ({"batch_size": 6, "micro_batches": [3]}, {}, ("32-true", "contiguous", 3)),
+        ({"batch_size": 6, "micro_batches": 3}, {}, ("32-true", "contiguous", 3)),
         ({"batch_size": 1}, {}, PLAINEST),
     ],
     ids=["plainest", "noise", "bf16", "layout", "parts", "given-parts", "one-patch"],

@@ -19,10 +19,10 @@ import torch
 from rich.progress import Progress
 
 from aldsr.bench.tasks import BLOCKS, BenchmarkCase, DescribedCase, Task, growing_tasks
+from aldsr.core.device import PRECISIONS
 from aldsr.core.errors import UserError
 from aldsr.core.memory import keep_memory, peak_memory
 from aldsr.core.processes import end_with_parent
-from aldsr.evaluation.inference import PRECISIONS
 from aldsr.training import autotune, supported_precisions
 
 T = TypeVar("T")

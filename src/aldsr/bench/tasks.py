@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from aldsr.core.device import PRECISIONS
 from aldsr.evaluation.cost import input_size, multi_adds
-from aldsr.evaluation.inference import PRECISIONS
 from aldsr.nn import RDN, ALDBlock, DWBlock, LDWBlock, StandardBlock, deploy, fold
 from aldsr.nn.description import build
 from aldsr.training import LAYOUTS

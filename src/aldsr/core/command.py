@@ -9,9 +9,8 @@ import errno
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import wraps
 
 from aldsr.core.errors import UserError
 
@@ -50,25 +49,14 @@ def exit_status(*, interrupted: str = "") -> Iterator[None]:
         sys.exit(2)
 
 
-def plain_command(*, interrupted: str = "") -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Make a function of a command line, `main(argv)`, into a command with plain options (`--allow-code PACKAGE`).
-
-    Args:
-        interrupted: what Ctrl-C leaves behind, for the message.
-    """
-
-    def decorate(main: Callable[..., None]) -> Callable[..., None]:
-        @wraps(main)
-        def command(argv: Sequence[str] | None = None) -> None:
-            with exit_status(interrupted=interrupted):
-                try:
-                    main(argv)
-                except UserError as error:  # layers below name the option as the Hydra commands have it
-                    raise UserError(re.sub(r"allow_code=\[(.+?)\]", r"--allow-code \1", str(error))) from error
-
-        return command
-
-    return decorate
+@contextmanager
+def plain_command(*, interrupted: str = "") -> Iterator[None]:
+    """Decorate the function of a command that has plain options, such as `--allow-code PACKAGE` (see `exit_status`)."""
+    with exit_status(interrupted=interrupted):
+        try:
+            yield
+        except UserError as error:  # layers below name the option as the Hydra commands have it
+            raise UserError(re.sub(r"allow_code=\[(.+?)\]", r"--allow-code \1", str(error))) from error
 
 
 def positive_int(text: str) -> int:

@@ -1,10 +1,12 @@
-"""The device that a network runs on."""
+"""The device that a network runs on, and the precisions that it computes in."""
 
 import platform
 from contextlib import suppress
 from pathlib import Path
 
 import torch
+
+PRECISIONS = {"32-true": None, "bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}  # autocast, Lightning's names
 
 
 def device_name(device: torch.device) -> str:

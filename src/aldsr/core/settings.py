@@ -55,45 +55,41 @@ class Settings:
     def from_config(cls, config: Mapping[str, Any]) -> Self:
         """The settings of a configuration. Raises OptionError if a key that has no default is missing."""
         values: dict[str, Any] = {}
-        for each, kind, _ in _fields(cls):
-            key = _key(each.name)
-            if key in config and _nested(kind) and not isinstance(config[key], Mapping):
-                raise OptionError(f"{key}={config[key]}: expected one of its options, such as {key}.{_example(kind)}=…")
-            if key in config:
-                values[each.name] = kind.from_config(config[key]) if _nested(kind) else freeze(config[key])
-            elif each.default is MISSING:
-                raise OptionError(f"the configuration has no '{key}'; expected the options of aldsr.train")
-        known = {_key(each.name) for each, *_ in _fields(cls)}
-        return cls(**values, options=FrozenDict({key: config[key] for key in config if key not in known}))
+        options = dict(config)
+        for each, key, kind, _ in _fields(cls):
+            if key not in options:
+                if each.default is MISSING:
+                    raise OptionError(f"the configuration has no '{key}'; expected the options of aldsr.train")
+                continue
+            value = options.pop(key)
+            if not _nested(kind):
+                values[each.name] = freeze(value)
+            elif isinstance(value, Mapping):
+                values[each.name] = kind.from_config(value)
+            else:
+                raise OptionError(f"{key}={value}: expected its options, such as {key}.{fields(kind)[1].name}=…")
+        return cls(**values, options=FrozenDict(options))
 
     def to_config(self) -> dict[str, Any]:
         """The same as nested plain data."""
         config = {}
-        for each, *_ in _fields(type(self)):
+        for each, key, *_ in _fields(type(self)):
             value = getattr(self, each.name)
-            config[_key(each.name)] = value.to_config() if isinstance(value, Settings) else thaw(value)
+            config[key] = value.to_config() if isinstance(value, Settings) else thaw(value)
         return config | thaw(self.options)
 
 
-def _fields(settings: type) -> Iterator[tuple[Field[Any], Any, Rule]]:
-    """Every field but `options` with its type and its rule."""
+def _fields(settings: type) -> Iterator[tuple[Field[Any], str, Any, Rule]]:
+    """Every field but `options` with its key, its type and its rule."""
     hints = get_type_hints(settings, include_extras=True)
     for each in fields(settings):
         if each.name != "options":
-            hint = hints[each.name]
-            yield each, *(get_args(hint) if get_origin(hint) is Annotated else (hint, DEFAULT_RULE))
+            hint, key = hints[each.name], "_target_" if each.name == "target" else each.name
+            yield each, key, *(get_args(hint) if get_origin(hint) is Annotated else (hint, DEFAULT_RULE))
 
 
 def _nested(kind: Any) -> bool:
     return isinstance(kind, type) and issubclass(kind, Settings)
-
-
-def _example(kind: type[Settings]) -> str:
-    return next(iter(_fields(kind)))[0].name
-
-
-def _key(name: str) -> str:
-    return "_target_" if name == "target" else name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,25 +153,10 @@ class TrainerSettings(Settings):
 
 @dataclass(frozen=True, kw_only=True)
 class RunSettings(Settings):
-    """Everything that decides a training run, and what describes it.
+    """Everything that decides a training run, and what describes it; options as in `conf/train.yaml`."""
 
-    Attributes:
-        model: the network's description (see `nn.description`).
-        descriptor: the choice of a descriptor, which the model has taken over if it takes one.
-        schedule, optimizer, logger: what Hydra's `instantiate` makes them of.
-        if_exists: "archive" or "continue", if the folder holds a run.
-        ckpt_path: the checkpoint that the run is continued from; None: from the start.
-        ema: decay of a moving average of the weights; None: none.
-        checkpoint_every: steps between checkpoints.
-        layout: of the network's memory, "channels-last" or "contiguous".
-        pictures: comparison pictures per set.
-        quick: whether this is the quick start.
-        timings: what was measured to choose precision, layout and micro-batches.
-        parameters, version: of the network, and of the code.
-    """
-
-    model: FrozenDict
-    descriptor: Annotated[FrozenDict | None, FREE] = None
+    model: FrozenDict  # the network's description (see `nn.description`)
+    descriptor: Annotated[FrozenDict | None, FREE] = None  # the choice, which the model has taken over if it takes one
     schedule: FrozenDict
     data: DataSettings
     trainer: TrainerSettings
@@ -186,17 +167,17 @@ class RunSettings(Settings):
     name: Annotated[str, FREE]
     if_exists: Annotated[str, FREE] = "archive"
     study: Annotated[StudySettings, FREE] = StudySettings()
-    ckpt_path: Annotated[str | None, FREE] = None
-    ema: float | None = None
-    checkpoint_every: Annotated[int, FREE] = 500
+    ckpt_path: Annotated[str | None, FREE] = None  # what the run is continued from; None: from the start
+    ema: float | None = None  # decay of a moving average of the weights
+    checkpoint_every: Annotated[int, FREE] = 500  # steps
     layout: Annotated[str, PINNED]
-    pictures: Annotated[int, FREE] = 8
+    pictures: Annotated[int, FREE] = 8  # comparisons per set
     datasets: Annotated[str | None, FREE] = None
     optimizer: FrozenDict
-    quick: Annotated[bool, FREE] = False
-    timings: Annotated[tuple[str, ...], FREE] = ()
-    parameters: Annotated[int | None, FREE] = None
-    version: Annotated[str | None, FREE] = None
+    quick: Annotated[bool, FREE] = False  # whether this is the quick start
+    timings: Annotated[tuple[str, ...], FREE] = ()  # measured to choose precision, layout and micro-batches
+    parameters: Annotated[int | None, FREE] = None  # of the network
+    version: Annotated[str | None, FREE] = None  # of the code
 
     @property
     def total_steps(self) -> int:
@@ -208,9 +189,9 @@ class RunSettings(Settings):
 def find_rules(settings: type = RunSettings, prefix: str = "") -> dict[str, Rule]:
     """The rule of every field, by its dotted key such as `trainer.precision`."""
     rules = {} if prefix else dict(MORE_RULES)
-    for each, kind, rule in _fields(settings):
-        key = f"{prefix}{_key(each.name)}"
-        rules |= {key: rule} if rule is FREE or not _nested(kind) else find_rules(kind, f"{key}.")
+    for _, key, kind, rule in _fields(settings):
+        nested = rule is not FREE and _nested(kind)
+        rules |= find_rules(kind, f"{prefix}{key}.") if nested else {f"{prefix}{key}": rule}
     return rules
 
 

@@ -12,9 +12,8 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils.benchmark import Timer
 from torch.utils.flop_counter import FlopCounterMode
 
-from aldsr.core.device import device_name
+from aldsr.core.device import PRECISIONS, device_name
 from aldsr.core.memory import peak_memory
-from aldsr.evaluation.inference import PRECISIONS
 from aldsr.nn import RDB, fold
 from aldsr.nn.description import NetworkError, build
 from aldsr.nn.folding import foldable_blocks

@@ -5,9 +5,8 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
+from aldsr.core.device import PRECISIONS
 from aldsr.imaging import OVERLAP, self_ensemble, tiled
-
-PRECISIONS = {"32-true": None, "bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}  # Lightning's names
 
 
 class Inference(nn.Module):

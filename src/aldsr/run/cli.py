@@ -7,7 +7,7 @@ import re
 import sys
 import traceback
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
@@ -20,6 +20,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from aldsr.core.command import exit_status, user_message
 from aldsr.core.errors import OptionError, UserError
+from aldsr.core.frozen import flatten_keys
 from aldsr.core.memory import keep_memory
 from aldsr.core.processes import end_with_launcher
 from aldsr.run.configs import config_dir
@@ -37,13 +38,15 @@ def hydra_command(name: str) -> Callable[[Callable[[DictConfig], None]], Callabl
             prepare_process()
             # Hydra shall hand its errors over instead of printing them and leaving with status 1.
             os.environ.setdefault("HYDRA_FULL_ERROR", "1")
-            OmegaConf.register_new_resolver("study_dir", _study_dir, replace=True)
+            OmegaConf.register_new_resolver(
+                "study_dir", lambda run_dir, study: run_dir or f"runs/{study or 'multirun'}", replace=True
+            )
             multirun = not {"-m", "--multirun"}.isdisjoint(sys.argv)
             failed: list[Exception] = []
 
             @wraps(task)
             def job(config: DictConfig) -> None:
-                # Kept from Hydra, which would print it twice, and in a multirun forget all but the first.
+                # Errors are kept from Hydra, which would print them twice, and in a multirun forget all but the first.
                 try:
                     task(config)
                 except Exception as error:
@@ -99,10 +102,6 @@ def _as_user_error(error: BaseException, name: str) -> BaseException:
     return error
 
 
-def _study_dir(run_dir: str | None, study: str | None) -> str:
-    return run_dir or f"runs/{study or 'multirun'}"
-
-
 def prepare_process() -> None:
     """What every process of a run does first."""
     end_with_launcher()
@@ -132,7 +131,7 @@ def _explain(message: str, name: str) -> str:
     """Hydra's and OmegaConf's complaints, shortened and with the nearest option that exists."""
     hint = f"see python -m aldsr.{name} --help"
     if unknown := re.search(r"Could not (?:override|append to|delete from config\.?) '?([\w.@/]+)", message):
-        near = difflib.get_close_matches(unknown[1], list(_options(name)), n=1, cutoff=0.7)
+        near = difflib.get_close_matches(unknown[1], _options(name), n=1, cutoff=0.7)
         meant = f"did you mean '{near[0]}'? Or " if near else ""
         return f"unknown option '{unknown[1]}': {meant}{hint}"
     if missing := re.search(r"Missing mandatory value: .*?full_key: ([\w.]+)", message, re.S):
@@ -146,14 +145,8 @@ def _explain(message: str, name: str) -> str:
     return f"{' '.join(message.split())}; {hint}"
 
 
-def _options(name: str) -> Iterator[str]:
+def _options(name: str) -> list[str]:
     """All options and groups of a command, with dots."""
-    yield from (folder.name for folder in config_dir().iterdir() if folder.is_dir())
     with hydra.initialize_config_dir(str(config_dir()), version_base="1.3"):
-        yield from _keys(OmegaConf.to_container(hydra.compose(name), resolve=False))
-
-
-def _keys(node: Any, prefix: str = "") -> Iterator[str]:
-    for key, value in node.items() if isinstance(node, dict) else ():
-        yield f"{prefix}{key}"
-        yield from _keys(value, f"{prefix}{key}.")
+        content: Any = OmegaConf.to_container(hydra.compose(name), resolve=False)
+    return [*(folder.name for folder in config_dir().iterdir() if folder.is_dir()), *flatten_keys(content)]

@@ -7,22 +7,22 @@ from typing import Any
 
 import torch
 from hydra.core.hydra_config import HydraConfig
-from lightning import seed_everything
 from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
-from aldsr.core.device import device_name
+from aldsr.core.device import PRECISIONS, device_name
 from aldsr.core.errors import OptionError
-from aldsr.core.frozen import FrozenDict, thaw
+from aldsr.core.frozen import FrozenDict
 from aldsr.core.settings import NO_OPTIONS, DataSettings, Settings, TrainerSettings
 from aldsr.evaluation.cost import input_size
-from aldsr.evaluation.inference import PRECISIONS, Inference
+from aldsr.evaluation.inference import Inference
 from aldsr.imaging import select
 from aldsr.nn import BicubicUpscale, deploy
-from aldsr.nn.description import build, label, scale_of
+from aldsr.nn.description import label, scale_of
 from aldsr.nn.folding import collapsible_blocks, foldable_blocks
 from aldsr.nn.weights import load_network
 from aldsr.run.resolve import resolve_trainer
+from aldsr.run.training import build_network
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,9 +76,8 @@ def resolve_evaluation(config: DictConfig) -> tuple[EvaluationSettings, nn.Modul
     network: nn.Module | None = None
     if config.ckpt_path:
         network, description = load_network(config.ckpt_path, config.allow_code)
-        changed = {"model": description, "scale": scale_of(description)}
-        changed["run_dir"] = config.run_dir or str(_folder_beside(Path(config.ckpt_path)))
-        run |= changed
+        run |= {"model": description, "scale": scale_of(description)}
+        run["run_dir"] = config.run_dir or _folder_beside(Path(config.ckpt_path))
     if config.predictions:
         run["name"] = config.name or Path(config.predictions).expanduser().resolve().name
     run["data"]["train_dirs"] = []
@@ -98,9 +97,7 @@ def load_subject(settings: EvaluationSettings) -> nn.Module | None:
         return None
     if settings.ckpt_path:
         return load_network(settings.ckpt_path, settings.allow_code)[0]
-    seed_everything(settings.seed, verbose=False)
-    network: nn.Module = build(thaw(settings.model), allow_code=None)
-    return network
+    return build_network(settings.model, seed=settings.seed)
 
 
 def choose_form(settings: EvaluationSettings, network: nn.Module | None) -> dict[str, Any] | None:
@@ -111,15 +108,11 @@ def choose_form(settings: EvaluationSettings, network: nn.Module | None) -> dict
     """
     if network is None or not settings.deploy or not (foldable_blocks(network) or collapsible_blocks(network)):
         return None
-    lr = torch.rand(1, 3, *input_size(settings.scale), device=settings.device)
+    height, width = input_size(settings.scale)
+    lr = torch.rand(1, 3, height, width, device=settings.device)
     chosen = deploy(network.to(settings.device), lr=lr, dtype=PRECISIONS[settings.precision])
-    deployment = {
-        "device": device_name(settings.device),
-        "lr": f"{lr.shape[-1]}x{lr.shape[-2]}",
-        "precision": settings.precision,
-        "seconds": chosen.measured,
-    }
-    return {"collapsed": chosen.collapsed, "deployment": deployment}
+    deployment = {"device": device_name(settings.device), "lr": f"{width}x{height}", "precision": settings.precision}
+    return {"collapsed": chosen.collapsed, "deployment": deployment | {"seconds": chosen.measured}}
 
 
 def _check_subject(given: Mapping[str, str | None]) -> None:

@@ -1,7 +1,7 @@
 """The command line of `aldsr.train` becomes one frozen `RunSettings`."""
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -61,13 +61,12 @@ def resolve_trainer(trainer: Mapping[str, Any]) -> TrainerSettings:
     Raises:
         DeviceError: if more devices are asked for than there are.
     """
-    devices = resolve_devices(**{key: trainer[key] for key in ("accelerator", "devices", "precision", "strategy")})
-    chosen = {"accelerator": devices.accelerator, "devices": devices.devices, "precision": devices.precision}
+    chosen = resolve_devices(**{key: trainer[key] for key in ("accelerator", "devices", "precision", "strategy")})
     steps, epochs = trainer["max_steps"], trainer["max_epochs"]
     # Without this rule an explicit limit would meet the quick start's, and the smaller would win silently.
     chosen["max_steps"] = steps if steps is not None else QUICK_STEPS if epochs is None else -1
     chosen["max_epochs"] = -1 if epochs is None else epochs
-    if devices.accelerator in ("gpu", "cuda") and trainer["accumulate_grad_batches"] == "auto":
+    if chosen["accelerator"] in ("gpu", "cuda") and trainer["accumulate_grad_batches"] == "auto":
         chosen["accumulate_grad_batches"] = 1  # a GPU is fastest with the whole batch
     return TrainerSettings.from_config({**trainer, **chosen})
 
@@ -76,10 +75,6 @@ def measure_settings(settings: RunSettings, network: nn.Module) -> RunSettings:
     """The settings with precision, layout and micro-batches that train fastest here, where they are "auto".
 
     Also notes the network's size and the code's version. The network stays as it is, and so does torch's random state.
-
-    Args:
-        settings: of `resolve_config`.
-        network: that is to be trained.
     """
     trainer = settings.trainer
     if "auto" in (trainer.precision, settings.layout, trainer.accumulate_grad_batches):
@@ -91,8 +86,8 @@ def measure_settings(settings: RunSettings, network: nn.Module) -> RunSettings:
 
 
 def _time_steps(settings: RunSettings, network: nn.Module) -> list[StepTiming]:
-    trainer, number = settings.trainer, settings.trainer.accumulate_grad_batches
-    threads = torch.get_num_threads()
+    trainer, threads = settings.trainer, torch.get_num_threads()
+    precision, number = trainer.precision, trainer.accumulate_grad_batches
     if trainer.on_cpu:
         torch.set_num_threads(max(1, threads // trainer.devices))  # as the ranks will have it
     try:
@@ -100,17 +95,13 @@ def _time_steps(settings: RunSettings, network: nn.Module) -> list[StepTiming]:
             network,
             batch_size=settings.data.batch_size // trainer.ranks,
             patch_size=settings.data.patch_size,
-            precisions=_candidates(trainer.precision, supported_precisions(trainer.accelerator)),
-            layouts=_candidates(settings.layout, list(LAYOUTS)),
-            micro_batches=None if number == "auto" else [int(number)],
+            precisions=supported_precisions(trainer.accelerator) if precision == "auto" else [precision],
+            layouts=list(LAYOUTS) if settings.layout == "auto" else [settings.layout],
+            micro_batches=None if number == "auto" else int(number),
             device="cuda" if trainer.on_gpu else "cpu",
         )
     finally:
         torch.set_num_threads(threads)
-
-
-def _candidates(chosen: str, offered: Sequence[str]) -> Sequence[str]:
-    return offered if chosen == "auto" else [chosen]
 
 
 def _check_values(run: Mapping[str, Any]) -> None:

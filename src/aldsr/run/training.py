@@ -14,7 +14,7 @@ from torch import nn
 
 from aldsr.core.device import device_name
 from aldsr.core.errors import OptionError
-from aldsr.core.frozen import thaw
+from aldsr.core.frozen import FrozenDict, thaw
 from aldsr.core.run_files import CHECKPOINT, LOG, PROGRESS
 from aldsr.core.settings import RunSettings
 from aldsr.data import SuperResolutionData, fingerprint, micro_batch_size
@@ -27,23 +27,23 @@ from aldsr.training import (
     AtomicCheckpointIO,
     CheckpointAfterLog,
     CheckpointOnSignal,
-    ComparisonImages,
     CsvLog,
     LongRunNotice,
     ProgressFile,
     SuperResolution,
     TrainingProgress,
+    ValidationImages,
 )
 
 
-def build_network(settings: RunSettings) -> nn.Module:
-    """The network with its first weights, which depend on the seed only.
+def build_network(model: FrozenDict, *, seed: int) -> nn.Module:
+    """The described network with its first weights, which depend on the seed only.
 
     Raises:
         NetworkError: if the description cannot be built.
     """
-    seed_everything(settings.seed, verbose=False)
-    network: nn.Module = build(thaw(settings.model), allow_code=None)
+    seed_everything(seed, verbose=False)
+    network: nn.Module = build(thaw(model), allow_code=None)
     return network
 
 
@@ -65,17 +65,19 @@ def build_training(settings: RunSettings, network: nn.Module) -> tuple[SuperReso
     Raises:
         OptionError, DataError, MisconfigurationException: for options that cannot be met.
     """
+    make_optimizer, schedule = instantiate(thaw(settings.optimizer)), instantiate(thaw(settings.schedule))
+    try:
+        optimizer = make_optimizer(network.parameters())
+        scheduler = schedule(optimizer, settings.total_steps)
+    except (TypeError, ValueError) as error:
+        raise OptionError(f"optimizer or schedule: {error}; see optimizer=… and schedule=… in --help") from error
     module = SuperResolution(
         network=network,
         description=thaw(settings.model),
-        optimizer=instantiate(thaw(settings.optimizer)),
-        schedule=instantiate(thaw(settings.schedule)),
+        optimizer=optimizer,
+        scheduler=scheduler,
         layout=settings.layout,
     )
-    try:
-        module.build_optimizer(settings.total_steps)
-    except (TypeError, ValueError) as error:
-        raise OptionError(f"optimizer or schedule: {error}; see optimizer=… and schedule=… in --help") from error
     parts, ranks = settings.trainer.accumulate_grad_batches, settings.trainer.ranks
     micro_batch_size(settings.data.batch_size, ranks=ranks, micro_batches=int(parts))
     checkpoints = AtomicCheckpointIO()
@@ -99,16 +101,13 @@ def build_callbacks(settings: RunSettings) -> list[Callback]:
         every_n_train_steps=settings.checkpoint_every,
         enable_version_counter=False,
     )
-    average = [EMAWeightAveraging(decay=settings.ema)] if settings.ema else []
-    advice = "size=small, data.patch_size=24 or fewer steps, such as trainer.max_steps=2000"
-    images = ComparisonImages(folder=folder / "pictures", name=label(settings.model), per_set=settings.pictures)
     return [
         checkpoints,
-        *average,
+        *([EMAWeightAveraging(decay=settings.ema)] if settings.ema else []),
         LearningRateMonitor("step"),
         TrainingProgress(),
-        LongRunNotice(advice=advice),
-        images,
+        LongRunNotice(advice="size=small, data.patch_size=24 or fewer steps, such as trainer.max_steps=2000"),
+        ValidationImages(folder=folder / "pictures", name=label(settings.model), per_set=settings.pictures),
         ProgressFile(folder / PROGRESS),
         CheckpointOnSignal(checkpoint=folder / CHECKPOINT),
     ]

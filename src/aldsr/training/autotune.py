@@ -12,10 +12,11 @@ from functools import reduce
 from itertools import product
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.nn import functional as F
 
-AUTOCAST = {"32-true": None, "bf16-mixed": torch.bfloat16}  # by Lightning's names
+from aldsr.core.device import PRECISIONS
+
 LAYOUTS = {"contiguous": torch.contiguous_format, "channels-last": torch.channels_last}
 PROBE_PARTS = 8  # precisions and layouts are compared on one of so many parts of the batch
 MIN_GAIN = 0.05  # part of the time that has to be saved for anything but the plainest setting
@@ -36,7 +37,7 @@ class StepTiming:
 
 
 class StepTimer:
-    """Times forward and backward of a training step, on a copy of the network (see `autotune`)."""
+    """Times forward and backward of a training step, on a copy of the network."""
 
     def __init__(self, network: nn.Module, *, batch_size: int, patch_size: int, device: torch.device) -> None:
         self.device = device
@@ -48,20 +49,19 @@ class StepTimer:
     def time_step(self, precision: str, layout: str, micro_batches: int) -> StepTiming:
         """Time one micro-batch, the faster of two runs after one to warm up, and multiply by their number."""
         self.network.to(memory_format=LAYOUTS[layout])  # type: ignore[call-overload]
-        size = len(self.lr) // micro_batches
+        size, dtype = len(self.lr) // micro_batches, PRECISIONS[precision]
         lr = self.lr[:size].contiguous(memory_format=LAYOUTS[layout])
-        seconds = min([self._run_once(lr, self.hr[:size], AUTOCAST[precision]) for _ in range(3)][1:])
-        return StepTiming(precision, layout, micro_batches, seconds * micro_batches)
-
-    def _run_once(self, lr: Tensor, hr: Tensor, dtype: torch.dtype | None) -> float:
-        self.network.zero_grad()
-        started = time.perf_counter()
-        with torch.autocast(self.device.type, dtype, enabled=dtype is not None):
-            sr = self.network(lr)
-        F.l1_loss(sr.float(), hr).backward()
-        if self.device.type == "cuda":
-            torch.cuda.synchronize(self.device)
-        return time.perf_counter() - started
+        times = []
+        for _ in range(3):
+            self.network.zero_grad()
+            started = time.perf_counter()
+            with torch.autocast(self.device.type, dtype, enabled=dtype is not None):
+                sr = self.network(lr)
+            F.l1_loss(sr.float(), self.hr[:size]).backward()
+            if self.device.type == "cuda":
+                torch.cuda.synchronize(self.device)
+            times.append(time.perf_counter() - started)
+        return StepTiming(precision, layout, micro_batches, min(times[1:]) * micro_batches)
 
 
 def autotune(
@@ -71,7 +71,7 @@ def autotune(
     patch_size: int,
     precisions: Sequence[str],
     layouts: Sequence[str] = ("contiguous", "channels-last"),
-    micro_batches: Sequence[int] | None = None,
+    micro_batches: int | None = None,
     device: torch.device | str | None = None,
 ) -> list[StepTiming]:
     """Time a training step with the given settings; the last timing returned is the one to use.
@@ -84,14 +84,14 @@ def autotune(
         network: with an attribute `scale`.
         batch_size: patches of a step on this device.
         patch_size: side of an LR patch.
-        precisions: names in `AUTOCAST`, the plainest first; another one has to save `MIN_GAIN` of the time.
+        precisions: names in `PRECISIONS`, the plainest first; another one has to save `MIN_GAIN` of the time.
         layouts: names in `LAYOUTS`, likewise.
-        micro_batches: numbers of micro-batches to try; None for the powers of two that divide the batch.
+        micro_batches: their number; None to try the powers of two that divide the batch.
         device: to measure on; None for that of the network.
     """
-    powers = [number for number in (1, 2, 4, 8, 16, 32) if batch_size % number == 0 and batch_size >= 2 * number]
-    counts = sorted(micro_batches or powers or [1], reverse=True)
-    parts = next(number for number in range(min(PROBE_PARTS, batch_size), 0, -1) if batch_size % number == 0)
+    powers = [number for number in (32, 16, 8, 4, 2, 1) if batch_size % number == 0 and batch_size >= 2 * number]
+    counts = [micro_batches] if micro_batches else powers or [1]
+    parts = max(number for number in range(1, PROBE_PARTS + 1) if batch_size % number == 0)
     parts = counts[0] if len(counts) == 1 else parts
     device = torch.device(device or next(network.parameters()).device)
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):

@@ -26,14 +26,11 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 
     Lightning writes to the system's folder for temporary files, often on another disk, and copies: a process that is
     killed meanwhile leaves half a file.
-
-    Attributes:
-        defers: whether a written checkpoint keeps its temporary name until `rename_pending`.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.defers = False
+        self.defers = False  # whether a written checkpoint keeps its temporary name until `rename_pending`
         self._pending = ExitStack()
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:

@@ -5,20 +5,21 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
-from lightning.pytorch.loggers.logger import Logger, rank_zero_experiment
+from lightning.pytorch.loggers.logger import Logger
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
 from aldsr.core.files import atomic_write
 
 
 class CsvLog(Logger):
-    """Logs metrics to one CSV file with one row per step.
-
-    A step that is logged again after a resume replaces its row.
+    """Logs metrics to one CSV file with one row per step, which a step that is logged again after a resume replaces.
 
     Args:
         path: the file; its rows are kept if it exists.
     """
+
+    name = "csv"
+    version = ""
 
     def __init__(self, path: str | Path) -> None:
         super().__init__()
@@ -28,27 +29,12 @@ class CsvLog(Logger):
             with self.path.open(newline="") as file:
                 self.rows = {int(row["step"]): row for row in csv.DictReader(file)}
 
-    @property
-    def name(self) -> str:
-        return "csv"
-
-    @property
-    def version(self) -> str:
-        return ""
-
-    @property
-    @rank_zero_experiment
-    def experiment(self) -> "CsvLog":
-        return self
-
-    @rank_zero_only
     def log_hyperparams(self, params: dict[str, Any] | Namespace, *args: Any, **kwargs: Any) -> None:
         """Do nothing: the run's config.yaml has them."""
 
     @rank_zero_only
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
-        row = self.rows.setdefault(step or 0, {"step": step or 0})
-        row.update(metrics)
+        self.rows.setdefault(step or 0, {"step": step or 0}).update(metrics)
 
     @rank_zero_only
     def save(self) -> None:

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -14,20 +13,11 @@ class DeviceError(UserError, ValueError):
     """Devices that this machine does not have."""
 
 
-@dataclass(frozen=True)
-class Devices:
-    """Lightning's `accelerator`, `devices` and `precision`; the precision stays "auto" if it has to be measured."""
-
-    accelerator: str
-    devices: int
-    precision: str
-
-
-def resolve_devices(*, accelerator: str, devices: int | str, precision: str, strategy: str) -> Devices:
-    """Replace "auto" by what this machine has.
+def resolve_devices(*, accelerator: str, devices: int | str, precision: str, strategy: str) -> dict[str, Any]:
+    """Replace "auto" by what this machine has, in Lightning's `accelerator`, `devices` and `precision`.
 
     accelerator "auto" is the GPU if there is one. devices "auto" is one; with a DDP strategy all GPUs, or two
-    processes on a CPU. precision "auto" is fp32 if the device supports nothing else.
+    processes on a CPU. precision "auto" is fp32 if the device supports nothing else; else it has to be measured.
 
     Raises:
         DeviceError: if there are fewer devices than asked for.
@@ -46,7 +36,7 @@ def resolve_devices(*, accelerator: str, devices: int | str, precision: str, str
         raise DeviceError(f"trainer.devices={devices}: this machine has {gpus} usable NVIDIA GPUs; use {instead}")
     if precision == "auto" and len(supported := supported_precisions(accelerator)) == 1:
         precision = supported[0]
-    return Devices(accelerator, int(devices), precision)
+    return {"accelerator": accelerator, "devices": int(devices), "precision": precision}
 
 
 def visible_gpus() -> list[str]:

@@ -36,19 +36,21 @@ def draw_comparison(lr: Tensor, sr: Tensor, hr: Tensor, *, captions: tuple[str, 
     return canvas
 
 
-class ComparisonImages(Callback):
-    """Writes comparisons of the first images of every set, and logs some of them.
+class ValidationImages(Callback):
+    """Writes comparisons of the first images of every set, and logs some; on request every super-resolved image.
 
     Args:
-        folder: gets `SET-IMAGE.png`, replaced at every validation.
+        folder: gets the comparisons, `SET-IMAGE.png`, replaced at every validation.
         name: of the network, for the captions.
-        per_set: number of images of each set.
+        per_set: number of images of each set that are compared.
+        sr_folder: gets every image as `SET/NAME_x4_SR.png`; each rank writes its own. None: they are not written.
     """
 
-    def __init__(self, *, folder: str | Path, name: str, per_set: int) -> None:
+    def __init__(self, *, folder: str | Path, name: str, per_set: int, sr_folder: str | Path | None = None) -> None:
         self.folder = Path(folder)
         self.name = name
         self.per_set = per_set
+        self.sr_folder = Path(sr_folder).expanduser() if sr_folder else None
         self.images: dict[tuple[str, str], tuple[Tensor, Tensor, Tensor]] = {}  # (set, image) → LR, SR, HR
 
     def on_validation_batch_end(
@@ -60,11 +62,16 @@ class ComparisonImages(Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Keep the images of rank 0, which has every world_size-th."""
+        """Write the image; keep those of rank 0, which has every world_size-th, for the comparisons."""
+        benchmark = trainer.datamodule.benchmarks[dataloader_idx]  # type: ignore[attr-defined]
+        name = benchmark.image_names[batch.number]
         if trainer.is_global_zero and batch.number < self.per_set:
-            benchmark = trainer.datamodule.benchmarks[dataloader_idx]  # type: ignore[attr-defined]
-            key = benchmark.name, benchmark.image_names[batch.number]
-            self.images[key] = batch.lr[0].cpu(), outputs[0].cpu(), batch.hr[0].cpu()
+            self.images[benchmark.name, name] = batch.lr[0].cpu(), outputs[0].cpu(), batch.hr[0].cpu()
+        if self.sr_folder:
+            path = self.sr_folder / benchmark.name / f"{name}_x{pl_module.scale}_SR.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with atomic_write(path) as temporary:
+                _to_pil(outputs[0]).save(temporary, format="PNG")
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if not trainer.is_global_zero:
@@ -81,28 +88,6 @@ class ComparisonImages(Callback):
                 if hasattr(logger, "log_image"):  # one key per image, since W&B shows all images of a key at one size
                     logger.log_image(f"pictures/{set_name}/{image}", [comparison], step=trainer.global_step)
         self.images.clear()
-
-
-class SaveImages(Callback):
-    """Writes every super-resolved image as `folder/SET/NAME_x4_SR.png`; each rank writes its own."""
-
-    def __init__(self, folder: str | Path) -> None:
-        self.folder = Path(folder)
-
-    def on_validation_batch_end(
-        self,
-        trainer: Trainer,
-        pl_module: LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
-        dataloader_idx: int = 0,
-    ) -> None:
-        benchmark = trainer.datamodule.benchmarks[dataloader_idx]  # type: ignore[attr-defined]
-        path = self.folder / benchmark.name / f"{benchmark.image_names[batch.number]}_x{pl_module.scale}_SR.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_write(path) as temporary:
-            _to_pil(outputs[0]).save(temporary, format="PNG")
 
 
 def _to_pil(image: Tensor) -> Image.Image:

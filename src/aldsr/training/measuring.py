@@ -61,15 +61,14 @@ class ValidationModule(LightningModule):
         means = []
         for metric, benchmark in zip(self.metrics, self.trainer.datamodule.benchmarks, strict=True):  # type: ignore[attr-defined]
             names = benchmark.image_names
-            values_by_metric = {key: values.reshape(-1, len(names)) for key, values in metric.compute().items()}
-            for row, protocol in enumerate(self.protocols):
-                psnr, ssim = values_by_metric["psnr"][row].tolist(), values_by_metric["ssim"][row].tolist()
+            found = {key: values.reshape(-1, len(names)) for key, values in metric.compute().items()}
+            for protocol, *scores in zip(self.protocols, found["psnr"].tolist(), found["ssim"].tolist(), strict=True):
                 self.scores[protocol][benchmark.name] = {
-                    name: {"psnr": p, "ssim": s} for name, p, s in zip(names, psnr, ssim, strict=True)
+                    name: {"psnr": psnr, "ssim": ssim} for name, psnr, ssim in zip(names, *scores, strict=True)
                 }
-            for key, values in values_by_metric.items():
+            for key, values in found.items():
                 self.log(f"{benchmark.name}/{key}_y", values[0].mean(), sync_dist=True)
-            means.append(values_by_metric["psnr"][0].mean())
+            means.append(found["psnr"][0].mean())
         self.log("psnr_y", torch.stack(means).mean(), prog_bar=True, sync_dist=True)
 
 
@@ -78,13 +77,11 @@ class StoredPredictions(ValidationModule):
 
     Args:
         read: reads an image by the index of its set and its index in the set: `Tensor[3, sH, sW]`, uint8.
-        scale, protocols: as in `ValidationModule`.
+        options: of `ValidationModule`.
     """
 
-    def __init__(
-        self, *, read: Callable[[int, int], Tensor], scale: int, protocols: Mapping[str, Protocol] | None = None
-    ) -> None:
-        super().__init__(scale=scale, protocols=protocols)
+    def __init__(self, *, read: Callable[[int, int], Tensor], **options: Any) -> None:
+        super().__init__(**options)
         self.read = read
 
     def super_resolve(self, batch: Any, dataloader_idx: int) -> Tensor:
@@ -92,30 +89,11 @@ class StoredPredictions(ValidationModule):
 
 
 def score(
-    module: ValidationModule,
-    data: LightningDataModule,
-    settings: TrainerSettings,
-    callbacks: Sequence[Callback] = (),
+    module: ValidationModule, data: LightningDataModule, settings: TrainerSettings, callbacks: Sequence[Callback] = ()
 ) -> dict[str, Scores]:
-    """Return PSNR and SSIM of every image of every set of `data`, by the protocols of the module.
-
-    Args:
-        module: a `SuperResolution` with a network, or `StoredPredictions`.
-        data: a `SuperResolutionData`, or any datamodule with an attribute `benchmarks`.
-        settings: the devices to use.
-
-    Returns:
-        protocol → set → image → scores, the same on every rank.
-    """
-    trainer = Trainer(
-        accelerator=settings.accelerator,
-        devices=settings.devices,
-        num_nodes=settings.num_nodes,
-        strategy=settings.strategy,
-        logger=False,
-        enable_checkpointing=False,
-        callbacks=list(callbacks),
-        **TRAINER_OPTIONS,
-    )
+    """Score every image of every set of `data.benchmarks` on the devices of the settings; return `module.scores`."""
+    devices = {key: getattr(settings, key) for key in ("accelerator", "devices", "num_nodes", "strategy")}
+    options: dict[str, Any] = {"logger": False, "enable_checkpointing": False, **devices, **TRAINER_OPTIONS}
+    trainer = Trainer(callbacks=list(callbacks), **options)
     trainer.validate(module, datamodule=data, verbose=False)
     return module.scores

@@ -1,19 +1,30 @@
 """The LightningModule that trains a network and validates it by the exact protocol."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
-from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim import Optimizer
+from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler, MultiStepLR
 
 from aldsr.core.errors import UserError
 from aldsr.imaging import Protocol, quantise, unit_float
 from aldsr.training.autotune import LAYOUTS
 from aldsr.training.measuring import ValidationModule
-from aldsr.training.schedules import Schedule
+
+
+def halved(
+    optimizer: Optimizer, total_steps: int, *, epochs: Sequence[int], steps_per_epoch: int, gamma: float = 0.5
+) -> LRScheduler:
+    """Keep the rate constant and multiply it by gamma at the given epochs. ALDNet: once, at epoch 200 of 300."""
+    return MultiStepLR(optimizer, [epoch * steps_per_epoch for epoch in epochs], gamma)
+
+
+def cosine(optimizer: Optimizer, total_steps: int) -> LRScheduler:
+    """Lower the optimizer's rate along half a cosine, to zero at the last step."""
+    return CosineAnnealingLR(optimizer, total_steps)
 
 
 class NonFiniteError(UserError, ArithmeticError):
@@ -26,8 +37,8 @@ class SuperResolution(ValidationModule):
     Args:
         network: `Tensor[B, 3, H, W]` in [0, 1] → `Tensor[B, 3, sH, sW]`, with an attribute `scale`.
         description: the network as plain data (see `aldsr.nn.description`), stored in every checkpoint.
-        optimizer: builds the optimizer from the parameters; None for validation only.
-        schedule: builds the scheduler from the optimizer and the number of steps; None for a constant rate.
+        optimizer: of the network's parameters; None for validation only.
+        scheduler: of the optimizer's rate, updated at every step.
         loss: function of SR and HR, both float. L1 is the loss of RDN; the ALDNet paper does not state its own.
         protocols: how validation scores the network (see `ValidationModule`).
         layout: memory format of the network and its input, "channels-last" or "contiguous".
@@ -38,8 +49,8 @@ class SuperResolution(ValidationModule):
         *,
         network: nn.Module,
         description: Mapping[str, Any] | None = None,
-        optimizer: Callable[[Iterable[nn.Parameter]], Optimizer] | None = None,
-        schedule: Schedule | None = None,
+        optimizer: Optimizer | None = None,
+        scheduler: LRScheduler | None = None,
         loss: Callable[[Tensor, Tensor], Tensor] = F.l1_loss,
         protocols: Mapping[str, Protocol] | None = None,
         layout: str = "channels-last",
@@ -50,8 +61,7 @@ class SuperResolution(ValidationModule):
         self.losses: list[Tensor] = []  # of the micro-batches of the current step
         self.description = dict(description or {})
         self.optimizer = optimizer
-        self.schedule = schedule
-        self.optimizers_built: OptimizerLRScheduler = None
+        self.scheduler = scheduler
         self.loss = loss
 
     def forward(self, lr: Tensor) -> Tensor:
@@ -62,7 +72,7 @@ class SuperResolution(ValidationModule):
         lr, hr = batch
         loss = self.loss(self(lr).float(), hr)
         if not torch.isfinite(loss):
-            raise NonFiniteError(self._advise(f"the loss is {loss.item()} at step {self.global_step}"))
+            raise NonFiniteError(self._advise(f"the loss is {loss.item()}"))
         self.losses.append(loss.detach())
         if (batch_idx + 1) % self.trainer.accumulate_grad_batches == 0:
             # Averaged over the ranks, each of which sees only its part of the batch.
@@ -71,21 +81,8 @@ class SuperResolution(ValidationModule):
             self.losses.clear()
         return loss
 
-    def build_optimizer(self, total_steps: int) -> None:
-        """Build optimizer and scheduler before training starts, so that their options are checked early."""
-        assert self.optimizer is not None, "this module was built for validation only"
-        optimizer = self.optimizer(self.network.parameters())
-        self.optimizers_built = optimizer
-        if self.schedule is not None:
-            self.optimizers_built = {
-                "optimizer": optimizer,
-                "lr_scheduler": {"scheduler": self.schedule(optimizer, total_steps), "interval": "step"},
-            }
-
-    def configure_optimizers(self) -> OptimizerLRScheduler:
-        if self.optimizers_built is None:
-            self.build_optimizer(int(self.trainer.estimated_stepping_batches))
-        return self.optimizers_built
+    def configure_optimizers(self) -> Any:
+        return {"optimizer": self.optimizer, "lr_scheduler": {"scheduler": self.scheduler, "interval": "step"}}
 
     def super_resolve(self, batch: Any, dataloader_idx: int) -> Tensor:
         """Super-resolve in float32, whatever the precision of training."""
@@ -96,14 +93,11 @@ class SuperResolution(ValidationModule):
         """Add the description of the network; refuse to write weights that are not finite (`NonFiniteError`)."""
         for name, weights in self.network.named_parameters():
             if not weights.isfinite().all():
-                raise NonFiniteError(
-                    self._advise(f"weights of '{name}' are NaN or infinite at step {self.global_step}")
-                )
+                raise NonFiniteError(self._advise(f"weights of '{name}' are NaN or infinite"))
         checkpoint["network"] = self.description
 
-    @staticmethod
-    def _advise(problem: str) -> str:
+    def _advise(self, problem: str) -> str:
         return (
-            f"{problem}, so training stopped; the last good checkpoint is kept. Try a lower optimizer.lr, "
-            "trainer.gradient_clip_val=0.5 or trainer.precision=32-true"
+            f"{problem} at step {self.global_step}, so training stopped; the last good checkpoint is kept. Try a lower "
+            "optimizer.lr, trainer.gradient_clip_val=0.5 or trainer.precision=32-true"
         )

@@ -19,10 +19,7 @@ LONG_HOURS = 1.0  # runs up to this get no notice
 
 
 class TrainingProgress(Callback):
-    """Shows one bar for the run, one for each validation, and prints one line per validation.
-
-    If output is not a terminal, such as a log file, there are only lines.
-    """
+    """Shows a bar for the run and one for each validation, if output is a terminal, and a line per validation."""
 
     def __init__(self, console: Console | None = None) -> None:
         self.console = console or Console()
@@ -91,21 +88,18 @@ class LongRunNotice(Callback):
 
     def __init__(self, *, advice: str) -> None:
         self.advice = advice
-        self.first_step = 0
+        self.steps = 0  # of this process
         self.start = 0.0
-
-    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self.first_step = trainer.global_step
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         if not trainer.is_global_zero or (batch_idx + 1) % trainer.accumulate_grad_batches:
             return
-        steps = trainer.global_step - self.first_step
-        if steps == WARMUP_STEPS:
+        self.steps += 1
+        if self.steps == WARMUP_STEPS:
             self.start = time.monotonic()
-        elif steps == WARMUP_STEPS + TIMED_STEPS:
+        elif self.steps == WARMUP_STEPS + TIMED_STEPS:
             self._print_notice(trainer, seconds_per_step=(time.monotonic() - self.start) / TIMED_STEPS)
 
     def _print_notice(self, trainer: Trainer, *, seconds_per_step: float) -> None:
@@ -124,10 +118,9 @@ class LongRunNotice(Callback):
 
 
 class ProgressFile(Callback):
-    """Writes the progress of a run to a JSON file, for whoever watches many runs.
+    """Writes the progress of a run to a JSON file after `every` so many seconds, for whoever watches many runs.
 
-    The file has `step`, `total`, `psnr` (the best of the first set, dB) and `seconds` (estimated for all steps). It is
-    updated after `every` so many seconds.
+    It has `step`, `total`, `psnr` (the best of the first set, dB) and `seconds` (estimated for all steps).
     """
 
     def __init__(self, path: Path, *, every: float = 5.0) -> None:
@@ -174,8 +167,8 @@ class ProgressFile(Callback):
         step, total = trainer.global_step, int(trainer.estimated_stepping_batches)
         steps, elapsed = step - self.start[0], self.written - self.start[1]
         seconds = round(total * elapsed / steps, 1) if steps else None
-        progress = {"step": step, "total": total, "psnr": self.best, "seconds": seconds}
         with atomic_write(self.path) as temporary:
+            progress = {"step": step, "total": total, "psnr": self.best, "seconds": seconds}
             temporary.write_text(json.dumps(progress) + "\n")
 
 

@@ -16,11 +16,9 @@ from lightning.pytorch.loggers import WandbLogger
 
 from aldsr.core.files import atomic_write
 
-ID_FILE = "wandb-id.txt"
 STEP = "trainer/global_step"  # what Lightning's logger logs beside every metric, in optimizer steps
 TABLE = "predictions"
 SCORES = ("psnr", "ssim", "bicubic_psnr", "bicubic_ssim", "gain")
-COLUMNS = ("set", "image", *SCORES, "comparison")
 
 
 def wandb_mode() -> str:
@@ -63,7 +61,7 @@ def wandb_log(
         project=project,
         name=name,
         dir=folder,
-        id=_read_or_create_id(folder / ID_FILE),
+        id=_read_or_create_id(folder / "wandb-id.txt"),
         resume="allow",
         mode=cast(Any, wandb_mode()),
         group=group,
@@ -74,6 +72,14 @@ def wandb_log(
     run.define_metric(STEP)
     run.define_metric("*", step_metric=STEP, step_sync=True)
     return WandbLogger(project=project, experiment=run)
+
+
+def _read_or_create_id(file: Path) -> str:
+    if not file.is_file():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_write(file) as temporary:
+            temporary.write_text(secrets.token_hex(4))
+    return file.read_text().strip()
 
 
 def active_run() -> Any:
@@ -87,18 +93,13 @@ def finish_wandb() -> None:
         run.finish()
 
 
-def _read_or_create_id(file: Path) -> str:
-    if not file.is_file():
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_write(file) as temporary:
-            temporary.write_text(secrets.token_hex(4))
-    return file.read_text().strip()
+def report_results(results: Mapping[str, Any], *, pictures: Path, protocol: str) -> None:
+    """Put the results into the summary of this process's W&B run, if there is one: numbers, and a row per image.
 
-
-def report_results(results: Mapping[str, Any], *, pictures: str | Path, protocol: str) -> None:
-    """Put the results into the summary of this process's W&B run, if there is one.
-
-    Reported again, they replace what was there: nothing goes into the history.
+    Per set `SET/psnr` and `SET/gain` over bicubic (dB), `SET/ssim`, `SET/bicubic_psnr` and `SET/bicubic_ssim`;
+    `network`, `parameters`, `multi_adds` for 1280x720 pixels of output, `training_seconds`, `training_steps`, each only
+    if known; and `protocol`. In the table of images the lowest gain of each set comes first. Reported again, they
+    replace what was there: nothing goes into the history.
 
     Args:
         results: the content of `results.json`.
@@ -110,9 +111,27 @@ def report_results(results: Mapping[str, Any], *, pictures: str | Path, protocol
         return
     import wandb
 
+    network, training = results["network"], results.get("training", {})
+    summary: dict[str, Any] = {"network": network["label"], "protocol": protocol}
+    summary |= {key: network[key] for key in ("parameters", "multi_adds")}
+    summary |= {f"training_{key}": training.get(key) for key in ("seconds", "steps")}
+    rows = []
+    for name, scores in results["sets"].items():
+        bicubic = results["bicubic"][name]
+        summary |= {f"{name}/{key}": value for key, value in _compare(scores, bicubic).items()}
+        images = {image: _compare(each, bicubic["images"][image]) for image, each in scores["images"].items()}
+        for image, compared in sorted(images.items(), key=lambda pair: pair[1]["gain"]):
+            file = pictures / f"{name}-{image}.png"
+            comparison = wandb.Image(str(file), caption=f"{name}/{image}") if file.is_file() else None
+            rows.append([name, image, *compared.values(), comparison])
     with _stage_media_in(Path(run.dir).parent):
-        run.summary[TABLE] = wandb.Table(columns=list(COLUMNS), data=build_rows(results, Path(pictures)))
-    run.summary.update(build_summary(results) | {"protocol": protocol})
+        run.summary[TABLE] = wandb.Table(columns=["set", "image", *SCORES, "comparison"], data=rows)
+    run.summary.update({key: value for key, value in summary.items() if value is not None})
+
+
+def _compare(scores: Mapping[str, float], bicubic: Mapping[str, float]) -> dict[str, float]:
+    gain = scores["psnr"] - bicubic["psnr"]
+    return dict(zip(SCORES, (scores["psnr"], scores["ssim"], bicubic["psnr"], bicubic["ssim"], gain), strict=True))
 
 
 @contextmanager
@@ -121,47 +140,9 @@ def _stage_media_in(folder: Path) -> Iterator[None]:
 
     W&B's default is in the user's home, which the nodes of a cluster may not share or not be able to write.
     """
-    if "WANDB_DATA_DIR" in os.environ:
-        yield
-        return
-    os.environ["WANDB_DATA_DIR"] = str(folder)
+    chosen = os.environ.setdefault("WANDB_DATA_DIR", str(folder))
     try:
         yield
     finally:
-        del os.environ["WANDB_DATA_DIR"]
-
-
-def build_summary(results: Mapping[str, Any]) -> dict[str, float | str]:
-    """Build the values that a table of runs shows.
-
-    Returns:
-        Per set `SET/psnr` and `SET/gain` over bicubic (dB), `SET/ssim`, `SET/bicubic_psnr` and `SET/bicubic_ssim`;
-        `network`, `parameters`, `multi_adds` for 1280x720 pixels of output, `training_seconds`, `training_steps`,
-        each only if known.
-    """
-    network, training = results["network"], results.get("training", {})
-    summary = {"network": network["label"]} | {key: network[key] for key in ("parameters", "multi_adds")}
-    summary |= {f"training_{key}": training.get(key) for key in ("seconds", "steps")}
-    for name, scores in results["sets"].items():
-        summary |= {f"{name}/{key}": value for key, value in _compare(scores, results["bicubic"][name]).items()}
-    return {key: value for key, value in summary.items() if value is not None}
-
-
-def build_rows(results: Mapping[str, Any], pictures: Path) -> list[list[Any]]:
-    """Build one row of `COLUMNS` per image, in each set the lowest gain first."""
-    import wandb
-
-    rows = []
-    for name, scores in results["sets"].items():
-        bicubic = results["bicubic"][name]["images"]
-        compared = {image: _compare(values, bicubic[image]) for image, values in scores["images"].items()}
-        for image, values in sorted(compared.items(), key=lambda pair: pair[1]["gain"]):
-            file = pictures / f"{name}-{image}.png"
-            comparison = wandb.Image(str(file), caption=f"{name}/{image}") if file.is_file() else None
-            rows.append([name, image, *(values[score] for score in SCORES), comparison])
-    return rows
-
-
-def _compare(scores: Mapping[str, float], bicubic: Mapping[str, float]) -> dict[str, float]:
-    compared = {"psnr": scores["psnr"], "ssim": scores["ssim"], "gain": scores["psnr"] - bicubic["psnr"]}
-    return compared | {"bicubic_psnr": bicubic["psnr"], "bicubic_ssim": bicubic["ssim"]}
+        if chosen == str(folder):
+            del os.environ["WANDB_DATA_DIR"]
