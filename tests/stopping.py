@@ -1,17 +1,19 @@
-"""Trainings in processes of their own that are stopped at a known step, without looking at a clock."""
+"""Trainings that are stopped at a known step, without looking at a clock, and what a run leaves."""
 
+import csv
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
+from aldsr.training import SuperResolution
 from tests.command import PATIENCE
 
 STOP_STEP = 3  # the step at which the optimizer below waits for a signal
@@ -81,6 +83,22 @@ class TrainingProcess(subprocess.Popen[bytes]):
         return self.wait(PATIENCE)
 
 
+@contextmanager
+def killed_at(step: int) -> Iterator[None]:
+    """A training in this process dies, in the middle of this step."""
+    original = SuperResolution.training_step
+
+    def training_step(self: SuperResolution, *batch: Any) -> torch.Tensor:
+        if self.global_step == step:
+            raise ZeroDivisionError("killed")
+        return original(self, *batch)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(SuperResolution, "training_step", training_step)
+        with pytest.raises(ZeroDivisionError, match="killed"):
+            yield
+
+
 def wait_for(condition: Callable[[], bool]) -> None:
     """Wait until something holds."""
     ends = time.monotonic() + PATIENCE
@@ -93,6 +111,12 @@ def checkpoint(run: str | Path) -> dict[str, Any]:
     """A run's last checkpoint."""
     content: dict[str, Any] = torch.load(Path(run) / "checkpoints" / "last.ckpt", weights_only=True)
     return content
+
+
+def log_rows(run: str | Path) -> list[dict[str, str]]:
+    """The rows of a run's log.csv."""
+    with Path(run, "log.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
 
 
 def updates(run: str | Path) -> set[int]:

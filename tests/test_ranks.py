@@ -1,6 +1,5 @@
-"""One training in several processes."""
+"""One training in several processes, or in one of its own, that is stopped."""
 
-import csv
 import json
 import signal
 from pathlib import Path
@@ -9,17 +8,12 @@ import pytest
 
 from aldsr.train import train
 from tests.command import run_command
-from tests.stopping import STOP_STEP, TrainingProcess, check_same_weights, checkpoint, updates, waiting
+from tests.stopping import STOP_STEP, TrainingProcess, check_same_weights, checkpoint, log_rows, updates, waiting
 
 __all__ = ["waiting"]
 
 RANKS = ["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2"]
 pytestmark = pytest.mark.slow
-
-
-def losses(run: str) -> list[float]:
-    with (Path(run) / "log.csv").open(newline="") as file:
-        return [float(row["loss"]) for row in csv.DictReader(file) if row["loss"]]
 
 
 def test_two_ranks_and_one_rank_have_the_same_losses_and_scores(small: list[str]) -> None:
@@ -28,7 +22,7 @@ def test_two_ranks_and_one_rank_have_the_same_losses_and_scores(small: list[str]
     options = [each for each in small if each != "trainer=cpu"] + steps
     assert run_command(train, *options, "trainer=cpu", "run_dir=one") == 0
     assert run_command(train, *options, *RANKS, "run_dir=two") == 0
-    one, two = losses("one"), losses("two")
+    one, two = ([float(row["loss"]) for row in log_rows(run) if row["loss"]] for run in ("one", "two"))
     assert len(one) == 50
     assert one[-1] < 0.7 * one[0]
     assert two == pytest.approx(one, rel=1e-4)
@@ -39,15 +33,17 @@ def test_two_ranks_and_one_rank_have_the_same_losses_and_scores(small: list[str]
     assert others["bicubic"] == found["bicubic"]  # no training involved: the same to the last bit
 
 
-def test_two_ranks_that_are_stopped_together_continue_to_the_same_weights(waiting: list[str]) -> None:
-    options = [*(each for each in waiting if each != "trainer=cpu"), *RANKS]
+@pytest.mark.parametrize(("ranks", "number"), [(1, signal.SIGUSR1), (2, signal.SIGTERM)])
+def test_a_stopped_training_continues_to_the_same_weights(ranks: int, number: int, waiting: list[str]) -> None:
+    options = waiting if ranks == 1 else [*(each for each in waiting if each != "trainer=cpu"), *RANKS]
     with TrainingProcess(*options, "run_dir=run") as process:
-        process.wait_for_stop_step(ranks=2)
-        assert process.stop(signal.SIGTERM) == 128 + signal.SIGTERM, process.output.read_text()
+        process.wait_for_stop_step(ranks)
+        assert process.stop(number) == 128 + number, process.output.read_text()
     assert checkpoint("run")["global_step"] == STOP_STEP
     assert updates("run") == {STOP_STEP}
-    assert not Path("run/results.json").exists()
+    assert not {"results.json", "failure.txt"} & {path.name for path in Path("run").iterdir()}
     for folder in ("run", "whole"):
         assert run_command(train, *options, f"run_dir={folder}", "if_exists=continue") == 0
     check_same_weights("run", "whole")
     assert updates("run") == {7}
+    assert Path("run/log.csv").read_text() == Path("whole/log.csv").read_text()

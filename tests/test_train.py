@@ -1,17 +1,13 @@
 """`python -m aldsr.train` as a user meets it."""
 
-import csv
 import json
-from collections import Counter
-from functools import wraps
 from pathlib import Path
-from typing import Any
+from unittest import mock
 
 import pytest
 import torch
 import yaml
 from lightning import Trainer
-from torch import Tensor
 
 from aldsr.data import SuperResolutionData
 from aldsr.nn import RDN
@@ -20,20 +16,10 @@ from aldsr.run import resolve
 from aldsr.train import train
 from aldsr.training import StepTiming, SuperResolution
 from tests.command import run_command
-
-
-def log_rows(run: str) -> list[dict[str, str]]:
-    with (Path(run) / "log.csv").open(newline="") as file:
-        return list(csv.DictReader(file))
-
+from tests.stopping import check_same_weights, checkpoint, killed_at, log_rows
 
 MODELS = [["model=rdn"], ["model=dw_rdn"], ["model=ldw_rdn"]]
 DESCRIPTORS = [["model=ald_rdn", f"descriptor={d}"] for d in ("avg", "max", "det", "none")]
-
-
-def checkpoint(run: str) -> dict[str, Any]:
-    content: dict[str, Any] = torch.load(Path(run) / "checkpoints" / "last.ckpt", weights_only=True)
-    return content
 
 
 @pytest.mark.parametrize("choice", MODELS + DESCRIPTORS, ids="-".join)
@@ -45,9 +31,8 @@ def test_every_block_trains_and_leaves_a_run_that_explains_itself(choice: list[s
     assert checkpoint("run")["global_step"] == results["training"]["steps"] == 2
     description, weights = read_weights("run/weights.safetensors")
     assert description == results["network"]["description"]
-    trained = checkpoint("run")["state_dict"]
-    assert {f"network.{key}" for key in weights} == trained.keys()
-    assert all(torch.equal(value, trained[f"network.{key}"]) for key, value in weights.items())
+    written = {f"network.{key}": value for key, value in weights.items()}
+    torch.testing.assert_close(written, checkpoint("run")["state_dict"], rtol=0, atol=0)
     assert sorted(p.name for p in Path("run/pictures").iterdir()) == ["bench-b0.png", "bench-b1.png"]
     assert [row["step"] for row in log_rows("run")] == ["0", "1", "2"]
 
@@ -91,44 +76,25 @@ def test_what_is_left_open_is_measured_once_and_holds_when_the_run_is_continued(
 
 def test_nothing_is_built_or_measured_twice(small: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """One network, optimizer, trainer; the last validation, if it was of the final weights, is the result."""
-    calls = Counter[str]()
-
-    def count(owner: type, method: str, name: str) -> None:
-        original = getattr(owner, method)
-
-        @wraps(original)
-        def counted(self: Any, *arguments: Any, **options: Any) -> Any:
-            calls[name] += 1
-            return original(self, *arguments, **options)
-
-        monkeypatch.setattr(owner, method, counted)
-
-    for owner, method, name in (
-        (RDN, "__init__", "network"),
-        (torch.optim.Adam, "__init__", "optimizer"),
-        (Trainer, "__init__", "trainer"),
-        (SuperResolution, "super_resolve", "image"),
-        (SuperResolutionData, "__init__", "data"),
-    ):
-        count(owner, method, name)
+    counted = []
+    for owner in (RDN, torch.optim.Adam, Trainer, SuperResolutionData, SuperResolution):
+        method = "super_resolve" if owner is SuperResolution else "__init__"
+        counted.append(mock.create_autospec(getattr(owner, method), side_effect=getattr(owner, method)))
+        monkeypatch.setattr(owner, method, counted[-1])
+    images = counted[-1]
     assert run_command(train, *small, "run_dir=run") == 0
-    assert calls == {"network": 1, "optimizer": 1, "trainer": 1, "data": 1, "image": 2}
-    for options in (["trainer.max_steps=3"], ["ema=0.9"]):  # not of the weights that are written
-        calls.clear()
-        assert run_command(train, *small, *options, "run_dir=run") == 0
-        assert calls["image"] == (2 if "ema=0.9" not in options else 4)
+    assert [each.call_count for each in counted] == [1, 1, 1, 1, 2]
+    for options, number in (("trainer.max_steps=3", 2), ("ema=0.9", 4)):  # the average is validated once more
+        images.reset_mock()
+        assert run_command(train, *small, options, "run_dir=run") == 0
+        assert images.call_count == number
 
 
 def test_checkpointing_changes_memory_only(small: list[str]) -> None:
     for on in (False, True):
         options = [f"model.checkpoint={str(on).lower()}", f"run_dir=run{on:d}", "trainer.max_steps=2"]
         assert run_command(train, *small, *options) == 0
-    plain, checkpointed = checkpoint("run0")["state_dict"], checkpoint("run1")["state_dict"]
-    assert all(torch.equal(weights, plain[name]) for name, weights in checkpointed.items())
-
-
-class PullThePlug(Exception):
-    """Stands for a run that is killed."""
+    check_same_weights("run0", "run1")
 
 
 @pytest.mark.parametrize(
@@ -142,34 +108,18 @@ class PullThePlug(Exception):
     ids=["halved-ema", "cosine-microbatches-workers"],
 )
 @pytest.mark.parametrize("saved_at", [3, 4])
-def test_resuming_is_exact_to_the_last_bit(
-    options: list[str], saved_at: int, small: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_resuming_is_exact_to_the_last_bit(options: list[str], saved_at: int, small: list[str]) -> None:
     """Epochs are of 4 steps: 3 is in the middle of one, 4 at its end."""
     overrides = [*small, *options, "trainer.max_steps=7", f"checkpoint_every={saved_at}"]
     assert run_command(train, *overrides, "run_dir=whole") == 0
-
-    original = SuperResolution.training_step
-
-    def step(self: SuperResolution, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
-        if self.global_step == saved_at + 1:
-            raise PullThePlug
-        return original(self, batch, batch_idx)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(SuperResolution, "training_step", step)
-        with pytest.raises(PullThePlug):
-            run_command(train, *overrides, "run_dir=broken")
+    with killed_at(saved_at + 1):
+        run_command(train, *overrides, "run_dir=broken")
     assert checkpoint("broken")["global_step"] == saved_at
     assert run_command(train, *overrides, "run_dir=broken", "ckpt_path=last") == 0
-
-    whole, resumed = checkpoint("whole"), checkpoint("broken")
-    for name, weights in whole["state_dict"].items():
-        assert torch.equal(weights, resumed["state_dict"][name]), name
-    for number, state in whole["optimizer_states"][0]["state"].items():
-        for name, value in state.items():
-            assert torch.equal(value, resumed["optimizer_states"][0]["state"][number][name])
-    assert whole["lr_schedulers"] == resumed["lr_schedulers"]
+    check_same_weights("whole", "broken")
+    (ours,), (theirs,) = (checkpoint(run)["optimizer_states"] for run in ("whole", "broken"))
+    torch.testing.assert_close(ours["state"], theirs["state"], rtol=0, atol=0)
+    assert checkpoint("whole")["lr_schedulers"] == checkpoint("broken")["lr_schedulers"]
     assert Path("whole/log.csv").read_text() == Path("broken/log.csv").read_text()
 
 
@@ -195,19 +145,14 @@ def test_a_multirun_gives_each_job_its_folder_and_one_failure_stops_no_other(
     assert "1 done, 1 failed" in output.out
 
 
-def test_a_run_is_moved_aside_not_overwritten(small: list[str]) -> None:
-    for _ in range(2):
-        assert run_command(train, *small, "run_dir=run", "trainer.max_steps=1") == 0
-    (archived,) = Path().glob("run-archived-*")
-    assert (archived / "results.json").is_file()
-    assert Path("run/results.json").is_file()
-
-
-def test_a_run_that_starts_from_another_ones_checkpoint_moves_the_old_run_aside(small: list[str]) -> None:
-    for name in ("a", "b"):
+def test_a_run_is_moved_aside_not_overwritten_also_by_one_that_starts_from_anothers_checkpoint(
+    small: list[str],
+) -> None:
+    for name in ("a", "b", "b"):
         assert run_command(train, *small, f"run_dir={name}", "trainer.max_steps=1") == 0
-    assert run_command(train, *small, "run_dir=b", "ckpt_path=a/checkpoints/last.ckpt", "trainer.max_steps=2") == 0
     assert len(list(Path().glob("b-archived-*/results.json"))) == 1
+    assert run_command(train, *small, "run_dir=b", "ckpt_path=a/checkpoints/last.ckpt", "trainer.max_steps=2") == 0
+    assert len(list(Path().glob("b-archived-*/results.json"))) == 2
     assert checkpoint("b")["global_step"] == 2
 
 

@@ -1,5 +1,6 @@
 """W&B never asks, never goes online by itself, continues a resumed run, and gets the results in its summary."""
 
+import os
 from pathlib import Path
 from typing import Any
 from unittest.mock import MagicMock
@@ -9,9 +10,10 @@ import wandb
 from PIL import Image
 
 from aldsr.train import train
-from aldsr.training import CsvLog, SuperResolution, finish_wandb, wandb_log
-from aldsr.training.wandb import COLUMNS, STEP, report_results, wandb_mode
+from aldsr.training import finish_wandb, wandb_log
+from aldsr.training.wandb import STEP, report_results, wandb_mode
 from tests.command import run_command
+from tests.stopping import killed_at, log_rows
 
 
 @pytest.fixture
@@ -29,26 +31,26 @@ def run(monkeypatch: pytest.MonkeyPatch) -> MagicMock:
 
 
 @pytest.mark.parametrize(
-    ("environment", "login", "mode"),
+    ("login", "environment", "mode"),
     [
-        ({}, False, "offline"),
-        ({}, True, "online"),
-        ({"WANDB_BASE_URL": "https://wandb.example.org"}, True, "offline"),  # logged in elsewhere
-        ({"WANDB_API_KEY": "x" * 40}, False, "online"),
-        ({"WANDB_MODE": "disabled", "WANDB_API_KEY": "x" * 40}, True, "disabled"),
+        ("", {}, "offline"),
+        ("machine api.wandb.ai login user password x", {}, "online"),
+        ("machine api.wandb.ai login user password x", {"WANDB_BASE_URL": "https://wandb.example.org"}, "offline"),
+        ("no netrc", {}, "offline"),
+        ("", {"WANDB_API_KEY": "x"}, "online"),
+        ("", {"WANDB_API_KEY": "x", "WANDB_MODE": "disabled"}, "disabled"),
     ],
 )
 def test_mode(
-    environment: dict[str, str], login: bool, mode: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    login: str, environment: dict[str, str], mode: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("WANDB_MODE", "WANDB_API_KEY", "WANDB_BASE_URL", "NETRC"):
         monkeypatch.delenv(name, raising=False)
     for name, value in {"HOME": str(tmp_path), **environment}.items():
         monkeypatch.setenv(name, value)
-    if login:
-        netrc = tmp_path / ".netrc"
-        netrc.write_text("machine api.wandb.ai\n  login user\n  password " + "x" * 40 + "\n")
-        netrc.chmod(0o600)
+    netrc = tmp_path / ".netrc"
+    netrc.write_text(login)
+    netrc.chmod(0o600)
     assert wandb_mode() == mode
 
 
@@ -73,32 +75,17 @@ def test_other_ranks_start_no_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert list(tmp_path.iterdir()) == []
 
 
-class PullThePlug(Exception):
-    """Stands for a run that is killed."""
-
-
-def test_an_interrupted_training_logs_what_log_csv_has(
-    small: list[str], run: MagicMock, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_interrupted_training_logs_what_log_csv_has(small: list[str], run: MagicMock) -> None:
     options = [*small, "logger=wandb", "run_dir=run", "trainer.max_steps=7", "checkpoint_every=3"]
-    original = SuperResolution.training_step
-
-    def step(self: SuperResolution, *batch: object) -> object:
-        if self.global_step == 5:
-            raise PullThePlug
-        return original(self, *batch)  # type: ignore[arg-type]
-
-    with monkeypatch.context() as patch:
-        patch.setattr(SuperResolution, "training_step", step)
-        with pytest.raises(PullThePlug):
-            run_command(train, *options)
+    with killed_at(5):
+        run_command(train, *options)
     assert run_command(train, *options, "ckpt_path=last") == 0
     logged: dict[int, dict[str, object]] = {}
     for (metrics,), _ in run.log.call_args_list:
         logged.setdefault(metrics[STEP], {}).update(metrics)
     pictures = {name for row in logged.values() for name in row if name.startswith("pictures/")}
     assert pictures == {"pictures/bench/b0", "pictures/bench/b1"}
-    for recorded in CsvLog("run/log.csv").rows.values():
+    for recorded in log_rows("run"):
         row = {name: float(value) for name, value in recorded.items() if value and name != "step"}
         assert {name: logged[int(recorded["step"])].get(name) for name in row} == row
     assert run.summary["training_steps"] == 7
@@ -143,14 +130,19 @@ def pictures(tmp_path: Path) -> Path:
 def test_the_summary_has_plain_names_and_a_table_with_the_lowest_gain_first(
     tmp_path: Path, pictures: Path, run: MagicMock
 ) -> None:
-    run.dir = str(tmp_path / "files")
+    report_results(RESULTS, pictures=pictures, protocol="")  # without a run it does nothing
+    run.dir, run.disabled = str(tmp_path / "files"), True
     wandb_log(project="p", name="n", folder=tmp_path)
+    report_results(RESULTS, pictures=pictures, protocol="")
+    assert run.summary == {}
+    run.disabled = False
     report_results(RESULTS, pictures=pictures, protocol="Y of BT.601")
     table = run.summary.pop("predictions")
     assert run.summary == SUMMARY  # without multi_adds, which were not counted
-    assert table.columns == list(COLUMNS)
+    assert "WANDB_DATA_DIR" not in os.environ
     bird, baby = table.data
-    assert bird == ["Set5", "bird", 30.0, 0.88, 28.5, 0.8, 1.5, None]
+    values = {"psnr": 30.0, "ssim": 0.88, "bicubic_psnr": 28.5, "bicubic_ssim": 0.8, "gain": 1.5, "comparison": None}
+    assert dict(zip(table.columns, bird, strict=True)) == {"set": "Set5", "image": "bird", **values}
     assert baby[:-1] == ["Set5", "baby", 33.0, 0.9, 31.0, 0.82, 2.0]
     assert isinstance(baby[-1], wandb.Image)
     assert not run.log.called
@@ -171,12 +163,3 @@ def test_wandb_itself_takes_an_offline_run_its_continuation_and_its_images(tmp_p
         assert wandb.run is None
     contents = [path.read_bytes() for path in (tmp_path / "wandb").rglob("*") if path.is_file()]
     assert (pictures / "Set5-baby.png").read_bytes() in contents
-
-
-@pytest.mark.parametrize("disabled", [True, False])
-def test_without_a_run_nothing_is_reported(disabled: bool, tmp_path: Path, run: MagicMock) -> None:
-    if disabled:
-        run.disabled = True
-        wandb_log(project="p", name="n", folder=tmp_path)
-    report_results(RESULTS, pictures=tmp_path, protocol="")
-    assert run.summary == {}
