@@ -14,7 +14,6 @@ from pathlib import Path
 from aldsr.analysis.loading import read_by_label, read_variants
 from aldsr.analysis.scores import compare_variants
 from aldsr.analysis.study import is_study
-from aldsr.analysis.variants import Variant
 from aldsr.core.command import plain_command
 from aldsr.core.errors import OptionError
 from aldsr.evaluation.results import read_benchmark
@@ -59,12 +58,7 @@ def parse_options(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def compare_runs(options: argparse.Namespace) -> None:
-    """Single runs, one row each.
-
-    Raises:
-        OptionError: for an option of studies.
-        ResultsError: if results cannot be read, or must not share a table.
-    """
+    """Single runs, one row each. Raises OptionError for an option of studies, and the errors of `read_by_label`."""
     of_studies = {
         "--format csv": options.format == "csv",
         "--against": options.against is not None,
@@ -78,38 +72,28 @@ def compare_runs(options: argparse.Namespace) -> None:
     if options.format == "table":
         print_sheets([sheet], [("protocol", protocol)])
     else:
-        print_sheets([sheet._replace(title="")], [], form=options.format)
+        print_sheets([sheet._replace(title="")], form=options.format)
 
 
 def compare_study(options: argparse.Namespace) -> None:
-    """A study's runs as variants with their seeds.
+    """A study's runs as variants with their seeds, and quality against cost as a chart.
 
-    Raises:
-        FigureError, ResultsError: if runs cannot be read, drawn or must not be compared.
+    Raises FigureError or ResultsError if runs cannot be read, must not be compared or cannot be drawn.
     """
     study, variants = read_variants(options.results, allow_unequal_budgets=options.allow_unequal_budgets)
     comparison = compare_variants(study, variants, options.against)
-    charts = draw_chart(variants, options) if options.chart else []
+    files = prepare_output(options.chart, ("png", "svg")) if options.chart else []
+    if files:
+        latency = read_benchmark(options.latency) if options.latency else None
+        save_figure(draw_cost_chart(variants, sets=options.chart_sets, latency=latency), files)
     notes = study_notes(comparison)
     if options.format == "csv":
         print(study_csv(comparison), end="")
         print(*(f"{word}: {text}" for word, text in notes), sep="\n", file=sys.stderr)
     else:
         print_sheets(study_sheets(comparison), notes, form=options.format)
-    if charts:
-        print(f"chart     {', '.join(map(str, charts))}", file=sys.stderr)
-
-
-def draw_chart(variants: Sequence[Variant], options: argparse.Namespace) -> list[Path]:
-    """Draw quality against cost; the files.
-
-    Raises:
-        FigureError, ResultsError: if it cannot be drawn or written, or seconds of a network are not known.
-    """
-    files = prepare_output(options.chart, ("png", "svg"))
-    latency = read_benchmark(options.latency) if options.latency else None
-    save_figure(draw_cost_chart(variants, sets=options.chart_sets, latency=latency), files)
-    return files
+    if files:
+        print(f"chart     {', '.join(map(str, files))}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -5,16 +5,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from hydra import compose, initialize_config_dir
-from omegaconf import OmegaConf
 
 from aldsr.core.command import plain_command
 from aldsr.evaluation.cost import count_parameters
-from aldsr.nn.description import build
+from aldsr.nn.description import PAPER_SIZE, build
 from aldsr.reporting.tables.cells import count_cell
 from aldsr.reporting.tables.paper import BLOCKS_TITLE, TABLE_IV, block_columns
 from aldsr.reporting.tables.sheet import Column, Sheet, print_sheets
-from aldsr.run.configs import config_dir
 
 NOTE = "An RDB is counted as in the paper, without biases; a network with all its parameters."
 
@@ -23,19 +20,17 @@ NOTE = "An RDB is counted as in the paper, without biases; a network with all it
 def main(argv: Sequence[str] | None = None) -> None:
     """Print Table IV beside our count, and every whole network at each scale."""
     argparse.ArgumentParser(prog="python -m aldsr.parameters", description=__doc__).parse_args(argv)
-    models = [compose_model(label) for label in TABLE_IV]
+    models = [describe(label) for label in TABLE_IV]
     columns = block_columns(list(TABLE_IV), models)
     for scale in (2, 3, 4):
         columns.append(Column(f"network x{scale}", [count_cell(count(model, scale)) for model in models]))
     print_sheets([Sheet("Parameters, paper size", "network", list(TABLE_IV), columns, BLOCKS_TITLE, notes=[NOTE])])
 
 
-def compose_model(label: str) -> dict[str, Any]:
+def describe(label: str) -> dict[str, Any]:
     """The description of one of the paper's networks in the paper's size, by its name there."""
-    with initialize_config_dir(str(config_dir()), version_base="1.3"):
-        config = compose("train", [f"model={label.lower().replace('-', '_')}", "size=paper"])
-    model: dict[str, Any] = OmegaConf.to_container(config.model, resolve=True)  # type: ignore[assignment]
-    return model
+    block = {"RDN": "Standard"}.get(label, label.removesuffix("-RDN"))
+    return {"_target_": "aldsr.nn.RDN", **PAPER_SIZE, "conv": {"_target_": f"aldsr.nn.{block}Block", "_partial_": True}}
 
 
 def count(model: dict[str, Any], scale: int) -> int:

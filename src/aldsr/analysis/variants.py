@@ -99,20 +99,18 @@ def find_distinctions(own: Mapping[str, str], others: Sequence[Mapping[str, str]
     """
     distinctions = []
     for key in sorted({key for other in others for key in other} - {NETWORK}):
-        peers = _find_peers(key, own, others)
+        peers = [other for other in others if _scope(key, other) == _scope(key, own)]
         if not key.endswith("._partial_") and any(peer.get(key) != own.get(key) for peer in peers):
             distinctions.append(f"{_short_name(key)}={own.get(key, 'none')}")
     return distinctions
 
 
-def _find_peers(key: str, own: Mapping[str, str], others: Sequence[Mapping[str, str]]) -> list[Mapping[str, str]]:
-    """The settings among which an option is compared."""
-    label = own[NETWORK]
+def _scope(key: str, settings: Mapping[str, str]) -> str:
+    """Settings in which this is the same are compared in an option: the label, the block's part of it, or nothing."""
+    label = settings[NETWORK]
     if key.startswith(LABELLED):
-        return [other for other in others if other[NETWORK] == label]
-    if key.startswith("model.conv."):  # a label without its attention is the block's and the backbone's: "ALD-RDN"
-        return [other for other in others if other[NETWORK].partition(" ")[0] == label.partition(" ")[0]]
-    return list(others)
+        return label
+    return label.partition(" ")[0] if key.startswith("model.conv.") else ""
 
 
 def find_reference(variants: Sequence[Variant], against: str | None) -> Variant:

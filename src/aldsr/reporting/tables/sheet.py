@@ -14,7 +14,6 @@ from rich.text import Text
 
 Cell = tuple[str, ...]  # the lines of a cell
 NOTHING: Cell = ("-",)
-GAP = 2  # spaces between columns on the terminal
 LATEX = str.maketrans({"_": r"\_", "%": r"\%", "&": r"\&", "#": r"\#", "±": r"$\pm$", "×": r"$\times$"})
 
 
@@ -68,9 +67,9 @@ class Sheet(NamedTuple):
         return "\n".join(tables)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        fits = len(list(self._panels(self.columns, options.max_width))) == 1
+        fits = len(list(self._panels(self.columns, console))) == 1
         for title, columns in [(self.title, self.columns)] if fits else self.blocks:
-            for number, panel in enumerate(self._panels(columns, options.max_width)):
+            for number, panel in enumerate(self._panels(columns, console)):
                 yield Text(f"{title}, continued" if number else title, style="italic")
                 yield self._terminal_table(panel)
                 yield Text()
@@ -93,22 +92,19 @@ class Sheet(NamedTuple):
             marked = zip(columns, texts, strict=True)
             yield [escape(name), *(bold.format(text) if number in column.bold else text for column, text in marked)]
 
-    def _panels(self, columns: Sequence[Column], width: int) -> Iterator[list[Column]]:
+    def _panels(self, columns: Sequence[Column], console: Console) -> Iterator[list[Column]]:
         """Columns in groups that fit beside the names of the rows."""
-        room = width - max(map(len, (self.corner, *self.rows))) - 1
+        endless = console.options.update_width(10_000)
         panel: list[Column] = []
-        used = 0
         for column in columns:
-            needed = GAP + max(len(line) for lines in (_wrap_head(column).split("\n"), *column.cells) for line in lines)
-            if panel and used + needed > room:
+            width = console.measure(self._terminal_table([*panel, column]), options=endless).maximum
+            if panel and width > console.width:
                 yield panel
-                panel, used = [], 0
+                panel = []
             panel.append(column)
-            used += needed
         yield panel
 
     def _terminal_table(self, columns: Sequence[Column]) -> Table:
-        # One space after each cell and one between columns make the GAP that `_panels` counts on.
         table = Table(box=SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
         table.add_column(Text(self.corner))
         for column in columns:
