@@ -89,22 +89,16 @@ def check_gradients(x: Tensor, *, kernel_size: int) -> None:
     ],
     indirect=["_way"],
 )
-@pytest.mark.parametrize(("height", "width"), [(1, 1), (1, 2), (2, 1), (3, 5), (9, 7)])
-@pytest.mark.parametrize("threads", [1, 2, 5])
+@pytest.mark.parametrize("size", [(1, 1), (1, 2), (2, 1), (3, 5), (9, 7)], ids=str)
 def test_convolution_and_its_gradients_are_torchs(
-    dtype: torch.dtype,
-    channels: int,
-    kernel_size: int,
-    height: int,
-    width: int,
-    threads: int,
-    monkeypatch: pytest.MonkeyPatch,
+    dtype: torch.dtype, channels: int, kernel_size: int, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
-    x = among_others(numbers(2, height, width, channels, seed=1, dtype=dtype))
-    for rows in (slice(0, height), slice(0, 1), slice(height // 2, height)):
-        check_conv(x, rows=rows, kernel_size=kernel_size)
-    check_gradients(x, kernel_size=kernel_size)
+    x, height = among_others(numbers(2, *size, channels, seed=1, dtype=dtype)), size[0]
+    for threads in (1, 2, 5):
+        monkeypatch.setattr(torch, "get_num_threads", lambda threads=threads: threads)
+        for rows in (slice(0, height), slice(0, 1), slice(height // 2, height)):
+            check_conv(x, rows=rows, kernel_size=kernel_size)
+        check_gradients(x, kernel_size=kernel_size)
     assert others_are_untouched(x)
 
 

@@ -159,10 +159,8 @@ def test_a_phone_shows_everything_without_sideways_scrolling(view: str, scheme: 
     strip = "strip => strip.append(...[...Array(9)].map(() => strip.lastChild.cloneNode(true)))"
     page.locator(".strip").evaluate(strip)
     assert page.evaluate("document.documentElement.scrollWidth") == 400
-    assert (
-        page.evaluate("getComputedStyle(document.body).backgroundColor")
-        == {"light": "rgb(255, 255, 255)", "dark": "rgb(17, 20, 24)"}[scheme]
-    )
+    ground = {"light": "rgb(255, 255, 255)", "dark": "rgb(17, 20, 24)"}[scheme]
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == ground
     widths = page.locator("#charts img").evaluate_all("all => all.map(each => each.naturalWidth)")
     assert len(widths) == 2 + 4  # two networks; PSNR against parameters and multi-adds, loss, validation
     assert min(widths) > 0
