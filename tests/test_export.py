@@ -93,9 +93,6 @@ def test_the_fast_form_for_a_cpu_is_not_traced(monkeypatch: pytest.MonkeyPatch) 
     assert not [name for name in called if "_to_copy" in name or "to.dtype" in name]  # autocast's
 
 
-# The command
-
-
 def test_the_command_reports_what_it_wrote(trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     output = tmp_path / "net.bin"  # a suffix of no format
     assert run_command(main, trained, "-o", output, "--format", "torch-export") == 0
@@ -150,9 +147,6 @@ def test_a_missing_extra_is_named(
     assert "package onnxscript; run: pip install 'aldsr[export]'" in message
 
 
-# Blocks of one's own
-
-
 def test_a_users_block_is_exported_once_its_package_is_allowed(
     users_module: str,  # noqa: F811
     tmp_path: Path,
@@ -174,9 +168,6 @@ def test_a_block_that_branches_on_values_is_refused_in_one_sentence() -> None:
     with pytest.raises(FormatError, match=r"torch\.export") as error:
         export_graph(Branching())
     assert "\n" not in str(error.value)
-
-
-# Checks
 
 
 def test_a_file_that_does_not_agree_or_run_is_not_kept(

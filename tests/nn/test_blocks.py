@@ -44,10 +44,7 @@ def literal_ald(x: Tensor, block: ALDBlock) -> Tensor:
 @pytest.mark.parametrize("descriptor", DESCRIPTORS)
 def test_ald_is_the_literal_equations_with_their_gradients(descriptor: Descriptor, kernel_size: int) -> None:
     block, x = make(ALDBlock, kernel_size=kernel_size, descriptor=descriptor), image()
-    r = block.attention(block.depthwise.weight)
-    assert r.shape == (6,)
-    assert ((r > 0) & (r < 1)).all()
-    assert r.std() > 0.01  # or the comparison would show little
+    assert block.attention(block.depthwise.weight).std() > 0.01  # or the comparison would show little
     same_with_gradients(block(x), literal_ald(x, block), (x, *block.parameters()))
 
 

@@ -51,9 +51,6 @@ def same_output(ours: nn.Module, theirs: nn.Module) -> None:
         torch.testing.assert_close(ours(lr()), theirs(lr()), rtol=1e-5, atol=1e-5)
 
 
-# deploy
-
-
 @pytest.mark.parametrize(
     ("winners", "collapsed"),
     [
@@ -99,9 +96,6 @@ def test_real_measurements_decide_by_their_seconds() -> None:
     faster = [kind for kind, times in result.measured.items() if times["collapsed"] < times["folded"]]
     expected = [path for kind, path in (("4→4", FIRST), ("8→4", SECOND)) if kind in faster]
     assert result.collapsed == (expected if "network" in faster else [])
-
-
-# The deployed form by a choice made before, and its weights file
 
 
 @pytest.mark.parametrize(

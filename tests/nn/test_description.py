@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 import aldsr.nn
-from aldsr.nn import RDN, ALDBlock, BicubicUpscale, determinant, standardised
+from aldsr.nn import RDN, ALDBlock, BicubicUpscale, StandardBlock, determinant, standardised
 from aldsr.nn.description import (
     MISSING_OPTIONS,
     PUBLIC,
@@ -138,26 +138,18 @@ def test_every_optional_argument_has_a_value_for_descriptions_that_lack_it() -> 
         assert {each.name for each in parameters if each.default is not each.empty} == absent.keys(), target.__name__
 
 
-class Dilated(nn.Conv2d):
-    """A block whose option `dilation` was added with a default that is not what the code did before."""
-
-    def __init__(self, in_channels: int, out_channels: int, *, dilation: int = 2) -> None:
-        super().__init__(in_channels, out_channels, 3, padding=dilation, dilation=dilation)
-
-
 def test_a_new_option_does_not_change_what_older_descriptions_mean(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(PUBLIC, "aldsr.nn.Dilated", Dilated)
-    monkeypatch.setitem(MISSING_OPTIONS, Dilated, {"dilation": 1})
-    old, new = description("Dilated"), description(conv=partial("Dilated", dilation=1))
+    """As if `kernel_size` had been added with a default, 3, that is not what the code did before."""
+    monkeypatch.setitem(MISSING_OPTIONS, StandardBlock, {"kernel_size": 1})
+    old, new = description("StandardBlock"), description(conv=partial("StandardBlock", kernel_size=1))
     network = build(old)
-    assert network.RDBs[0].layers[0].dilation == (1, 1)
-    assert build(description(conv=partial("Dilated", dilation=2))).RDBs[0].layers[0].dilation == (2, 2)
+    assert network.RDBs[0].layers[0][0].kernel_size == (1, 1)
     for theirs, ours in ((old, new), (new, old)):
         check_resumable(save(tmp_path / "last.ckpt", network, theirs), build(ours), ours)
-    with pytest.raises(NetworkError, match=r"its model\.conv\.dilation is 1, this run's is 2"):
-        check_resumable(tmp_path / "last.ckpt", network, description(conv=partial("Dilated", dilation=2)))
+    with pytest.raises(NetworkError, match=r"its model\.conv\.kernel_size is 1, this run's is 3"):
+        check_resumable(tmp_path / "last.ckpt", network, description(conv=partial("StandardBlock", kernel_size=3)))
 
 
 def test_the_smallest_description_is_the_papers_network_completed_at_every_depth() -> None:

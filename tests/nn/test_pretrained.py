@@ -1,6 +1,5 @@
 """Trained networks by path or name, without a network connection."""
 
-import subprocess
 import sys
 from pathlib import Path
 from unittest.mock import Mock
@@ -80,10 +79,3 @@ def test_a_folder_without_weights_and_a_revision_of_a_path_are_refused(run: Path
     (run / "weights.safetensors").unlink()
     with pytest.raises(NetworkError, match=r"weights\.safetensors: no such weights file"):
         aldsr.from_pretrained(run)
-
-
-@pytest.mark.slow
-def test_importing_aldsr_imports_no_torch() -> None:
-    asked = "import sys, aldsr; print('torch' in sys.modules, aldsr.__version__)"
-    output = subprocess.run([sys.executable, "-c", asked], check=True, capture_output=True, text=True).stdout
-    assert output == f"False {aldsr.__version__}\n"

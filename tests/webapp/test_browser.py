@@ -36,11 +36,6 @@ TRANSFER = """([content, name]) => {
 }"""
 
 
-class Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, *_: object) -> None:
-        pass
-
-
 @pytest.fixture(scope="module")
 def site(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of the page, served as its command says."""
@@ -49,11 +44,10 @@ def site(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[st
         pytest.skip(f"no onnxruntime-web at {runtime}; run `make web`, or set ALDSR_ORT_WEB to the npm package")
     folder = tmp_path_factory.mktemp("site") / "page"
     compose_page(weights, folder, runtime=runtime)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=folder))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://localhost:{server.server_port}/"
-    server.shutdown()
-    server.server_close()
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=folder)) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://localhost:{server.server_port}/"
+        server.shutdown()
 
 
 @pytest.fixture(scope="module")

@@ -74,9 +74,6 @@ def largest_difference(ours: dict[str, Tensor], theirs: dict[str, Tensor]) -> fl
     return max(((a - b).abs().max() / b.abs().max().clamp_min(1e-30)).item() for a, b in pairs)
 
 
-# outputs and gradients
-
-
 @pytest.mark.usefixtures("_strip")
 @pytest.mark.parametrize("block", SEPARABLE)
 @pytest.mark.parametrize(
@@ -170,9 +167,6 @@ def test_second_derivatives_are_refused() -> None:
         first.sum().backward()
 
 
-# find_layers
-
-
 def fitting(block: ConvBlock = LDWBlock) -> tuple[RDB, Tensor]:
     return make(block, **FITTING, dtype=torch.float32), image(channels=32, dtype=torch.float32)
 
@@ -235,9 +229,6 @@ def test_without_compiled_kernels_training_concatenates_and_inference_does_not(m
     rdb.requires_grad_(False)
     assert find_layers(list(rdb.layers), x) is None  # the input needs a gradient
     assert find_layers(list(rdb.layers), x.detach()) is not None
-
-
-# memory
 
 
 @pytest.mark.parametrize("block", SEPARABLE)

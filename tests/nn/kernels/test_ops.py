@@ -164,9 +164,6 @@ def test_relu_backward_passes_the_gradient_where_the_result_is_positive(dtype: t
     close(total, expected.double().sum(0), dtype=torch.float64 if dtype == torch.float64 else torch.float32)
 
 
-# compiling
-
-
 @compiled
 def test_kernels_are_for_3x3_filters_of_multiples_of_32_channels() -> None:
     for dtype in TYPES:
