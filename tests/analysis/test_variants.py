@@ -104,12 +104,6 @@ def test_names_and_their_order(runs: list[tuple[str, dict[str, Any]]], names: li
     assert [each.name for each in find_variants(tmp_path, *runs)] == names
 
 
-def test_of_runs_that_repeat_a_seed_the_first_by_name_counts(tmp_path: Path) -> None:
-    (found,) = find_variants(tmp_path, *[("RDN", {"seed": seed}) for seed in (1, 2, 1, 2)])
-    assert [run.folder.name for run in found.runs.values()] == ["run1", "run2"]
-    assert [run.folder.name for run in found.repeated] == ["run3", "run4"]
-
-
 ALD = [f"ALD-RDN ({name})" for name in ("avg", "det", "none")]
 
 
