@@ -51,9 +51,7 @@ def replace_blocks(network: nn.Module, paths: Iterable[str], *, dense: bool = Fa
         block = blocks.get(full_path)
         if block is None or not has_layer(block):
             raise ValueError(f"'{path}' is not the path of a block that can be folded or collapsed")
-        layer: Layer = block.layer()
-        if dense:
-            layer = collapse_layer(layer)
+        layer = collapse_layer(block.layer()) if dense else block.layer()
         setattr(root.get_submodule(parent), name, make_plain_block(layer).train(block.training))
     return root["network"]
 

@@ -66,8 +66,7 @@ def export_graph(network: nn.Module) -> ExportedProgram:
     """The graph of a network, without gradients. Raises FormatError if torch cannot trace it."""
     try:
         with torch.no_grad(), torch.autocast("cpu", enabled=False):
-            # No axis is 1 here: torch would take it for a constant.
-            example = (torch.zeros(2, 3, 6, 7),)
+            example = (torch.zeros(2, 3, 6, 7),)  # no axis is 1: torch would take it for a constant
             program = torch.export.export(network, example, dynamic_shapes=DYNAMIC_SHAPES, strict=False)
     except Exception as error:  # of many kinds; a user's block may raise its own, or branch on values
         raise FormatError(f"torch.export cannot trace this network: {_root_cause(error)}") from error

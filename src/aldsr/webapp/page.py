@@ -62,8 +62,7 @@ def compose_page(weights: Path, output: Path, *, runtime: Path, allow_code: Sequ
             write_sample(draft / "sample.png")
             write_sources(draft, words)
     except OSError as error:
-        reason = error.strerror or error
-        raise WebError(f"-o {output}: cannot be written ({reason}); choose another folder") from error
+        raise WebError(f"-o {output}: cannot be written ({error.strerror or error}); choose another folder") from error
     size = sum(file.stat().st_size for file in output.rglob("*") if file.is_file())
     return f"{output}: {name} x{scale}, {parameters} parameters, {size / 2**20:.1f} MiB"
 
