@@ -69,12 +69,8 @@ class TrainingProcess(subprocess.Popen[bytes]):
 
     def wait_for_stop_step(self, ranks: int = 1) -> None:
         """Wait until the optimizers of all ranks wait."""
-
-        def reached() -> bool:
-            assert self.poll() is None, self.output.read_text()
-            return all(Path(f"waits{rank}").exists() for rank in range(ranks))
-
-        wait_for(reached)
+        wait_for(lambda: self.poll() is not None or all(Path(f"waits{rank}").exists() for rank in range(ranks)))
+        assert self.poll() is None, self.output.read_text()
         Path("pass").touch()  # for later attempts
 
     def stop(self, number: int) -> int:

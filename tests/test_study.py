@@ -18,17 +18,25 @@ def test_a_folder_without_runs_is_named(tmp_path: Path, capsys: pytest.CaptureFi
         assert capsys.readouterr().err.startswith(f"error: {folder}: ")
 
 
-def test_a_study_is_printed_with_its_failures_and_stays_as_it_is(
+def test_the_runs_of_the_plan_and_others_in_the_folder_are_printed_and_stay_as_they_are(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    write_plan(tmp_path, make_plan(["model=rdn,dw_rdn", "seed=1"], {}))
-    (tmp_path / "rdn").mkdir()
-    (tmp_path / "rdn" / FAILURE).write_text("2026-01-31\nTraceback\nValueError: [red]no\n")
+    write_plan(tmp_path, make_plan(["model=rdn,dw_rdn", "seed=2,1"], {}))
+    others = ("extra/config.yaml", "rdn-seed1-archived-20260131-120000/config.yaml", "notes/readme.txt")
+    for name in (*others, "rdn-seed1/results.json", f"rdn-seed2/{FAILURE}"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text("2026-01-31\nTraceback\nValueError: [red]no\n")
     before = sorted(tmp_path.rglob("*"))
     assert run_command(main, str(tmp_path)) == 0
-    output = capsys.readouterr().out
-    assert "1 failed, 1 waiting" in output
-    assert output.splitlines()[-1] == f"failed  {tmp_path}/rdn/{FAILURE}: ValueError: [red]no"
+    lines = capsys.readouterr().out.splitlines()
+    assert [" ".join(line.split("│")[1:3]).split() for line in lines if "│" in line] == [
+        ["rdn-seed2", "failed"],
+        ["rdn-seed1", "done"],
+        ["dw_rdn-seed2", "waiting"],
+        ["dw_rdn-seed1", "waiting"],
+        ["extra", "interrupted"],
+    ]
+    assert lines[-1] == f"failed  {tmp_path}/rdn-seed2/{FAILURE}: ValueError: [red]no"
     assert sorted(tmp_path.rglob("*")) == before
 
 

@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, NamedTuple
@@ -132,9 +133,13 @@ def run_job(job: Job, slot: Slot, *, capture: bool) -> int:
     Args:
         capture: write its output to `output.log`.
     """
+    environment = {**os.environ, **slot, LAUNCHER: str(os.getpid())}
+    if capture:
+        job.folder.mkdir(parents=True, exist_ok=True)
     for attempt in range(1, ATTEMPTS + 1):
         start = time.monotonic()
-        status = _run_process(job, slot, capture)
+        with (job.folder / "output.log").open("ab") if capture else nullcontext() as log:
+            status = subprocess.run(job.command, env=environment, stdout=log, stderr=log, check=False).returncode
         number = -status if status < 0 else status - 128  # the signal that ended it, directly or through its shell
         if number not in KILL_SIGNALS:
             break
@@ -149,12 +154,3 @@ def run_job(job: Job, slot: Slot, *, capture: bool) -> int:
     if capture:
         print(f"{job.folder}: {found.state}{f' ({found.reason})' if found.reason else ''}", flush=True)
     return status
-
-
-def _run_process(job: Job, slot: Slot, capture: bool) -> int:
-    environment = {**os.environ, **slot, LAUNCHER: str(os.getpid())}
-    if not capture:
-        return subprocess.run(job.command, env=environment, check=False).returncode
-    job.folder.mkdir(parents=True, exist_ok=True)
-    with (job.folder / "output.log").open("ab") as log:
-        return subprocess.run(job.command, env=environment, stdout=log, stderr=log, check=False).returncode

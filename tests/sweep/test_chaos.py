@@ -5,6 +5,7 @@ The short version is part of the suite; run the long one with `pytest -m chaos`.
 
 import os
 import random
+import secrets
 import signal
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from aldsr.train import train
 from tests.command import run_command
 from tests.stopping import check_same_weights
 
-pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds processes in Linux's /proc")
+pytestmark = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="finds processes in Linux's /proc")
 
 START_UP = 5.0  # seconds, within which a job on an idle machine has begun
 SETTINGS = ["logger=wandb", "checkpoint_every=1", "trainer.max_steps=12", "study.name=chaos"]
@@ -78,38 +79,25 @@ def logged(study: Path) -> int:
 def kill_sweep(options: Sequence[str], when: Callable[[], bool], *, delay: float) -> bool:
     """Kill a sweep and all its processes some seconds after something holds; whether it was still running."""
     command = [sys.executable, "-m", "aldsr.train", "-m", *options]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    process = subprocess.Popen(command, start_new_session=True, **quiet)
+    mark, quiet = secrets.token_hex(16), {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    process = subprocess.Popen(command, env={**os.environ, "CHAOS": mark}, start_new_session=True, **quiet)
     while process.poll() is None and not when():
         time.sleep(0.01)
     time.sleep(delay)
-    kill_tree(process.pid)
+    number = signal.SIGSTOP  # first, so that none acts on the end of another
+    while pids := find_processes(mark):
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
+        number = signal.SIGKILL
     return process.wait() == -signal.SIGKILL
 
 
-def kill_tree(root: int) -> None:
-    """SIGKILL a process and all its descendants, stopped first so that none starts another meanwhile."""
-    tree = [root]
-    for pid in tree:
-        send(pid, signal.SIGSTOP)
-        tree += [child for child, parent, _ in processes() if parent == pid]
-    for pid in tree:
-        send(pid, signal.SIGKILL)
-    ends = time.monotonic() + 10
-    while time.monotonic() < ends and any(pid in tree[1:] and state not in "ZX" for pid, _, state in processes()):
-        time.sleep(0.02)
-
-
-def send(pid: int, number: int) -> None:
-    with suppress(ProcessLookupError):
-        os.kill(pid, number)
-
-
-def processes() -> list[tuple[int, int, str]]:
-    """Id, parent's id and state of every process."""
+def find_processes(mark: str) -> list[int]:
+    """Running processes that have inherited the mark in their environment, whoever started them."""
     found = []
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(FileNotFoundError, ProcessLookupError):
-            state, parent = stat.read_text().rpartition(")")[2].split()[:2]
-            found.append((int(stat.parent.name), int(parent), state))
+    for environment in Path("/proc").glob("[0-9]*/environ"):
+        with suppress(OSError):  # it has ended, or is not ours
+            if mark.encode() in environment.read_bytes():
+                found.append(int(environment.parent.name))
     return found

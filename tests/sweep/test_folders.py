@@ -1,12 +1,11 @@
 """Run folders, and when a run is the one that its folder holds."""
 
-import errno
-import os
 import re
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from filelock import FileLock
@@ -112,11 +111,8 @@ def test_looking_at_a_lock_leaves_no_trace_and_an_error_releases_it(tmp_path: Pa
 
 
 def test_a_folder_without_write_permission_can_be_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def acquire(self: FileLock, *_: object, **__: object) -> None:
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), self.lock_file)
-
     (tmp_path / LOCK).touch()
-    monkeypatch.setattr(FileLock, "acquire", acquire)
+    monkeypatch.setattr(FileLock, "acquire", Mock(side_effect=PermissionError))
     assert not is_locked(tmp_path)
 
 

@@ -8,7 +8,6 @@ from rich.console import Console
 
 from aldsr.core.run_files import CONFIG, FAILURE, LOCK, PROGRESS, REFUSAL, RESULTS
 from aldsr.sweep.folders import DifferentRunError, InUseError, lock_folder
-from aldsr.sweep.plan import make_plan, write_plan
 from aldsr.sweep.status import (
     RunStatus,
     print_sweep_summary,
@@ -16,7 +15,6 @@ from aldsr.sweep.status import (
     run_status,
     status_summary,
     status_table,
-    study_status,
     write_failure,
 )
 
@@ -44,18 +42,18 @@ def test_the_files_of_a_folder_tell_its_status(files: list[str], expected: RunSt
 
 
 @pytest.mark.parametrize(
-    ("content", "reason"),
-    [("Traceback\naldsr.a.InUseError: b.c: two words\n", "InUseError: b.c: two words"), ("", "")],
+    ("name", "content", "expected"),
+    [
+        (FAILURE, b"Traceback\naldsr.a.InUseError: b.c: d\n", RunStatus("failed", reason="InUseError: b.c: d")),
+        (FAILURE, b"", RunStatus("failed")),
+        *((PROGRESS, damaged, RunStatus("interrupted")) for damaged in (b"", b'{"step": 3', b"[1, 2]", b"\xff\xfe")),
+    ],
 )
-def test_the_reason_is_the_last_line_without_the_exceptions_module(content: str, reason: str, tmp_path: Path) -> None:
-    (tmp_path / FAILURE).write_text(content)
-    assert run_status(tmp_path) == RunStatus("failed", reason=reason)
-
-
-@pytest.mark.parametrize("content", [b"", b'{"step": 3', b"[1, 2]", b"\xff\xfe\x00"])
-def test_damaged_progress_is_as_good_as_none(content: bytes, tmp_path: Path) -> None:
-    (write(tmp_path, CONFIG) / PROGRESS).write_bytes(content)
-    assert run_status(tmp_path) == RunStatus("interrupted")
+def test_failures_are_shortened_and_damaged_progress_is_as_good_as_none(
+    name: str, content: bytes, expected: RunStatus, tmp_path: Path
+) -> None:
+    (write(tmp_path, CONFIG) / name).write_bytes(content)
+    assert run_status(tmp_path) == expected
 
 
 @pytest.mark.parametrize(
@@ -91,21 +89,23 @@ def test_a_failure_that_cannot_be_written_hides_no_other(tmp_path: Path) -> None
     write_failure(tmp_path / "file" / "job", "no space")
 
 
+STATUSES = {
+    "rdn-seed1": RunStatus("done", 4000, 4000, 29.916, 600.0),
+    "ald_rdn-det-reduction16-lr0.001-betas0.9-0.999-seed1": RunStatus("running", 1000, 4000, 28.0, 600.0),
+    "dw-seed1": RunStatus("interrupted", 75_000, 300_000, None, 86400.0 * 4),
+    "ldw-seed1": RunStatus("failed", reason="ValueError: no"),
+    "rdn-seed2": RunStatus("waiting"),
+}
+
+
 def test_on_a_narrow_terminal_every_state_has_its_row_and_nothing_is_cut_off() -> None:
-    statuses = {
-        "rdn-seed1": RunStatus("done", 4000, 4000, 29.916, 600.0),
-        "ald_rdn-det-reduction16-lr0.001-betas0.9-0.999-seed1": RunStatus("running", 1000, 4000, 28.0, 600.0),
-        "dw-seed1": RunStatus("interrupted", 75_000, 300_000, None, 86400.0 * 4),
-        "ldw-seed1": RunStatus("failed", reason="ValueError: no"),
-        "rdn-seed2": RunStatus("waiting"),
-    }
     output = io.StringIO()
-    Console(file=output, width=80, color_system=None).print(status_table(statuses))
+    Console(file=output, width=80, color_system=None).print(status_table(STATUSES))
     lines = output.getvalue().splitlines()
     assert max(map(len, lines)) <= 80
     rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in lines if "│" in line]
     assert ["".join(cells).replace(" ", "") for cells in zip(*rows, strict=True)] == [
-        "".join(statuses),
+        "".join(STATUSES),
         "donerunninginterruptedfailedwaiting",
         "4,000/4,0001,000/4,00075,000/300,000",
         "29.92dB28.00dB",
@@ -113,40 +113,12 @@ def test_on_a_narrow_terminal_every_state_has_its_row_and_nothing_is_cut_off() -
     ]
 
 
-@pytest.mark.parametrize(
-    ("statuses", "expected"),
-    [
-        ([RunStatus("done", 10, 10, 30.0, 60.0)] * 2, "2 done"),
-        (
-            [
-                RunStatus("done", 100, 100, 30.0, 100.0),
-                RunStatus("running", 25, 100, 30.0, 200.0),  # 150 s left
-                RunStatus("failed", 50, 100, None, 300.0),  # 150 s left
-                RunStatus("waiting"),  # 200 s, the mean of the others
-                RunStatus("interrupted", 10, 100),  # duration unknown: 200 s
-            ],
-            "1 done, 1 running, 1 interrupted, 1 failed, 1 waiting; the rest takes about 0:11:40, ",
-        ),
-        ([RunStatus("running", 0, 100), RunStatus("waiting")], "1 running, 1 waiting; how long the rest takes is not"),
-    ],
-)
-def test_the_summary_counts_states_and_estimates_the_time_left(statuses: list[RunStatus], expected: str) -> None:
-    assert status_summary({str(number): status for number, status in enumerate(statuses)}).startswith(expected)
-
-
-def test_a_study_consists_of_its_plan_and_other_runs_in_its_folder(tmp_path: Path) -> None:
-    write_plan(tmp_path, make_plan(["model=rdn,dw_rdn", "seed=2,1"], {}))
-    write(tmp_path / "extra", CONFIG)
-    write(tmp_path / "rdn-seed1", CONFIG, RESULTS, PROGRESS)
-    write(tmp_path / "rdn-seed1-archived-20260131-120000", CONFIG, RESULTS)
-    write(tmp_path / "notes", "readme.txt")
-    assert [(name, status.state) for name, status in study_status(tmp_path).items()] == [
-        ("rdn-seed2", "waiting"),
-        ("rdn-seed1", "done"),
-        ("dw_rdn-seed2", "waiting"),
-        ("dw_rdn-seed1", "waiting"),
-        ("extra", "interrupted"),
-    ]
+def test_the_summary_counts_states_and_estimates_the_time_left() -> None:
+    """450 s and three days; and where nothing is known, the mean of the others: 600 s, 600 s and four days."""
+    counts = "1 done, 1 running, 1 interrupted, 1 failed, 1 waiting"
+    assert status_summary(STATUSES).startswith(f"{counts}; the rest takes about 5 days, 16:20:50,")
+    assert status_summary({"a": RunStatus("done", seconds=60.0)}) == "1 done"
+    assert "is not known" in status_summary({"a": RunStatus("running", 0, 100)})
 
 
 def test_a_sweep_is_complete_when_each_job_is_done_or_runs_elsewhere_and_none_was_refused(
