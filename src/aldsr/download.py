@@ -4,6 +4,7 @@ import argparse
 import re
 import shlex
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -79,14 +80,11 @@ def make_parser() -> argparse.ArgumentParser:
 
 def web_folder(text: str) -> str:
     """The type of an option that is a folder's address; returns it without a slash at its end."""
-    try:
+    with suppress(ValueError):  # of an open bracket, or a port that is no number
         parts = urlsplit(text)
-        valid = parts.scheme in ("http", "https") and parts.netloc and (parts.port or True)
-    except ValueError:  # such as an open bracket, or a port that is no number
-        valid = False
-    if not valid or re.search(r"[\s?#]", text):
-        raise argparse.ArgumentTypeError(f"found {text!r}, expected an address such as https://server/folder")
-    return text.rstrip("/")
+        if parts.scheme in ("http", "https") and parts.netloc and parts.port != 0 and not re.search(r"[\s?#]", text):
+            return text.rstrip("/")
+    raise argparse.ArgumentTypeError(f"found {text!r}, expected an address such as https://server/folder")
 
 
 if __name__ == "__main__":

@@ -34,9 +34,8 @@ FORMAT = "v2"  # raise it when the same file would be decoded or resized to othe
 
 def cache_dir() -> Path:
     """The folder of decoded images: `$ALDSR_CACHE`, else `$XDG_CACHE_HOME/aldsr`, else `~/.cache/aldsr`."""
-    if own := os.environ.get("ALDSR_CACHE"):
-        return Path(own).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "aldsr"
+    usual = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache", "aldsr")
+    return Path(os.environ.get("ALDSR_CACHE") or usual).expanduser()
 
 
 @dataclass(frozen=True)
@@ -52,12 +51,8 @@ class CachedPair:
 def cache_pairs(pairs: Sequence[Pair], *, scale: int, folder: Path | None = None) -> list[CachedPair]:
     """Decode what is not decoded yet, make the LR images that are missing, and map everything.
 
-    HR is cropped at its right and bottom edge to a multiple of the scale, as the field does.
-
-    Args:
-        pairs: the image files.
-        scale: HR pixels per LR pixel.
-        folder: of the cache; None: `images` in `cache_dir()`.
+    HR is cropped at its right and bottom edge to a multiple of the scale, as the field does. `folder` is that of the
+    cache, by default `images` in `cache_dir()`.
 
     Raises:
         DataError: if an image cannot be read, LR and HR do not fit, or the cache cannot be written.

@@ -29,16 +29,14 @@ class SuperResolutionData(LightningDataModule):
 
     Args:
         scale: HR pixels per LR pixel.
-        train_dirs: folders to train on (see `aldsr.data.pairs` for their layout); None: aldsr's own
-            procedural images; empty: no training.
+        train_dirs: folders to train on, as in `aldsr.data.pairs`; None: procedural images; empty: no training.
         eval_dirs: folders to measure on, each one set; None: scikit-image's photographs.
         patch_size: side of an LR patch, in pixels.
         batch_size: patches in an optimizer step, over all ranks and micro-batches.
         steps_per_epoch: optimizer steps in an epoch.
         seed: determines the patches.
         pictures: number of procedural images, 384×384 each.
-        num_workers: loader processes; None: none on a CPU, where a batch costs a millisecond and
-            a process costs a core; 4 beside a GPU.
+        num_workers: loader processes; None: 4 beside a GPU, none on a CPU, where a process costs a core.
 
     Raises (when data is prepared):
         DataError: see `aldsr.data.cache` and `aldsr.data.pairs`.

@@ -37,10 +37,6 @@ class DownloadError(UserError):
     """A download that cannot go on."""
 
 
-class _ConnectionLostError(Exception):
-    """A connection that failed or ended early: worth another attempt."""
-
-
 @dataclass(frozen=True)
 class Archive:
     """A zip file of a server's folder, with the size in bytes and the SHA-256 that it must have."""
@@ -172,7 +168,7 @@ def _download(url: str, archive: Archive, part: Path) -> None:
                 for done in _transfer(url, archive, part):
                     bar.update(task, completed=done)
                 reason = "the server closed the connection"
-            except _ConnectionLostError as error:
+            except ConnectionError as error:
                 reason = str(error)
             # Compare with the most so far: a server that starts over each time must not be asked for ever.
             failures = 0 if _file_size(part) >= most + CHUNK else failures + 1
@@ -208,20 +204,20 @@ def _transfer(url: str, archive: Archive, part: Path) -> Iterator[int]:
 
 @contextmanager
 def _network_errors(url: str) -> Iterator[None]:
-    """Turn an error of the network into `_ConnectionLostError`, or `DownloadError` if a further attempt is no use."""
+    """Turn an error of the network into a ConnectionError, or a DownloadError if another attempt is no use."""
     try:
         yield
     except HTTPError as error:
         error.close()
         answer = f"HTTP {error.code} {error.reason}"
         if error.code >= HTTPStatus.INTERNAL_SERVER_ERROR or error.code in RETRIED:
-            raise _ConnectionLostError(answer) from error
+            raise ConnectionError(answer) from error
         raise DownloadError(
             f"{url}: the server answered {answer}, expected the file; check the address or use another server"
         ) from error
     except (OSError, HTTPException) as error:
         cause = getattr(error, "reason", error)  # urllib wraps the error of the socket
-        raise _ConnectionLostError(getattr(cause, "strerror", None) or str(cause)) from error
+        raise ConnectionError(getattr(cause, "strerror", None) or str(cause)) from error
 
 
 def _check_hash(archive: Archive, path: Path, remedy: str) -> None:

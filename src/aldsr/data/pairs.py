@@ -44,8 +44,7 @@ def find_pairs(folder: str | Path, *, scale: int) -> list[Pair]:
     """Find the pairs of a set, sorted by name.
 
     Raises:
-        DataError: if the folder is missing or empty, an HR image has no LR image or the reverse, or two
-            files share a name.
+        DataError: if the folder is missing or empty, two files share a name, or HR lacks LR or the reverse.
     """
     pairs, faults = match_files(folder, scale=scale)
     for _, message in faults:

@@ -64,14 +64,11 @@ class Patches(Dataset[PatchBatch]):
 
 @dataclass(eq=False)
 class BenchmarkSet(Dataset[ImagePair]):
-    """Whole images for measuring, one at a time, since their sizes differ.
-
-    `gray` are the names of those whose HR file is a gray image.
-    """
+    """Whole images for measuring, one at a time, since their sizes differ."""
 
     name: str
     pairs: Sequence[CachedPair]
-    gray: Container[str] = ()
+    gray: Container[str] = ()  # names of those whose HR file is a gray image
 
     @classmethod
     def load(cls, name: str, pairs: Sequence[Pair], *, scale: int) -> "BenchmarkSet":

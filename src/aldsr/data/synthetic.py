@@ -29,8 +29,8 @@ LAYERS = 4  # leaves that lie over each pixel, on average
 MOST_LEAVES = 12_000
 
 # Unit outlines. Small discs need few corners, and small leaves are most of them.
-_TURNS = {corners: 2 * np.pi * np.arange(corners) / corners for corners in (10, 64)}
-_SMALL_DISC, _DISC = (np.stack([np.cos(t), np.sin(t)], axis=-1) for t in _TURNS.values())
+_TURNS = [2 * np.pi * np.arange(corners) / corners for corners in (10, 64)]
+_SMALL_DISC, _DISC = (np.stack([np.cos(turns), np.sin(turns)], axis=-1) for turns in _TURNS)
 _SQUARE = np.array([[-1.0, -1.0], [1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]]) * 0.8
 _SHARD = np.array([[1.0, 0.1], [0.3, 0.9], [-0.6, 0.7], [-0.9, -0.2], [0.1, -0.9]])
 _TRIANGLE = np.array([[1.2, 0.0], [-0.7, 1.0], [-0.6, -0.9]])
@@ -41,16 +41,9 @@ _OPPONENT = np.array([[1.0, 1.0, 1.0], [1.0, 0.0, -1.0], [1.0, -2.0, 1.0]]) / np
 
 
 def render_image(index: int, *, seed: int = 0, size: int = 384) -> NDArray[np.uint8]:
-    """Render training image number `index`: a facade if `index % 4 == 3`, otherwise dead leaves.
+    """Render training image `index`, RGB, `uint8[size, size, 3]`: a facade if `index % 4 == 3`, otherwise dead leaves.
 
     A pure function of its arguments, the same on every machine; images of different indices are independent.
-
-    Args:
-        index, seed: number of the image, and seed of all images, 0 or more.
-        size: side in pixels.
-
-    Returns:
-        `uint8[size, size, 3]`, RGB.
     """
     rng = Generator(np.random.Philox(np.random.SeedSequence(seed, spawn_key=(index,))))
     scene = (render_facade if index % 4 == 3 else render_dead_leaves)(rng, size * OVERSAMPLING)
