@@ -161,6 +161,7 @@ def test_an_existing_result_is_kept_without_overwrite(tmp_path: Path, upscale: U
         ("a.png -o out --tile -1", "--tile"),
         ("a.png -o a.png/out", "-o a.png/out: "),
         ("a.png -o b.png --format tiff", "--format"),
+        ("a.png -o out --device cuda", "--device cuda: "),
         ("a.png", "-o"),
         ("a.png -o out --weights none.safetensors", "none.safetensors: "),
         ("a.png -o out --weights a.png", "a.png: "),
@@ -175,6 +176,7 @@ def test_a_mistake_is_one_message(
     capsys: Captured,
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     rgb().save("a.png")
     assert upscale(*arguments.split()) == 2
     assert named in capsys.readouterr().err.splitlines()[-1]
