@@ -49,8 +49,5 @@ def resize_times(*, height: int = 1356, width: int = 2040, scale: int = 4, round
         "rows": lambda: resize_by_rows(hr.float(), 1 / scale),
     }
     timers = {name: Timer("work()", globals={"work": each}, num_threads=1) for name, each in work.items()}
-    seconds: dict[str, list[float]] = {name: [] for name in work}
-    for _ in range(rounds + 1):  # the first warms up
-        for name, timer in timers.items():
-            seconds[name].append(timer.timeit(1).median)
-    return {name: median(times[1:]) for name, times in seconds.items()}
+    seconds = [[timer.timeit(1).median for timer in timers.values()] for _ in range(rounds + 1)]  # the first warms up
+    return dict(zip(work, map(median, zip(*seconds[1:], strict=True)), strict=True))

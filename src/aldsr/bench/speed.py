@@ -143,7 +143,7 @@ def measure_in_turns(group: Group, threads: int, runs: int = 3) -> list[dict[str
     ]
 
 
-def matmul_rate(precision: str, *, size: int = 2048, runs: int = 7) -> float:
+def matmul_rate(precision: str, *, size: int = 2048) -> float:
     """Operations per second of a large matrix product, the fastest of a few: the most that a processor can do."""
     a = torch.rand(size, size).to(PRECISIONS[precision] or torch.float32)
-    return 2 * size**3 / min(timeit.repeat(lambda: a @ a, number=1, repeat=runs))
+    return 2 * size**3 / min(timeit.repeat(lambda: a @ a, number=1, repeat=7))
