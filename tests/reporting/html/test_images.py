@@ -14,6 +14,13 @@ from aldsr.reporting.html.images import describe_image, select_images
 from tests.analysis.fake_runs import variants_by_name, write_variant
 
 
+def decode(uri: str) -> np.ndarray:
+    """The pixels of a data: URI, which are RGB."""
+    kind, _, content = uri.partition(",")
+    assert kind == "data:image/webp;base64"
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(content))))
+
+
 def test_images_in_which_networks_differ_most_come_first(tmp_path: Path) -> None:
     for label, psnr in (("RDN", [30.0, 35.0, 31.0, 30.0]), ("DW-RDN", [30.1, 33.0, 31.5, 30.0])):
         write_variant(tmp_path, label, {"mine": [psnr, [0.0, 99.0, 0.0, 99.0]]})  # only the lowest seed counts
@@ -35,8 +42,5 @@ def test_a_window_is_cut_and_nothing_is_lost() -> None:
     assert [each.get("psnr") for each in entry["versions"]] == [None, "30.00", "29.00", "∞"]
     assert [each.get("gain") for each in entry["versions"]] == [None, None, "-1.00", None]
     for view, version in zip(views, entry["versions"], strict=True):
-        kind, _, content = version["src"].partition(",")
-        assert kind == "data:image/webp;base64"
-        pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(content))))
-        assert np.array_equal(pixels, view.image[:, *window].permute(1, 2, 0))
+        assert np.array_equal(decode(version["src"]), view.image[:, *window].permute(1, 2, 0))
     assert describe_image("mine", "one", views, (slice(0, 24), slice(0, 32)))["caption"] == "mine, one: 32×24 pixels"
