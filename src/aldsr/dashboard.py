@@ -48,13 +48,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     if online:
         views = save_views(views, options.output, entity=options.entity)
     content = [asdict(view, dict_factory=_keep_public) | ({"url": view.url} if online else {}) for view in views]
-    try:
-        with atomic_write(options.output) as temporary:
-            temporary.write_text(json.dumps(content, indent=2) + "\n")
-    except OSError as error:
-        raise DashboardError(
-            f"{options.output}: cannot be written ({error.strerror}); choose another with -o"
-        ) from error
+    with atomic_write(options.output) as temporary:
+        temporary.write_text(json.dumps(content, indent=2) + "\n")
     if online:
         print("\n".join(f"{view.name}: {view.url}" for view in views))
         print(f"To update these views, run the same command again where {options.output} is.")
@@ -91,9 +86,9 @@ def build_views(project: str, *, sets: Sequence[str], only: Sequence[str] = ()) 
             order=[workspaces.Ordering(workspaces.Summary(f"{sets[0]}/psnr"), ascending=False)],
             pinned_columns=[*columns, "run:tags"],
         )
-        view = workspaces.Workspace(entity="", project=project, name=name, runset_settings=settings)
-        view.sections = build_sections(sets) if name == OVERVIEW else []
-        views.append(view)
+        sections = build_sections(sets) if name == OVERVIEW else []
+        view = {"entity": "", "project": project, "name": name, "sections": sections, "runset_settings": settings}
+        views.append(workspaces.Workspace(**view))
     return views
 
 

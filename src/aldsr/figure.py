@@ -94,9 +94,8 @@ def find_paper_image(variants: Sequence[Variant], scale: int) -> Path:
 def load_image(file: Path, scale: int) -> BenchmarkSet:
     """Load an HR file and its LR as a set of one image, named for the figure. Raises DataError if they do not fit."""
     hr, lr = find_folders(file.parent, scale)
-    pair = Pair(file.stem, file, None)
-    if lr is not None:
-        pair = next((each for each in find_pairs(hr, scale=scale) if each.hr == file), pair)
+    pairs = find_pairs(hr, scale=scale) if lr else []
+    pair = next((each for each in pairs if each.hr == file), Pair(file.stem, file, None))
     name = f"{set_name(hr)}, {pair.name}" if hr.name == "HR" or hr.name.endswith("_HR") else pair.name
     return BenchmarkSet.load(name, [pair], scale=scale)
 

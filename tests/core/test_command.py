@@ -2,11 +2,13 @@
 
 import argparse
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
 from aldsr.core.command import plain_command, positive_int
 from aldsr.core.errors import UserError
+from aldsr.core.files import atomic_write
 
 
 def ending(error: BaseException, capsys: pytest.CaptureFixture[str]) -> tuple[object, str]:
@@ -22,6 +24,9 @@ def ending(error: BaseException, capsys: pytest.CaptureFixture[str]) -> tuple[ob
 def test_a_mistake_or_ctrl_c_is_one_sentence_and_a_status(capsys: pytest.CaptureFixture[str]) -> None:
     assert ending(UserError("FILE: found\n  this"), capsys) == (2, "error: FILE: found this\n")
     assert ending(OSError(28, "No space left", "disk/file"), capsys)[0] == 2
+    with pytest.raises(FileNotFoundError) as missing, atomic_write(Path("nowhere/file.txt")) as temporary:
+        temporary.touch()
+    assert "error: nowhere/file.txt: cannot be written" in ending(missing.value, capsys)[1]
     assert "--allow-code mine" in ending(UserError("allow it: allow_code=[mine]"), capsys)[1]
     assert ending(KeyboardInterrupt(), capsys) == (130, "interrupted: files are kept\n")
 

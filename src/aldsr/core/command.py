@@ -21,9 +21,10 @@ def user_message(error: BaseException) -> str | None:
     """The sentence for the user if the error is one that the user can mend, else None."""
     if isinstance(error, UserError):
         return " ".join(str(error).split())
-    if isinstance(error, OSError) and error.errno in UNWRITABLE:
-        place = error.filename or "a file"
-        return f"{place}: cannot be written ({error.strerror}); files that were written before are complete"
+    if isinstance(error, OSError) and (error.errno in UNWRITABLE or str(error.filename).endswith(".part")):
+        place = re.sub(r"\.\w+\.part$", "", str(error.filename or "a file"))  # without what `atomic_write` has added
+        kept = "files that were written before are complete"
+        return f"{place}: cannot be written ({error.strerror}); {kept}; choose another place, or make room"
     return None
 
 

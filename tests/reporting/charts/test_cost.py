@@ -1,7 +1,6 @@
 """Quality against cost: what the chart shows."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -11,17 +10,7 @@ from aldsr.reporting.charts.cost import draw_cost_chart
 from tests.analysis.fake_runs import fake_config, fake_results, variants_by_name, write_run
 from tests.reporting.recorded import record
 
-SECONDS = {"RDN": [3.0, 2.0, 4.0], "DW-RDN": [1.0, 1.5]}
-
-
-def describe(label: str) -> dict[str, Any]:
-    return {"_target_": "aldsr.nn.RDN", "conv": {"_target_": label}}
-
-
-def measure_latency(*labels: str) -> dict[str, Any]:
-    """The file of `aldsr.benchmark deployed`."""
-    records = [record(label, SECONDS[label], description=describe(label)) for label in labels]
-    return {"device": "here", "threads": 2, "deployed": records}
+DESCRIPTIONS = {label: {"_target_": "aldsr.nn.RDN", "conv": {"_target_": label}} for label in ("RDN", "DW-RDN")}
 
 
 @pytest.fixture
@@ -30,13 +19,16 @@ def variants(tmp_path: Path) -> list[Variant]:
     for label, psnr in (("RDN", 31.0), ("DW-RDN", 30.0)):
         for seed in (1, 2):
             results = fake_results(label, {"Set5": [psnr + seed], "B100": [psnr - 5]})
-            results["network"]["description"] = describe(label)
+            results["network"]["description"] = DESCRIPTIONS[label]
             write_run(tmp_path / f"{label}-{seed}", fake_config(label, seed), results)
     return list(variants_by_name(tmp_path).values())
 
 
 def test_a_network_is_a_point_in_the_panel_of_every_set_and_cost(variants: list[Variant]) -> None:
-    figure = draw_cost_chart(variants, latency=measure_latency("DW-RDN", "RDN"))
+    seconds = {"DW-RDN": [1.0, 1.5], "RDN": [3.0, 2.0, 4.0]}
+    deployed = [record(label, each, description=DESCRIPTIONS[label]) for label, each in seconds.items()]
+    latency = {"device": "here", "threads": 2, "deployed": deployed}
+    figure = draw_cost_chart(variants, latency=latency)
     panels = [axes for axes in figure.axes if axes.containers]
     points = [[tuple(float(each) for each in bar[0].get_xydata()[0]) for bar in axes.containers] for axes in panels]
     costs = [(4638.979, 4638.979), (200.0, 200.0), (3.0, 1.25)]
@@ -51,11 +43,10 @@ def test_a_network_is_a_point_in_the_panel_of_every_set_and_cost(variants: list[
     assert along[:, 1].tolist() == pytest.approx([32.5 - 0.5**0.5, 32.5 + 0.5**0.5])  # sd over seeds
     assert len(draw_cost_chart(variants, sets=["Set5"]).axes) == 2  # without seconds
 
-
-def test_what_is_missing_is_named(variants: list[Variant]) -> None:
-    with pytest.raises(ResultsError, match=r"--latency: .*DW-RDN"):
-        draw_cost_chart(variants, latency=measure_latency("RDN"))
-    with pytest.raises(ResultsError, match=r"--latency: .*RDN"):
-        draw_cost_chart(variants, latency={"device": "here", "threads": 2})
-    with pytest.raises(ResultsError, match=r"--chart-sets Set14: .*Set5, B100"):
-        draw_cost_chart(variants, sets=["Set14"])
+    for others, named in (
+        ({"latency": {**latency, "deployed": deployed[1:]}}, "--latency: .*DW-RDN"),
+        ({"latency": {"device": "here", "threads": 2}}, "--latency: .*RDN"),
+        ({"sets": ["Set14"]}, "--chart-sets Set14: .*Set5, B100"),
+    ):
+        with pytest.raises(ResultsError, match=named):
+            draw_cost_chart(variants, **others)

@@ -24,7 +24,7 @@ METADATA = {".pdf": {"CreationDate": None}, ".svg": {"Date": None}}  # no dates:
 
 
 class FigureError(UserError):
-    """A figure that cannot be drawn or written."""
+    """A figure that cannot be drawn, or not be written in this format or place."""
 
 
 def has_matplotlib() -> bool:
@@ -74,15 +74,12 @@ def network_style(place: int) -> dict[str, Any]:
 
 
 def save_figure(figure: "Figure", files: Sequence[Path]) -> None:
-    """Write a figure into each file, complete or not at all. Raises FigureError if a file cannot be written."""
+    """Write a figure into each file, complete or not at all."""
     from matplotlib import rc_context
 
     for file in files:
-        try:
-            with atomic_write(file) as temporary, rc_context({"svg.hashsalt": "aldsr"}):
-                figure.savefig(temporary, format=file.suffix[1:], metadata=METADATA.get(file.suffix))
-        except OSError as error:
-            raise FigureError(f"{file}: cannot be written ({error.strerror}); choose another place") from error
+        with atomic_write(file) as temporary, rc_context({"svg.hashsalt": "aldsr"}):
+            figure.savefig(temporary, format=file.suffix[1:], metadata=METADATA.get(file.suffix))
 
 
 def render_svg(figure: "Figure") -> bytes:

@@ -61,12 +61,10 @@ def _find_ends(timings: Sequence[Timing]) -> NDArray[np.float64]:
 def name_bar(timing: Timing) -> str:
     """Name a bar by the network and what distinguishes it from the next one."""
     record = timing.record
-    parts = [record["network"]]
-    if record["network"] == "literal":
-        parts.append("freed memory kept" if record["keep_memory"] else "the system's allocator")
-    if record["checkpoint"]:
-        parts.append("checkpointing")
-    return ", ".join(parts)
+    allocator = "freed memory kept" if record["keep_memory"] else "the system's allocator"
+    literal, checkpoint = record["network"] == "literal", record["checkpoint"]
+    options = [allocator if literal else "", "checkpointing" if checkpoint else ""]
+    return ", ".join(filter(None, [record["network"], *options]))
 
 
 def draw_growth_chart(measurements: Measurements) -> "Figure":
