@@ -8,16 +8,24 @@ from omegaconf import DictConfig
 
 from aldsr.core.files import atomic_write
 from aldsr.core.frozen import thaw
-from aldsr.core.run_files import CHECKPOINT, WEIGHTS
+from aldsr.core.run_files import WEIGHTS
 from aldsr.core.settings import RunSettings
 from aldsr.data import SuperResolutionData
 from aldsr.nn.weights import pack_weights
 from aldsr.reporting.tables.results import protocol_line, write_results
 from aldsr.run.cli import hydra_command, prepare_process
-from aldsr.run.folder import is_done, open_run, read_settings
+from aldsr.run.continuing import continue_run, continues, earlier_results, is_done, note_images
+from aldsr.run.folder import open_run, read_settings
 from aldsr.run.messages import print_job_summary, print_start, print_summary
-from aldsr.run.resolve import continues, measure_settings, resolve_config
-from aldsr.run.training import build_loggers, build_network, build_training, check_start, collect_results
+from aldsr.run.resolve import measure_settings, resolve_config
+from aldsr.run.training import (
+    build_loggers,
+    build_network,
+    build_training,
+    check_start,
+    collect_results,
+    load_first_weights,
+)
 from aldsr.sweep.launch import Nodes, find_nodes, launch
 from aldsr.sweep.status import record_failure
 from aldsr.training import SuperResolution, finish_wandb, report_results
@@ -29,10 +37,10 @@ def train(config: DictConfig) -> None:
     settings = resolve_config(config)
     nodes = find_nodes(settings.trainer.num_nodes)
     with record_failure(Path(settings.run_dir), in_study=bool(settings.study.name)):
-        if settings.if_exists == "continue" and is_done(settings):
-            print(f"{settings.run_dir}: done already")
-        elif nodes.node_rank:
+        if nodes.node_rank:
             launch_ranks(read_settings(settings.run_dir), nodes)
+        elif is_done(settings := continue_run(settings)):
+            print(f"{settings.run_dir}: done already")
         else:
             lead(settings, nodes)
 
@@ -40,12 +48,14 @@ def train(config: DictConfig) -> None:
 def lead(settings: RunSettings, nodes: Nodes) -> None:
     """Check, open the folder, train, report: what the first machine does, which is mostly the only one."""
     network = build_network(settings.model, seed=settings.seed)
+    settings = load_first_weights(settings, network)
     check_start(settings, network)
     settings = measure_settings(settings, network)
     module, trainer = build_training(settings, network)
     data: SuperResolutionData = instantiate(settings.data.to_config())
     data.prepare_data()
-    with open_run(settings.run_dir, settings.to_config(), keep=continues(settings)):
+    settings, earlier = note_images(settings, data), earlier_results(settings)
+    with open_run(settings.run_dir, settings.to_config(), keep=continues(settings), earlier_results=earlier):
         print_start(settings, data)
         if settings.trainer.ranks == 1:
             fit(settings, module, trainer, data)
@@ -66,7 +76,9 @@ def launch_ranks(settings: RunSettings, nodes: Nodes) -> None:
 def train_rank(settings: RunSettings) -> None:
     """What each of several processes does."""
     prepare_process()
-    module, trainer = build_training(settings, build_network(settings.model, seed=settings.seed))
+    network = build_network(settings.model, seed=settings.seed)
+    load_first_weights(settings, network)
+    module, trainer = build_training(settings, network)
     fit(settings, module, trainer, instantiate(settings.data.to_config()))
 
 
@@ -78,7 +90,6 @@ def fit(settings: RunSettings, module: SuperResolution, trainer: Trainer, data: 
         for logger in trainer.loggers:
             logger.log_hyperparams(settings.to_config())
         trainer.fit(module, datamodule=data, ckpt_path=settings.ckpt_path, weights_only=True)
-        trainer.save_checkpoint(folder / CHECKPOINT)
         if settings.ema or module.validated_step != trainer.global_step:
             trainer.validate(module, datamodule=data, verbose=False)
         if not trainer.is_global_zero:

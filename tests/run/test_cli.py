@@ -40,6 +40,8 @@ def complaint(capfd: pytest.CaptureFixture[str], *arguments: str) -> str:
         ("model.conv._target_=nopackage.Block", "'nopackage.Block'"),
         ("ckpt_path=nowhere.ckpt", "nowhere.ckpt"),
         ("ckpt_path=last", "last.ckpt"),
+        *((f"ema={ema}", f"ema={ema}") for ema in ("true", "1", "1.5", "0", "-0.1")),
+        ("init=nowhere", "nowhere"),
         ("data.train_dirs=???", "data.train_dirs"),
         ("data.train_dirs=[nowhere]", "nowhere"),
         ("data.train_dirs=[train/0.png]", "train/0.png"),
@@ -81,12 +83,6 @@ def test_images_of_odd_modes_are_fine(small: list[str]) -> None:
     for mode in ("RGBA", "P", "L", "I;16"):
         image.convert(mode).save(f"train/{mode[0]}{len(mode)}.png")
     assert run_command(train, *small, "run_dir=run", "trainer.max_steps=1") == 0
-
-
-def test_a_checkpoint_of_another_network(small: list[str], capfd: pytest.CaptureFixture[str]) -> None:
-    assert run_command(train, *small, "run_dir=other", "descriptor=max", "trainer.max_steps=1") == 0
-    capfd.readouterr()
-    assert "model.conv.descriptor" in complaint(capfd, *small, "ckpt_path=other/checkpoints/last.ckpt")
 
 
 def test_a_run_folder_that_cannot_be_written(small: list[str], capfd: pytest.CaptureFixture[str]) -> None:

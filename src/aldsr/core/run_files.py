@@ -2,6 +2,7 @@
 
 CONFIG = "config.yaml"
 RESULTS = "results.json"  # written last: a run that has it is done
+TABLES = ("results.csv", "table.md", "table.tex")  # of the results
 LOG = "log.csv"
 WEIGHTS = "weights.safetensors"
 CHECKPOINT = "checkpoints/last.ckpt"

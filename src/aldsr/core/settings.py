@@ -38,6 +38,7 @@ NO_OPTIONS = FrozenDict()
 DEFAULT_RULE = Rule(variant=True, may_change=False)
 FREE = Rule(variant=False, may_change=True)  # where a run takes place, what it is called, how it is watched
 PINNED = Rule(variant=False, may_change=False)  # seeds, and what changes a number's last bits only
+NOTED = Rule(variant=True, may_change=True)  # what happened to the run, not an option
 # Keys of older configurations that no field stands for any more, and options inside free-form settings.
 MORE_RULES = {
     **dict.fromkeys(("budgets", "measured", "paces", "trainer.enable_progress_bar"), FREE),
@@ -168,6 +169,8 @@ class RunSettings(Settings):
     if_exists: Annotated[str, FREE] = "archive"
     study: Annotated[StudySettings, FREE] = StudySettings()
     ckpt_path: Annotated[str | None, FREE] = None  # what the run is continued from; None: from the start
+    init: Annotated[str | None, PINNED] = None  # what its first weights are read from
+    init_partial: Annotated[bool, FREE] = False  # whether weights that do not fit are left out
     ema: float | None = None  # decay of a moving average of the weights
     checkpoint_every: Annotated[int, FREE] = 500  # steps
     layout: Annotated[str, PINNED]
@@ -178,6 +181,11 @@ class RunSettings(Settings):
     timings: Annotated[tuple[str, ...], FREE] = ()  # measured to choose precision, layout and micro-batches
     parameters: Annotated[int | None, FREE] = None  # of the network
     version: Annotated[str | None, FREE] = None  # of the code
+    images: Annotated[FrozenDict, FREE] = NO_OPTIONS  # fingerprints, by the option that names the folders
+    initial: Annotated[str | None, NOTED] = None  # fingerprint of the weights that were read
+    new_weights: Annotated[tuple[str, ...], FREE] = ()  # that `init` did not give
+    segments: Annotated[tuple[FrozenDict, ...], FREE] = ()  # of the shorter runs that this one extends
+    rescheduled: Annotated[tuple[int, ...], NOTED] = ()  # steps at which the rate went to another curve
 
     @property
     def total_steps(self) -> int:

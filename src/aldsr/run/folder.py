@@ -10,35 +10,28 @@ from rich.console import Console
 
 from aldsr.core.errors import OptionError
 from aldsr.core.files import atomic_write
-from aldsr.core.run_files import CONFIG
+from aldsr.core.run_files import CONFIG, RESULTS, TABLES, WEIGHTS
 from aldsr.core.settings import RunSettings
-from aldsr.sweep.folders import check_same, lock_folder, open_run_folder
-from aldsr.sweep.status import run_status
+from aldsr.sweep.folders import lock_folder, open_run_folder
 
 
-def is_done(settings: RunSettings) -> bool:
-    """Whether the folder holds this run, finished. Raises DifferentRunError if the folder holds another run."""
-    folder = Path(settings.run_dir)
-    if not (folder / CONFIG).is_file():
-        return False
-    check_same(folder, settings.to_config())
-    return run_status(folder).state == "done"
-
-
-def read_settings(run_dir: str) -> RunSettings:
-    """The settings that the first machine has written into the run's folder."""
+def read_settings(run_dir: str | Path) -> RunSettings:
+    """The settings in a run's folder."""
     config: Any = OmegaConf.to_container(OmegaConf.load(Path(run_dir) / CONFIG))
     return RunSettings.from_config(config)
 
 
 @contextmanager
-def open_run(run_dir: str, config: Mapping[str, Any], *, keep: bool) -> Iterator[None]:
+def open_run(
+    run_dir: str, config: Mapping[str, Any], *, keep: bool, earlier_results: str | None = None
+) -> Iterator[None]:
     """Make a run's folder, lock it, and write its config.yaml.
 
     Args:
         run_dir: the folder.
         config: nested plain data.
         keep: whether what the folder holds stays; else an earlier run is moved aside.
+        earlier_results: where in the folder results of a shorter run go, since a run that has results is done.
 
     Raises:
         OptionError: if the folder cannot be written.
@@ -50,9 +43,18 @@ def open_run(run_dir: str, config: Mapping[str, Any], *, keep: bool) -> Iterator
             lock.enter_context(lock_folder(folder))
             if moved := open_run_folder(folder, keep=keep):
                 Console().print(f"{folder} held an earlier run, which is now {moved}", highlight=False, soft_wrap=True)
+            if earlier_results:
+                _move_results(folder, folder / earlier_results)
             with atomic_write(folder / CONFIG) as temporary:
                 OmegaConf.save(OmegaConf.create(dict(config)), temporary)
         except OSError as error:
             reason = error.strerror or error
             raise OptionError(f"run_dir={folder}: cannot be written ({reason}); choose another folder") from error
         yield
+
+
+def _move_results(folder: Path, target: Path) -> None:
+    target.mkdir(parents=True, exist_ok=True)
+    for name in (RESULTS, *TABLES, WEIGHTS):
+        if (folder / name).is_file():
+            (folder / name).rename(target / name)

@@ -32,6 +32,13 @@ def print_start(settings: RunSettings, data: SuperResolutionData) -> None:
         f"on       {ranks}{device}, {trainer.precision}",
         f"writes   {settings.run_dir}",
     ]
+    if settings.segments:
+        lines.insert(1, _describe_extension(settings))
+    elif settings.ckpt_path:
+        lines.insert(1, f"continues {settings.ckpt_path}")
+    elif settings.init:
+        new = f"; new: {', '.join(settings.new_weights)}" if settings.new_weights else ""
+        lines.insert(1, f"starts   from the weights of {settings.init} ({settings.initial}){new}")
     if settings.timings:
         lines.append(f"step     {settings.timings[-1]}, the fastest of {len(settings.timings)} measured settings")
     if settings.quick:
@@ -40,6 +47,16 @@ def print_start(settings: RunSettings, data: SuperResolutionData) -> None:
             "DIV2K, 300 epochs): experiment=paper"
         )
     Console().print("\n".join(lines), highlight=False, soft_wrap=True)
+
+
+def _describe_extension(settings: RunSettings) -> str:
+    """Tell how long the run was before, and what that means for the learning rate."""
+    last = settings.segments[-1]
+    rate = "follows the schedule of the new length from there" if settings.rescheduled else "is the same up to there"
+    return (
+        f"extends  the run of {last['planned']:,} steps, from step {last['steps']:,}; the learning rate {rate}, "
+        "the optimizer's state is kept"
+    )
 
 
 def print_job_summary(run_dir: str | Path) -> None:

@@ -13,16 +13,15 @@ from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
 from aldsr.core.errors import OptionError
-from aldsr.core.run_files import CHECKPOINT, CONFIG
 from aldsr.core.settings import RunSettings, TrainerSettings
 from aldsr.core.version import code_version
 from aldsr.evaluation.cost import count_parameters
 from aldsr.nn.description import find_target
+from aldsr.run.continuing import find_checkpoint, recall_choices
 from aldsr.sweep.names import run_name, run_tags
 from aldsr.sweep.plan import find_job_name
 from aldsr.training import LAYOUTS, StepTiming, autotune, resolve_devices, supported_precisions
 
-MEASURED = ("layout", "trainer.precision", "trainer.accumulate_grad_batches")  # "auto": chosen by measurement
 IF_EXISTS = ("archive", "continue")
 QUICK_STEPS = 1000  # of the quick start: about two and a half minutes on two CPU cores
 
@@ -41,8 +40,8 @@ def resolve_config(config: DictConfig) -> RunSettings:
         _place_in_study(config, Path(hydra.sweep.dir), overrides)
     config.run_dir = str(config.run_dir or f"runs/{config.name}")
     config.if_exists = config.if_exists or "archive"
-    config.ckpt_path = _find_checkpoint(config)
-    _recall_choices(config)  # before this machine's, which may offer others than the one that the run began on
+    config.ckpt_path = find_checkpoint(config)
+    recall_choices(config)  # before this machine's, which may offer others than the one that the run began on
     run: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     run.pop("budgets", None)
     _check_values(run)
@@ -111,30 +110,8 @@ def _check_values(run: Mapping[str, Any]) -> None:
     for option, offered in (("if_exists", IF_EXISTS), ("layout", ("auto", *LAYOUTS))):
         if run[option] not in offered:
             raise OptionError(f"{option}={run[option]}: expected {' or '.join(offered)}")
-
-
-def _find_checkpoint(config: DictConfig) -> str | None:
-    """The checkpoint to continue from: as given, `last` of the folder, or what a run in the folder has left."""
-    folder = Path(config.run_dir)
-    left = (folder / CONFIG).is_file() and (folder / CHECKPOINT).is_file()
-    last = config.ckpt_path == "last" or (config.if_exists == "continue" and left)
-    return str(folder / CHECKPOINT) if last else config.ckpt_path
-
-
-def continues(run: RunSettings | DictConfig) -> bool:
-    """Whether this is the run in its folder, continued, and not one that only starts from another's checkpoint."""
-    folder = Path(run.run_dir).resolve()
-    within = bool(run.ckpt_path) and Path(str(run.ckpt_path)).resolve().is_relative_to(folder)
-    return within or run.if_exists == "continue"
-
-
-def _recall_choices(config: DictConfig) -> None:
-    """Of a run that is continued: what was measured when it began holds, so that the same numbers come out."""
-    begun = Path(config.run_dir) / CONFIG
-    earlier = OmegaConf.load(begun) if continues(config) and begun.is_file() else OmegaConf.create()
-    for key in MEASURED:
-        if OmegaConf.select(config, key) == "auto" and (value := OmegaConf.select(earlier, key)) is not None:
-            OmegaConf.update(config, key, value)
+    if (ema := run["ema"]) is not None and (not isinstance(ema, float) or not 0 < ema < 1):
+        raise OptionError(f"ema={ema}: expected a decay between 0 and 1, such as 0.999, or null")
 
 
 def _place_in_study(config: DictConfig, folder: Path, overrides: list[str]) -> None:

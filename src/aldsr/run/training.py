@@ -2,13 +2,14 @@
 
 import copy
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from hydra.utils import instantiate
 from lightning import Callback, Trainer, seed_everything
-from lightning.pytorch.callbacks import EMAWeightAveraging, LearningRateMonitor, ModelCheckpoint
+from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint
 from lightning.pytorch.loggers import Logger
 from torch import nn
 
@@ -17,10 +18,11 @@ from aldsr.core.errors import OptionError
 from aldsr.core.frozen import FrozenDict, thaw
 from aldsr.core.run_files import CHECKPOINT, LOG, PROGRESS
 from aldsr.core.settings import RunSettings
-from aldsr.data import SuperResolutionData, fingerprint, micro_batch_size
+from aldsr.data import SuperResolutionData, micro_batch_size
 from aldsr.evaluation.bicubic import score_bicubic
 from aldsr.evaluation.results import describe_network, summarise
 from aldsr.nn.description import build, label
+from aldsr.nn.initial import load_initial
 from aldsr.nn.weights import check_network, check_resumable
 from aldsr.training import (
     TRAINER_OPTIONS,
@@ -29,6 +31,7 @@ from aldsr.training import (
     CheckpointOnSignal,
     CsvLog,
     LongRunNotice,
+    MovingAverage,
     ProgressFile,
     SuperResolution,
     TrainingProgress,
@@ -45,6 +48,18 @@ def build_network(model: FrozenDict, *, seed: int) -> nn.Module:
     seed_everything(seed, verbose=False)
     network: nn.Module = build(thaw(model), allow_code=None)
     return network
+
+
+def load_first_weights(settings: RunSettings, network: nn.Module) -> RunSettings:
+    """Load the weights that `init` names, unless the run is continued; the settings then note what was loaded.
+
+    Raises:
+        NetworkError: if there are none, or they do not fit.
+    """
+    if not settings.init or settings.ckpt_path:
+        return settings
+    initial = load_initial(network, settings.init, partial=settings.init_partial)
+    return replace(settings, initial=initial.fingerprint, new_weights=tuple(initial.new_weights))
 
 
 def check_start(settings: RunSettings, network: nn.Module) -> None:
@@ -77,13 +92,14 @@ def build_training(settings: RunSettings, network: nn.Module) -> tuple[SuperReso
         optimizer=optimizer,
         scheduler=scheduler,
         layout=settings.layout,
+        extended_at=settings.segments[-1]["steps"] if settings.segments else 0,
     )
     parts, ranks = settings.trainer.accumulate_grad_batches, settings.trainer.ranks
     micro_batch_size(settings.data.batch_size, ranks=ranks, micro_batches=int(parts))
     checkpoints = AtomicCheckpointIO()
     trainer: Trainer = instantiate(
         settings.trainer.to_config(),
-        callbacks=[CheckpointAfterLog(checkpoints), *build_callbacks(settings)],
+        callbacks=build_callbacks(settings, checkpoints),
         logger=False,
         plugins=[checkpoints],
         default_root_dir=settings.run_dir,
@@ -92,7 +108,7 @@ def build_training(settings: RunSettings, network: nn.Module) -> tuple[SuperReso
     return module, trainer
 
 
-def build_callbacks(settings: RunSettings) -> list[Callback]:
+def build_callbacks(settings: RunSettings, checkpoint_io: AtomicCheckpointIO) -> list[Callback]:
     """Checkpoints, progress, comparison images, and the moving average if there is to be one."""
     folder = Path(settings.run_dir)
     checkpoints = ModelCheckpoint(
@@ -102,8 +118,9 @@ def build_callbacks(settings: RunSettings) -> list[Callback]:
         enable_version_counter=False,
     )
     return [
+        CheckpointAfterLog(checkpoint_io, final=folder / CHECKPOINT),
         checkpoints,
-        *([EMAWeightAveraging(decay=settings.ema)] if settings.ema else []),
+        *([MovingAverage(decay=settings.ema)] if settings.ema else []),
         LearningRateMonitor("step"),
         TrainingProgress(),
         LongRunNotice(advice="size=small, data.patch_size=24 or fewer steps, such as trainer.max_steps=2000"),
@@ -141,6 +158,12 @@ def collect_results(
         "ranks": trainer.world_size,
         "threads": torch.get_num_threads(),
         "images": len(data.train_pairs),
-        "fingerprint": fingerprint(pair.hr for pair in data.train_pairs),
+        "fingerprint": settings.images["data.train_dirs"][0],
     }
+    if settings.init:
+        started = {"source": settings.init, "fingerprint": settings.initial, "new_weights": settings.new_weights}
+        results["training"]["init"] = thaw(started)
+    if settings.segments:
+        planned = {"steps": trainer.global_step, "planned": settings.total_steps}
+        results["training"]["segments"] = [*thaw(settings.segments), planned]
     return results

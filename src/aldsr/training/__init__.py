@@ -1,7 +1,13 @@
 """The LightningModule and its callbacks."""
 
 from aldsr.training.autotune import LAYOUTS, StepTiming, autotune
-from aldsr.training.checkpoints import AtomicCheckpointIO, CheckpointAfterLog, CheckpointError, CheckpointOnSignal
+from aldsr.training.checkpoints import (
+    AtomicCheckpointIO,
+    CheckpointAfterLog,
+    CheckpointError,
+    CheckpointOnSignal,
+    MovingAverage,
+)
 from aldsr.training.csvlog import CsvLog
 from aldsr.training.devices import DeviceError, resolve_devices, supported_precisions, visible_gpus
 from aldsr.training.images import ValidationImages

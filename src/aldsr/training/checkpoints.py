@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from lightning import Callback, LightningModule, Trainer
 from lightning.fabric.plugins import TorchCheckpointIO
+from lightning.pytorch.callbacks import EMAWeightAveraging
 
 from aldsr.core.errors import UserError
 from aldsr.core.files import atomic_write
@@ -65,10 +66,13 @@ class CheckpointAfterLog(Callback):
 
     Lightning saves a checkpoint before it logs the step, and before the validation that follows an epoch's last step.
     A process that is killed in between would continue from that checkpoint and never log either.
+
+    Writes the last checkpoint as well, to the path `final`, before a moving average replaces the weights.
     """
 
-    def __init__(self, checkpoint_io: AtomicCheckpointIO) -> None:
+    def __init__(self, checkpoint_io: AtomicCheckpointIO, *, final: Path) -> None:
         self.checkpoint_io = checkpoint_io
+        self.final = final
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.checkpoint_io.defers = True
@@ -77,10 +81,25 @@ class CheckpointAfterLog(Callback):
         self.checkpoint_io.rename_pending()
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._stop_deferring()
+        trainer.save_checkpoint(self.final)
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        self._stop_deferring()
+
+    def _stop_deferring(self) -> None:
         self.checkpoint_io.defers = False
         self.checkpoint_io.rename_pending()
 
-    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+
+class MovingAverage(EMAWeightAveraging):
+    """An exponential moving average of the weights, which validations and the finished network use.
+
+    A checkpoint holds the average as its `state_dict` and the weights in training beside it.
+    """
+
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Use the average also where a run was continued after its last step, so that there was no training to end."""
         self.on_train_end(trainer, pl_module)
 
 

@@ -42,6 +42,7 @@ class SuperResolution(ValidationModule):
         loss: function of SR and HR, both float. L1 is the loss of RDN; the ALDNet paper does not state its own.
         protocols: how validation scores the network (see `ValidationModule`).
         layout: memory format of the network and its input, "channels-last" or "contiguous".
+        extended_at: steps at which the run was extended; checkpoints up to there hold the shorter run's schedule.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class SuperResolution(ValidationModule):
         loss: Callable[[Tensor, Tensor], Tensor] = F.l1_loss,
         protocols: Mapping[str, Protocol] | None = None,
         layout: str = "channels-last",
+        extended_at: int = 0,
     ) -> None:
         super().__init__(scale=network.scale, protocols=protocols)  # type: ignore[arg-type]
         self.layout = LAYOUTS[layout]
@@ -63,6 +65,7 @@ class SuperResolution(ValidationModule):
         self.optimizer = optimizer
         self.scheduler = scheduler
         self.loss = loss
+        self.extended_at = extended_at
 
     def forward(self, lr: Tensor) -> Tensor:
         sr: Tensor = self.network(lr.contiguous(memory_format=self.layout))
@@ -95,6 +98,19 @@ class SuperResolution(ValidationModule):
             if not weights.isfinite().all():
                 raise NonFiniteError(self._advise(f"weights of '{name}' are NaN or infinite"))
         checkpoint["network"] = self.description
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Put a run that is extended onto the learning rates of its new length."""
+        step = checkpoint["global_step"]
+        if not 0 < step <= self.extended_at or self.optimizer is None or self.scheduler is None:
+            return
+        for _ in range(step):
+            self.optimizer.step()  # without gradients, thus nothing; a scheduler demands it
+            self.scheduler.step()
+        checkpoint["lr_schedulers"] = [self.scheduler.state_dict()]
+        groups = checkpoint["optimizer_states"][0]["param_groups"]
+        for restored, scheduled in zip(groups, self.optimizer.param_groups, strict=True):
+            restored |= {key: value for key, value in scheduled.items() if key != "params"}
 
     def _advise(self, problem: str) -> str:
         return (

@@ -94,6 +94,8 @@ class RDN(nn.Module):
     Raises ValueError for a scale that is not 2, 3 or 4, or another residual.
     """
 
+    upsampling = "UPNet"  # the part that depends on the scale
+
     def __init__(
         self,
         *,

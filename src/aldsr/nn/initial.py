@@ -1,0 +1,84 @@
+"""Start a network from the weights of another one, such as the same network at another scale."""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from torch import Tensor, nn
+
+from aldsr.core.run_files import CHECKPOINT, WEIGHTS
+from aldsr.nn.description import Description, NetworkError, label, scale_of
+from aldsr.nn.pretrained import default_weights
+from aldsr.nn.weights import network_state, read_checkpoint, read_weights
+
+PACKAGED = "packaged"  # the weights that come with aldsr
+
+
+class Initial(NamedTuple):
+    """What a network was started from; `new_weights` are those that the source did not give."""
+
+    path: Path
+    label: str
+    fingerprint: str
+    new_weights: list[str]
+
+
+def load_initial(network: nn.Module, source: str, *, partial: bool = False) -> Initial:
+    """Load weights into a network; every one must fit by name and shape.
+
+    At another scale the network's upsampling part (its attribute `upsampling`) keeps its own first weights.
+
+    Args:
+        network: the network, which is changed.
+        source: a checkpoint, a weights file, the folder of a run, or "packaged".
+        partial: leave out what does not fit.
+
+    Raises:
+        NetworkError: if there are no weights at `source`, or they do not fit, naming all that do not.
+    """
+    path = find_weights(source)
+    description, state = read_described(path)
+    own = network.state_dict()
+    fits = {key for key in own.keys() & state.keys() if own[key].shape == state[key].shape}
+    faults = own.keys() ^ state.keys() | own.keys() - fits
+    upsampling = getattr(network, "upsampling", None)
+    if upsampling and scale_of(description) != network.scale:
+        fits, faults = ({key for key in keys if not key.startswith(f"{upsampling}.")} for keys in (fits, faults))
+    if not fits or (faults and not partial):
+        raise NetworkError(
+            f"init={source}: {label(description)} x{scale_of(description)} does not fit in {len(faults)} weights: "
+            f"{', '.join(sorted(faults))}; choose the model and size that it was trained with, or take what fits with "
+            "init_partial=true"
+        )
+    network.load_state_dict({key: state[key] for key in fits}, strict=False)
+    return Initial(path, label(description), hash_weights(state), [key for key in own if key not in fits])
+
+
+def find_weights(source: str) -> Path:
+    """The file that a source stands for. Raises NetworkError if there is none."""
+    if source == PACKAGED:
+        return default_weights()
+    path = Path(source).expanduser()
+    if not path.is_dir():
+        return path
+    files = [path / name for name in (WEIGHTS, CHECKPOINT) if (path / name).is_file()]
+    if not files:
+        raise NetworkError(f"{source}: a folder without {WEIGHTS} or {CHECKPOINT}, so not of a run that has begun")
+    return files[0]
+
+
+def read_described(path: Path) -> tuple[Description, dict[str, Tensor]]:
+    """The description and the weights in a weights file or checkpoint."""
+    if path.suffix == ".safetensors":
+        return read_weights(path)
+    checkpoint = read_checkpoint(path)
+    return checkpoint["network"], network_state(checkpoint)
+
+
+def hash_weights(state: Mapping[str, Tensor]) -> str:
+    """A hash of names and values."""
+    digest = hashlib.blake2b(digest_size=8)
+    for key in sorted(state):
+        digest.update(key.encode() + state[key].float().contiguous().numpy().tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,145 @@
+"""A run that its folder holds already: continued as it is, or extended to more steps."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from aldsr.core.errors import OptionError
+from aldsr.core.frozen import FrozenDict, thaw
+from aldsr.core.run_files import CHECKPOINT, CONFIG
+from aldsr.core.settings import RunSettings
+from aldsr.data import SuperResolutionData, fingerprint
+from aldsr.nn.weights import read_checkpoint
+from aldsr.run.folder import read_settings
+from aldsr.sweep.folders import DifferentRunError, check_same, find_differences
+from aldsr.sweep.status import run_status
+
+LENGTH = {"trainer.max_steps", "trainer.max_epochs"}
+MEASURED = ("layout", "trainer.precision", "trainer.accumulate_grad_batches")  # "auto": chosen by measurement
+NOTES = ("initial", "new_weights", "segments", "rescheduled")  # what a run knows of itself
+
+
+def continues(settings: RunSettings | DictConfig) -> bool:
+    """Whether a run that is in the folder is to be continued, not moved aside."""
+    return bool(settings.ckpt_path) or settings.if_exists == "continue"
+
+
+def find_checkpoint(config: DictConfig) -> str | None:
+    """The checkpoint to continue from: `ckpt_path`, or what a run in the folder has left if it is to be continued.
+
+    Raises:
+        OptionError: if it is another run's.
+    """
+    folder, given = Path(config.run_dir), config.ckpt_path
+    last = folder / CHECKPOINT
+    if given is None:
+        return str(last) if config.if_exists == "continue" and (folder / CONFIG).is_file() and last.is_file() else None
+    path = last if given == "last" or Path(given).resolve() == folder.resolve() else Path(given)
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise OptionError(
+            f"ckpt_path={given}: is not of the run in {folder}; init={given} starts a new run from its weights, "
+            "run_dir=ITS_FOLDER ckpt_path=last continues that run"
+        )
+    if not path.is_file():
+        raise OptionError(f"ckpt_path={given}: there is no {path}; leave it out to start the run")
+    if not (folder / CONFIG).is_file():
+        raise OptionError(
+            f"ckpt_path={given}: there is no {folder / CONFIG}, so what this run was is not known; init={path} starts "
+            "a new run from its weights"
+        )
+    return str(path)
+
+
+def recall_choices(config: DictConfig) -> None:
+    """Of a run that is continued: what was measured when it began holds, so that the same numbers come out."""
+    if continues(config):
+        begun = Path(config.run_dir) / CONFIG
+        earlier = OmegaConf.load(begun) if begun.is_file() else OmegaConf.create()
+        for key in MEASURED:
+            if OmegaConf.select(config, key) == "auto" and (value := OmegaConf.select(earlier, key)) is not None:
+                OmegaConf.update(config, key, value)
+
+
+def continue_run(settings: RunSettings) -> RunSettings:
+    """The settings with what the run in the folder knows of itself, if it is to be continued.
+
+    With `ckpt_path` and a larger number of steps as the only difference, the run is extended.
+
+    Raises:
+        DifferentRunError: if the folder holds another run.
+    """
+    folder = Path(settings.run_dir)
+    if not continues(settings) or not (folder / CONFIG).is_file():
+        return settings
+    earlier = read_settings(folder)
+    settings = replace(settings, **{note: getattr(earlier, note) for note in NOTES})
+    differences = {key for key, *_ in find_differences(earlier.to_config(), settings.to_config())}
+    if differences and differences <= LENGTH and settings.total_steps > earlier.total_steps >= 0:
+        if settings.if_exists == "continue":
+            raise DifferentRunError(
+                f"{folder}: holds a run of {earlier.total_steps} steps, this one has {settings.total_steps}; "
+                f"run_dir={folder} if_exists=archive ckpt_path=last extends it"
+            )
+        return _extend(settings, earlier)
+    check_same(folder, settings.to_config())
+    return settings
+
+
+def _extend(settings: RunSettings, earlier: RunSettings) -> RunSettings:
+    step = int(read_checkpoint(str(settings.ckpt_path))["global_step"])
+    followed, follows = (list(_learning_rates(each, step)) for each in (earlier, settings))
+    return replace(
+        settings,
+        segments=(*settings.segments, FrozenDict({"steps": step, "planned": earlier.total_steps})),
+        rescheduled=settings.rescheduled if followed == follows else (*settings.rescheduled, step),
+    )
+
+
+def _learning_rates(settings: RunSettings, steps: int) -> Iterator[list[float]]:
+    """The learning rates of the first steps."""
+    optimizer = instantiate(thaw(settings.optimizer))([torch.nn.Parameter(torch.zeros(1))])
+    scheduler = instantiate(thaw(settings.schedule))(optimizer, settings.total_steps)
+    for _ in range(steps):
+        yield scheduler.get_last_lr()
+        optimizer.step()
+        scheduler.step()
+
+
+def is_done(settings: RunSettings) -> bool:
+    """Whether the folder holds this run, finished and not to be extended."""
+    folder = Path(settings.run_dir)
+    if not continues(settings) or not (folder / CONFIG).is_file():
+        return False
+    return run_status(folder).state == "done" and read_settings(folder).segments == settings.segments
+
+
+def earlier_results(settings: RunSettings) -> str | None:
+    """Where in its folder the results of a run go that is extended."""
+    return f"segments/{settings.segments[-1]['steps']}-steps" if settings.segments else None
+
+
+def note_images(settings: RunSettings, data: SuperResolutionData) -> RunSettings:
+    """The settings with the fingerprints of the images.
+
+    Raises:
+        DifferentRunError: if the run is continued and began with other images.
+    """
+    train, sets = data.train_pairs, data.benchmarks
+    images = {
+        "data.train_dirs": [fingerprint(pair.hr for pair in train), fingerprint(pair.lr for pair in train)],
+        "data.eval_dirs": [fingerprint(pair.hr for pair in each.pairs) for each in sets],
+    }
+    earlier = read_settings(settings.run_dir).images if settings.ckpt_path else FrozenDict(images)
+    if not earlier:
+        print(f"{settings.run_dir}: began before aldsr kept fingerprints of the images; they are taken to be the same")
+    for option, found in images.items():
+        if earlier and thaw(earlier[option]) != found:
+            raise DifferentRunError(
+                f"{option}: these are not the images that the run in {settings.run_dir} began with; use those, or "
+                f"init={settings.run_dir} with another run_dir to start from its weights"
+            )
+    return replace(settings, images=FrozenDict(images))

@@ -1,0 +1,197 @@
+"""A run is continued, extended to more steps, or started from the weights of another: three different things."""
+
+import csv
+import json
+import math
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+
+from aldsr import train as command
+from aldsr.nn.weights import read_weights
+from aldsr.train import train
+from tests.command import run_command
+
+
+def checkpoint(run: str) -> dict[str, Any]:
+    content: dict[str, Any] = torch.load(Path(run) / "checkpoints" / "last.ckpt", weights_only=True)
+    return content
+
+
+def results(run: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((Path(run) / "results.json").read_text())
+    return found
+
+
+def assert_same(value: Any, other: Any) -> None:
+    """Compare nested containers of tensors bit for bit."""
+    if isinstance(value, torch.Tensor):
+        assert torch.equal(value, other)
+    elif isinstance(value, dict):
+        assert value.keys() == other.keys()
+        for key in value:
+            assert_same(value[key], other[key])
+    elif isinstance(value, list | tuple):
+        for mine, theirs in zip(value, other, strict=True):
+            assert_same(mine, theirs)
+    else:
+        assert value == other
+
+
+STATE = ("state_dict", "current_model_state", "averaging_state", "optimizer_states", "lr_schedulers", "global_step")
+
+
+@pytest.mark.parametrize("first", [3, 4], ids=["within-an-epoch", "at-its-end"])
+@pytest.mark.parametrize("ema", ["null", "0.9"])
+def test_an_extended_run_is_the_straight_one_to_the_last_bit(first: int, ema: str, small: list[str]) -> None:
+    options = [*small, "schedule=halved", "schedule.epochs=[1]", f"ema={ema}"]
+    assert run_command(train, *options, "trainer.max_steps=6", "run_dir=straight") == 0
+    assert run_command(train, *options, f"trainer.max_steps={first}", "run_dir=extended") == 0
+    shorter = results("extended")
+    assert run_command(train, *options, "trainer.max_steps=6", "run_dir=extended", "ckpt_path=last") == 0
+    straight, extended = checkpoint("straight"), checkpoint("extended")
+    for key in STATE:
+        assert_same(straight.get(key), extended.get(key))
+    assert_same(read_weights("straight/weights.safetensors"), read_weights("extended/weights.safetensors"))
+    segments = [{"steps": first, "planned": first}, {"steps": 6, "planned": 6}]
+    assert results("extended")["training"]["segments"] == segments
+    assert results(f"extended/segments/{first}-steps") == shorter
+    assert "rescheduled" not in {key for key, value in yaml_of("extended").items() if value}
+
+
+def yaml_of(run: str) -> dict[str, Any]:
+    config: dict[str, Any] = yaml.safe_load((Path(run) / "config.yaml").read_text())
+    return config
+
+
+def test_an_extended_run_follows_the_curve_of_its_new_length(
+    small: list[str], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    options = [*small, "run_dir=run", "optimizer.lr=0.001"]
+    longer = ["trainer.max_steps=10", "ckpt_path=last"]
+    assert run_command(train, *options) == 0
+    # It may be killed before its first checkpoint, and is then continued by the same command.
+    with monkeypatch.context() as patch:
+        patch.setattr(command, "fit", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            run_command(train, *options, *longer)
+    assert not Path("run/results.json").exists()
+    assert "follows the schedule of the new length" in capfd.readouterr().out
+    assert run_command(train, *options, *longer) == 0
+    with Path("run/log.csv").open() as file:
+        rates = [float(row["lr-Adam"]) for row in csv.DictReader(file) if row["lr-Adam"]]
+    assert rates[4:] == pytest.approx([0.0005 * (1 + math.cos(math.pi * step / 10)) for step in range(4, 10)])
+    assert yaml_of("run")["rescheduled"] == [4]
+    assert run_command(train, *options, "trainer.max_steps=10", "if_exists=continue") == 0
+    assert "done already" in capfd.readouterr().out
+
+
+OTHERS = ("optimizer.lr=0.5", "optimizer.betas=[0.5,0.9]", "schedule=halved", "seed=3", "data.batch_size=2", "ema=0.9")
+
+
+@pytest.mark.parametrize("how", ["ckpt_path=last", "if_exists=continue"])
+def test_only_the_run_itself_is_continued(how: str, small: list[str], capfd: pytest.CaptureFixture[str]) -> None:
+    assert run_command(train, *small, "run_dir=run", "trainer.max_steps=1") == 0
+    before = Path("run/config.yaml").read_bytes(), Path("run/results.json").read_bytes()
+    for other in OTHERS:
+        capfd.readouterr()
+        # Not even if it is extended at the same time.
+        assert run_command(train, *small, "run_dir=run", "trainer.max_steps=2", other, how) == 2
+        assert other.partition("=")[0] in capfd.readouterr().err
+    assert (Path("run/config.yaml").read_bytes(), Path("run/results.json").read_bytes()) == before
+    if how == "if_exists=continue":  # as in a sweep, which extends nothing
+        assert run_command(train, *small, "run_dir=run", "trainer.max_steps=2", how) == 2
+        assert "ckpt_path=last" in capfd.readouterr().err
+    shutil.rmtree("train")
+    assert run_command(train, *small, "run_dir=run", "trainer.max_steps=1", how) == 0
+    assert "run: done already" in capfd.readouterr().out
+
+
+def test_a_run_is_not_continued_with_other_images_of_the_same_names(
+    small: list[str], make_image: Callable[..., Path], capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert run_command(train, *small, "run_dir=run", "trainer.max_steps=1") == 0
+    longer = [*small, "run_dir=run", "trainer.max_steps=2", "ckpt_path=last"]
+    for replaced, option in (("bench/HR/b0.png", "eval_dirs"), ("train/0.png", "train_dirs")):
+        make_image(Path(replaced), width=96, height=80, seed=77)
+        assert run_command(train, *longer) == 2
+        assert f"data.{option}" in capfd.readouterr().err
+    config = yaml_of("run")
+    del config["images"]  # as of a run that began before there were fingerprints
+    Path("run/config.yaml").write_text(yaml.safe_dump(config))
+    assert run_command(train, *longer) == 0
+    assert "fingerprints" in capfd.readouterr().out
+
+
+def test_a_checkpoint_of_another_run_is_refused_with_what_to_do(
+    small: list[str], capfd: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("a", "b"):
+        assert run_command(train, *small, f"run_dir={name}", "trainer.max_steps=1") == 0
+    for path in ("a", "a/checkpoints/last.ckpt"):
+        assert run_command(train, *small, "run_dir=b", f"ckpt_path={path}", "trainer.max_steps=2") == 2
+        assert f"init={path}" in capfd.readouterr().err
+    assert results("b")["training"]["steps"] == 1
+    assert run_command(train, *small, "run_dir=b", "ckpt_path=b", "trainer.max_steps=2") == 0
+
+
+def test_the_average_is_the_result_though_only_the_results_were_missing(
+    small: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = [*small, "ema=0.9", "run_dir=run"]
+    with monkeypatch.context() as patch:
+        patch.setattr(command, "collect_results", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            run_command(train, *options)
+    assert run_command(train, *options, "ckpt_path=last") == 0
+    _, weights = read_weights("run/weights.safetensors")
+    saved = checkpoint("run")
+    assert_same(weights, {key.removeprefix("network."): value for key, value in saved["state_dict"].items()})
+    assert any(not torch.equal(saved["state_dict"][key], value) for key, value in saved["current_model_state"].items())
+
+
+@pytest.mark.parametrize("source", ["a", "a/weights.safetensors", "a/checkpoints/last.ckpt"])
+def test_a_run_starts_from_the_weights_of_another(
+    source: str, small: list[str], capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert run_command(train, *small, "run_dir=a", "trainer.max_steps=1") == 0
+    still = [*small, f"init={source}", "optimizer.lr=0", "trainer.max_steps=1"]
+    assert run_command(train, *still, "run_dir=b") == 0
+    assert_same(read_weights("a/weights.safetensors")[1], read_weights("b/weights.safetensors")[1])
+    fingerprint = results("b")["training"]["init"]["fingerprint"]
+    assert fingerprint == yaml_of("b")["initial"]
+    assert f"from the weights of {source} ({fingerprint})" in capfd.readouterr().out
+    assert checkpoint("b")["global_step"] == 1
+    # The source is not needed any more to continue the run.
+    shutil.rmtree("a")
+    assert run_command(train, *still, "trainer.max_steps=2", "run_dir=b", "ckpt_path=last") == 0
+    assert results("b")["training"]["init"]["fingerprint"] == fingerprint
+
+
+def test_at_another_scale_the_upsampling_part_is_new(small: list[str]) -> None:
+    assert run_command(train, *small, "scale=2", "run_dir=a", "trainer.max_steps=1") == 0
+    still = [*small, "init=a", "optimizer.lr=0", "trainer.max_steps=1"]
+    assert run_command(train, *still, "run_dir=b") == 0
+    theirs, ours = (read_weights(f"{run}/weights.safetensors")[1] for run in "ab")
+    body = {key for key in ours if not key.startswith("UPNet.")}
+    assert_same({key: theirs[key] for key in body}, {key: ours[key] for key in body})
+    assert set(results("b")["training"]["init"]["new_weights"]) == ours.keys() - body
+
+
+def test_weights_that_do_not_fit_are_listed(small: list[str], capfd: pytest.CaptureFixture[str]) -> None:
+    assert run_command(train, *small, "model=rdn", "run_dir=a", "trainer.max_steps=1") == 0
+    other = [*small, "model=rdn", "model.D=1", "init=a", "trainer.max_steps=1"]
+    capfd.readouterr()
+    assert run_command(train, *other, "run_dir=b") == 2
+    listed = capfd.readouterr().err
+    assert "RDBs.1." in listed
+    assert "GFF.0.weight" in listed
+    assert "RDBs.0." not in listed
+    assert not Path("b").exists()
+    assert run_command(train, *other, "run_dir=b", "init_partial=true") == 0
+    assert results("b")["training"]["init"]["new_weights"] == ["GFF.0.weight"]
