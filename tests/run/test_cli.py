@@ -40,7 +40,7 @@ def complaint(capfd: pytest.CaptureFixture[str], *arguments: str) -> str:
         ("model.conv._target_=nopackage.Block", "'nopackage.Block'"),
         ("ckpt_path=nowhere.ckpt", "nowhere.ckpt"),
         ("ckpt_path=last", "last.ckpt"),
-        *((f"ema={ema}", f"ema={ema}") for ema in ("true", "1", "1.5", "0", "-0.1")),
+        *((f"ema={ema}", f"ema={ema.title()}") for ema in ("true", "1", "1.5", "0", "-0.1")),
         ("init=nowhere", "nowhere"),
         ("data.train_dirs=???", "data.train_dirs"),
         ("data.train_dirs=[nowhere]", "nowhere"),
