@@ -1,6 +1,7 @@
 """Start a network from the weights of another one, such as the same network at another scale."""
 
 import hashlib
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -12,6 +13,7 @@ from aldsr.nn.description import Description, NetworkError, label, scale_of
 from aldsr.nn.pretrained import default_weights
 from aldsr.nn.weights import network_state, read_checkpoint, read_weights
 
+MOST_NAMES = 12  # in a message
 PACKAGED = "packaged"  # the weights that come with aldsr
 
 
@@ -48,11 +50,16 @@ def load_initial(network: nn.Module, source: str, *, partial: bool = False) -> I
     if not fits or (faults and not partial):
         raise NetworkError(
             f"init={source}: {label(description)} x{scale_of(description)} does not fit in {len(faults)} weights: "
-            f"{', '.join(sorted(faults))}; choose the model and size that it was trained with, or take what fits with "
+            f"{', '.join(_summarise(sorted(faults)))}; choose the model and size that it was trained with, or take what fits with "
             "init_partial=true"
         )
     network.load_state_dict({key: state[key] for key in fits}, strict=False)
     return Initial(path, label(description), hash_weights(state), [key for key in own if key not in fits])
+
+
+def _summarise(names: list[str]) -> list[str]:
+    """Many names with their numbers left out: RDBs.*.layers.*.depthwise.weight."""
+    return names if len(names) <= MOST_NAMES else list(dict.fromkeys(re.sub(r"\b\d+\b", "*", name) for name in names))
 
 
 def find_weights(source: str) -> Path:
