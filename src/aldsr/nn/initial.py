@@ -59,7 +59,9 @@ def load_initial(network: nn.Module, source: str, *, partial: bool = False) -> I
 
 def _summarise(names: list[str]) -> list[str]:
     """Many names with their numbers left out: RDBs.*.layers.*.depthwise.weight."""
-    return names if len(names) <= MOST_NAMES else list(dict.fromkeys(re.sub(r"\b\d+\b", "*", name) for name in names))
+    if len(names) <= MOST_NAMES:
+        return names
+    return list(dict.fromkeys(re.sub(r"\b\d+\b", "*", name) for name in names))
 
 
 def find_weights(source: str) -> Path:
