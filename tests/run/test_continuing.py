@@ -1,6 +1,5 @@
 """A run is continued, extended to more steps, or started from the weights of another: three different things."""
 
-import csv
 import json
 import math
 import shutil
@@ -16,11 +15,7 @@ from aldsr import train as command
 from aldsr.nn.weights import read_weights
 from aldsr.train import train
 from tests.command import run_command
-
-
-def checkpoint(run: str) -> dict[str, Any]:
-    content: dict[str, Any] = torch.load(Path(run) / "checkpoints" / "last.ckpt", weights_only=True)
-    return content
+from tests.stopping import checkpoint, log_rows
 
 
 def results(run: str) -> dict[str, Any]:
@@ -83,8 +78,7 @@ def test_an_extended_run_follows_the_curve_of_its_new_length(
     assert not Path("run/results.json").exists()
     assert "follows the schedule of the new length" in capfd.readouterr().out
     assert run_command(train, *options, *longer) == 0
-    with Path("run/log.csv").open() as file:
-        rates = [float(row["lr-Adam"]) for row in csv.DictReader(file) if row["lr-Adam"]]
+    rates = [float(row["lr-Adam"]) for row in log_rows("run") if row["lr-Adam"]]
     assert rates[4:] == pytest.approx([0.0005 * (1 + math.cos(math.pi * step / 10)) for step in range(4, 10)])
     assert yaml_of("run")["rescheduled"] == [4]
     assert run_command(train, *options, "trainer.max_steps=10", "if_exists=continue") == 0

@@ -9,9 +9,9 @@ from typing import NamedTuple
 from torch import Tensor, nn
 
 from aldsr.core.run_files import CHECKPOINT, WEIGHTS
-from aldsr.nn.description import Description, NetworkError, label, scale_of
+from aldsr.nn.description import NetworkError, label, scale_of
 from aldsr.nn.pretrained import default_weights
-from aldsr.nn.weights import network_state, read_checkpoint, read_weights
+from aldsr.nn.weights import read_checkpoint, read_weights
 
 MOST_NAMES = 12  # in a message
 PACKAGED = "packaged"  # the weights that come with aldsr
@@ -40,7 +40,8 @@ def load_initial(network: nn.Module, source: str, *, partial: bool = False) -> I
         NetworkError: if there are no weights at `source`, or they do not fit, naming all that do not.
     """
     path = find_weights(source)
-    description, state = read_described(path)
+    read = read_weights if path.suffix == ".safetensors" else read_checkpoint
+    description, state = read(path)
     own = network.state_dict()
     fits = {key for key in own.keys() & state.keys() if own[key].shape == state[key].shape}
     faults = own.keys() ^ state.keys() | own.keys() - fits
@@ -50,8 +51,8 @@ def load_initial(network: nn.Module, source: str, *, partial: bool = False) -> I
     if not fits or (faults and not partial):
         raise NetworkError(
             f"init={source}: {label(description)} x{scale_of(description)} does not fit in {len(faults)} weights: "
-            f"{', '.join(_summarise(sorted(faults)))}; choose the model and size that it was trained with, or take what fits with "
-            "init_partial=true"
+            f"{', '.join(_summarise(sorted(faults)))}; choose the model and size that it was trained with, or "
+            "init_partial=true to take what fits"
         )
     network.load_state_dict({key: state[key] for key in fits}, strict=False)
     return Initial(path, label(description), hash_weights(state), [key for key in own if key not in fits])
@@ -75,14 +76,6 @@ def find_weights(source: str) -> Path:
     if not files:
         raise NetworkError(f"{source}: a folder without {WEIGHTS} or {CHECKPOINT}, so not of a run that has begun")
     return files[0]
-
-
-def read_described(path: Path) -> tuple[Description, dict[str, Tensor]]:
-    """The description and the weights in a weights file or checkpoint."""
-    if path.suffix == ".safetensors":
-        return read_weights(path)
-    checkpoint = read_checkpoint(path)
-    return checkpoint["network"], network_state(checkpoint)
 
 
 def hash_weights(state: Mapping[str, Tensor]) -> str:

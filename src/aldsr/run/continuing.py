@@ -77,7 +77,7 @@ def continue_run(settings: RunSettings) -> RunSettings:
         return settings
     earlier = read_settings(folder)
     settings = replace(settings, **{note: getattr(earlier, note) for note in NOTES})
-    differences = {key for key, *_ in find_differences(earlier.to_config(), settings.to_config())}
+    differences = {key for key, *_ in find_differences(folder, settings.to_config())}
     if differences and differences <= LENGTH and settings.total_steps > earlier.total_steps >= 0:
         if settings.if_exists == "continue":
             raise DifferentRunError(
@@ -90,7 +90,9 @@ def continue_run(settings: RunSettings) -> RunSettings:
 
 
 def _extend(settings: RunSettings, earlier: RunSettings) -> RunSettings:
-    step = int(read_checkpoint(str(settings.ckpt_path))["global_step"])
+    checkpoint = str(settings.ckpt_path)
+    read_checkpoint(checkpoint)  # which refuses a damaged one
+    step = int(torch.load(checkpoint, map_location="cpu", weights_only=True)["global_step"])
     followed, follows = (list(_learning_rates(each, step)) for each in (earlier, settings))
     return replace(
         settings,

@@ -84,26 +84,29 @@ def is_locked(folder: Path) -> bool:
 
 
 def check_same(folder: Path, config: Mapping[str, Any]) -> None:
-    """Compare a run's configuration with that of the run in its folder, which is continued only if it is the same.
+    """Raise DifferentRunError if a run is not the one in its folder, naming the settings that differ."""
+    if found := list(find_differences(folder, config)):
+        shown = "; ".join(f"{key} was {theirs}, is now {ours}" for key, theirs, ours in found[:3])
+        more = f" and {len(found) - 3} more" if len(found) > 3 else ""
+        raise DifferentRunError(
+            f"{folder}: holds a run of another configuration ({shown}{more}); give this one another study.name or "
+            "run_dir, or move the folder away"
+        )
+
+
+def find_differences(folder: Path, config: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+    """Settings in which a run differs from that in its folder though they may not change, with both values.
 
     Of a path its last name counts, so that a data set may move.
-
-    Raises:
-        DifferentRunError: naming the settings that differ though they may not change.
     """
     earlier: Any = OmegaConf.to_container(OmegaConf.load(folder / CONFIG))
     theirs, ours = (
         {key: _name(value) for key, value in flatten(each).items() if not rule_of(key).may_change}
         for each in (earlier, config)
     )
-    keys = [key for key in sorted(theirs.keys() | ours.keys()) if theirs.get(key) != ours.get(key)]
-    if keys:
-        shown = "; ".join(f"{key} was {theirs.get(key)}, is now {ours.get(key)}" for key in keys[:3])
-        more = f" and {len(keys) - 3} more" if len(keys) > 3 else ""
-        raise DifferentRunError(
-            f"{folder}: holds a run of another configuration ({shown}{more}); give this one another study.name or "
-            "run_dir, or move the folder away"
-        )
+    for key in sorted(theirs.keys() | ours.keys()):
+        if theirs.get(key) != ours.get(key):
+            yield key, theirs.get(key), ours.get(key)
 
 
 def _name(value: Any) -> Any:
