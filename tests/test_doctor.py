@@ -58,38 +58,26 @@ def test_every_set_has_its_row(tmp_path: Path, make_image: MakeImage, doctor: Do
     ]
 
 
-def test_faults_are_listed_by_kind(tmp_path: Path, make_image: MakeImage, doctor: Doctor) -> None:
-    make_image(tmp_path / "one" / "a.png")
-    make_image(tmp_path / "one" / "b.png")
-    write_broken(tmp_path / "one", "c.png", "d.png")
-    status, report = doctor("--test", tmp_path / "one", tmp_path / "none")
-    assert status == 1
-    kinds = ["Fault: unreadable (2)", "Fault: duplicate (1)", "Fault: folder (1)"]
-    assert [line for line in report if line.startswith(("Fault", "Remark"))] == kinds
-    for file in ("one/c.png", "one/d.png", "one/b.png", "none"):
-        assert any(line.startswith(f"  {tmp_path}/{file}: ") for line in report)
-    assert report[-1].startswith("4 faults and 0 remarks")
-
-
-def test_an_image_to_train_and_to_test_on_is_a_fault(tmp_path: Path, make_image: MakeImage, doctor: Doctor) -> None:
-    train, test = make_image(tmp_path / "train" / "a.png"), make_image(tmp_path / "test" / "b.png")
-    status, report = doctor(train.parent, "--test", test.parent, "--patch-size", "8")
-    assert (status, "Fault: in two sets (1)" in report) == (1, True)
-    assert any(line.startswith(f"  {train}: ") and str(test) in line for line in report)
-    status, report = doctor(train.parent, test.parent, "--patch-size", "8")
-    assert (status, "Remark: in two sets (1)" in report) == (0, True)
-
-
-def test_the_first_of_each_kind_are_printed_and_all_with_all(
+def test_findings_are_listed_by_kind_the_first_of_each_or_all(
     tmp_path: Path, make_image: MakeImage, doctor: Doctor
 ) -> None:
-    write_broken(tmp_path, *(f"f{number}.png" for number in range(7)))
+    test = write_broken(tmp_path / "test", *(f"f{number}.png" for number in range(7)))
     for number in range(4):
-        make_image(tmp_path / f"r{number}.jpg", seed=number)
-    for options, numbers in (([], (5, 2)), (["--all"], (7, 4))):
-        _, report = doctor("--test", tmp_path, *options)
-        assert tuple(sum(f"  {tmp_path}/{kind}" in line for line in report) for kind in "fr") == numbers
-        assert sum("more" in line for line in report) == (0 if options else 2)
+        make_image(test / f"r{number}.jpg", seed=number)
+    train = make_image(tmp_path / "train" / "a.png", seed=2)
+    for options, numbers, more in ((), (5, 2), 2), (("--all",), (7, 4), 0):
+        status, report = doctor(train.parent, "--patch-size", "8", *options, "--test", test, tmp_path / "none")
+        assert status == 1
+        assert [line for line in report if line.startswith(("Fault", "Remark"))] == [
+            "Fault: unreadable (7)",
+            "Fault: folder (1)",
+            "Fault: nearly in two sets (1)",
+            "Remark: lossy (4)",
+        ]
+        assert tuple(sum(f"  {test}/{kind}" in line for line in report) for kind in "fr") == numbers
+        assert any(line.startswith(f"  {train}: ") and f"{test}/r2.jpg" in line for line in report)
+        assert sum("more" in line for line in report) == more
+        assert report[-1].startswith("9 faults and 4 remarks")
 
 
 @pytest.mark.parametrize(("scale", "remarks"), [("3", 0), ("4", 1)])

@@ -98,24 +98,18 @@ def test_a_resumed_epoch_continues_where_it_was(train: str) -> None:
 def test_images_travel_to_the_device_as_bytes_and_their_bits_stay(train: str, evaluation: str) -> None:
     data = prepared(train_dirs=[train], eval_dirs=[evaluation])
     batch, item = next(iter(data.train_dataloader())), next(iter(data.val_dataloader()[0]))
-    device = torch.device("meta")
-    sent_batch, sent_item = (data.transfer_batch_to_device(each, device, 0) for each in (batch, item))
-    for sent in (sent_batch, sent_item):
-        assert [images.device.type for images in (sent.lr, sent.hr)] == ["meta", "meta"]
-        assert [images.dtype for images in (sent.lr, sent.hr)] == [torch.uint8, torch.uint8]
-    assert torch.equal(sent_batch.flips, batch.flips)  # on the CPU, where no device has to be waited for
-    assert sent_item.number == item.number
+    sent = [data.transfer_batch_to_device(each, torch.device("meta"), 0) for each in (batch, item)]
+    assert {(image.device.type, image.dtype) for each in sent for image in each[:2]} == {("meta", torch.uint8)}
+    assert torch.equal(sent[0].flips, batch.flips)  # on the CPU, where no device has to be waited for
+    assert sent[1].number == item.number
 
 
-def test_images_smaller_than_a_patch_are_left_out_with_one_warning(
-    tmp_path: Path, make_image: MakeImage, train: str, evaluation: str
-) -> None:
-    make_image(Path(train) / "low.png", width=64, height=23)
-    make_image(Path(train) / "narrow.png", width=23, height=64)
-    make_image(Path(train) / "exact.png", width=24, height=24)
+def test_images_smaller_than_a_patch_are_left_out_with_one_warning(make_image: MakeImage, train: str) -> None:
+    for name, width, height in (("low", 64, 23), ("narrow", 23, 64), ("exact", 24, 24)):
+        make_image(Path(train) / f"{name}.png", width=width, height=height)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        data = SuperResolutionData(scale=4, patch_size=6, train_dirs=[train], eval_dirs=[evaluation])
+        data = SuperResolutionData(scale=4, patch_size=6, train_dirs=[train], eval_dirs=[])
         data.prepare_data()
         data.setup("fit")
     assert [pair.name for pair in data.train_pairs] == ["0", "1", "2", "exact"]
@@ -198,11 +192,7 @@ def test_a_trainer_hands_over_what_is_promised(train: str, evaluation: str) -> N
         max_epochs=2,
         accumulate_grad_batches=2,
         use_distributed_sampler=False,
-        num_sanity_val_steps=0,
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
+        barebones=True,
     )
     trainer.fit(module, datamodule=data)
     assert trainer.global_step == 6
