@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from aldsr.data import BenchmarkSet, SuperResolutionData
+from aldsr.data import SuperResolutionData
 from aldsr.nn.description import build
 from aldsr.nn.weights import pack_weights
 from tests.analysis.fake_runs import fake_config, fake_results, write_run
@@ -20,7 +20,10 @@ CONV = {"_target_": "aldsr.nn.ALDBlock", "_partial_": True, "reduction": 8}
 
 
 def plant_study(root: Path) -> Path:
-    """The study of two networks, one of them with two seeds, beside its set of three images, 96×64."""
+    """The study of two networks, one of them with two seeds, beside its set of three images, 96×64.
+
+    Each run has weights and a log of 40 steps, validated at every tenth.
+    """
     (root / "mine").mkdir()
     for number in range(3):
         coarse = np.random.default_rng(number).integers(0, 256, (8, 12, 3), dtype=np.uint8)
@@ -29,22 +32,18 @@ def plant_study(root: Path) -> Path:
     data = SuperResolutionData(scale=4, train_dirs=[], eval_dirs=[str(root / "mine")])
     data.prepare_data()
     for label, seed in (("RDN", 1), ("RDN", 2), ("DW-RDN", 1)):
-        plant_run(root / "study" / f"{label.lower()}-seed{seed}", label, seed, root / "mine", data.benchmarks[0])
+        folder = root / "study" / f"{label.lower()}-seed{seed}"
+        config = fake_config(label, seed, study={"name": NAME})
+        config["model"] |= TINY
+        config["data"]["eval_dirs"] = [str(root / "mine")]
+        results = fake_results(label, {"mine": [psnr + seed / 10 for psnr in PSNR[label]]})
+        results["sets"]["mine"] |= data.benchmarks[0].identity()
+        results["network"]["parameters"] = PARAMETERS[label]
+        write_run(folder, config, results)
+        plant_weights(folder / "weights.safetensors", config["model"], seed)
+        rows = [f"{step},{1 / (step + seed)},{29 + step / 50 if step % 10 == 0 else ''}" for step in range(1, 41)]
+        (folder / "log.csv").write_text("\n".join(["step,loss,psnr_y", *rows]) + "\n")
     return root / "study"
-
-
-def plant_run(folder: Path, label: str, seed: int, images: Path, benchmark: BenchmarkSet) -> None:
-    """A finished run with weights and a log of 40 steps, validated at every tenth."""
-    config = fake_config(label, seed, study={"name": NAME})
-    config["model"] |= TINY
-    config["data"]["eval_dirs"] = [str(images)]
-    results = fake_results(label, {"mine": [psnr + seed / 10 for psnr in PSNR[label]]})
-    results["sets"]["mine"] |= benchmark.identity()
-    results["network"]["parameters"] = PARAMETERS[label]
-    write_run(folder, config, results)
-    plant_weights(folder / "weights.safetensors", config["model"], seed)
-    rows = [f"{step},{1 / (step + seed)},{29 + step / 50 if step % 10 == 0 else ''}" for step in range(1, 41)]
-    (folder / "log.csv").write_text("\n".join(["step,loss,psnr_y", *rows]) + "\n")
 
 
 def plant_weights(path: Path, description: dict[str, Any], seed: int = 0) -> None:

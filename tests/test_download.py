@@ -10,7 +10,6 @@ import zipfile
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from unittest.mock import Mock
 
 import pytest
 from rich.console import Console
@@ -272,12 +271,6 @@ def test_a_mirror_without_the_official_file(mirror: Server, capsys: pytest.Captu
     (line,) = capsys.readouterr().err.splitlines()
     assert name in line
     assert files("datasets/DIV2K") == ["DIV2K_train_HR/0001.png"]
-
-
-def test_ctrl_c(mirror: Server, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(command, "fetch", Mock(side_effect=KeyboardInterrupt))
-    assert status(mirror) == 130
-    assert len(capsys.readouterr().err.splitlines()) == 1
 
 
 def test_a_terminal_shows_a_bar(mirror: Server, monkeypatch: pytest.MonkeyPatch) -> None:

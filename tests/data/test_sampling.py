@@ -40,10 +40,8 @@ def test_every_pass_takes_every_image_once(images: int) -> None:
 @pytest.mark.parametrize(("height", "width"), [(48, 48), (50, 49), (4096, 2049)])
 def test_the_corner_keeps_the_patch_inside(height: int, width: int) -> None:
     largest = 1 - 2.0**-53
-    for top, left in [(0.0, 0.0), (0.0, largest), (largest, 0.0), (largest, largest)]:
-        y, x = Draw(0, top, left, (False, False, False)).corner(height, width, 48)
-        assert y == (height - 48 if top else 0)
-        assert x == (width - 48 if left else 0)
+    for draws, corner in ((0.0, (0, 0)), (largest, (height - 48, width - 48))):
+        assert Draw(0, draws, draws, (False, False, False)).corner(height, width, 48) == corner
 
 
 def batches(first_step: int = 0, **options: int) -> list[list[int]]:
@@ -55,14 +53,11 @@ def batches(first_step: int = 0, **options: int) -> list[list[int]]:
 @pytest.mark.parametrize("first_step", [0, 13])
 def test_ranks_and_micro_batches_share_the_batch_of_one_rank(ranks: int, micro_batches: int, first_step: int) -> None:
     whole = batches(first_step)
-    parts = [batches(first_step, rank=rank, ranks=ranks, micro_batches=micro_batches) for rank in range(ranks)]
-    steps = len(whole)
-    assert [len(part) for part in parts] == [steps * micro_batches] * ranks
-    for step, batch in enumerate(whole):
-        mine = slice(step * micro_batches, (step + 1) * micro_batches)
-        shared = [numbers for part in parts for numbers in part[mine]]
-        assert {len(numbers) for numbers in shared} == {24 // (ranks * micro_batches)}
-        assert [number for numbers in shared for number in numbers] == batch
+    options = {"ranks": ranks, "micro_batches": micro_batches}
+    parts = np.array([batches(first_step, rank=rank, **options) for rank in range(ranks)])
+    assert parts.shape == (ranks, len(whole) * micro_batches, 24 // (ranks * micro_batches))
+    shares = parts.reshape(ranks, len(whole), -1)
+    np.testing.assert_array_equal(np.concatenate(shares, axis=1), whole)
 
 
 def test_epochs_follow_one_another_without_gap_and_go_on_in_their_middle() -> None:

@@ -9,7 +9,6 @@ from PIL import Image
 
 from aldsr.data.synthetic import render_image, write_images
 
-GOLDEN = ["adf859ec159051ec", "83fa6dc17c5c57a8"]
 LEAVES = [index for index in range(16) if index % 4 != 3]
 FACADES = [index for index in range(40) if index % 4 == 3]
 
@@ -25,11 +24,6 @@ def power_by_frequency(image: NDArray[np.uint8]) -> tuple[NDArray[np.float64], l
     return np.sqrt(edges[1:] * edges[:-1]), [power[ring == number] for number in range(1, len(edges))]
 
 
-def spectral_slope(image: NDArray[np.uint8]) -> float:
-    frequency, powers = power_by_frequency(image)
-    return float(np.polyfit(np.log(frequency), np.log([ring.mean() for ring in powers]), 1)[0])
-
-
 def highest_peak(image: NDArray[np.uint8]) -> float:
     """How far the strongest frequency stands out of its ring."""
     return max(float(ring.max() / np.median(ring)) for ring in power_by_frequency(image)[1])
@@ -38,11 +32,14 @@ def highest_peak(image: NDArray[np.uint8]) -> float:
 def test_the_images_are_those_of_recorded_runs() -> None:
     """Golden hashes: with other pixels, VERSION has to be raised and recorded results cannot be repeated."""
     hashes = [hashlib.sha256(render_image(index).tobytes()).hexdigest()[:16] for index in (0, 3)]
-    assert hashes == GOLDEN
+    assert hashes == ["adf859ec159051ec", "83fa6dc17c5c57a8"]
 
 
 def test_dead_leaves_have_the_spectrum_of_photographs() -> None:
-    slopes = [spectral_slope(render_image(index, size=192)) for index in LEAVES]
+    slopes = []
+    for index in LEAVES:
+        frequency, powers = power_by_frequency(render_image(index, size=192))
+        slopes.append(np.polyfit(np.log(frequency), np.log([ring.mean() for ring in powers]), 1)[0])
     assert -2.8 < np.mean(slopes) < -1.8  # photographs: about -2.2 to -2.9, by the same measure
 
 
