@@ -11,13 +11,13 @@ from aldsr.core.memory import keep_memory, peak_memory
 
 MEBIBYTE = 2**20
 MAPPED = f"""
-import sys, torch
+import torch
 from aldsr.core.memory import keep_memory
 
 def mapped():
     return int(open("/proc/self/status").read().partition("VmSize:")[2].split()[0]) * 1024
 
-assert sys.argv[1] == "others" or keep_memory()
+assert keep_memory()
 for _ in range(3):
     tensor = torch.ones(16 * {MEBIBYTE})
     print(mapped())
@@ -34,14 +34,8 @@ def test_memory_that_is_kept_is_not_returned_to_the_system() -> None:
     """
     if not keep_memory():
         pytest.skip("the allocator is not glibc's")
-    kept, others = (
-        [int(each) for each in subprocess.check_output([sys.executable, "-c", MAPPED, kind], text=True).split()]
-        for kind in ("kept", "others")
-    )
+    kept = [int(each) for each in subprocess.check_output([sys.executable, "-c", MAPPED], text=True).split()]
     assert all(after >= before for before, after in pairwise(kept))
-    # A thread that begins to allocate adds to the address space at any moment, but hardly at two.
-    returned = sorted(before - after for before, after in zip(others[::2], others[1::2], strict=True))
-    assert returned[1] >= 64 * MEBIBYTE
 
 
 @pytest.mark.slow

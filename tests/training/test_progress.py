@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 import torch
-from lightning import LightningModule, Trainer
+from lightning import Trainer
+from lightning.pytorch.demos.boring_classes import BoringModel
 from rich.console import Console
 
 from aldsr.training import TRAINER_OPTIONS, LongRunNotice, ProgressFile, TrainingProgress
@@ -18,17 +19,12 @@ from aldsr.training import TRAINER_OPTIONS, LongRunNotice, ProgressFile, Trainin
 MODULE: Any = None  # the callbacks do not look at it
 
 
-class Clock:
-    """Stands still until it is told."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.now = 1000.0
-        monkeypatch.setattr(time, "monotonic", lambda: self.now)
-
-
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    return Clock(monkeypatch)
+def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """A clock that stands still until it is told."""
+    clock = SimpleNamespace(now=1000.0)
+    monkeypatch.setattr(time, "monotonic", lambda: clock.now)
+    return clock
 
 
 def trainer(step: int, total: int = 100, *, rank: int = 0, psnr: float | None = None) -> Any:
@@ -46,10 +42,9 @@ def trainer(step: int, total: int = 100, *, rank: int = 0, psnr: float | None = 
 
 @pytest.mark.parametrize(("total", "notices"), [(300_000, 1), (1000, 0)])
 def test_a_long_run_is_announced_once(
-    total: int, notices: int, clock: Clock, capsys: pytest.CaptureFixture[str]
+    total: int, notices: int, clock: SimpleNamespace, capsys: pytest.CaptureFixture[str]
 ) -> None:
     notice = LongRunNotice(advice="size=small")
-    notice.on_train_start(trainer(0, total), MODULE)
     for step in range(1, 10):
         clock.now += 2
         notice.on_train_batch_end(trainer(step, total), MODULE, None, None, step)
@@ -58,33 +53,24 @@ def test_a_long_run_is_announced_once(
     assert output.count("size=small") == notices
 
 
-class Run(LightningModule):
-    """A run of two epochs with one validation each."""
+class Run(BoringModel):
+    def training_step(self, batch: Any, batch_idx: int) -> Any:
+        self.log("loss", 0.1)
+        return super().training_step(batch, batch_idx)
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.weight = torch.nn.Parameter(torch.ones(1))
-
-    def training_step(self, batch: torch.Tensor, batch_idx: int) -> torch.Tensor:
-        loss = (self.weight * batch).mean()
-        self.log("loss", loss)
-        return loss
-
-    def validation_step(self, batch: torch.Tensor, batch_idx: int) -> None:
+    def validation_step(self, batch: Any, batch_idx: int) -> None:
         self.log_dict({"Set5/psnr_y": 30.123, "psnr_y": 30.123})
-
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        return torch.optim.SGD(self.parameters(), lr=0.1)
 
 
 @pytest.mark.filterwarnings("ignore:.*does not have many workers.*")
 @pytest.mark.parametrize("terminal", [True, False])
 def test_a_validation_leaves_a_line_and_a_terminal_gets_a_bar_with_an_eta(terminal: bool) -> None:
     console = Console(file=io.StringIO(), force_terminal=terminal, no_color=True, width=160)
-    options: dict[str, Any] = {"logger": False, "enable_checkpointing": False, "accelerator": "cpu"}
-    trainer = Trainer(max_steps=40, max_epochs=-1, callbacks=[TrainingProgress(console)], **options, **TRAINER_OPTIONS)
-    trainer.fit(Run(), torch.ones(20, 1), torch.ones(3, 1))
-    trainer.validate(trainer.lightning_module, torch.ones(3, 1), verbose=False)
+    options: dict[str, Any] = {"logger": False, "enable_checkpointing": False, "accelerator": "cpu", **TRAINER_OPTIONS}
+    options |= {"max_steps": 40, "limit_train_batches": 20, "limit_val_batches": 3}
+    trainer, run = Trainer(max_epochs=-1, callbacks=[TrainingProgress(console)], **options), Run()
+    trainer.fit(run)
+    trainer.validate(run, verbose=False)
     output = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", console.file.getvalue())  # type: ignore[attr-defined]
     assert "step     20/40" in output
     assert "PSNR-Y: Set5 30.12 dB" in output
@@ -92,64 +78,52 @@ def test_a_validation_leaves_a_line_and_a_terminal_gets_a_bar_with_an_eta(termin
         assert (shown in output) == terminal
 
 
-def read(path: Path) -> dict[str, Any]:
-    progress: dict[str, Any] = json.loads(path.read_text())
-    assert list(progress) == ["step", "total", "psnr", "seconds"]
-    return progress
-
-
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "progress.json"
 
 
-def test_progress_is_written_every_few_seconds(path: Path, clock: Clock) -> None:
-    file = ProgressFile(path, every=5)
+def test_progress_is_written_every_few_seconds_by_the_first_rank(path: Path, clock: SimpleNamespace) -> None:
+    other, file = (ProgressFile(path, every=5) for _ in range(2))
+    other.on_validation_end(trainer(0, psnr=9.0), MODULE)  # not before it trains
+    other.on_train_start(trainer(0, rank=1), MODULE)
+    assert not path.exists()
     file.on_train_start(trainer(0), MODULE)
-    assert read(path) == {"step": 0, "total": 100, "psnr": None, "seconds": None}
+    assert json.loads(path.read_text()) == {"step": 0, "total": 100, "psnr": None, "seconds": None}
     for step in range(1, 5):
         clock.now += 2
         file.on_train_batch_end(trainer(step))
-        assert read(path)["step"] == (3 if step >= 3 else 0)
-    assert read(path)["seconds"] == 200  # three steps in six seconds
+        assert json.loads(path.read_text())["step"] == (3 if step >= 3 else 0)
+    assert json.loads(path.read_text())["seconds"] == 200  # three steps in six seconds
 
 
 def test_the_best_of_the_first_set_is_kept_and_a_resumed_run_estimates_by_its_own_steps(
-    path: Path, clock: Clock
+    path: Path, clock: SimpleNamespace
 ) -> None:
     path.write_text('{"step": 60, "total": 100, "psnr": 28.0, "seconds": 7.0}')
     file = ProgressFile(path)
     file.on_train_start(trainer(60), MODULE)
-    assert read(path) == {"step": 60, "total": 100, "psnr": 28.0, "seconds": None}
     for step, psnr, best in ((70, 27.0, 28.0), (80, 30.0, 30.0), (90, 29.0, 30.0)):
         clock.now += 30
         file.on_validation_end(trainer(step, psnr=psnr), MODULE)
-        assert read(path) == {"step": step, "total": 100, "psnr": best, "seconds": 300}
+        assert json.loads(path.read_text()) == {"step": step, "total": 100, "psnr": best, "seconds": 300}
 
 
 @pytest.mark.parametrize("content", [b'{"step"', b"\xff", b"null"])
 def test_a_damaged_file_stops_no_training(content: bytes, path: Path) -> None:
     path.write_bytes(content)
     ProgressFile(path).on_train_start(trainer(1), MODULE)
-    assert read(path)["psnr"] is None
+    assert json.loads(path.read_text())["psnr"] is None
 
 
-def test_only_the_first_rank_writes_and_only_while_it_trains(path: Path) -> None:
-    other = ProgressFile(path, every=0)
-    other.on_train_start(trainer(0, rank=1), MODULE)
-    other.on_train_batch_end(trainer(1, rank=1))
-    ProgressFile(path, every=0).on_validation_end(trainer(0, psnr=9.0), MODULE)
-    assert not path.exists()
-
-
-def test_training_seconds_are_those_of_all_processes_up_to_their_last_checkpoint(path: Path, clock: Clock) -> None:
-    first = ProgressFile(path)
+def test_training_seconds_are_those_of_all_processes_up_to_their_last_checkpoint(
+    path: Path, clock: SimpleNamespace
+) -> None:
+    first, second = ProgressFile(path), ProgressFile(path)
     first.on_train_start(trainer(0), MODULE)
     clock.now += 40
-    checkpoint = first.state_dict()
+    second.load_state_dict(first.state_dict())
     clock.now += 5  # lost, since no checkpoint was written
-    second = ProgressFile(path)
-    second.load_state_dict(checkpoint)
     second.on_train_start(trainer(40), MODULE)
     clock.now += 60
     second.on_train_end(trainer(100), MODULE)
