@@ -14,9 +14,7 @@ from aldsr.__main__ import COMMANDS
 
 PACKAGE = Path(aldsr.__file__).parent
 ROOT = PACKAGE.parents[1]
-LIBRARIES = set(
-    ["nn", "imaging", "data", "training", "pictures", "evaluation", "bench", "analysis", "reporting", "sweep"]
-)
+LIBRARIES = {"nn", "imaging", "data", "training", "pictures", "evaluation", "bench", "analysis", "reporting", "sweep"}
 MAY_IMPORT = {  # folder: the folders that it may import beside core and itself; nobody imports a command
     "core": set(),
     "nn": set(),
