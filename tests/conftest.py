@@ -84,6 +84,14 @@ def planted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return plant_study(tmp_path_factory.mktemp("planted"))
 
 
+@pytest.fixture
+def study(planted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of it that may be changed: in the working directory, `study` and its images, `mine`."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(planted.parent, tmp_path, dirs_exist_ok=True)
+    return tmp_path / "study"
+
+
 @pytest.fixture(scope="session")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Those of a tiny network that never trained: bicubic, and something made up that sees its surroundings."""

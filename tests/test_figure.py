@@ -1,7 +1,6 @@
 """`python -m aldsr.figure` as a user meets it, on runs of tiny networks that never trained."""
 
 import re
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,21 +11,13 @@ from aldsr.figure import main
 from tests.analysis.fake_runs import change_config
 from tests.command import run_command
 
-
-@pytest.fixture(autouse=True)
-def _working_directory(
-    planted: Path, tmp_path: Path, make_image: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A folder with a study of two networks, RDN with two seeds, and a photograph."""
-    monkeypatch.chdir(tmp_path)
-    shutil.copytree(planted, "study")
-    make_image(Path("photo.png"), width=97, height=64)
+pytestmark = pytest.mark.usefixtures("study")
 
 
 def test_a_study_is_drawn_with_its_lowest_seeds(capsys: pytest.CaptureFixture[str]) -> None:
     Path("study/rdn-seed2/weights.safetensors").unlink()  # is not needed
-    assert run_command(main, "study", "--image", "photo.png", "-o", "out/fig.png") == 0
-    assert re.search("photo.png, 96x64, LR made.*out/fig.png, out/fig.pdf", capsys.readouterr().out, re.S)
+    assert run_command(main, "study", "--image", "mine/image0.png", "-o", "out/fig.png") == 0
+    assert re.search("image0.png, 96x64, LR made.*out/fig.png, out/fig.pdf", capsys.readouterr().out, re.S)
     with Image.open("out/fig.png") as image:
         assert image.format == "PNG"
     assert Path("out/fig.pdf").read_bytes().startswith(b"%PDF")
@@ -35,8 +26,8 @@ def test_a_study_is_drawn_with_its_lowest_seeds(capsys: pytest.CaptureFixture[st
 def test_the_paper_s_image_is_found_in_the_sets_of_the_runs(
     capsys: pytest.CaptureFixture[str], make_image: Callable[..., Path]
 ) -> None:
-    for size, place in (((96, 64), "HR/img_076.png"), ((24, 16), "LR_bicubic/X4/img_076x4.png")):
-        make_image(Path("sets/Urban100", place), width=size[0], height=size[1])
+    make_image(Path("sets/Urban100/HR/img_076.png"), width=96, height=64)
+    make_image(Path("sets/Urban100/LR_bicubic/X4/img_076x4.png"), width=24, height=16)
     change_config(Path("study/rdn-seed1"), {"data.eval_dirs": ["sets/Set5", "sets/Urban100"]})
     assert run_command(main, "study/rdn-seed1", "--crop", "8,4,40,30", "-o", "fig") == 0
     assert re.search("Urban100/HR/img_076.png, 96x64, LR given.*8,4,40,30", capsys.readouterr().out, re.S)
@@ -47,9 +38,9 @@ def test_the_paper_s_image_is_found_in_the_sets_of_the_runs(
     [
         ("", "--image"),
         ("--image lost.png", "lost.png"),
-        ("--image photo.png --crop 90,0,16,8", "--crop 90,0,16,8: .*96x64"),
-        ("--image photo.png --crop 1,2,3", "--crop: '1,2,3'"),
-        ("--image photo.png --scale 2", "RDN: .*x4"),
+        ("--image mine/image0.png --crop 90,0,16,8", "--crop 90,0,16,8: .*96x64"),
+        ("--image mine/image0.png --crop 1,2,3", "--crop: '1,2,3'"),
+        ("--image mine/image0.png --scale 2", "RDN: .*x4"),
     ],
 )
 def test_a_mistake_is_one_sentence(options: str, named: str, capsys: pytest.CaptureFixture[str]) -> None:
