@@ -29,9 +29,7 @@ def test_a_study_becomes_a_page_without_images_neither_files_nor_weights_are_nee
     images = read_images(page)
     assert [(each["name"], each["width"]) for each in images] == [("image2", 48), ("image0", 48)]
     assert [each["name"] for each in images[0]["versions"]] == ["HR", "bicubic", "RDN", "DW-RDN"]
-    html = page.read_text()
-    assert "Differences from DW-RDN" in html
-    assert 'alt="validation PSNR (dB) against step"' in html
+    assert "Differences from DW-RDN" in page.read_text()
 
     for weights in study.glob("*/weights.safetensors"):
         weights.unlink()

@@ -32,12 +32,9 @@ def test_the_crop_is_where_networks_differ_most_from_hr() -> None:
 def test_the_best_scores_are_bold_and_ties_share() -> None:
     hr, bicubic, first, second = versions(networks=2)
     shown = [hr, bicubic, first._replace(psnr=22.003, ssim=0.5), second._replace(psnr=22.004, ssim=0.7)]
-    assert format_scores(shown) == [
-        "PSNR (dB) / SSIM",
-        r"20.00 / $\mathbf{0.9000}$",
-        r"$\mathbf{22.00}$ / 0.5000",
-        r"$\mathbf{22.00}$ / 0.7000",
-    ]
+    bold = r"$\mathbf{{{}}}$".format
+    scores = [f"20.00 / {bold('0.9000')}", f"{bold('22.00')} / 0.5000", f"{bold('22.00')} / 0.7000"]
+    assert format_scores(shown) == ["PSNR (dB) / SSIM", *scores]
 
 
 @pytest.mark.parametrize(("height", "width", "networks"), [(320, 480, 1), (480, 200, 2), (320, 480, 6)])

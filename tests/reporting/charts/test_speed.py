@@ -8,21 +8,18 @@ from aldsr.reporting.tables.speed import summarise_timings
 from tests.reporting.recorded import growth, record, training
 
 
-def test_a_bar_is_as_long_as_its_median() -> None:
-    (axes,) = draw_speed_chart("training", training()).axes
-    rows = summarise_timings(training()["training"])
+def test_a_bar_is_as_long_as_its_median_and_a_process_that_was_killed_has_none() -> None:
+    killed, alive = record("literal", keep_memory=False), record("ALD-RDN", [2.0, 4.0], checkpoint=True)
+    measured = [*training()["training"], alive]
+    (axes,) = draw_speed_chart("training", {**training(), "training": [killed, *measured]}).axes
+    rows = summarise_timings(measured)
     assert [bar.get_width() for bar in axes.patches] == [row.median for row in rows]
     names = [label.get_text() for label in axes.get_yticklabels()]
-    assert names == ["literal, the system's allocator", "literal, freed memory kept", "RDN", "ALD-RDN"]
-    assert axes.texts[-1].get_text() == "  1.5 s, 2.67 × RDN's speed"
+    literal = ["literal, the system's allocator", "literal, freed memory kept"]
+    assert names == [*literal, "RDN", "ALD-RDN", "ALD-RDN, checkpointing"]
+    assert axes.texts[3].get_text() == "  1.5 s, 2.67 × RDN's speed"
     (floors,) = (each for each in axes.collections if "roofline" in str(each.get_label()))
     assert floors.get_offsets()[:, 0].tolist() == pytest.approx([row.floor for row in rows])
-
-
-def test_a_process_that_was_killed_has_no_bar() -> None:
-    killed, alive = record("literal", keep_memory=False), record("ALD-RDN", [2.0, 4.0], checkpoint=True)
-    (axes,) = draw_speed_chart("checkpointing", {"device": "here", "threads": 2, "checkpointing": [killed, alive]}).axes
-    assert [label.get_text() for label in axes.get_yticklabels()] == ["ALD-RDN, checkpointing"]
     with pytest.raises(FigureError, match="training: every process was killed"):
         draw_speed_chart("training", {"device": "here", "threads": 2, "training": [killed]})
 
