@@ -96,7 +96,7 @@ def test_quality_against_cost_is_drawn_beside_the_table(study: Path, capsys: pyt
     assert text.out.startswith("**benchmarks")
     assert text.err == "chart     cost.png, cost.svg\n"
     assert Path("cost.png").read_bytes().startswith(b"\x89PNG")
-    Path("seconds.json").write_text('{"device": "here", "threads": 1, "deployed": []}')
+    Path("seconds.json").write_text('{"device": "here", "threads": 1, "training": []}')
     assert "--latency" in refuse(capsys, main, study, "--chart", "other", "--latency", "seconds.json")
     assert run_command(main, study, "--latency", "seconds.json") == 2
     assert "--latency" in capsys.readouterr().err

@@ -25,8 +25,6 @@ from aldsr.imaging import LITERATURE
 from aldsr.reporting.charts.comparison import Crop, draw_comparison, find_crop
 from aldsr.reporting.charts.figures import FigureError, prepare_output, save_figure
 
-PAPER = "Urban100", ("img_076", "img076")  # the image of the paper's Fig. 4: its data set, and names of its file
-
 
 @plain_command()
 def main(argv: Sequence[str] | None = None) -> None:
@@ -78,8 +76,8 @@ def parse_crop(text: str) -> Crop:
 
 
 def find_paper_image(variants: Sequence[Variant], scale: int) -> Path:
-    """Find the paper's image in the sets that the runs were measured on. Raises ResultsError if it is in none."""
-    name, stems = PAPER
+    """Find the image of the paper's Fig. 4 where the runs were measured. Raises ResultsError if it is not there."""
+    name, stems = "Urban100", ("img_076", "img076")
     sets = [folder for each in variants for folder in each.first.config["data"].get("eval_dirs") or []]
     folders = [find_folders(Path(folder).expanduser(), scale)[0] for folder in sets]
     files = [file for folder in folders if set_name(folder) == name for file in sorted(folder.glob("*"))]

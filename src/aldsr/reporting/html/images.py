@@ -25,7 +25,9 @@ def select_images(variants: Sequence[Variant], set_name: str, number: int) -> li
     if len(scores) == 1:
         scores.append(runs[0]["bicubic"][set_name]["images"])
     shared = [name for name in scores[0] if all(name in images for images in scores)]
-    spread = {name: _spread([images[name]["psnr"] for images in scores]) for name in shared}
+    psnr = {name: [images[name]["psnr"] for images in scores] for name in shared}
+    # Two that are equal do not differ, even if both are infinite, that is, equal to HR.
+    spread = {name: max(values) - min(values) if len(set(values)) > 1 else 0.0 for name, values in psnr.items()}
     return sorted(shared, key=lambda name: -spread[name])[:number]
 
 
@@ -56,9 +58,3 @@ def encode_data_uri(image: Tensor) -> str:
     pixels = image.permute(1, 2, 0).contiguous().cpu().numpy()
     Image.fromarray(pixels).save(file, "WebP", lossless=True)
     return f"data:image/webp;base64,{base64.b64encode(file.getvalue()).decode()}"
-
-
-def _spread(values: Sequence[float]) -> float:
-    """Largest less smallest; 0 if all are infinite, that is, equal to HR."""
-    low, high = min(values), max(values)
-    return 0.0 if low == high else high - low
