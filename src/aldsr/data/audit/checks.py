@@ -104,8 +104,8 @@ def _audit_image(pair: Pair, scale: int, patch: int) -> tuple[AuditedImage | Non
         hr = _read_tensor(pair.hr)
         size = hr.shape[2], hr.shape[1]
         with open_image(pair.hr) as header:
-            findings += _check_content(pair.hr, hr, scale, patch)
-            findings += [Finding(kind, f"{pair.hr}: {found}", fault=False) for kind, found in _check_header(header)]
+            remarks = [Finding(kind, f"{pair.hr}: {found}", fault=False) for kind, found in _check_header(header)]
+            findings += [*_check_content(pair.hr, hr, scale, patch), *remarks]
             digest, signature = fingerprint([hr]), compute_signature(hr)
             image = AuditedImage(pair.hr, size, header.format or "?", header.mode, digest, signature)
         if pair.lr and min(size) >= scale:
