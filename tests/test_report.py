@@ -14,9 +14,9 @@ from tests.analysis.fake_runs import change_config
 from tests.command import run_command
 
 
-def read_images(page: Path) -> list[dict[str, Any]]:
+def read_images(page: str) -> list[dict[str, Any]]:
     """The images that a page shows."""
-    (content,) = re.findall(r'id="data">(.*?)</script>', page.read_text(encoding="utf-8"), re.S)
+    (content,) = re.findall(r'id="data">(.*?)</script>', Path(page).read_text(), re.S)
     return list(json.loads(content))
 
 
@@ -24,18 +24,17 @@ def test_a_study_becomes_a_page_without_images_neither_files_nor_weights_are_nee
     study: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run_command(main, "study", "--pictures", "2", "--side", "48", "--against", "DW-RDN") == 0
-    page = study / "report.html"
-    assert page.as_uri() in capsys.readouterr().out
-    images = read_images(page)
+    assert (study / "report.html").as_uri() in capsys.readouterr().out
+    images = read_images("study/report.html")
     assert [(each["name"], each["width"]) for each in images] == [("image2", 48), ("image0", 48)]
     assert [each["name"] for each in images[0]["versions"]] == ["HR", "bicubic", "RDN", "DW-RDN"]
-    assert "Differences from DW-RDN" in page.read_text()
+    assert "Differences from DW-RDN" in Path("study/report.html").read_text()
 
     for weights in study.glob("*/weights.safetensors"):
         weights.unlink()
     shutil.rmtree("mine")
     assert run_command(main, *study.glob("*-seed?"), "--pictures", "0", "-o", "page.html") == 0
-    assert read_images(Path("page.html")) == []
+    assert read_images("page.html") == []
 
 
 def move_images(study: Path) -> None:

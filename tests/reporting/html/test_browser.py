@@ -10,7 +10,7 @@ import pytest
 
 from aldsr.report import main
 from tests.planted import NAME
-from tests.reporting.html.test_images import decode
+from tests.reporting.html.test_page import decode
 
 pytestmark = pytest.mark.slow
 
