@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from aldsr.analysis.variants import Variant
 from aldsr.evaluation.results import ResultsError
 from aldsr.reporting.charts.cost import draw_cost_chart
 from tests.analysis.fake_runs import fake_config, fake_results, variants_by_name, write_run
@@ -13,18 +12,13 @@ from tests.reporting.recorded import record
 DESCRIPTIONS = {label: {"_target_": "aldsr.nn.RDN", "conv": {"_target_": label}} for label in ("RDN", "DW-RDN")}
 
 
-@pytest.fixture
-def variants(tmp_path: Path) -> list[Variant]:
-    """Two networks of two seeds on two sets."""
+def test_a_network_is_a_point_in_the_panel_of_every_set_and_cost(tmp_path: Path) -> None:
     for label, psnr in (("RDN", 31.0), ("DW-RDN", 30.0)):
         for seed in (1, 2):
             results = fake_results(label, {"Set5": [psnr + seed], "B100": [psnr - 5]})
             results["network"]["description"] = DESCRIPTIONS[label]
             write_run(tmp_path / f"{label}-{seed}", fake_config(label, seed), results)
-    return list(variants_by_name(tmp_path).values())
-
-
-def test_a_network_is_a_point_in_the_panel_of_every_set_and_cost(variants: list[Variant]) -> None:
+    variants = list(variants_by_name(tmp_path).values())
     seconds = {"DW-RDN": [1.0, 1.5], "RDN": [3.0, 2.0, 4.0]}
     deployed = [record(label, each, description=DESCRIPTIONS[label]) for label, each in seconds.items()]
     latency = {"device": "here", "threads": 2, "deployed": deployed}

@@ -60,11 +60,10 @@ def _find_ends(timings: Sequence[Timing]) -> NDArray[np.float64]:
 
 def name_bar(timing: Timing) -> str:
     """Name a bar by the network and what distinguishes it from the next one."""
-    record = timing.record
-    allocator = "freed memory kept" if record["keep_memory"] else "the system's allocator"
-    literal, checkpoint = record["network"] == "literal", record["checkpoint"]
-    options = [allocator if literal else "", "checkpointing" if checkpoint else ""]
-    return ", ".join(filter(None, [record["network"], *options]))
+    name = timing.record["network"]
+    if name == "literal":
+        name += ", freed memory kept" if timing.record["keep_memory"] else ", the system's allocator"
+    return f"{name}, checkpointing" if timing.record["checkpoint"] else name
 
 
 def draw_growth_chart(measurements: Measurements) -> "Figure":
@@ -72,7 +71,7 @@ def draw_growth_chart(measurements: Measurements) -> "Figure":
     found = list(find_series(measurements["growth"]))
     if not found:
         raise FigureError("growth: was measured at one size only: nothing to draw; give a larger --batch")
-    keys = [key for key in AXES if any(series.key == key for series in found)]
+    keys = list(dict.fromkeys(series.key for series in found))
     figure = create_figure(width=PANEL * len(keys), height=PANEL)
     panels = figure.subplots(1, len(keys), squeeze=False, sharey=True)[0]
     for axes, key in zip(panels, keys, strict=True):
