@@ -1,6 +1,7 @@
 """`python -m aldsr.evaluate` as a user meets it."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,39 @@ def test_self_ensemble_and_precision_change_the_scores_and_are_recorded_with_cos
     cost, network = results("plain")["cost"], results("plain")["network"]
     assert cost["folded"]["parameters"] < cost["unfolded"]["parameters"] == network["parameters"]
     assert "ALD-RDN, folded" in capfd.readouterr().out
+
+
+def test_only_the_same_measurement_is_written_over_and_another_one_moves_it_aside(
+    small: list[str], make_image: Any, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("other/b0", "other/b1", "sr/b0", "sr/b1"):
+        make_image(Path(f"{name}.png"), width=72, height=64)
+    others = (["protocol=rgb"], ["scale=2"], ["data.eval_dirs=[other]"], ["tile=32"], [])
+    measurements = [*([*BICUBIC, *other] for other in others), TINY, ["predictions=sr", *BENCH]]
+    for number, measurement in enumerate([*measurements, measurements[-1], measurements[-1]]):
+        for again in (False, True):
+            assert run_command(evaluate, *measurement, "run_dir=out") == 0
+            assert len(list(Path.cwd().glob("out-archived-*"))) == number
+            assert ("out-archived-" in capfd.readouterr().out) is bool(number and not again)
+        if number >= len(measurements) - 1:  # next, other content of the same name
+            make_image(Path("sr/b0.png" if number % 2 else "bench/HR/b0.png"), width=72, height=64, seed=30)
+    Path("out/config.yaml").unlink()  # results of unknown settings
+    assert run_command(evaluate, *BICUBIC, "run_dir=out") == 0
+    assert len({path.read_text() for path in Path.cwd().glob("out*/results.json")}) == 10
+
+
+@pytest.mark.parametrize("asked", [["run_dir=run"], ["data.eval_dirs=[out/x]", "run_dir=out"], ["save_images=sr"]])
+def test_what_an_evaluation_must_not_move_or_write_over_is_refused(
+    asked: list[str], small: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    if asked[0] == "run_dir=run":
+        assert run_command(train, *small, "run_dir=run") == 0
+    for _ in range(2):  # the same may be
+        assert run_command(evaluate, *TINY, "save_images=sr", "run_dir=out") == 0
+    shutil.copytree("bench/HR", "out/x")
+    before = {path: path.read_bytes() for path in Path.cwd().rglob("*") if path.is_file()}
+    assert asked[-1] in refuse(capsys, evaluate, *BICUBIC, "run_dir=new", *asked)
+    assert all(path.read_bytes() == content for path, content in before.items())
 
 
 def test_the_same_prediction_is_explained_under_every_protocol(

@@ -23,7 +23,14 @@ from aldsr.nn.deployment import deployed_description
 from aldsr.nn.weights import pack_weights
 from aldsr.reporting.tables.results import write_results
 from aldsr.run.cli import hydra_command, prepare_process
-from aldsr.run.evaluation import EvaluationSettings, choose_form, load_subject, resolve_evaluation
+from aldsr.run.evaluation import (
+    EvaluationSettings,
+    choose_form,
+    load_subject,
+    note_subject,
+    repeats,
+    resolve_evaluation,
+)
 from aldsr.run.folder import open_run
 from aldsr.run.messages import print_summary
 from aldsr.sweep.launch import launch
@@ -45,9 +52,10 @@ def evaluate(config: DictConfig) -> None:
     settings, network = resolve_evaluation(config)
     data: SuperResolutionData = instantiate(settings.data.to_config())
     data.prepare_data()
+    settings = note_subject(settings, network, data)
     form, trainer = choose_form(settings, network), settings.trainer
     module = build_module(settings, data, network, form)
-    with open_run(settings.run_dir, settings.to_config(), keep=True):  # the same command makes the same scores again
+    with open_run(settings.run_dir, settings.to_config(), keep=repeats(settings, data)):
         if trainer.ranks == 1:
             measure(settings, data, module, network, form)
         else:

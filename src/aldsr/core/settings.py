@@ -41,7 +41,7 @@ PINNED = Rule(variant=False, may_change=False)  # seeds, and what changes a numb
 NOTED = Rule(variant=True, may_change=True)  # what happened to the run, not an option
 # Keys of older configurations that no field stands for any more, and options inside free-form settings.
 MORE_RULES = {
-    **dict.fromkeys(("budgets", "measured", "paces", "trainer.enable_progress_bar"), FREE),
+    **dict.fromkeys(("budgets", "measured", "paces", "trainer.enable_progress_bar", "save_images"), FREE),
     "model.checkpoint": PINNED,
 }
 

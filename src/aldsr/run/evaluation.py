@@ -1,7 +1,9 @@
 """The command line of `aldsr.evaluate` becomes one frozen `EvaluationSettings`, and the network that it names."""
 
+import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +15,22 @@ from torch import nn
 from aldsr.core.device import PRECISIONS, device_name
 from aldsr.core.errors import OptionError
 from aldsr.core.frozen import FrozenDict
+from aldsr.core.run_files import CONFIG, LOG, RESULTS
 from aldsr.core.settings import NO_OPTIONS, DataSettings, Settings, TrainerSettings
+from aldsr.data import SuperResolutionData
 from aldsr.evaluation.cost import input_size
 from aldsr.evaluation.inference import Inference
+from aldsr.evaluation.predictions import find_predictions
 from aldsr.imaging import select
 from aldsr.nn import BicubicUpscale, deploy
 from aldsr.nn.description import label, scale_of
 from aldsr.nn.folding import collapsible_blocks, foldable_blocks
+from aldsr.nn.initial import hash_weights
 from aldsr.nn.weights import load_network
 from aldsr.run.resolve import resolve_trainer
 from aldsr.run.training import build_network
+from aldsr.sweep.folders import find_differences
+from aldsr.training import sr_file
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +58,7 @@ class EvaluationSettings(Settings):
     allow_code: tuple[str, ...] = ()
     run_dir: str
     pictures: int = 8
+    subject: FrozenDict = NO_OPTIONS  # what options do not say of what is measured; see `note_subject`
 
     @property
     def inference(self) -> dict[str, Any]:
@@ -113,6 +122,48 @@ def choose_form(settings: EvaluationSettings, network: nn.Module | None) -> dict
     chosen = deploy(network.to(settings.device), lr=lr, dtype=PRECISIONS[settings.precision])
     deployment = {"device": device_name(settings.device), "lr": f"{width}x{height}", "precision": settings.precision}
     return {"collapsed": chosen.collapsed, "deployment": deployment | {"seconds": chosen.measured}}
+
+
+def note_subject(
+    settings: EvaluationSettings, network: nn.Module | None, data: SuperResolutionData
+) -> EvaluationSettings:
+    """The settings with hashes of weights or predictions and of images, and the device."""
+    if network is None:
+        digest = hashlib.blake2b(digest_size=8)
+        for file in chain(*find_predictions(str(settings.predictions), data.benchmarks)):
+            digest.update(file.read_bytes())
+        content = digest.hexdigest()
+    else:
+        content = hash_weights(network.state_dict())
+    images = {each.name: each.identity() for each in data.benchmarks}
+    subject = {"hash": content, "images": images, "device": device_name(settings.device)}
+    return replace(settings, subject=FrozenDict(subject))
+
+
+def repeats(settings: EvaluationSettings, data: SuperResolutionData) -> bool:
+    """Whether the folder holds this measurement, which is then written again; another one is moved aside.
+
+    Raises:
+        OptionError: if what must not be moved lies in it, or other super-resolved images would be written over.
+    """
+    folder, config = Path(settings.run_dir), settings.to_config()
+    earlier: Any = OmegaConf.load(folder / CONFIG) if (folder / CONFIG).is_file() else {}
+    same = bool(earlier) and not any(find_differences(folder, config))
+    used = [settings.ckpt_path, settings.predictions, *(settings.data.eval_dirs or ())]
+    inside = [each for each in used if each and Path(each).expanduser().resolve().is_relative_to(folder.resolve())]
+    if not same and (earlier or (folder / RESULTS).is_file()) and (inside or (folder / LOG).is_file()):
+        raise OptionError(
+            f"run_dir={folder}: holds {inside[0] if inside else 'a training run'}, which a measurement must not move "
+            "aside; choose another folder"
+        )
+    if settings.save_images and not (same and earlier.get("save_images") == settings.save_images):
+        for each in data.benchmarks:
+            for name in each.image_names:
+                if (file := sr_file(settings.save_images, each.name, name, settings.scale)).exists():
+                    raise OptionError(
+                        f"save_images={settings.save_images}: {file} is of another measurement; choose another folder"
+                    )
+    return same
 
 
 def _check_subject(given: Mapping[str, str | None]) -> None:

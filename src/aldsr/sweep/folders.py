@@ -10,7 +10,7 @@ from filelock import FileLock, Timeout
 from omegaconf import OmegaConf
 
 from aldsr.core.errors import UserError
-from aldsr.core.run_files import ARCHIVED, CONFIG, FAILURE, LOCK
+from aldsr.core.run_files import ARCHIVED, CONFIG, FAILURE, LOCK, RESULTS
 from aldsr.core.settings import flatten, rule_of
 
 
@@ -37,12 +37,13 @@ def open_run_folder(folder: Path, *, keep: bool) -> Path | None:
         OSError: if the folder cannot be created or written.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    if keep or not (folder / CONFIG).exists():
+    if keep or not any((folder / name).exists() for name in (CONFIG, RESULTS)):
         for temporary in folder.rglob("*.part"):
             temporary.unlink(missing_ok=True)
         (folder / FAILURE).unlink(missing_ok=True)
         return None
-    archive = folder.with_name(f"{folder.name}{ARCHIVED}{datetime.now():%Y%m%d-%H%M%S}")
+    named = folder if folder.name else folder.resolve()
+    archive = named.with_name(f"{named.name}{ARCHIVED}{datetime.now():%Y%m%d-%H%M%S}")
     while archive.exists():  # of the same second
         archive = archive.with_name(f"{archive.name}-again")
     archive.mkdir()

@@ -10,7 +10,7 @@ from aldsr.training.checkpoints import (
 )
 from aldsr.training.csvlog import CsvLog
 from aldsr.training.devices import DeviceError, resolve_devices, supported_precisions, visible_gpus
-from aldsr.training.images import ValidationImages
+from aldsr.training.images import ValidationImages, sr_file
 from aldsr.training.measuring import TRAINER_OPTIONS, StoredPredictions, ValidationModule, score
 from aldsr.training.module import NonFiniteError, SuperResolution, cosine, halved
 from aldsr.training.progress import LongRunNotice, ProgressFile, TrainingProgress

@@ -36,6 +36,11 @@ def draw_comparison(lr: Tensor, sr: Tensor, hr: Tensor, *, captions: tuple[str, 
     return canvas
 
 
+def sr_file(folder: str | Path, set_name: str, image: str, scale: Any) -> Path:
+    """Where a super-resolved image goes."""
+    return Path(folder).expanduser() / set_name / f"{image}_x{scale}_SR.png"
+
+
 class ValidationImages(Callback):
     """Writes comparisons of the first images of every set, and logs some; on request every super-resolved image.
 
@@ -68,7 +73,7 @@ class ValidationImages(Callback):
         if trainer.is_global_zero and batch.number < self.per_set:
             self.images[benchmark.name, name] = batch.lr[0].cpu(), outputs[0].cpu(), batch.hr[0].cpu()
         if self.sr_folder:
-            path = self.sr_folder / benchmark.name / f"{name}_x{pl_module.scale}_SR.png"
+            path = sr_file(self.sr_folder, benchmark.name, name, pl_module.scale)
             path.parent.mkdir(parents=True, exist_ok=True)
             with atomic_write(path) as temporary:
                 _to_pil(outputs[0]).save(temporary, format="PNG")
