@@ -29,6 +29,9 @@ def test_slurm_names_the_nodes(hosts: str, first: str, monkeypatch: pytest.Monke
     assert find_nodes(2).run_id == "1042-3"
     with pytest.raises(OptionError, match=r"trainer\.num_nodes=3"):
         find_nodes(3)
+    monkeypatch.setenv("SLURM_JOB_NODELIST", "")
+    with pytest.raises(OptionError, match="SLURM_JOB_NODELIST"):
+        find_nodes(2)
 
 
 def test_one_node_needs_no_slurm_and_several_do(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -50,7 +50,10 @@ def find_nodes(num_nodes: int) -> Nodes:
         raise OptionError(f"trainer.num_nodes={num_nodes}: {found}; use hydra/launcher=slurm, which requests as many")
     job_id = os.environ["SLURM_JOB_ID"]
     # SLURM's list is compact: the first host of "gpu[07-09,12],cpu1" is gpu07.
-    host = re.sub(r"\[([^,\-\]]+)[^\]]*\]", r"\1", os.environ["SLURM_JOB_NODELIST"]).split(",")[0]
+    nodes = os.environ.get("SLURM_JOB_NODELIST", "")
+    host = re.sub(r"\[([^,\-\]]+)[^\]]*\]", r"\1", nodes).split(",")[0]
+    if not host:
+        raise OptionError(f"SLURM_JOB_NODELIST='{nodes}': expected a list of hosts such as gpu[07-09,12]")
     run_id = f"{job_id}-{os.environ.get('SLURM_RESTART_COUNT', 0)}"
     return Nodes(num_nodes, int(os.environ["SLURM_NODEID"]), f"{host}:{29400 + int(job_id) % 1000}", run_id)
 
