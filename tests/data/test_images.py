@@ -14,10 +14,10 @@ import tifffile
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
+from aldsr.data.folders import image_files
 from aldsr.data.images import (
     DataError,
     Samples,
-    image_files,
     image_size,
     is_gray,
     open_image,
@@ -25,6 +25,7 @@ from aldsr.data.images import (
     read_samples,
     round_to_8_bits,
 )
+from aldsr.pictures import read_picture
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
@@ -126,27 +127,30 @@ def test_16_bits_of_a_png_are_kept_and_one_colour_may_be_transparent(
     check(tmp_path / "a.png", np.concatenate((pixels, alpha), -1))
 
 
-def save_16_bit_tiff(path: Path, pixels: NDArray[np.uint16], **options: Any) -> None:
+def save_tiff(path: Path, pixels: NDArray[np.uint16], **options: Any) -> None:
     form: dict[str, Any] = {"photometric": "rgb" if pixels.shape[-1] > 2 else "minisblack"}
-    form |= {"extrasamples": ["unassalpha"]} if pixels.shape[-1] == 4 else {}
+    form |= {} if pixels.shape[-1] % 2 else {"extrasamples": ["unassalpha"], "planarconfig": "contig"}
     stored = pixels.transpose(2, 0, 1) if "planarconfig" in options else pixels.squeeze()
     tifffile.imwrite(path, stored, **form | options)
 
 
-@pytest.mark.parametrize("channels", [1, 3, 4])
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
 @pytest.mark.parametrize("option", [{}, {"byteorder": ">"}, {"compression": "zlib"}, {"tile": (16, 16)}], ids=str)
-def test_16_bits_of_a_tiff_are_kept(tmp_path: Path, option: dict[str, Any], channels: int) -> None:
-    pixels = deep_noise(17, 19, channels)
-    save_16_bit_tiff(tmp_path / "a.tif", pixels, **option)
+@pytest.mark.parametrize("make", [noise, deep_noise])
+def test_bands_of_a_tiff_are_kept_together_or_separate(
+    tmp_path: Path, make: Callable[..., NDArray], option: dict[str, Any], channels: int
+) -> None:
+    pixels = make(17, 19, channels)
+    save_tiff(tmp_path / "a.tif", pixels, **option)
     check(tmp_path / "a.tif", pixels)
     if channels > 1:
-        save_16_bit_tiff(tmp_path / "planar.tif", pixels, planarconfig="separate", **option)
+        save_tiff(tmp_path / "planar.tif", pixels, **option | {"planarconfig": "separate"})
         check(tmp_path / "planar.tif", pixels)
 
 
 def test_black_may_be_the_largest_value_of_a_tiff(tmp_path: Path) -> None:
     for name, pixels in (("a.tif", noise(7, 9, 1)), ("deep.tif", deep_noise(7, 9, 1))):
-        save_16_bit_tiff(tmp_path / name, np.invert(pixels), photometric="miniswhite")
+        save_tiff(tmp_path / name, np.invert(pixels), photometric="miniswhite")
         check(tmp_path / name, pixels)
 
 
@@ -172,7 +176,7 @@ def test_16_bits_of_an_lzw_tiff_are_kept(tmp_path: Path, channels: int, kind: An
 def test_16_bit_alpha_that_is_multiplied_in_is_taken_out(tmp_path: Path) -> None:
     alpha = np.array([[65535, 32768, 1, 0]], np.uint16)[..., None]
     stored = np.concatenate((np.repeat(50000 * (alpha / 65535), 3, -1).astype(np.uint16), alpha), axis=-1)
-    save_16_bit_tiff(tmp_path / "a.tif", stored, extrasamples=["assocalpha"])
+    save_tiff(tmp_path / "a.tif", stored, extrasamples=["assocalpha"])
     samples = samples_of(tmp_path / "a.tif")
     np.testing.assert_array_equal(samples[..., 3:], alpha)
     assert np.abs(samples[:, :2, :3].astype(int) - 50000).max() <= 2
@@ -219,7 +223,7 @@ def test_exif_orientation_of_16_bits_is_applied(tmp_path: Path, channels: int, c
     stored = deep_noise(7, 9, channels)
     exif = orientation(6).tobytes().removeprefix(b"Exif\0\0")
     (tmp_path / "a.png").write_bytes(deep_png(stored, colour_type, (b"eXIf", exif)))
-    save_16_bit_tiff(tmp_path / "a.tif", stored, extratags=[(0x0112, "H", 1, 6, True)])
+    save_tiff(tmp_path / "a.tif", stored, extratags=[(0x0112, "H", 1, 6, True)])
     for name in ("a.png", "a.tif"):
         check(tmp_path / name, UPRIGHT[6](stored))
 
@@ -251,7 +255,7 @@ def test_a_truncated_file_is_refused(tmp_path: Path, name: str) -> None:
     elif name == "la.png":
         path.write_bytes(deep_png(deep_noise(64, 64, 2), 4))
     elif name == "deep.tif":
-        save_16_bit_tiff(path, deep_noise(64, 64, 3))
+        save_tiff(path, deep_noise(64, 64, 3))
     else:
         Image.fromarray(noise(64, 64, 3)).save(path)
     content = path.read_bytes()
@@ -262,20 +266,60 @@ def test_a_truncated_file_is_refused(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("pixels", "reason"),
-    [(np.zeros((4, 5), np.float32), "floating"), (np.full((4, 4), 70_000, np.int32), "70000")],
+    ("shape", "kind", "reason"),
+    [
+        *(((4, 5), f"float{bits}", f"floating-point {bits}-bit") for bits in (16, 32, 64)),
+        ((4, 5, 3), "float32", "3 bands of floating-point"),
+        ((4, 5), "int8", "signed 8-bit"),
+        ((4, 5, 3), "int16", "3 bands of signed 16-bit"),
+        ((4, 5, 3), "uint32", "3 bands of unsigned 32-bit"),
+        ((4, 5), "int16", "-9"),
+        ((4, 5), "int32", "70000"),
+        *(((4, 5, bands), kind, f"{bands} bands") for bands in (2, 3, 5) for kind in ("uint8", "uint16")),
+    ],
 )
-def test_values_of_more_than_16_bits_are_refused(tmp_path: Path, pixels: NDArray, reason: str) -> None:
-    Image.fromarray(pixels).save(tmp_path / "a.tif")
-    with pytest.raises(DataError, match=rf"/a\.tif: .*{reason}"):
-        read_image(tmp_path / "a.tif")
+def test_a_tiff_of_other_bands_or_values_is_refused_by_its_reason(
+    tmp_path: Path, shape: tuple[int, ...], kind: Any, reason: str
+) -> None:
+    pixels = np.full(shape, {"-9": -9, "70000": 70_000}.get(reason, 1), kind)
+    for plan in ("contig", "separate") if len(shape) > 2 else (None,):
+        stored = pixels.transpose(2, 0, 1) if plan == "separate" else pixels
+        tifffile.imwrite(tmp_path / "a.tif", stored, photometric="minisblack", planarconfig=plan)
+        for read in (read_image, read_picture):
+            with pytest.raises(DataError, match=rf"/a\.tif: .*{reason}"):
+                read(tmp_path / "a.tif")
+
+
+def test_bands_in_pages_and_formats_that_pillow_lacks_are_refused_by_their_reason(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", noise(3, 4, 5), photometric="minisblack")
+    (tmp_path / "b.jpg").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
+    (tmp_path / "c.png").symlink_to(tmp_path / "none.png")
+    for name, reason in (("a.tif", "3 pages"), ("b.jpg", "HEIC"), ("c.png", "link")):
+        for read in (read_image, read_picture):
+            with pytest.raises(DataError, match=rf"/{name}: .*{reason}"):
+                read(tmp_path / name)
+
+
+def test_pillows_limit_of_pixels_is_replaced_by_a_larger_one(tmp_path: Path) -> None:
+    Image.new("1", (19_000, 9_600)).save(tmp_path / "a.png", compress_level=1)
+    assert image_size(tmp_path / "a.png") == (19_000, 9_600)
+    content = bytearray((tmp_path / "a.png").read_bytes())
+    content[16:24] = (30_000).to_bytes(4) * 2
+    content[29:33] = zlib.crc32(content[12:29]).to_bytes(4)
+    (tmp_path / "a.png").write_bytes(content)
+    with pytest.raises(DataError, match=r"/a\.png: is 30000x30000"):
+        read_image(tmp_path / "a.png")
 
 
 def test_image_files_of_a_folder(tmp_path: Path) -> None:
     for name in ("b.PNG", "a.jpg", "c.tif", "notes.txt", ".hidden.png"):
         (tmp_path / name).touch()
-    assert [path.name for path in image_files(str(tmp_path))] == ["a.jpg", "b.PNG", "c.tif"]
+    (tmp_path / "d.png").symlink_to("a.jpg")
+    (tmp_path / "e.png").mkdir()
+    assert [path.name for path in image_files(str(tmp_path))] == ["a.jpg", "b.PNG", "c.tif", "d.png"]
     (tmp_path / "empty").mkdir()
-    for folder in ("none", "notes.txt", "empty"):
-        with pytest.raises(DataError, match=f"/{folder}: "):
+    (tmp_path / "phone").mkdir()
+    (tmp_path / "phone" / "a.HEIC").touch()
+    for folder, found in (("none", ""), ("notes.txt", ""), ("empty", ""), ("phone", r"'a\.HEIC'")):
+        with pytest.raises(DataError, match=f"/{folder}: .*{found}"):
             image_files(tmp_path / folder)

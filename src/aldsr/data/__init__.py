@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 from aldsr.data.augment import augment
 from aldsr.data.cache import CachedPair, cache_pairs
-from aldsr.data.images import DataError, image_files, image_size, is_gray, read_image
+from aldsr.data.folders import image_files
+from aldsr.data.images import DataError, image_size, is_gray, read_image
 from aldsr.data.pairs import Pair, find_pairs, set_name
 from aldsr.data.patches import BenchmarkSet, ImagePair, PatchBatch, Patches, fingerprint
 from aldsr.data.sampling import Draw, StepBatches, draw, micro_batch_size

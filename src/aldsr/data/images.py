@@ -11,7 +11,7 @@ import kornia_rs.io
 import numpy as np
 import tifffile
 from numpy.typing import NDArray
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, TiffImagePlugin, UnidentifiedImageError
 
 from aldsr.core.errors import UserError
 
@@ -20,30 +20,24 @@ Pixels = NDArray[np.uint8]
 ORIENTATION = 0x0112  # EXIF
 # Its value → whether the stored picture is to be mirrored (left to right), then quarter turns to the left.
 TURNS = {2: (True, 0), 3: (False, 2), 4: (True, 2), 5: (True, 1), 6: (False, 3), 7: (True, 3), 8: (False, 1)}
-BITS_PER_SAMPLE, PHOTOMETRIC = 258, 262  # TIFF
+BITS_PER_SAMPLE, PHOTOMETRIC, PLANAR = 258, 262, 284  # TIFF
 COLOURS: dict[int, int] = {tifffile.PHOTOMETRIC.MINISBLACK: 1, tifffile.PHOTOMETRIC.RGB: 3}  # channels but alpha
+PILLOWS: dict[int, int] = {0: 1, 3: 1, 5: 4, 6: 3}  # those of inverted gray, palettes, CMYK, YCbCr, left to Pillow
+VALUES = {1: "unsigned", 2: "signed", 3: "floating-point"}  # TIFF's sample formats
+TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # how its files begin
+OTHERS = {b"ftyphei": "HEIC", b"ftypmif1": "HEIF", b"JXL ": "JPEG XL", b"\x76\x2f\x31\x01": "OpenEXR", b"#?RA": "HDR"}
+MAX_PIXELS = 500_000_000
+Image.MAX_IMAGE_PIXELS = None  # Pillow's own limit of 179 million, which is one for all threads
+
+# Gray and alpha of 16 bits in a TIFF: Pillow shall open the file, which it does not decode (see `_read_16_bits`).
+for _order in (TiffImagePlugin.II, TiffImagePlugin.MM):
+    for _alpha in (1, 2):
+        TiffImagePlugin.OPEN_INFO[_order, 1, (1,), 1, (16, 16), (_alpha,)] = ("LA", "LA;16B")
 GRAY = ("1", "L", "LA", "La")  # modes of Pillow with 8 bits or fewer
 
 
 class DataError(UserError, ValueError):
     """Images that cannot be used."""
-
-
-def image_files(folder: str | Path) -> list[Path]:
-    """The image files of a folder (not of its subfolders), by name; hidden files are left out.
-
-    Raises:
-        DataError: if the folder is missing, is no folder, or holds no image.
-    """
-    folder = Path(folder).expanduser()
-    if not folder.is_dir():
-        found = "a file" if folder.exists() else "nothing"
-        raise DataError(f"{folder}: expected a folder of images, found {found} there; check the path")
-    readable = {suffix for suffix, format in Image.registered_extensions().items() if format in Image.OPEN}
-    files = sorted(f for f in folder.iterdir() if f.suffix.lower() in readable and not f.name.startswith("."))
-    if not files:
-        raise DataError(f"{folder}: holds no image file; expected PNG, JPEG, WebP or another format of Pillow")
-    return files
 
 
 def read_image(path: Path) -> Pixels:
@@ -87,20 +81,50 @@ def is_gray(path: Path) -> bool:
 
 
 @contextmanager
-def open_image(path: Path) -> Iterator[Image.Image]:
+def open_image(path: Path, *, max_pixels: int = MAX_PIXELS) -> Iterator[Image.Image]:
     """Open an image file without decoding it; whatever fails, here or while decoding, becomes a `DataError`."""
     try:
+        _check_tiff(path)
         with Image.open(path) as image:
+            if image.width * image.height > max_pixels:
+                raise DataError(
+                    f"{path}: is {image.width}x{image.height}, {image.width * image.height:,} pixels, and the limit is "
+                    f"{max_pixels:,}; cut it into parts or, for aldsr.upscale, allow more with --max-pixels"
+                )
             image.filename = ""  # or Pillow maps some TIFFs into memory, and scrambles those that are marked as turned
             yield image
     except DataError:
         raise
     except FileNotFoundError as error:
-        raise DataError(f"{path}: no such file") from error
+        found = "a link to a file that is not there" if path.is_symlink() else "no such file"
+        raise DataError(f"{path}: {found}") from error
+    except UnidentifiedImageError as error:
+        start = path.read_bytes()[:16]
+        found = next((f"is {name}," for mark, name in OTHERS.items() if mark in start), "is empty or")
+        raise DataError(f"{path}: {found} in no format that Pillow reads; convert it to PNG, or remove it") from error
     # Pillow's decoders raise many kinds for a broken file, SyntaxError among them; kornia's raise Exception.
     except Exception as error:
         reason = " ".join(str(error).split())
         raise DataError(f"{path}: cannot be read as an image ({reason}); replace or remove the file") from error
+
+
+def _check_tiff(path: Path) -> None:
+    """Refuse a TIFF that Pillow would read as something else, or refuse without the reason."""
+    with path.open("rb") as file:
+        if file.read(4) not in TIFF:
+            return
+    with suppress(tifffile.TiffFileError), tifffile.TiffFile(path) as tiff:
+        page, pages = tiff.pages.first, sum(not getattr(page, "is_reduced", False) for page in tiff.pages)
+        bands, bits, form = page.samplesperpixel, page.bitspersample, page.sampleformat
+        colours = (COLOURS | PILLOWS).get(page.photometric, bands)
+        whole = form in (1, 4) or (form == 2 and bits in (16, 32) and bands == 1)  # 4: undefined
+        few = bands == colours or (bands == colours + 1 and (any(page.extrasamples) or colours > 1))
+        if pages > 1 or not (whole and few and bits in ((1, 2, 4, 8, 16, 32) if bands == 1 else (8, 16))):
+            kind = f"{bands} band{'s' * (bands > 1)} of {VALUES.get(form, 'complex')} {bits}-bit values"
+            raise DataError(
+                f"{path}: holds {f'{pages} pages, each ' if pages > 1 else ''}{kind}; expected one picture, gray "
+                "or RGB, with or without alpha, of 8 or 16 unsigned bits; convert it"
+            )
 
 
 def has_16_bits(image: Image.Image) -> bool:
@@ -163,8 +187,9 @@ def _convert_cmyk(image: Image.Image) -> Image.Image:
 def _read_16_bits(path: Path, image: Image.Image) -> Samples | None:
     """The samples of a file with 16 bits; None of others. Pillow keeps 16 bits of gray only, and cuts colour."""
     raw_mode, bits = _png_raw_mode(image), _tiff_bits(image)
-    if 16 in bits and len(bits) > 1:
-        return _read_16_bit_tiff(path)
+    # Pillow cannot read gray and alpha that are stored one after the other.
+    if len(bits) > 1 and (16 in bits or (image.mode in GRAY and image.tag_v2.get(PLANAR) == 2)):  # type: ignore[attr-defined]
+        return _read_tiff(path)
     if image.mode.startswith("I"):
         samples = _read_16_bit_gray(path, image)
     elif "LA;16" in raw_mode:
@@ -184,13 +209,14 @@ def _read_16_bit_gray(path: Path, image: Image.Image) -> NDArray[np.uint16]:
     image.load()  # which may turn it, before its shape is asked for
     values = np.asarray(image)
     if values.min() < 0 or values.max() > 65535:
-        raise DataError(f"{path}: holds {values.min()} to {values.max()}, more than 16 bits; convert it to 16 bits")
+        found = f"holds values from {values.min()} to {values.max()}"
+        raise DataError(f"{path}: {found}; expected 0 to 65535, 16 unsigned bits; convert it")
     samples = values.astype(np.uint16)[..., None]
     inverted = image.format == "TIFF" and image.tag_v2.get(PHOTOMETRIC) == tifffile.PHOTOMETRIC.MINISWHITE  # type: ignore[attr-defined]
     return 65535 - samples if inverted else samples
 
 
-def _read_16_bit_tiff(path: Path) -> NDArray[np.uint16] | None:
+def _read_tiff(path: Path) -> Samples | None:
     """Samples of several channels, gray or RGB; other kinds, such as CMYK, are left to Pillow."""
     with tifffile.TiffFile(path) as file:
         page = file.pages.first
@@ -204,14 +230,15 @@ def _read_16_bit_tiff(path: Path) -> NDArray[np.uint16] | None:
         colours, extra = COLOURS.get(page.photometric), page.extrasamples[:1]
         if page.planarconfig == tifffile.PLANARCONFIG.SEPARATE:
             samples = samples.transpose(1, 2, 0)
-    if colours is None or samples.dtype != np.uint16:
+    if colours is None or samples.dtype not in (np.uint8, np.uint16):
         return None
     # An extra channel without a meaning is no alpha, for Pillow neither.
     if not extra or extra[0] == tifffile.EXTRASAMPLE.UNSPECIFIED:
         return samples[..., :colours]
     if extra[0] == tifffile.EXTRASAMPLE.ASSOCALPHA:
         alpha = np.maximum(samples[..., colours : colours + 1], 1).astype(np.float64)
-        samples[..., :colours] = np.minimum(samples[..., :colours] / alpha, 1) * 65535 + 0.5
+        largest = np.iinfo(samples.dtype).max
+        samples[..., :colours] = np.minimum(samples[..., :colours] / alpha, 1) * largest + 0.5
     return samples[..., : colours + 1]
 
 

@@ -5,11 +5,12 @@ DIV2K_train_HR/0001.png      DIV2K_train_LR_bicubic/X4/0001x4.png          DIV2K
 SET/NAME.png                 no LR: it will be made from HR                plain images
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from aldsr.data.images import DataError, image_files
+from aldsr.data.folders import image_files, list_names
+from aldsr.data.images import DataError
 
 
 @dataclass(frozen=True)
@@ -85,9 +86,3 @@ def find_repeated(files: Iterable[Path], keys: Iterable[str]) -> Iterator[tuple[
     for file, key in zip(files, keys, strict=True):
         if (other := first.setdefault(key, file)) is not file:
             yield file, other
-
-
-def list_names(names: Sequence[str]) -> str:
-    """List names in a message: the first three, and how many more."""
-    shown = ", ".join(f"'{name}'" for name in names[:3])
-    return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more"

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from aldsr.data import BenchmarkSet, DataError, image_files, image_size, read_image
-from aldsr.data.pairs import list_names
+from aldsr.data.folders import list_names
 
 # After the name of an image: baby.png, babyx4.png, baby_x4_SR.png, baby_RDN_x4.png, baby-sr.png.
 SUFFIX = re.compile(r"(x[2-9])?([_\-.].*)?", re.IGNORECASE)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from aldsr.data import DataError
-from aldsr.data.images import image_files
+from aldsr.data.folders import image_files
 from aldsr.pictures.writing import SUFFIXES, format_of
 
 FORMATS = ("keep", *SUFFIXES)

@@ -1,18 +1,14 @@
 """Read picture files of any kind, with everything that an upscaled picture has to keep."""
 
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-import tifffile
 from PIL import Image
 
 from aldsr.data import DataError
-from aldsr.data.images import Samples, open_image, read_samples
+from aldsr.data.images import MAX_PIXELS, Samples, open_image, read_samples
 
-MAX_PIXELS = 500_000_000
 SPACES = {1: b"GRAY", 2: b"GRAY", 3: b"RGB ", 4: b"RGB "}  # channels → colour space as an ICC profile names it
 
 
@@ -38,8 +34,8 @@ def read_picture(path: Path, *, max_pixels: int = MAX_PIXELS) -> Picture:
         DataError: if the file is missing, truncated, no picture, larger than `max_pixels`, holds several frames or
             pages, or values that are neither 8 nor 16 bits.
     """
-    with _silent_pillow(), open_image(path) as image:
-        _check_header(path, image, max_pixels)
+    with warnings.catch_warnings(action="ignore"), open_image(path, max_pixels=max_pixels) as image:  # of damaged EXIF
+        _refuse_frames(path, image)
         icc = image.info.get("icc_profile")
         samples = read_samples(path, image)
         if not isinstance(icc, bytes) or icc[16:20] != SPACES[samples.shape[-1]]:  # of other colours: CMYK before
@@ -47,31 +43,8 @@ def read_picture(path: Path, *, max_pixels: int = MAX_PIXELS) -> Picture:
         return Picture(samples, icc)
 
 
-@contextmanager
-def _silent_pillow() -> Iterator[None]:
-    """Turn off Pillow's limit of pixels, since ours is an option, and its warnings, such as of damaged EXIF."""
-    limit = Image.MAX_IMAGE_PIXELS
-    Image.MAX_IMAGE_PIXELS = None
-    try:
-        with warnings.catch_warnings(action="ignore"):
-            yield
-    finally:
-        Image.MAX_IMAGE_PIXELS = limit
-
-
-def _check_header(path: Path, image: Image.Image, max_pixels: int) -> None:
-    """Refuse by the header, before anything is decoded, what cannot be upscaled."""
-    if image.width * image.height > max_pixels:
-        raise DataError(
-            f"{path}: is {image.width}x{image.height}, {image.width * image.height:,} pixels, and the limit is "
-            f"{max_pixels:,}; if you trust the file, allow more with --max-pixels"
-        )
+def _refuse_frames(path: Path, image: Image.Image) -> None:
     frames = getattr(image, "n_frames", 1)
-    if image.format == "TIFF":
-        with tifffile.TiffFile(path) as file:
-            frames = sum(not getattr(page, "is_reduced", False) for page in file.pages)
-    # A phone's MPO is one photograph, with a depth map, gain map or preview behind it.
-    if frames > 1 and image.format != "MPO":
-        raise DataError(
-            f"{path}: holds {frames} frames or pages; expected a single picture; save the ones you want one by one"
-        )
+    # A phone's MPO is one photograph, with a depth map, gain map or preview behind it; a TIFF has been checked.
+    if frames > 1 and image.format not in ("MPO", "TIFF"):
+        raise DataError(f"{path}: holds {frames} frames; expected a single picture; save the ones you want one by one")

@@ -16,7 +16,7 @@ from PIL import Image, ImageOps
 from aldsr.data.audit.checks import Finding, audit_set, find_shared_images
 from aldsr.data.photographs import PHOTOGRAPHS
 from aldsr.imaging import imresize
-from tests.data.test_images import deep_noise, noise, orientation, save_16_bit_tiff
+from tests.data.test_images import deep_noise, noise, orientation, save_tiff
 
 MakeImage = Callable[..., Path]
 
@@ -142,7 +142,7 @@ def save_animation(path: Path) -> None:
         ("transparency", "palette.png", lambda path: photograph().quantize(16).save(path, transparency=3)),
         ("16 bits", "gray.png", lambda path: Image.fromarray(deep_noise(48, 64)).save(path)),
         ("16 bits", "rgb.png", lambda path: write_image_png_u16(str(path), deep_noise(48, 64, 3), "rgb")),
-        ("16 bits", "rgb.tif", lambda path: save_16_bit_tiff(path, deep_noise(48, 64, 3), planarconfig="separate")),
+        ("16 bits", "rgb.tif", lambda path: save_tiff(path, deep_noise(48, 64, 3), planarconfig="separate")),
         ("animation", "a.gif", save_animation),
         ("animation", "a.webp", save_animation),
         ("turned", "a.png", lambda path: photograph().save(path, exif=orientation(8))),

@@ -18,8 +18,9 @@ from torch import Tensor
 
 from aldsr.data.audit.near_duplicates import Signature, compute_signature, find_near_duplicates
 from aldsr.data.audit.provenance import check_lr
+from aldsr.data.folders import list_folder, list_names
 from aldsr.data.images import ORIENTATION, DataError, has_16_bits, open_image, read_image
-from aldsr.data.pairs import Pair, find_folders, find_repeated, list_names, match_files, set_name
+from aldsr.data.pairs import Pair, find_folders, find_repeated, match_files, set_name
 from aldsr.data.patches import fingerprint
 
 
@@ -66,9 +67,8 @@ def audit_set(folder: str | Path, *, scale: int, patch: int = 0, test: bool = Fa
     except DataError as error:
         return AuditedSet(name, test, "made", [], [Finding("folder", str(error))])
     findings = list(starmap(Finding, faults))
-    files = {*hr_folder.iterdir()} - {pair.hr for pair in pairs}
-    if others := sorted(file.name for file in files if file.is_file() and file.name[0] != "."):
-        message = f"{hr_folder}: {list_names(others)}: no images, which are ignored"
+    if others := [file.name for file in list_folder(hr_folder)[1]]:
+        message = f"{hr_folder}: {len(others)} left out, in no format that Pillow reads: {list_names(others)}"
         findings.append(Finding("other files", message, fault=False))
     images: list[AuditedImage] = []
     with ThreadPoolExecutor(os.cpu_count()) as pool:

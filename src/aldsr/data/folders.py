@@ -1,0 +1,40 @@
+"""What lies in a folder of images, and how it is listed in messages."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from PIL import Image
+
+from aldsr.data.images import DataError
+
+
+def image_files(folder: str | Path) -> list[Path]:
+    """The image files of a folder (not of its subfolders), by name; hidden files are left out.
+
+    Raises:
+        DataError: if the folder is missing, is no folder, or holds no image.
+    """
+    folder = Path(folder).expanduser()
+    if not folder.is_dir():
+        found = "a file" if folder.exists() else "nothing"
+        raise DataError(f"{folder}: expected a folder of images, found {found} there; check the path")
+    files, others, folders = list_folder(folder)
+    if not files:
+        found = f", but {list_names([path.name for path in (*others, *folders)])}" if others or folders else ""
+        raise DataError(f"{folder}: holds no image file{found}; expected PNG, JPEG, WebP or another format of Pillow")
+    return files
+
+
+def list_folder(folder: Path) -> tuple[list[Path], list[Path], list[Path]]:
+    """The image files of a folder by their endings, its other files, and its folders, by name; nothing hidden."""
+    readable = {suffix for suffix, format in Image.registered_extensions().items() if format in Image.OPEN}
+    found = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    folders = [path for path in found if path.is_dir()]
+    images = [path for path in found if path.suffix.lower() in readable and path not in folders]
+    return images, [path for path in found if path not in {*images, *folders}], folders
+
+
+def list_names(names: Sequence[str]) -> str:
+    """List names in a message: the first three, and how many more."""
+    shown = ", ".join(f"'{name}'" for name in names[:3])
+    return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more"
