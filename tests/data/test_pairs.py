@@ -79,3 +79,18 @@ def test_set_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str, 
     assert set_name(f"{tmp_path}/{folder}") == name
     monkeypatch.chdir(touch(Path(f"{tmp_path}/{folder}").resolve()))
     assert set_name(".") == name
+
+
+@pytest.mark.parametrize(("link", "target", "typed"), [("Set5", "9f3a", "Set5"), ("Set5/HR", "9f3a", "Set5/HR")])
+def test_sets_and_images_behind_links_have_the_names_that_were_typed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, link: str, target: str, typed: str
+) -> None:
+    file = touch(tmp_path / target, "a.png") / "a.png"
+    (file.parent / "b.png").symlink_to(file)
+    (tmp_path / link).parent.mkdir(exist_ok=True)
+    (tmp_path / link).symlink_to(tmp_path / target)
+    assert set_name(tmp_path / typed) == "Set5"
+    assert [pair.name for pair in find_pairs(tmp_path / typed, scale=4)] == ["a", "b"]
+    monkeypatch.chdir(tmp_path / link)
+    monkeypatch.setenv("PWD", str(tmp_path / link))  # as a shell does
+    assert set_name(".") == "Set5"

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from aldsr.core.files import atomic_write
+from aldsr.core.files import absolute, atomic_write
 from aldsr.core.run_files import ARCHIVED, CONFIG, LOG, RESULTS
 from aldsr.evaluation.results import ResultsError, read_results
 
@@ -53,7 +53,7 @@ def read_study(folder: Path) -> Study:
         )
     runs = [TrainingRun(run, read_results(run), read_config(run / CONFIG)) for run in finished]
     names = {_study_name(run.config) for run in runs} - {None}
-    return Study(str(names.pop()) if len(names) == 1 else folder.resolve().name, runs, unfinished)
+    return Study(str(names.pop()) if len(names) == 1 else absolute(folder).name, runs, unfinished)
 
 
 def read_studies(paths: Sequence[Path]) -> Study:

@@ -1,10 +1,17 @@
-"""Files that are complete or not there at all."""
+"""Files that are complete or not there at all, and the names of folders."""
 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
+
+
+def absolute(path: str | Path) -> Path:
+    """An absolute path with the names of links that the user typed, also those of the shell's working directory."""
+    shell = Path(os.environ.get("PWD", "."))
+    here = shell if shell.is_absolute() and shell.exists() and shell.samefile(Path.cwd()) else Path.cwd()
+    return Path(os.path.normpath(here / Path(path).expanduser()))
 
 
 @contextmanager

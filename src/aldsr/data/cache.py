@@ -29,7 +29,7 @@ from aldsr.imaging import imresize
 
 T = TypeVar("T")
 R = TypeVar("R")
-FORMAT = "v2"  # raise it when the same file would be decoded or resized to other values
+FORMAT = "v3"  # raise it when the same file would be decoded or resized to other values
 
 
 def cache_dir() -> Path:

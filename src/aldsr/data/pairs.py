@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from aldsr.core.files import absolute
 from aldsr.data.folders import image_files, list_names
 from aldsr.data.images import DataError
 
@@ -24,7 +25,7 @@ class Pair:
 
 def set_name(folder: str | Path) -> str:
     """The name of a set of images in tables, by its folder: `Set5`, `DIV2K_valid`."""
-    folder = Path(folder).expanduser().resolve()
+    folder = absolute(folder)
     name = folder.parent.name if folder.name == "HR" else folder.name
     return name.removesuffix("_HR") or name
 

@@ -14,6 +14,7 @@ from torch import nn
 
 from aldsr.core.device import PRECISIONS, device_name
 from aldsr.core.errors import OptionError
+from aldsr.core.files import absolute
 from aldsr.core.frozen import FrozenDict
 from aldsr.core.run_files import CONFIG, LOG, RESULTS
 from aldsr.core.settings import NO_OPTIONS, DataSettings, Settings, TrainerSettings
@@ -88,7 +89,7 @@ def resolve_evaluation(config: DictConfig) -> tuple[EvaluationSettings, nn.Modul
         run |= {"model": description, "scale": scale_of(description)}
         run["run_dir"] = config.run_dir or _folder_beside(Path(config.ckpt_path))
     if config.predictions:
-        run["name"] = config.name or Path(config.predictions).expanduser().resolve().name
+        run["name"] = config.name or absolute(config.predictions).name
     run["data"]["train_dirs"] = []
     run["run_dir"] = str(run["run_dir"] or f"runs/evaluate-{choice or run['name']}")
     run = OmegaConf.to_container(OmegaConf.create(run), resolve=True, throw_on_missing=True)
