@@ -1,6 +1,7 @@
 """The cache of decoded images: right pixels, decoded once per content, whole whoever was killed."""
 
 import errno
+import json
 import os
 import re
 import time
@@ -98,6 +99,39 @@ def test_new_content_under_the_old_name_is_noticed(
     assert decoded.call_count == 3
     assert torch.equal(pairs[0].hr, pixels(changed))
     assert torch.equal(pairs[1].hr, pixels(kept))
+
+
+@pytest.mark.parametrize("way", ["moved over", "written into", "within a tick of the clock", "older version"])
+def test_other_content_of_the_same_size_and_time_is_noticed(
+    tmp_path: Path, folder: Path, make_image: MakeImage, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    monkeypatch.setattr(cache_module, "TICK", cache_module.TICK if way == "within a tick of the clock" else 0)
+    path, other = (make_image(tmp_path / f"{name}.bmp", seed=seed) for seed, name in enumerate("ab"))
+    before, expected = path.stat(), pixels(other)
+    cache(folder, path, other)
+    (index,) = folder.glob("index-*.json")
+    entries = json.loads(index.read_text())
+    if way == "moved over":
+        other.replace(path)
+    elif way == "written into":
+        path.write_bytes(other.read_bytes())
+    else:  # the content is another's, and all that the file system tells of it is the same
+        entries[str(path)][-1], expected = entries[str(other)][-1], pixels(path)
+        old = {name: [*entry[:2], entry[-1]] for name, entry in entries.items()}
+        index.write_text(json.dumps(old if way == "older version" else entries))
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert torch.equal(cache(folder, path)[0].hr, expected)
+
+
+def test_the_content_of_a_file_that_has_settled_is_read_once(
+    tmp_path: Path, folder: Path, make_image: MakeImage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cache_module, "TICK", 0)
+    path = make_image(tmp_path / "a.png")
+    cache(folder, path)
+    monkeypatch.setattr(cache_module, "_digest", Mock(wraps=cache_module._digest))
+    cache(folder, path)
+    assert cache_module._digest.call_count == 1  # the index's own name
 
 
 def test_lr_given_and_lr_made_of_one_hr_do_not_mix(tmp_path: Path, folder: Path, make_image: MakeImage) -> None:

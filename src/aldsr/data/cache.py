@@ -29,6 +29,7 @@ from aldsr.imaging import imresize
 
 T = TypeVar("T")
 R = TypeVar("R")
+TICK = 2_000_000_000  # ns, of the coarsest clock of a file system: changes within it may have one time
 FORMAT = "v3"  # raise it when the same file would be decoded or resized to other values
 
 
@@ -148,23 +149,28 @@ def _map_image(path: Path) -> Tensor:
 def hash_files(files: Iterable[Path], folder: Path) -> dict[Path, str]:
     """A digest of the content of every file.
 
-    An index in the cache's folder saves reading gigabytes at every start: a file whose size and time of change are
-    those in the index is taken to have the content of then.
+    An index in the cache's folder saves reading gigabytes at every start: a file that is older than its entry and still
+    has its size, inode and times (the second of which no program can set) is taken to have the content of then.
     """
     paths = {file: str(file.resolve()) for file in files}
     folders = sorted({str(Path(path).parent) for path in paths.values()})
     index_file = folder / f"index-{_digest(json.dumps(folders).encode())}.json"
     index = _read_index(index_file)
+    begun = time.time_ns()
     stats = {file: _read(Path.stat, file) for file in paths}
-    stamps = {file: [stat.st_size, stat.st_mtime_ns] for file, stat in stats.items()}
-    stale = [file for file, path in paths.items() if index.get(path, [])[:2] != stamps[file]]
+    stamps = {file: [s.st_size, s.st_mtime_ns, s.st_ctime_ns, s.st_ino] for file, s in stats.items()}
+    stale = []
+    for file, path in paths.items():
+        *stamp, hashed, _ = index.get(path, [0, ""])
+        if stamp != stamps[file] or max(stamp[1:3]) > hashed - TICK:
+            stale.append(file)
     digests = _map_parallel(lambda file: _digest(_read(Path.read_bytes, file)), stale, "Hashing files")
     for file, digest in zip(stale, digests, strict=True):
-        index[paths[file]] = [*stamps[file], digest]
+        index[paths[file]] = [*stamps[file], begun, digest]
     if stale:
         with atomic_write(index_file) as temporary:
             temporary.write_text(json.dumps(index))
-    return {file: index[path][2] for file, path in paths.items()}
+    return {file: index[path][-1] for file, path in paths.items()}
 
 
 def _read(function: Callable[[Path], T], file: Path) -> T:
@@ -180,10 +186,10 @@ def _digest(content: bytes) -> str:
 
 
 def _read_index(path: Path) -> dict[str, list]:
-    """The index without damaged entries; empty if it is missing or damaged as a whole."""
+    """The index without entries that are damaged or of an older version; empty if it is missing or no index."""
     with suppress(OSError, ValueError, AttributeError):
         entries = json.loads(path.read_text()).items()
-        return {path: entry for path, entry in entries if isinstance(entry, list) and len(entry) == 3}
+        return {path: entry for path, entry in entries if isinstance(entry, list) and len(entry) == 6}
     return {}
 
 
