@@ -153,6 +153,23 @@ def test_an_existing_result_is_kept_without_overwrite(tmp_path: Path, upscale: U
     assert read_picture(tmp_path / "b.png").samples.shape == (48, 80, 3)
 
 
+def test_a_folder_upscaled_into_itself_twice(tmp_path: Path, upscale: Upscale, capsys: Captured) -> None:
+    (tmp_path / "deep" / "deeper").mkdir(parents=True)
+    for name in ("a.png", "deep/b.png"):
+        rgb().save(tmp_path / name)
+    (tmp_path / "c.HEIC").touch()
+    (tmp_path / "link.png").symlink_to("a.png")
+    assert upscale(tmp_path, "-o", tmp_path) == 0
+    out = capsys.readouterr().out.splitlines()
+    assert [line.rpartition("/")[2] for line in out if line.startswith("left out")] == ["c.HEIC'", "deep'"]
+    assert out[-1] == f"2 pictures upscaled x4 into {tmp_path}"
+    for done, skipped in (("1 picture upscaled x4 into", 4), ("nothing written", 6)):
+        assert upscale(tmp_path, "-o", tmp_path, "--recursive") == 0
+        last = capsys.readouterr().out.splitlines()[-1]
+        assert (last.startswith(done), last.endswith(f", {skipped} skipped")) == (True, True)
+    assert sorted(path.name for path in tmp_path.rglob("*_x4*")) == ["a_x4.png", "b_x4.png", "link_x4.png"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [

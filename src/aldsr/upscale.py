@@ -1,6 +1,7 @@
 """`python -m aldsr.upscale INPUT… -o OUT`: upscale pictures with a trained network.
 
-INPUT are PNG, JPEG, WebP, TIFF, BMP or other picture files, folders of them, or patterns such as 'scans/*.png'. Gray
+INPUT are PNG, JPEG, WebP, TIFF, BMP or other picture files, folders of them, or patterns such as 'scans/*.png'. In a
+folder that holds results already (NAME_x4 beside NAME), these are not upscaled again. Gray
 stays gray, 16 bits stay 16 in PNG and TIFF, transparency and the colour profile are kept, EXIF orientation is applied;
 other EXIF is left out. Large pictures are processed in tiles and written in bands. Exit status: 0 done, 1 some pictures
 failed (each in one line; the rest is done), 2 wrong usage.
@@ -21,6 +22,7 @@ from torch import Tensor
 from aldsr.core.command import plain_command
 from aldsr.core.device import PRECISIONS
 from aldsr.data import DataError
+from aldsr.data.folders import list_names
 from aldsr.evaluation.inference import Inference
 from aldsr.imaging import OVERLAP
 from aldsr.nn import fold
@@ -29,6 +31,7 @@ from aldsr.nn.weights import load_network
 from aldsr.pictures import (
     FORMATS,
     MAX_PIXELS,
+    Found,
     Job,
     count_tiles,
     find_pictures,
@@ -51,12 +54,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     inference = Inference(fold(network), self_ensemble=options.self_ensemble, precision=options.precision).eval()
     inference.to(options.device)
     suffix = f"_x{inference.scale}" if options.suffix is None else options.suffix
-    pictures, output = find_pictures(options.inputs), options.output.expanduser()
-    jobs = plan_jobs(pictures, output, format=options.format, suffix=suffix)
+    found, output = find_pictures(options.inputs, recursive=options.recursive), options.output.expanduser()
+    jobs = plan_jobs(found.pictures, output, format=options.format, suffix=suffix)
     try:
-        jobs[0].target.parent.mkdir(parents=True, exist_ok=True)
+        next(job for job in jobs if not job.result_of).target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise DataError(f"-o {options.output}: cannot be made ({error.strerror}); give another folder") from error
+    print_left_out(found)
     sys.exit(upscale_all(jobs, inference, options))
 
 
@@ -67,6 +71,7 @@ def make_parser() -> argparse.ArgumentParser:
     option("inputs", nargs="+", metavar="INPUT", help="pictures, folders of pictures, or patterns")
     target = "a folder; or, of a single picture, a file"
     option("-o", "--output", type=Path, required=True, metavar="OUT", help=target)
+    option("--recursive", action="store_true", help="search folders within folders too, and make the same ones in OUT")
     option("--weights", metavar="FILE", help="weights file or checkpoint (default: those of the package)")
     option("--format", choices=FORMATS, default="keep", help="of the results (default keep, else PNG)")
     option("--suffix", metavar="TEXT", help="added to names in a folder (default _x4, for a network of scale 4)")
@@ -101,6 +106,17 @@ def select_device(name: str) -> torch.device:
     return torch.device("cuda" if available and name != "cpu" else "cpu")
 
 
+def print_left_out(found: Found) -> None:
+    """Count and name what lies in the folders and is not upscaled."""
+    for paths, kind in (
+        (found.others, "file{} that Pillow does not read"),
+        (found.folders, "folder{}, see --recursive"),
+    ):
+        if paths:
+            counted = f"{len(paths)} {kind.format('s' * (len(paths) > 1))}"
+            print(f"left out {counted}: {list_names([str(path) for path in paths])}")
+
+
 def upscale_all(jobs: Sequence[Job], inference: Inference, options: argparse.Namespace) -> int:
     """Upscale all pictures, print a line for each and a summary; return the exit status."""
     counts = {"upscaled": 0, "skipped": 0, "failed": 0}
@@ -108,7 +124,10 @@ def upscale_all(jobs: Sequence[Job], inference: Inference, options: argparse.Nam
     with progress_bars(console) as bar:
         all_pictures = bar.add_task("pictures", total=len(jobs), visible=len(jobs) > 1)
         for job in jobs:
-            if job.target.exists() and not options.overwrite:
+            if job.result_of:
+                outcome = "skipped"
+                message = f"{job.source}: by its name the result of {job.result_of}; to upscale it, name it alone"
+            elif job.target.exists() and not options.overwrite:
                 outcome, message = "skipped", f"{job.source}: {job.target} exists; --overwrite replaces it"
             else:
                 outcome, message = try_upscale(job, inference, options, bar)
@@ -118,7 +137,7 @@ def upscale_all(jobs: Sequence[Job], inference: Inference, options: argparse.Nam
             else:
                 console.print(f"{outcome} {message}", markup=False, highlight=False, soft_wrap=True)
             bar.advance(all_pictures)
-    target = jobs[0].target if len(jobs) == 1 else jobs[0].target.parent
+    target = jobs[0].target if len(jobs) == 1 else options.output
     number = counts.pop("upscaled")
     written = f"{number} picture{'s' * (number != 1)} upscaled x{inference.scale} into {target}"
     rest = [f"{count} {outcome}" for outcome, count in counts.items() if count]
@@ -163,6 +182,7 @@ def upscale(job: Job, inference: Inference, options: argparse.Namespace, bar: ba
         bar.advance(tiles)
         return sr
 
+    job.target.parent.mkdir(parents=True, exist_ok=True)
     with torch.inference_mode():
         bands = upscale_in_bands(picture, network, scale=inference.scale, tile=options.tile)
         write_picture(job.target, job.format, bands, shape=shape, dtype=picture.samples.dtype, icc=picture.icc)

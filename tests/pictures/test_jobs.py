@@ -30,7 +30,7 @@ def scans(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ],
 )
 def test_files_folders_and_patterns(scans: Path, inputs: list[str], names: list[str]) -> None:
-    assert sorted(file.name for file in find_pictures(inputs)) == names
+    assert sorted(file.name for file in find_pictures(inputs).pictures) == names
 
 
 @pytest.mark.parametrize("name", ["none.png", "scans/*.tif", "scans/dee*", "scans/deep/deeper"])
@@ -54,7 +54,7 @@ def test_an_argument_that_matches_nothing(scans: Path, name: str) -> None:
 )
 def test_names_and_formats(scans: Path, name: str, output: str, format: str, target: str, chosen: str) -> None:
     Path("folder.png").mkdir()
-    [job] = plan_jobs([Path(name)], Path(output), format=format, suffix="_x4")
+    [job] = plan_jobs({Path(name): Path()}, Path(output), format=format, suffix="_x4")
     assert (job.target, job.format) == (Path(target), chosen)
 
 
@@ -73,4 +73,39 @@ def test_outputs_that_do_not_fit(
     scans: Path, names: list[str], output: str, format: str, suffix: str, words: str
 ) -> None:
     with pytest.raises(DataError, match=words):
-        plan_jobs([Path("scans") / name for name in names], Path(output), format=format, suffix=suffix)
+        plan_jobs({Path("scans") / name: Path() for name in names}, Path(output), format=format, suffix=suffix)
+
+
+def test_every_link_is_an_input_under_its_own_name_and_links_in_circles_end(scans: Path) -> None:
+    for number in (1, 2):
+        (scans / f"link{number}.png").symlink_to(scans / "b.png")
+    (scans / "again").symlink_to(scans / "deep")
+    (scans / "deep" / "circle").symlink_to(scans)
+    (scans / "lost.png").symlink_to(scans / "none.png")
+    found = find_pictures(["scans"], recursive=True)
+    targets = [str(job.target) for job in plan_jobs(found.pictures, Path("out"), format="png", suffix="")]
+    names = ["a", "b", "c", "e[1]", "link1", "link2", "lost", "again/d", "deep/d"]
+    assert targets == [f"out/{name}.png" for name in names]
+
+
+def test_what_is_left_out_is_known(scans: Path) -> None:
+    (scans / "phone.HEIC").touch()
+    found = find_pictures(["scans"])
+    assert [path.name for path in (*found.others, *found.folders)] == ["notes.txt", "phone.HEIC", "deep"]
+    (scans / "deep" / "d.png").unlink()
+    with pytest.raises(DataError, match="scans/deep"):
+        find_pictures(["scans/deep"], recursive=True)
+    with pytest.raises(DataError, match=r"'scans'.*--recursive"):
+        find_pictures(["."])
+
+
+@pytest.mark.parametrize(("output", "recursive"), [("scans", False), ("scans", True), ("scans/out", True)])
+def test_results_of_an_earlier_run_into_the_same_folder_are_known(scans: Path, output: str, recursive: bool) -> None:
+    for format, suffix in (("keep", "_x4"), ("webp", "_x4"), ("keep", "_x4"), ("keep", "_x2"), ("keep", "_big")):
+        found = find_pictures(["scans"], recursive=recursive)
+        jobs = plan_jobs(found.pictures, Path(output), format=format, suffix=suffix)
+        to_do = [job for job in jobs if not job.result_of]
+        assert {job.source.stem for job in to_do} == {"a", "b", "c", "e[1]", *(("d",) if recursive else ())}
+        for job in to_do:
+            job.target.parent.mkdir(parents=True, exist_ok=True)
+            job.target.touch()

@@ -100,8 +100,9 @@ def open_image(path: Path, *, max_pixels: int = MAX_PIXELS) -> Iterator[Image.Im
         raise DataError(f"{path}: {found}") from error
     except UnidentifiedImageError as error:
         start = path.read_bytes()[:16]
-        found = next((f"is {name}," for mark, name in OTHERS.items() if mark in start), "is empty or")
-        raise DataError(f"{path}: {found} in no format that Pillow reads; convert it to PNG, or remove it") from error
+        kinds = [name for mark, name in OTHERS.items() if mark in start]
+        found = "".join(kinds) or ("of an unknown kind" if start else "empty")
+        raise DataError(f"{path}: is {found}, and no image that Pillow reads; convert or remove it") from error
     # Pillow's decoders raise many kinds for a broken file, SyntaxError among them; kornia's raise Exception.
     except Exception as error:
         reason = " ".join(str(error).split())
