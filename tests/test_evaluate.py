@@ -2,12 +2,14 @@
 
 import json
 import shutil
+from math import inf
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from aldsr.evaluate import evaluate
+from aldsr.evaluation.results import read_results
 from aldsr.nn import StandardBlock
 from aldsr.nn.weights import load_network
 from aldsr.train import train
@@ -103,6 +105,21 @@ def test_what_an_evaluation_must_not_move_or_write_over_is_refused(
     before = {path: path.read_bytes() for path in Path.cwd().rglob("*") if path.is_file()}
     assert asked[-1] in refuse(capsys, evaluate, *BICUBIC, "run_dir=new", *asked)
     assert all(path.read_bytes() == content for path, content in before.items())
+
+
+def test_images_with_the_longest_names_are_kept_found_again_and_may_equal_hr(
+    small: list[str], capfd: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(2):
+        Path(f"bench/HR/b{number}.png").rename(f"bench/HR/{'n' * 250}{number}.png")
+    assert run_command(evaluate, *BICUBIC, "save_images=sr", "run_dir=out") == 0
+    assert run_command(evaluate, *BENCH, "predictions=sr", "run_dir=again") == 0
+    assert bench("again")["images"] == bench("out")["images"]
+    assert len(list(Path("again/pictures").iterdir())) == 2
+    assert run_command(evaluate, *BENCH, "predictions=bench/HR", "run_dir=equal") == 0
+    assert bench("equal")["psnr"] is None
+    assert read_results("equal")["sets"]["bench"]["psnr"] == inf
+    assert "nan" not in capfd.readouterr().out
 
 
 def test_the_same_prediction_is_explained_under_every_protocol(

@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
+from aldsr.compare import main as compare
 from aldsr.report import main
+from aldsr.study import main as record
 from tests.analysis.fake_runs import change_config
 from tests.command import run_command
 
@@ -35,6 +37,25 @@ def test_a_study_becomes_a_page_without_images_neither_files_nor_weights_are_nee
     shutil.rmtree("mine")
     assert run_command(main, *study.glob("*-seed?"), "--pictures", "0", "-o", "page.html") == 0
     assert read_images("page.html") == []
+
+
+def test_images_that_equal_hr_are_shown_and_left_out_of_differences(
+    study: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for file in study.glob("*/results.json"):
+        content = json.loads(file.read_text())
+        for found in (content["sets"]["mine"], content["bicubic"]["mine"]):
+            found["psnr"] = found["images"]["image2"]["psnr"] = None
+        file.write_text(json.dumps(content))
+    for command in ([compare], [compare, "--format", "csv"], [record, "--record", "copy"], [main, "--pictures", "1"]):
+        assert run_command(command[0], "study", *command[1:]) == 0
+    assert json.loads(Path("copy/rdn-seed1/results.json").read_text()) == json.loads(
+        Path("study/rdn-seed1/results.json").read_text()
+    )
+    printed = capsys.readouterr().out
+    assert "2 images × 1 seed" in printed
+    assert "inf" in printed
+    assert "nan" not in printed + re.sub(r"data:.*?\"", "", Path("study/report.html").read_text())
 
 
 def move_images(study: Path) -> None:

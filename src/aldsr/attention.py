@@ -6,7 +6,6 @@ one description are repeats of each other (seeds), over which means are taken. W
 """
 
 import argparse
-import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +14,7 @@ from rich.console import Console
 from rich.progress import track
 
 from aldsr.core.command import plain_command, positive_int
-from aldsr.core.files import atomic_write
+from aldsr.core.files import write_json
 from aldsr.core.memory import keep_memory
 from aldsr.core.version import code_version
 from aldsr.data import BenchmarkSet, DataError, SuperResolutionData
@@ -59,8 +58,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         "sets": {each.name: each.identity() for each in benchmarks},
         "version": code_version(),
     }
-    with atomic_write(folder / "attention.json") as temporary:
-        temporary.write_text(json.dumps(content, indent=1) + "\n")
+    write_json(folder / "attention.json", content, indent=1)
     plots = draw_plots(folder, attentions) if has_matplotlib() else []
     if not plots:
         print(f"no plots: matplotlib is missing; {INSTALL}")

@@ -10,7 +10,6 @@ LR images, compared with a loop over rows.
 """
 
 import argparse
-import json
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -27,7 +26,7 @@ from aldsr.bench.speed import measure_speed
 from aldsr.bench.tasks import DescribedCase, Task
 from aldsr.core.command import plain_command, positive_int
 from aldsr.core.device import PRECISIONS, device_name
-from aldsr.core.files import atomic_write
+from aldsr.core.files import write_json
 from aldsr.evaluation.results import ResultsError, read_benchmark
 from aldsr.reporting.charts.figures import FigureError, prepare_output, save_figure
 from aldsr.reporting.charts.speed import draw_growth_chart, draw_speed_chart
@@ -61,8 +60,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             results[name] = measure(name, options, console)
         console.print(TABLES[name](results))
     if options.json:
-        with atomic_write(options.json) as temporary:
-            temporary.write_text(json.dumps(results, indent=1) + "\n")
+        write_json(options.json, results, indent=1)
         print(f"results   {options.json}")
     for name, files in charts.items():
         figure = draw_growth_chart(results) if name == "growth" else draw_speed_chart(name, results)

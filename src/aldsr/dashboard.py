@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from aldsr.core.command import plain_command
 from aldsr.core.errors import UserError
-from aldsr.core.files import atomic_write
+from aldsr.core.files import write_json
 from aldsr.training.wandb import STEP, TABLE, wandb_mode
 
 if TYPE_CHECKING:  # an extra, imported where it is needed
@@ -48,8 +48,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if online:
         views = save_views(views, options.output, entity=options.entity)
     content = [asdict(view, dict_factory=_keep_public) | ({"url": view.url} if online else {}) for view in views]
-    with atomic_write(options.output) as temporary:
-        temporary.write_text(json.dumps(content, indent=2) + "\n")
+    write_json(options.output, content, indent=2)
     if online:
         print("\n".join(f"{view.name}: {view.url}" for view in views))
         print(f"To update these views, run the same command again where {options.output} is.")

@@ -1,6 +1,7 @@
 """Scores of variants: means over seeds, and paired differences from a reference."""
 
 from collections.abc import Mapping, Sequence
+from math import isfinite
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -67,12 +68,13 @@ def mean_over_seeds(variant: Variant, set_name: str, quantity: str) -> MeanSd | 
 def score_difference(variant: Variant, reference: Variant, set_name: str, quantity: str) -> Difference | None:
     """One of `QUANTITIES` of a variant on a set minus the reference's, see `paired_difference`.
 
-    The pairs are of the same seed and image; None without a seed and an image that both have.
+    The pairs are of the same seed and image, without images that equal HR, whose PSNR is infinite; None without a pair.
     """
     ours, theirs = _images_by_seed(variant, set_name), _images_by_seed(reference, set_name)
     seeds = [seed for seed in ours if seed in theirs]
     runs = [images[seed] for images in (ours, theirs) for seed in seeds]
-    images = [image for image in runs[0] if all(image in run for run in runs)] if runs else []
+    shared = [image for image in runs[0] if all(image in run for run in runs)] if runs else []
+    images = [image for image in shared if all(isfinite(run[image][quantity]) for run in runs)]
     if not images:
         return None
     values = np.array([[run[image][quantity] for image in images] for run in runs])

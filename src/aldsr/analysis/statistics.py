@@ -60,8 +60,8 @@ class Difference(NamedTuple):
 
 
 def mean_sd(values: Sequence[float]) -> MeanSd:
-    """Mean and standard deviation of at least one value."""
-    sd = float(np.std(values, ddof=1)) if len(values) > 1 else None
+    """Mean and standard deviation of at least one value; no deviation from an infinite one."""
+    sd = float(np.std(values, ddof=1)) if len(values) > 1 and np.isfinite(values).all() else None
     return MeanSd(float(np.mean(values)), sd, len(values))
 
 

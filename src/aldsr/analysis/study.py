@@ -1,6 +1,5 @@
 """Finished runs, one by one or those of a study's folder: scores and configurations."""
 
-import json
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from aldsr.core.files import absolute, atomic_write
+from aldsr.core.files import absolute, write_json
 from aldsr.core.run_files import ARCHIVED, CONFIG, LOG, RESULTS
 from aldsr.evaluation.results import ResultsError, read_results
 
@@ -99,8 +98,7 @@ def record_study(study: Path, to: Path) -> list[str]:
         for name in (CONFIG, LOG):
             if (run.folder / name).exists():
                 shutil.copyfile(run.folder / name, folder / name)
-        with atomic_write(folder / RESULTS) as temporary:
-            temporary.write_text(json.dumps(run.results, separators=(",", ":")) + "\n")
+        write_json(folder / RESULTS, run.results, separators=(",", ":"))
     return [run.folder.name for run in runs]
 
 

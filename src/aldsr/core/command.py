@@ -21,6 +21,8 @@ def user_message(error: BaseException) -> str | None:
     """The sentence for the user if the error is one that the user can mend, else None."""
     if isinstance(error, UserError):
         return " ".join(str(error).split())
+    if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+        return f"{error.filename}: {error.strerror}; choose a shorter one"
     if isinstance(error, OSError) and (error.errno in UNWRITABLE or str(error.filename).endswith(".part")):
         place = re.sub(r"\.\w+\.part$", "", str(error.filename or "a file"))  # without what `atomic_write` has added
         kept = "files that were written before are complete"

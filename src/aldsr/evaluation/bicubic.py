@@ -9,10 +9,11 @@ from pathlib import Path
 import torch
 
 from aldsr.core.device import device_name
-from aldsr.core.files import atomic_write
+from aldsr.core.files import write_json
 from aldsr.data import BenchmarkSet, unit_float
 from aldsr.data.cache import cache_dir
 from aldsr.evaluation.inference import Inference
+from aldsr.evaluation.results import restore_infinity
 from aldsr.imaging import Protocol, Scores, quantise
 from aldsr.nn import BicubicUpscale
 
@@ -38,9 +39,9 @@ def score_bicubic(
             found = _measure(benchmark, scale, protocols, device)
             with suppress(OSError):  # without a cache, they are measured again the next time
                 file.parent.mkdir(parents=True, exist_ok=True)
-                with atomic_write(file) as temporary:
-                    temporary.write_text(json.dumps(found))
+                write_json(file, found)
         for name, images in found.items():
+            restore_infinity(images.values())
             scores[name][benchmark.name] = images
     return scores
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from aldsr.core.files import LONGEST, short_name
 from aldsr.data import BenchmarkSet, DataError, image_files, image_size, read_image
 from aldsr.data.folders import list_names
 
@@ -79,7 +80,7 @@ def _match_length(stem: str, name: str) -> tuple[int, bool]:
     """How many characters a file's name shares with the image's, with or without HR's suffix, and whether it is all."""
     lengths = [
         (len(start), start == name)
-        for start in (name, HR_SUFFIX.sub("", name))
+        for start in (name, HR_SUFFIX.sub("", name), short_name(name, LONGEST))
         if start and stem.startswith(start) and SUFFIX.fullmatch(stem, len(start))
     ]
     return max(lengths, default=NO_MATCH)

@@ -2,7 +2,8 @@
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -109,11 +110,19 @@ def read_results(path: str | Path) -> dict[str, Any]:
             raise ValueError("a set without a fingerprint")
         for each in (results, *results.get("explained", {}).values()):
             each["protocol"] = _protocol_fields(each["protocol"])
+            for found in chain(*(each.get(part, {}).values() for part in ("sets", "bicubic"))):
+                restore_infinity([found, *found["images"].values()])
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ResultsError(
             f"{path}: is no results.json of this version of aldsr ({error}); measure again with aldsr.evaluate"
         ) from error
     return results
+
+
+def restore_infinity(scores: Iterable[dict[str, Any]]) -> None:
+    """Put back the PSNR of what equals HR, which is null in JSON."""
+    for each in scores:
+        each["psnr"] = math.inf if each["psnr"] is None else each["psnr"]
 
 
 def read_benchmark(path: Path) -> dict[str, Any]:

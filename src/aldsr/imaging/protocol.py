@@ -104,6 +104,11 @@ class Protocol:
         return Score(psnr(a, b), ssim(a, b, windows=self.ssim_window))
 
 
+def psnr_gain(scores: Mapping[str, float], reference: Mapping[str, float]) -> float:
+    """How many dB above a reference; 0 where both equal HR, whose PSNR is infinite."""
+    return 0.0 if scores["psnr"] == reference["psnr"] else scores["psnr"] - reference["psnr"]
+
+
 def planes(rgb: Tensor, colour: str) -> Tensor:
     """The values that are compared: `Tensor[B, 3, H, W]`, uint8 → `Tensor[B, 1 or 3, H, W]`, float64, 0…255."""
     if colour == "rgb":

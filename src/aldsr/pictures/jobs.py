@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from aldsr.core.files import absolute
+from aldsr.core.files import LONGEST, absolute, short_name
 from aldsr.data import DataError
 from aldsr.data.folders import list_folder, list_names
 from aldsr.pictures.writing import SUFFIXES, format_of
@@ -121,7 +121,7 @@ def _folder_job(file: Path, folder: Path, format: str, suffix: str) -> Job:
     own = format_of(file)
     chosen = own or "png" if format == "keep" else format
     ending = file.suffix if chosen == own else SUFFIXES[chosen]
-    return Job(file, folder / f"{file.stem}{suffix}{ending}", chosen)
+    return Job(file, folder / f"{short_name(file.stem, LONGEST)}{suffix}{ending}", chosen)
 
 
 def _mark_results(jobs: Sequence[Job], suffix: str) -> list[Job]:

@@ -14,7 +14,7 @@ from torch import nn
 
 from aldsr.core.device import PRECISIONS, device_name
 from aldsr.core.errors import OptionError
-from aldsr.core.files import absolute
+from aldsr.core.files import absolute, short_name
 from aldsr.core.frozen import FrozenDict
 from aldsr.core.run_files import CONFIG, LOG, RESULTS
 from aldsr.core.settings import NO_OPTIONS, DataSettings, Settings, TrainerSettings
@@ -91,7 +91,7 @@ def resolve_evaluation(config: DictConfig) -> tuple[EvaluationSettings, nn.Modul
     if config.predictions:
         run["name"] = config.name or absolute(config.predictions).name
     run["data"]["train_dirs"] = []
-    run["run_dir"] = str(run["run_dir"] or f"runs/evaluate-{choice or run['name']}")
+    run["run_dir"] = str(run["run_dir"] or f"runs/evaluate-{short_name(choice or run['name'])}")
     run = OmegaConf.to_container(OmegaConf.create(run), resolve=True, throw_on_missing=True)
     run["model"] = run.get("model") or {}
     run["name"] = run["name"] or label(run["model"]) + ("+" if run["self_ensemble"] else "")

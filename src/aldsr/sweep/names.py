@@ -9,10 +9,12 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 
+from aldsr.core.files import short_name
+
 
 def run_name(choices: Mapping[str, str], model: Mapping[str, Any], scale: int) -> str:
     """Name of a single run from Hydra's choices and the resolved model: `ald_rdn-det-small-x4`, `rdn-small-x4`."""
-    return "-".join(run_tags(choices, model, scale, budget=None))
+    return short_name("-".join(run_tags(choices, model, scale, budget=None)))
 
 
 def run_tags(choices: Mapping[str, str], model: Mapping[str, Any], scale: int, budget: str | None) -> list[str]:
@@ -56,7 +58,7 @@ def job_name(overrides: Sequence[str], swept: Collection[str]) -> str:
     is_choice = {key: "." not in key and bool(re.match(r"[A-Za-z_]", value)) for key, value in values.items()}
     order = sorted(values, key=lambda key: (key == "seed", not is_choice[key], key != "model", key))
     parts = [values[key] if is_choice[key] else key.rpartition(".")[2] + values[key] for key in order]
-    return _clean("-".join(parts)) or "job"
+    return short_name(_clean("-".join(parts))) or "job"
 
 
 def _clean(name: str) -> str:

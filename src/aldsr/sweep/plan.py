@@ -19,7 +19,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from aldsr.core.errors import OptionError
-from aldsr.core.files import atomic_write
+from aldsr.core.files import write_json
 from aldsr.sweep.names import job_name
 
 PLAN = "study.json"
@@ -58,8 +58,7 @@ def write_plan(folder: Path, plan: Plan) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / f".{PLAN}.lock"):
         jobs = read_plan(folder) | plan
-        with atomic_write(folder / PLAN) as temporary:
-            temporary.write_text(json.dumps({"jobs": jobs}, indent=2) + "\n")
+        write_json(folder / PLAN, {"jobs": jobs}, indent=2)
 
 
 def read_plan(folder: Path) -> Plan:

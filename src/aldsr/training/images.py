@@ -8,7 +8,7 @@ from lightning import Callback, LightningModule, Trainer
 from PIL import Image, ImageDraw
 from torch import Tensor
 
-from aldsr.core.files import atomic_write
+from aldsr.core.files import LONGEST, atomic_write, short_name
 from aldsr.imaging import detailed_window, imresize
 
 CAPTION_HEIGHT = 20  # pixels
@@ -38,7 +38,12 @@ def draw_comparison(lr: Tensor, sr: Tensor, hr: Tensor, *, captions: tuple[str, 
 
 def sr_file(folder: str | Path, set_name: str, image: str, scale: Any) -> Path:
     """Where a super-resolved image goes."""
-    return Path(folder).expanduser() / set_name / f"{image}_x{scale}_SR.png"
+    return Path(folder).expanduser() / set_name / f"{short_name(image, LONGEST)}_x{scale}_SR.png"
+
+
+def comparison_name(set_name: str, image: str) -> str:
+    """The name of the file of a comparison."""
+    return short_name(f"{set_name}-{image}", LONGEST) + ".png"
 
 
 class ValidationImages(Callback):
@@ -86,12 +91,12 @@ class ValidationImages(Callback):
         for number, ((set_name, image), tensors) in enumerate(self.images.items()):
             captions = ("bicubic", f"{self.name}  {scores[set_name][image]['psnr']:.2f} dB", f"HR  {image}")
             comparison = draw_comparison(*tensors, captions=captions, side=CROP_SIDE)
-            comparison.save(self.folder / f"{set_name}-{image}.png")
+            comparison.save(self.folder / comparison_name(set_name, image))
             if trainer.state.fn != "fit" or number >= LOGGED_IMAGES:
                 continue
             for logger in trainer.loggers:
                 if hasattr(logger, "log_image"):  # one key per image, since W&B shows all images of a key at one size
-                    logger.log_image(f"pictures/{set_name}/{image}", [comparison], step=trainer.global_step)
+                    logger.log_image(f"pictures/{set_name}/{short_name(image)}", [comparison], step=trainer.global_step)
         self.images.clear()
 
 

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import TimeRemainingColumn as EtaColumn
 
-from aldsr.core.files import atomic_write
+from aldsr.core.files import write_json
 
 WARMUP_STEPS, TIMED_STEPS = 2, 3  # from which the duration of a run is estimated
 LONG_HOURS = 1.0  # runs up to this get no notice
@@ -167,9 +167,7 @@ class ProgressFile(Callback):
         step, total = trainer.global_step, int(trainer.estimated_stepping_batches)
         steps, elapsed = step - self.start[0], self.written - self.start[1]
         seconds = round(total * elapsed / steps, 1) if steps else None
-        with atomic_write(self.path) as temporary:
-            progress = {"step": step, "total": total, "psnr": self.best, "seconds": seconds}
-            temporary.write_text(json.dumps(progress) + "\n")
+        write_json(self.path, {"step": step, "total": total, "psnr": self.best, "seconds": seconds})
 
 
 def _find_psnr(trainer: Trainer) -> dict[str, float]:

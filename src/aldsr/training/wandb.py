@@ -15,6 +15,8 @@ from typing import Any, cast
 from lightning.pytorch.loggers import WandbLogger
 
 from aldsr.core.files import atomic_write
+from aldsr.imaging import psnr_gain
+from aldsr.training.images import comparison_name
 
 STEP = "trainer/global_step"  # what Lightning's logger logs beside every metric, in optimizer steps
 TABLE = "predictions"
@@ -121,7 +123,7 @@ def report_results(results: Mapping[str, Any], *, pictures: Path, protocol: str)
         summary |= {f"{name}/{key}": value for key, value in _compare(scores, bicubic).items()}
         images = {image: _compare(each, bicubic["images"][image]) for image, each in scores["images"].items()}
         for image, compared in sorted(images.items(), key=lambda pair: pair[1]["gain"]):
-            file = pictures / f"{name}-{image}.png"
+            file = pictures / comparison_name(name, image)
             comparison = wandb.Image(str(file), caption=f"{name}/{image}") if file.is_file() else None
             rows.append([name, image, *compared.values(), comparison])
     with _stage_media_in(Path(run.dir).parent):
@@ -130,7 +132,7 @@ def report_results(results: Mapping[str, Any], *, pictures: Path, protocol: str)
 
 
 def _compare(scores: Mapping[str, float], bicubic: Mapping[str, float]) -> dict[str, float]:
-    gain = scores["psnr"] - bicubic["psnr"]
+    gain = psnr_gain(scores, bicubic)
     return dict(zip(SCORES, (scores["psnr"], scores["ssim"], bicubic["psnr"], bicubic["ssim"], gain), strict=True))
 
 

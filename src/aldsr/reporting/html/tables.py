@@ -8,6 +8,7 @@ from typing import Any
 
 from aldsr.analysis.scores import set_names
 from aldsr.analysis.variants import Variant
+from aldsr.imaging import psnr_gain
 from aldsr.reporting.tables.sheet import NOTHING, Cell, Column, Sheet
 from aldsr.reporting.tables.study import scores_sheet
 
@@ -52,7 +53,7 @@ def _add_gain(set_name: str, cells: Sequence[Cell], variants: Sequence[Variant])
     found = [cells[0]]
     for variant, cell in zip(variants, cells[1:], strict=True):
         runs = [run.results for run in variant.runs.values() if set_name in run.results["sets"]]
-        gains = [run["sets"][set_name]["psnr"] - run["bicubic"][set_name]["psnr"] for run in runs]
+        gains = [psnr_gain(run["sets"][set_name], run["bicubic"][set_name]) for run in runs]
         found.append((*cell, f"{fmean(gains):+z.2f} dB") if gains else cell)
     return found
 

@@ -1,13 +1,13 @@
 """The results of runs as tables, and the files of results in a run's folder."""
 
 import csv
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from aldsr.core.files import atomic_write
-from aldsr.imaging import Protocol
+from aldsr.core.files import atomic_write, write_json
+from aldsr.core.run_files import RESULTS
+from aldsr.imaging import Protocol, psnr_gain
 from aldsr.imaging.protocol import USERS
 from aldsr.reporting.tables.cells import cost_cells, count_cell, score_cell
 from aldsr.reporting.tables.sheet import Cell, Column, Sheet
@@ -34,7 +34,7 @@ def images_sheet(results: Results) -> Sheet:
 
 
 def _image_cells(bicubic: Mapping[str, float], scores: Mapping[str, float]) -> tuple[Cell, Cell, Cell]:
-    return _one_line(bicubic), _one_line(scores), (f"{scores['psnr'] - bicubic['psnr']:+.2f}",)
+    return _one_line(bicubic), _one_line(scores), (f"{psnr_gain(scores, bicubic):+.2f}",)
 
 
 def _one_line(scores: Mapping[str, float] | None) -> Cell:
@@ -106,10 +106,10 @@ def write_results(folder: Path, results: Results) -> None:
     for name, text in (
         ("table.md", sheet.to_markdown()),
         ("table.tex", sheet.to_latex()),
-        ("results.json", json.dumps(results, indent=2) + "\n"),  # last: a run that has it is done
     ):
         with atomic_write(folder / name) as temporary:
             temporary.write_text(text)
+    write_json(folder / RESULTS, results, indent=2)  # last: a run that has it is done
 
 
 def _write_csv(path: Path, results: Results) -> None:
