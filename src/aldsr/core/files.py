@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+LONGEST = 240  # bytes of a picture's name, which gets a suffix
+
 
 def absolute(path: str | Path) -> Path:
     """An absolute path with the names of links that the user typed, also those of the shell's working directory."""
@@ -35,9 +37,6 @@ def atomic_write(path: Path) -> Iterator[Path]:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-
-
-LONGEST = 240  # bytes of a picture's name, which gets a suffix
 
 
 def write_json(path: Path, content: Any, **options: Any) -> None:
