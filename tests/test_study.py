@@ -65,4 +65,4 @@ def test_what_cannot_be_recorded_is_named(tmp_path: Path, capsys: pytest.Capture
     write_variant(study, "RDN", {"Set5": [30.0]})
     (tmp_path / "file").touch()
     assert run_command(main, str(study), "--record", str(tmp_path / "file")) == 2
-    assert f"--record {tmp_path / 'file'}" in capsys.readouterr().err
+    assert f"{tmp_path / 'file'}" in capsys.readouterr().err

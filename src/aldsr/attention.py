@@ -12,15 +12,16 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.progress import track
+from torch import nn
 
 from aldsr.core.command import plain_command, positive_int
 from aldsr.core.files import write_json
 from aldsr.core.memory import keep_memory
 from aldsr.core.version import code_version
 from aldsr.data import BenchmarkSet, DataError, SuperResolutionData
-from aldsr.evaluation.attention import TrainedNetwork, ablation_scores, load_networks, make_ablations, read_attention
+from aldsr.evaluation.attention import ablation_scores, load_networks, make_ablations, read_attention
 from aldsr.imaging import LITERATURE
-from aldsr.nn.description import scale_of
+from aldsr.nn.description import Description, scale_of
 from aldsr.reporting.charts.attention import draw_ablations, draw_descriptor, draw_distribution
 from aldsr.reporting.charts.figures import INSTALL, has_matplotlib, save_figure
 from aldsr.reporting.tables.attention import (
@@ -40,16 +41,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Load the networks, then measure, print and draw."""
     options = parse_options(argv)
     keep_memory()
-    networks = load_networks(list(dict.fromkeys(options.networks)), allow_code=options.allow_code)
-    scale = scale_of(networks[0].description)
-    benchmarks = read_sets(options.data, scale=scale)
+    networks = load_networks(options.networks, allow_code=options.allow_code)
     first: Path = options.networks[0]
+    scale = scale_of(networks[first][1])
+    benchmarks = read_sets(options.data, scale=scale)
     folder: Path = options.output or (first if first.is_dir() else first.parent) / "attention"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DataError(f"-o {folder}: cannot be made ({error.strerror}); give another folder") from error
-    attentions = group_runs([measure(each, benchmarks, shuffles=options.shuffles) for each in networks])
+    folder.mkdir(parents=True, exist_ok=True)
+    runs = [measure(place, *each, benchmarks, shuffles=options.shuffles) for place, each in networks.items()]
+    attentions = group_runs(runs)
     sheets = [sheet for each in attentions for sheet in (layers_sheet(each), ablations_sheet(each))]
     print_sheets(sheets, attention_notes(attentions, shuffles=options.shuffles), indent=12)
     content = {
@@ -90,12 +89,13 @@ def read_sets(folders: Sequence[str] | None, *, scale: int) -> list[BenchmarkSet
     return data.benchmarks
 
 
-def measure(trained: TrainedNetwork, benchmarks: Sequence[BenchmarkSet], *, shuffles: int) -> AttentionRun:
+def measure(
+    place: Path, network: nn.Module, description: Description, benchmarks: Sequence[BenchmarkSet], *, shuffles: int
+) -> AttentionRun:
     """Layers and scores of a network, with a progress bar."""
-    place, network, description = trained
-    ablations = track(make_ablations(shuffles=shuffles), place, console=Console(stderr=True), transient=True)
+    ablations = track(make_ablations(shuffles=shuffles), str(place), console=Console(stderr=True), transient=True)
     scores = ablation_scores(network, benchmarks, ablations)
-    return AttentionRun(place, description, read_attention(network), scores)
+    return AttentionRun(str(place), description, read_attention(network), scores)
 
 
 def draw_plots(folder: Path, attentions: Sequence[Attention]) -> list[str]:

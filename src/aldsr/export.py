@@ -40,8 +40,8 @@ def export(weights: Path, output: Path, format_name: str | None = None, *, allow
 
     Raises:
         NetworkError: if the weights cannot be read, or are of no network that upscales.
-        FormatError: if network, format and output do not go together, `output` cannot be written, or the file does not
-            agree with the network; it is not kept.
+        FormatError: if network, format and output do not go together, or the file does not agree with the network; it
+            is not kept.
     """
     kind = choose_format(output, format_name)
     kind.check_installed()
@@ -49,12 +49,9 @@ def export(weights: Path, output: Path, format_name: str | None = None, *, allow
         raise FormatError(f"{output}: is WEIGHTS itself, which is kept as it was trained; choose another with -o")
     network, description = load_network(weights, allow_code)
     scale, folded = scale_of(description), deployed_description(description, network.eval())
-    try:
-        with atomic_write(output) as temporary:
-            kind.write(temporary, fold(network), folded)
-            difference = check_file(network, kind, temporary, output, allow_code)
-    except OSError as error:
-        raise FormatError(f"{output}: cannot be written ({error.strerror or error}); choose another with -o") from error
+    with atomic_write(output) as temporary:
+        kind.write(temporary, fold(network), folded)
+        difference = check_file(network, kind, temporary, output, allow_code)
     size = f"{output.stat().st_size / 2**20:.2f} MiB"
     return (
         f"{output}: {label(description)} x{scale} folded, {kind.title}, {size}; "

@@ -23,10 +23,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         raise OptionError(f"{options.study}: {found}; expected a study's folder, such as runs/linearity")
     print_status(options.study, statuses)
     if options.record:
-        try:
-            names = record_study(options.study, options.record)
-        except OSError as error:
-            raise OptionError(f"--record {options.record}: cannot be written ({error.strerror or error})") from error
+        names = record_study(options.study, options.record)
         print(f"recorded  {len(names)} runs in {options.record}; python -m aldsr.compare {options.record}")
 
 

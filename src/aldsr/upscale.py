@@ -56,10 +56,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     suffix = f"_x{inference.scale}" if options.suffix is None else options.suffix
     found, output = find_pictures(options.inputs, recursive=options.recursive), options.output.expanduser()
     jobs = plan_jobs(found.pictures, output, format=options.format, suffix=suffix)
-    try:
-        next(job for job in jobs if not job.result_of).target.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DataError(f"-o {options.output}: cannot be made ({error.strerror}); give another folder") from error
+    next(job for job in jobs if not job.result_of).target.parent.mkdir(parents=True, exist_ok=True)
     print_left_out(found)
     sys.exit(upscale_all(jobs, inference, options))
 

@@ -39,17 +39,17 @@ def compare_variants(study: Study, variants: Sequence[Variant], against: str | N
     reference = find_reference(variants, against)
     differences = [
         VariantDifference(each, name, *(score_difference(each, reference, name, quantity) for quantity in QUANTITIES))
-        for name in set_names([reference])
+        for name in set_sizes([reference])
         for each in variants
-        if each is not reference and name in set_names([each])
+        if each is not reference and name in set_sizes([each])
     ]
     return Comparison(study, variants, reference, differences)
 
 
-def set_names(variants: Sequence[Variant]) -> list[str]:
-    """Every set that some run was measured on, in the order of first appearance."""
-    runs = [run for variant in variants for run in variant.runs.values()]
-    return list(dict.fromkeys(name for run in runs for name in run.results["sets"]))
+def set_sizes(variants: Sequence[Variant]) -> dict[str, int]:
+    """Every set that some run was measured on, in the order of first appearance, and its number of images."""
+    runs = [run.results["sets"] for variant in variants for run in variant.runs.values()]
+    return {name: each["number"] for run in runs for name, each in run.items()}
 
 
 def bicubic_scores(variants: Sequence[Variant], set_name: str) -> Mapping[str, Any]:

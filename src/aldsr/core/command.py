@@ -14,7 +14,7 @@ from contextlib import contextmanager
 
 from aldsr.core.errors import UserError
 
-UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EEXIST, errno.ENOTDIR)
 
 
 def user_message(error: BaseException) -> str | None:

@@ -28,21 +28,14 @@ UNTOUCHED = "untouched"
 Change = Callable[[Tensor], Tensor]  # z or r of a layer → another one: Tensor[C] → Tensor[C]
 
 
-class TrainedNetwork(NamedTuple):
-    """A network in evaluation mode, its folder or file, and its description."""
+def load_networks(
+    paths: Sequence[Path], *, allow_code: Sequence[str] = ()
+) -> dict[Path, tuple[nn.Module, Description]]:
+    """Load networks with attention of one scale from run folders, weights files or checkpoints, for evaluation.
 
-    place: str
-    network: nn.Module
-    description: Description
-
-
-def load_networks(paths: Sequence[Path], *, allow_code: Sequence[str] = ()) -> list[TrainedNetwork]:
-    """Load networks with attention of one scale from run folders, weights files or checkpoints.
-
-    Raises:
-        NetworkError: if one cannot be loaded or has no attention, or the scales differ.
+    Raises NetworkError if one cannot be loaded or has no attention, or the scales differ.
     """
-    networks: list[TrainedNetwork] = []
+    networks: dict[Path, tuple[nn.Module, Description]] = {}
     for path in paths:
         network, description = load_network(path / WEIGHTS if path.is_dir() else path, allow_code)
         if not read_attention(network):
@@ -50,8 +43,8 @@ def load_networks(paths: Sequence[Path], *, allow_code: Sequence[str] = ()) -> l
                 f"{path}: {label(description)} has no attention; expected networks of ALD blocks, as they were "
                 "trained: a deployed or exported one has its attention in its weights"
             )
-        networks.append(TrainedNetwork(str(path), network.eval(), description))
-        scale, other = scale_of(networks[0].description), scale_of(description)
+        networks[path] = network.eval(), description
+        scale, other = scale_of(networks[paths[0]][1]), scale_of(description)
         if other != scale:
             raise NetworkError(f"{paths[0]} is for x{scale} and {path} for x{other}; give networks of one scale")
     return networks
@@ -150,16 +143,18 @@ def ablation_scores(
 
     The network is in evaluation mode and runs in float32.
     """
-    repeats: dict[tuple[str, str], list[list[float]]] = {}
+    repeats: dict[str, dict[str, list[list[float]]]] = {each.name: {} for each in benchmarks}
     for ablation in ablations:
         ablated = ablate(network, ablation)
         for each in benchmarks:
-            repeats.setdefault((each.name, ablation.name), []).append(_set_psnr(ablated, each))
-    scores: dict[str, dict[str, dict[str, float]]] = {each.name: {} for each in benchmarks}
-    images = {each.name: each.image_names for each in benchmarks}
-    for (set_name, name), values in repeats.items():
-        scores[set_name][name] = dict(zip(images[set_name], np.mean(values, axis=0).tolist(), strict=True))
-    return scores
+            repeats[each.name].setdefault(ablation.name, []).append(_set_psnr(ablated, each))
+    return {
+        each.name: {
+            name: dict(zip(each.image_names, np.mean(values, axis=0).tolist(), strict=True))
+            for name, values in repeats[each.name].items()
+        }
+        for each in benchmarks
+    }
 
 
 def _set_psnr(network: nn.Module, benchmark: BenchmarkSet) -> list[float]:

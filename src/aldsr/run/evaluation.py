@@ -186,10 +186,7 @@ def _check_options(settings: EvaluationSettings) -> None:
     except ValueError as error:
         raise OptionError(str(error)) from error
     if settings.save_images:
-        try:
-            Path(settings.save_images).expanduser().mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OptionError(f"save_images={settings.save_images}: cannot be written ({error.strerror})") from error
+        Path(settings.save_images).expanduser().mkdir(parents=True, exist_ok=True)
 
 
 def _folder_beside(checkpoint: Path) -> Path:

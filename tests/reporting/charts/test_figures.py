@@ -30,10 +30,8 @@ def test_the_same_figure_is_the_same_file_in_every_format(tmp_path: Path) -> Non
 
 
 def test_what_cannot_be_written_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "file").touch()
-    for output in ("fig.jpg", "file/fig"):
-        with pytest.raises(FigureError, match=output.removesuffix("/fig")):
-            prepare_output(tmp_path / output, FORMATS)
+    with pytest.raises(FigureError, match=r"fig\.jpg"):
+        prepare_output(tmp_path / "fig.jpg", FORMATS)
     monkeypatch.setattr("aldsr.reporting.charts.figures.find_spec", lambda name: None)
     with pytest.raises(FigureError, match=r"pip install 'aldsr\[figures\]'"):
         prepare_output(Path("fig"), FORMATS)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from aldsr.analysis.scores import mean_over_seeds, set_names
+from aldsr.analysis.scores import mean_over_seeds, set_sizes
 from aldsr.analysis.variants import Variant
 from aldsr.evaluation.results import ResultsError
 from aldsr.reporting.charts.figures import FONT, create_figure, network_style, style_axes
@@ -60,10 +60,10 @@ def draw_cost_chart(
     Raises:
         ResultsError: if the study has no such set, or `latency` lacks a network.
     """
-    known, costs = set_names(variants), read_costs(variants, latency)
+    known, costs = set_sizes(variants), read_costs(variants, latency)
     if unknown := [name for name in sets or [] if name not in known]:
         raise ResultsError(f"--chart-sets {unknown[0]}: no set of this study; expected some of {', '.join(known)}")
-    sets = sets or known
+    sets = sets or list(known)
     figure = create_figure(width=PANEL * len(costs), height=HEIGHT * len(sets) + LEGEND * (len(variants) // 3 + 2))
     panels = figure.subplots(len(sets), len(costs), sharey="row", sharex="col", squeeze=False)
     for row, name in zip(panels, sets, strict=True):

@@ -24,7 +24,7 @@ METADATA = {".pdf": {"CreationDate": None}, ".svg": {"Date": None}}  # no dates:
 
 
 class FigureError(UserError):
-    """A figure that cannot be drawn, or not be written in this format or place."""
+    """A figure that cannot be drawn, or not be written in this format."""
 
 
 def has_matplotlib() -> bool:
@@ -35,18 +35,14 @@ def has_matplotlib() -> bool:
 def prepare_output(output: Path, formats: Sequence[str]) -> list[Path]:
     """Return one file per format for "fig" or, of one of the formats, "fig.png", and create their folder.
 
-    Raises:
-        FigureError: if matplotlib is missing, the ending is another one, or the folder cannot be created.
+    Raises FigureError if matplotlib is missing or the ending is another one, and OSError if there can be no folder.
     """
     if not has_matplotlib():
         raise FigureError(f"figures need matplotlib, which is missing; {INSTALL}")
     if output.suffix and output.suffix[1:].lower() not in formats:
         endings = " or ".join(f".{each}" for each in formats)
         raise FigureError(f"{output}: ends in '{output.suffix}', expected {endings} (both are written), or no ending")
-    try:
-        output.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FigureError(f"{output.parent}: cannot be created ({error.strerror}); choose another folder") from error
+    output.parent.mkdir(parents=True, exist_ok=True)
     return [output.with_suffix(f".{each}") for each in formats]
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, Any
 
-from aldsr.analysis.scores import Comparison, set_names
+from aldsr.analysis.scores import Comparison, set_sizes
 from aldsr.analysis.variants import Variant
 from aldsr.core.version import code_version
 from aldsr.reporting.charts.cost import draw_cost_panel, read_costs
@@ -68,10 +68,9 @@ def _hash_source(text: str) -> str:
 
 def summarise(variants: Sequence[Variant]) -> str:
     """How many networks, of what scale, measured on what: "2 networks, x4, measured on Set5 (5 images)"."""
-    runs = [run.results for variant in variants for run in variant.runs.values()]
-    numbers = {name: scores["number"] for run in runs for name, scores in run["sets"].items()}
-    sets = ", ".join(f"{name} ({pluralise(numbers[name], 'image')})" for name in set_names(variants))
-    return f"{pluralise(len(variants), 'network')}, x{runs[0]['protocol']['scale']}, measured on {sets}"
+    scale = variants[0].first.results["protocol"]["scale"]
+    sets = ", ".join(f"{name} ({pluralise(number, 'image')})" for name, number in set_sizes(variants).items())
+    return f"{pluralise(len(variants), 'network')}, x{scale}, measured on {sets}"
 
 
 def render_charts(variants: Sequence[Variant]) -> str:
@@ -83,7 +82,7 @@ def render_charts(variants: Sequence[Variant]) -> str:
     panels = [
         partial(draw_cost_panel, costs=values, set_name=name, label=label)
         for label, values in costs.items()
-        for name in set_names(variants)
+        for name in set_sizes(variants)
     ]
     charts = ""
     for draw in [*panels, partial(draw_loss), partial(draw_validation)]:

@@ -6,7 +6,7 @@ from html import escape
 from statistics import fmean
 from typing import Any
 
-from aldsr.analysis.scores import set_names
+from aldsr.analysis.scores import set_sizes
 from aldsr.analysis.variants import Variant
 from aldsr.imaging import psnr_gain
 from aldsr.reporting.tables.sheet import NOTHING, Cell, Column, Sheet
@@ -37,7 +37,7 @@ def render_sheet(sheet: Sheet) -> str:
 
 def networks_sheet(study: str, variants: Sequence[Variant]) -> Sheet:
     """The study's scores with a network per row, its gain over bicubic and, where they were recorded, its times."""
-    sheet, sets = scores_sheet(study, variants), set_names(variants)
+    sheet, sets = scores_sheet(study, variants), set_sizes(variants)
     rows = dict(zip(sheet.rows, zip(*(column.cells for column in sheet.columns), strict=True), strict=True))
     columns = [Column(name, _add_gain(name, rows[name], variants)) for name in sets]
     columns += [Column(name, list(cells)) for name, cells in rows.items() if name not in sets]

@@ -6,6 +6,7 @@ None of them was measured by this project.
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from aldsr.analysis.scores import set_sizes
 from aldsr.analysis.variants import Variant
 from aldsr.evaluation.cost import block_parameters
 from aldsr.reporting.tables.cells import count_cell
@@ -72,11 +73,9 @@ def find_table(study: str, variants: Sequence[Variant]) -> PaperTable | None:
 
 def match_sets(variants: Sequence[Variant]) -> dict[str, str]:
     """The paper's names of those of our sets that it has, with as many images."""
-    runs = [run for variant in variants for run in variant.runs.values()]
-    numbers = {name: each["number"] for run in runs for name, each in run.results["sets"].items()}
     return {
         name: published
-        for name, number in numbers.items()
+        for name, number in set_sizes(variants).items()
         for published, (folders, images) in SETS.items()
         if "".join(filter(str.isalnum, name.lower())) in folders and number == images
     }

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from aldsr.analysis.budgets import find_budget_difference
-from aldsr.analysis.scores import Comparison, VariantDifference, bicubic_scores, set_names
+from aldsr.analysis.scores import Comparison, VariantDifference, bicubic_scores, set_sizes
 from aldsr.analysis.statistics import RESAMPLES
 from aldsr.analysis.study import TrainingRun, shorten
 from aldsr.analysis.variants import Variant
@@ -41,7 +41,7 @@ def study_sheets(comparison: Comparison) -> list[Sheet]:
 
 def scores_sheet(study: str, variants: Sequence[Variant], published: paper.PaperTable | None = None) -> Sheet:
     """Mean ± standard deviation over seeds per set and variant, with seeds and costs; bicubic first, the paper last."""
-    results, sets = variants[0].first.results, set_names(variants)
+    results, sets = variants[0].first.results, set_sizes(variants)
     bicubic = [score_cell(bicubic_scores(variants, name)) for name in sets]
     columns = [Column("bicubic", [NOTHING, ("0",), NOTHING, *bicubic])]
     for variant in variants:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import product
 from typing import Any
 
-from aldsr.analysis.scores import QUANTITIES, Comparison, bicubic_scores, mean_over_seeds, set_names
+from aldsr.analysis.scores import QUANTITIES, Comparison, bicubic_scores, mean_over_seeds, set_sizes
 from aldsr.analysis.variants import Variant
 from aldsr.evaluation.cost import block_parameters
 from aldsr.reporting.tables.cells import NO_DIFFERENCE, NO_SEED, difference_cell
@@ -57,7 +57,7 @@ def _costs(study: str, variants: Sequence[Variant]) -> Iterator[Row]:
 
 
 def _scores(variants: Sequence[Variant]) -> Iterator[Row]:
-    for name in set_names(variants):
+    for name in set_sizes(variants):
         bicubic = bicubic_scores(variants, name)
         for quantity in QUANTITIES:
             row = {"source": "ours", "set": name, "images": bicubic["number"], "quantity": quantity}
