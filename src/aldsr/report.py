@@ -83,8 +83,7 @@ def upscale_images(
 ) -> list[dict[str, Any]]:
     """Upscale the images in which the networks of the lowest seeds differ most; see `describe_image`.
 
-    Raises:
-        DataError, ResultsError, NetworkError: if images are missing or not those that were measured, or networks are.
+    Raises NetworkError if a network cannot be loaded, and the errors of `find_sets`.
     """
     fields = variants[0].first.results["protocol"]
     scale, protocol = fields["scale"], Protocol.from_fields(fields)
@@ -106,8 +105,7 @@ def upscale_images(
 def find_sets(study: Study, folders: Sequence[Path] | None) -> list[BenchmarkSet]:
     """Find the images that the runs were measured on, in the given folders or (None) where the runs found them.
 
-    Raises:
-        DataError, ResultsError: if they are missing, or other images.
+    Raises DataError if they are missing, and ResultsError if they are other images.
     """
     recorded = [folder for run in study.runs for folder in run.config["data"].get("eval_dirs") or []]
     places = {set_name(folder): str(folder) for folder in folders or recorded}

@@ -47,9 +47,7 @@ def group_variants(runs: Sequence[TrainingRun]) -> list[Variant]:
     settings = [dict(key) for key in groups]
     variants = []
     for own, name, group in zip(settings, name_networks(settings), groups.values(), strict=True):
-        by_seed: dict[int, TrainingRun] = {}
-        for run in group:
-            by_seed.setdefault(run.seed, run)
+        by_seed = {run.seed: run for run in reversed(group)}
         repeated = [run for run in group if by_seed[run.seed] is not run]
         variants.append(Variant(name, own[NETWORK], dict(sorted(by_seed.items())), repeated))
     return sorted(variants, key=_sort_key)
@@ -87,22 +85,18 @@ def network_label(label: str, description: Mapping[str, Any]) -> str:
 
 
 def name_networks(settings: Sequence[Mapping[str, str]]) -> list[str]:
-    """A name for each of several settings: the label, and the options in which it differs from others."""
-    return [" ".join([own[NETWORK], *find_distinctions(own, settings)]) for own in settings]
-
-
-def find_distinctions(own: Mapping[str, str], others: Sequence[Mapping[str, str]]) -> list[str]:
-    """The options in which one variant's settings differ from some other's, such as "reduction=8".
+    """A name for each of several settings: the label, and the options in which it differs from others: "reduction=8".
 
     What the label says is compared within one label, and other options of a block within one block; every other option
     among all, so that networks of different sizes are never called by their blocks alone.
     """
-    distinctions = []
-    for key in sorted({key for other in others for key in other} - {NETWORK}):
-        peers = [other for other in others if _scope(key, other) == _scope(key, own)]
-        if not key.endswith("._partial_") and any(peer.get(key) != own.get(key) for peer in peers):
-            distinctions.append(f"{_short_name(key)}={own.get(key, 'none')}")
-    return distinctions
+    names = [own[NETWORK] for own in settings]
+    for key in sorted({key for own in settings for key in own if not key.endswith("._partial_")} - {NETWORK}):
+        for place, own in enumerate(settings):
+            peers = [other for other in settings if _scope(key, other) == _scope(key, own)]
+            if any(peer.get(key) != own.get(key) for peer in peers):
+                names[place] += f" {_short_name(key)}={own.get(key, 'none')}"
+    return names
 
 
 def _scope(key: str, settings: Mapping[str, str]) -> str:

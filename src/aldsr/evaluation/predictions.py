@@ -21,10 +21,8 @@ NO_MATCH = (0, False)
 def find_predictions(folder: str | Path, benchmarks: Sequence[BenchmarkSet]) -> list[list[Path]]:
     """Find the predicted image of every image of every set, in their order.
 
-    They lie in `folder` or, for several sets, in one folder there for each, of the set's name.
-
-    Raises:
-        DataError: naming an image that is missing, extra, ambiguous or of the wrong size.
+    They lie in `folder` or, for several sets, in one folder there for each, of the set's name. Raises DataError, naming
+    an image that is missing, extra, ambiguous or of the wrong size.
     """
     folder = Path(folder).expanduser()
     found = []
@@ -50,10 +48,8 @@ def match_files(names: Sequence[str], files: Sequence[Path], folder: Path) -> li
     """Find the file of each image: its name is that of the image, with or without one of the usual suffixes.
 
     A file that matches several images belongs to the one with the longest match (`img_10_x4.png` to `img_10`, not to
-    `img`), and of equal matches to the image whose whole name it has.
-
-    Raises:
-        DataError: naming an image without a file, a file without an image, or two files of one image.
+    `img`), and of equal matches to the image whose whole name it has. Raises DataError, naming an image without a file,
+    a file without an image, or two files of one image.
     """
     matched: dict[str, Path] = {}
     extra: list[str] = []

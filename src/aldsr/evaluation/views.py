@@ -62,11 +62,5 @@ def super_resolve(network: nn.Module, lr: Tensor) -> Tensor:
 
 
 def load_run(folder: Path, *, allow_code: Sequence[str] = ()) -> nn.Module:
-    """Load the network of a training run, folded, in evaluation mode, on the CPU.
-
-    Its blocks may come from the packages in `allow_code` beside aldsr.nn.
-
-    Raises:
-        NetworkError: if there is none, or its file is damaged, not of aldsr or not trusted.
-    """
+    """Load the network of a training run, folded, in evaluation mode, on the CPU; see `load_network`."""
     return fold(load_network(folder / WEIGHTS, allow_code)[0]).eval()

@@ -57,8 +57,7 @@ def draw_cost_chart(
 ) -> "Figure":
     """Draw a row of panels per data set (None: all) and a column per cost, see `read_costs`.
 
-    Raises:
-        ResultsError: if the study has no such set, or `latency` lacks a network.
+    Raises ResultsError if the study has no such set, or `latency` lacks a network.
     """
     known, costs = set_sizes(variants), read_costs(variants, latency)
     if unknown := [name for name in sets or [] if name not in known]:

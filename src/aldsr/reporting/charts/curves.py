@@ -45,10 +45,8 @@ def draw_validation(axes: "Axes", variants: Sequence[Variant]) -> None:
 def read_curve(log: Path, column: str) -> Curve:
     """Read a column of a run's log; empty if there is no log or it has no such column.
 
-    Many runs repeated their last validation when they ended, a step later: the repetition alone counts.
-
-    Raises:
-        ResultsError: if the file is not the log of a run.
+    Many runs repeated their last validation when they ended, a step later: the repetition alone counts. Raises
+    ResultsError if the file is not the log of a run.
     """
     try:
         with log.open(newline="") as file:

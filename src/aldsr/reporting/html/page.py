@@ -35,8 +35,7 @@ CHARTS_NOTE = (
 def render_page(comparison: Comparison, images: Sequence[Mapping[str, Any]]) -> str:
     """Render a study as one HTML document, with a section of images if there are any (see `images.describe_image`).
 
-    Raises:
-        ResultsError: if a run's log cannot be read.
+    Raises ResultsError if a run's log cannot be read.
     """
     study, variants = comparison.study, comparison.variants
     several = any(len(variant.runs) > 1 for variant in variants)
