@@ -11,8 +11,7 @@ from unittest.mock import Mock
 import pytest
 
 from aldsr import benchmark
-from aldsr.bench.loading import decoding_rate
-from aldsr.bench.resizing import resize_times
+from aldsr.bench.loading import decoding_rate, resize_times
 from aldsr.bench.speed import Group, OutOfMemoryError, measure_in_turns
 from aldsr.bench.tasks import BLOCKS
 from aldsr.benchmark import main

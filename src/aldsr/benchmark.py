@@ -20,8 +20,7 @@ from rich.console import Console, RenderableType
 from rich.progress import Progress
 
 from aldsr.analysis.loading import read_variants
-from aldsr.bench.loading import measure_loading
-from aldsr.bench.resizing import resize_times
+from aldsr.bench.loading import measure_loading, resize_times
 from aldsr.bench.speed import measure_speed
 from aldsr.bench.tasks import DescribedCase, Task
 from aldsr.core.command import plain_command, positive_int

@@ -5,7 +5,7 @@ from fractions import Fraction
 import pytest
 import torch
 
-from aldsr.bench.resizing import resize_by_rows
+from aldsr.bench.loading import resize_by_rows
 from aldsr.bench.tasks import BenchmarkCase
 from aldsr.imaging import imresize
 

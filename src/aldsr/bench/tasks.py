@@ -19,13 +19,10 @@ BLOCKS = {"RDN": StandardBlock, "DW-RDN": DWBlock, "LDW-RDN": LDWBlock, "ALD-RDN
 SCALE = 4  # of the networks of `BLOCKS`
 
 
-class LiteralALD(nn.Module):
-    """The block with attention on the feature map, step by step (ALDNet, eqs. 3–6). Weights as in `ALDBlock`."""
+class LiteralALD(ALDBlock):
+    """The block with attention on the feature map, step by step (ALDNet, eqs. 3–6)."""
 
-    def __init__(self, in_channels: int, out_channels: int) -> None:
-        super().__init__()
-        block = ALDBlock(in_channels, out_channels)
-        self.depthwise, self.attention, self.pointwise = block.depthwise, block.attention, block.pointwise
+    layer = None  # type: ignore[assignment]  # not computed from its weights: its RDBs concatenate
 
     def forward(self, x: Tensor) -> Tensor:
         features = self.depthwise(x)
@@ -48,7 +45,7 @@ class BenchmarkCase:
         torch.manual_seed(0)
         if self.network != "literal":
             return RDN(conv=BLOCKS[self.network], **size, scale=SCALE, checkpoint=self.checkpoint)
-        network = RDN(conv=LiteralALD, **size, scale=SCALE)  # its RDBs concatenate
+        network = RDN(conv=LiteralALD, **size, scale=SCALE)
         network.UPNet.forward = MethodType(nn.Sequential.forward, network.UPNet)  # type: ignore[method-assign]
         return network
 

@@ -1,7 +1,5 @@
 """The eight flips and rotations of a square patch, exact: nothing is interpolated."""
 
-from collections.abc import Sequence
-
 import torch
 from kornia.geometry.transform import hflip, vflip
 from torch import Tensor
@@ -16,14 +14,12 @@ def augment(images: Tensor, flips: Tensor) -> Tensor:
         images: `Tensor[B, C, P, P]`, square, any type.
         flips: `Tensor[B, 3]`, bool, best kept on the CPU.
     """
+    augmented = []
     # One image at a time: a masked operation on the whole batch takes ten times as long on a CPU, and a GPU would
     # have to wait for the mask.
-    return torch.stack([_augment_image(image, bits) for image, bits in zip(images, flips.tolist(), strict=True)])
-
-
-def _augment_image(image: Tensor, bits: Sequence[bool]) -> Tensor:
-    horizontal, vertical, rotated = bits
-    image = hflip(image) if horizontal else image
-    image = vflip(image) if vertical else image
-    # Not kornia's rotation: it interpolates, with an error of 1e-5 and ten times the time.
-    return torch.rot90(image, dims=(-2, -1)) if rotated else image
+    for image, (horizontal, vertical, rotated) in zip(images, flips.tolist(), strict=True):
+        image = hflip(image) if horizontal else image
+        image = vflip(image) if vertical else image
+        # Not kornia's rotation: it interpolates, with an error of 1e-5 and ten times the time.
+        augmented.append(torch.rot90(image, dims=(-2, -1)) if rotated else image)
+    return torch.stack(augmented)

@@ -7,30 +7,3 @@ from aldsr.nn.deployment import deploy, deployed
 from aldsr.nn.descriptors import Descriptor, average, determinant, maximum, scale_free, standardised, zero
 from aldsr.nn.folding import collapse, fold
 from aldsr.nn.layers import Dense, Layer, Separable
-
-__all__ = [
-    "RDB",
-    "RDN",
-    "ALDBlock",
-    "BicubicUpscale",
-    "ConvBlock",
-    "DWBlock",
-    "Dense",
-    "Descriptor",
-    "FilterAttention",
-    "LDWBlock",
-    "Layer",
-    "Separable",
-    "StandardBlock",
-    "UPNet",
-    "average",
-    "collapse",
-    "deploy",
-    "deployed",
-    "determinant",
-    "fold",
-    "maximum",
-    "scale_free",
-    "standardised",
-    "zero",
-]

@@ -8,8 +8,6 @@ from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
-from aldsr.nn.kernels import ops
-
 
 class Dense(NamedTuple):
     """Convolution k×k → ReLU. `weight` `Tensor[G, K, k, k]`, `bias` `Tensor[G]`."""
@@ -30,10 +28,6 @@ class Separable(NamedTuple):
     pointwise: Tensor
     pointwise_bias: Tensor
     inner_relu: bool = False
-
-    def depthwise_rows(self, x: Tensor, rows: slice) -> Tensor:
-        """Some rows of the input of the pointwise convolution: `Tensor[B, H, W, K]` → `Tensor[B, rows, W, K]`."""
-        return ops.depthwise_conv(x, self.depthwise, self.depthwise_bias, rows=rows, relu=self.inner_relu)
 
 
 Layer = Dense | Separable

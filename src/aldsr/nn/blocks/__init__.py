@@ -14,6 +14,5 @@ computed without concatenation.
 """
 
 from aldsr.nn.blocks.ald import ALDBlock, FilterAttention
-from aldsr.nn.blocks.plain import ConvBlock, DWBlock, LDWBlock, StandardBlock
-
-__all__ = ["ALDBlock", "ConvBlock", "DWBlock", "FilterAttention", "LDWBlock", "StandardBlock"]
+from aldsr.nn.blocks.separable import DWBlock, LDWBlock
+from aldsr.nn.blocks.standard import ConvBlock, StandardBlock

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from aldsr.nn.blocks.plain import same_conv
+from aldsr.nn.blocks.standard import same_conv
 from aldsr.nn.descriptors import Descriptor, determinant
 from aldsr.nn.layers import Separable, weights_and_biases
 

@@ -114,7 +114,7 @@ def _add_layer_gradients(layer: Separable, buffer: Tensor, grads: Tensor, sums: 
     own = slice(inputs, inputs + len(layer.pointwise))
     grad, total = ops.relu_backward(grads[..., own], buffer[..., own], sums[3].dtype)
     x = buffer[..., :inputs]
-    features = layer.depthwise_rows(x, slice(0, x.shape[1]))
+    features = ops.depthwise_conv(x, *layer[:2], rows=slice(0, x.shape[1]), relu=layer.inner_relu)
     pointwise = layer.pointwise.flatten(1)
     sums[2].add_((grad.T @ features.view(-1, inputs)).view_as(layer.pointwise))
     sums[3].add_(total)
@@ -172,7 +172,8 @@ def _compute_strips(
             elif stage <= len(layers):
                 own = slice(*ends[stage - 1 : stage + 1])
                 layer = layers[stage - 1]
-                features = layer.depthwise_rows(buffer[:, : height - top, :, : own.start], here)
+                read = buffer[:, : height - top, :, : own.start]
+                features = ops.depthwise_conv(read, *layer[:2], rows=here, relu=layer.inner_relu)
                 result = F.linear(features, layer.pointwise.flatten(1), layer.pointwise_bias)
                 torch.clamp_min(result, 0, out=buffer[:, here, :, own])
             else:

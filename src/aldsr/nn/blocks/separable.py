@@ -1,30 +1,9 @@
-"""The blocks without attention: that of RDN (Zhang et al., CVPR 2018), and depthwise ones (ALDNet, Fig. 1)."""
-
-from collections.abc import Callable
+"""Depthwise separable convolution, with and without a ReLU between its two halves (ALDNet, Fig. 1)."""
 
 from torch import nn
 
-from aldsr.nn.layers import Dense, Separable, weights_and_biases
-
-ConvBlock = Callable[[int, int], nn.Module]  # called with in_channels and out_channels
-
-
-def same_conv(in_channels: int, out_channels: int, kernel_size: int, *, groups: int = 1) -> nn.Conv2d:
-    """A biased k×k convolution that keeps height and width. Raises ValueError for an even k."""
-    if kernel_size < 1 or kernel_size % 2 == 0:
-        raise ValueError(f"kernel_size must be odd and positive to keep the image's size, got {kernel_size}")
-    return nn.Conv2d(in_channels, out_channels, kernel_size, padding=kernel_size // 2, groups=groups)
-
-
-class StandardBlock(nn.Sequential):
-    """Dense k×k convolution, then ReLU."""
-
-    def __init__(self, in_channels: int, out_channels: int, *, kernel_size: int = 3) -> None:
-        super().__init__(same_conv(in_channels, out_channels, kernel_size), nn.ReLU(inplace=True))
-
-    def layer(self) -> Dense:
-        """What the block computes, as weights."""
-        return Dense(*weights_and_biases(self[0]))
+from aldsr.nn.blocks.standard import same_conv
+from aldsr.nn.layers import Separable, weights_and_biases
 
 
 class DWBlock(nn.Sequential):

@@ -1,0 +1,27 @@
+"""The block of RDN itself (Zhang et al., CVPR 2018), and the convolution that all blocks begin with."""
+
+from collections.abc import Callable
+
+from torch import nn
+
+from aldsr.nn.layers import Dense, weights_and_biases
+
+ConvBlock = Callable[[int, int], nn.Module]  # called with in_channels and out_channels
+
+
+def same_conv(in_channels: int, out_channels: int, kernel_size: int, *, groups: int = 1) -> nn.Conv2d:
+    """A biased k×k convolution that keeps height and width. Raises ValueError for an even k."""
+    if kernel_size < 1 or kernel_size % 2 == 0:
+        raise ValueError(f"kernel_size must be odd and positive to keep the image's size, got {kernel_size}")
+    return nn.Conv2d(in_channels, out_channels, kernel_size, padding=kernel_size // 2, groups=groups)
+
+
+class StandardBlock(nn.Sequential):
+    """Dense k×k convolution, then ReLU."""
+
+    def __init__(self, in_channels: int, out_channels: int, *, kernel_size: int = 3) -> None:
+        super().__init__(same_conv(in_channels, out_channels, kernel_size), nn.ReLU(inplace=True))
+
+    def layer(self) -> Dense:
+        """What the block computes, as weights."""
+        return Dense(*weights_and_biases(self[0]))
