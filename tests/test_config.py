@@ -7,7 +7,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
-from aldsr.run.configs import config_dir
+from aldsr.run.cli import config_dir
 from aldsr.sweep.plan import make_plan
 
 GROUPS = ("model", "descriptor", "size", "schedule", "data", "trainer", "logger", "experiment")

@@ -174,7 +174,7 @@ def test_two_ranks_score_every_image_once(small: list[str]) -> None:
         (["model=bicubic", "gray=none"], "gray=none"),
         (["model=bicubic", "tile=16"], "tile=16"),
         (["model=bicubic", "trainer.precision=16-mixed"], "trainer.precision=16-mixed"),
-        (["model=bicubic", "save_images=bench/HR/b0.png"], "bench/HR/b0.png: cannot be written"),
+        (["model=bicubic", "save_images=bench/HR/b0.png"], "bench/HR/b0.png: cannot be read or written"),
     ],
 )
 def test_mistakes_get_one_sentence(

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from torch import Tensor
 
-from aldsr.run.configs import config_dir
+from aldsr.run.cli import config_dir
 from aldsr.sweep.folders import is_locked, lock_folder
 from aldsr.sweep.status import run_status
 from aldsr.train import train

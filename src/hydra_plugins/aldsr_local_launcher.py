@@ -79,8 +79,7 @@ class LocalLauncher(Launcher):
 def find_slots(gpus_per_job: int | None, cores_per_job: int | None) -> list[Slot]:
     """Divide this machine's GPUs, or else its cores, among jobs side by side; without either, one job has all.
 
-    Raises:
-        OptionError: if the machine has fewer than one job shall have.
+    Raises OptionError if the machine has fewer than one job shall have.
     """
     if gpus_per_job is not None:
         from aldsr.training.devices import visible_gpus  # imports torch

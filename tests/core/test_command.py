@@ -28,7 +28,7 @@ def test_a_mistake_or_ctrl_c_is_one_sentence_and_a_status(capsys: pytest.Capture
         assert "disk/file" in ending(OSError(number, "", "disk/file"), capsys)[1]
     with pytest.raises(FileNotFoundError) as missing, atomic_write(Path("nowhere/file.txt")) as temporary:
         temporary.touch()
-    assert "error: nowhere/file.txt: cannot be written" in ending(missing.value, capsys)[1]
+    assert "error: nowhere/file.txt: cannot be read or written" in ending(missing.value, capsys)[1]
     assert "--allow-code mine" in ending(UserError("allow it: allow_code=[mine]"), capsys)[1]
     assert ending(KeyboardInterrupt(), capsys) == (130, "interrupted: files are kept\n")
 

@@ -148,7 +148,7 @@ def test_a_new_option_does_not_change_what_older_descriptions_mean(
     assert network.RDBs[0].layers[0][0].kernel_size == (1, 1)
     for theirs, ours in ((old, new), (new, old)):
         check_resumable(save(tmp_path / "last.ckpt", network, theirs), build(ours), ours)
-    with pytest.raises(NetworkError, match=r"its model\.conv\.kernel_size is 1, this run's is 3"):
+    with pytest.raises(NetworkError, match="of another network"):
         check_resumable(tmp_path / "last.ckpt", network, description(conv=partial("StandardBlock", kernel_size=3)))
 
 

@@ -145,15 +145,12 @@ def test_a_network_with_a_wrong_output_or_channels_that_do_not_fit_is_refused() 
         check_network(broken, 4)
 
 
-def test_resuming_loads_the_weights_of_the_same_network_and_names_a_difference(tmp_path: Path) -> None:
+def test_resuming_loads_the_weights_of_the_same_network_only(tmp_path: Path) -> None:
     donor, network = build(description()), build(description())
     path = save(tmp_path / "last.ckpt", donor, description())
     check_resumable(path, network, description())
     assert same_state(network, donor)
     zero = description()["conv"] | {"descriptor": {"_target_": "aldsr.nn.descriptors.zero"}}
-    for ours, difference in (
-        (description(C=3, scale=4, G0=8), "its model.C is 2, this run's is 3"),  # the first of three
-        (description(conv=zero), "its model.conv.descriptor._partial_ is True, this run's is None"),
-    ):
-        with pytest.raises(NetworkError, match=f"^{path}: .*{difference}"):
+    for ours in (description(C=3, scale=4, G0=8), description(conv=zero)):
+        with pytest.raises(NetworkError, match=f"^{path}: "):
             check_resumable(path, nn.Identity(), ours)

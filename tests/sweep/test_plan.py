@@ -17,7 +17,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
 from aldsr.core.errors import OptionError
-from aldsr.run.configs import config_dir
+from aldsr.run.cli import config_dir
 from aldsr.sweep import plan
 from aldsr.sweep.names import run_name, run_tags
 from aldsr.sweep.plan import PLAN, Plan, WritePlan, find_job_name, make_plan, read_plan, write_plan

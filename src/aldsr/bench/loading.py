@@ -29,8 +29,7 @@ def measure_loading(train_dirs: Sequence[str] | None, *, scale: int, patch_size:
         "cut" (and collated), "augmented" (flipped and turned, too), "float" (and converted); and "decoding", with files
         decoded for every patch.
 
-    Raises:
-        DataError: if the folders hold no images.
+    Raises DataError if the folders hold no images.
     """
     data = SuperResolutionData(scale=scale, train_dirs=train_dirs, eval_dirs=[], patch_size=patch_size)
     data.prepare_data()

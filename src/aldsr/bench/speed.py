@@ -56,8 +56,7 @@ def measure_speed(
     Returns:
         Of each network its case, and the measurements of every process, as plain data.
 
-    Raises:
-        OutOfMemoryError: if all processes of "growth" or those that choose settings were killed.
+    Raises OutOfMemoryError if all processes of "growth" or those that choose settings were killed.
     """
     bar = progress.add_task("Choosing each network's best settings", total=None)
     groups = choose_groups(benchmark, task, deployed)
@@ -99,8 +98,7 @@ def choose_groups(benchmark: str, task: Task, deployed: Sequence[DescribedCase] 
 def run_in_process(work: Callable[..., T], *arguments: Any) -> T:
     """Call a function of a module in a new process that ends afterwards, or with this one; return its result.
 
-    Raises:
-        OutOfMemoryError: if the process was killed.
+    Raises OutOfMemoryError if the process was killed.
     """
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, spawn, initializer=end_with_parent, initargs=(os.getpid(),)) as process:

@@ -26,7 +26,7 @@ def user_message(error: BaseException) -> str | None:
     if isinstance(error, OSError) and (error.errno in UNWRITABLE or str(error.filename).endswith(".part")):
         place = re.sub(r"\.\w+\.part$", "", str(error.filename or "a file"))  # without what `atomic_write` has added
         kept = "files that were written before are complete"
-        return f"{place}: cannot be written ({error.strerror}); {kept}; choose another place, or make room"
+        return f"{place}: cannot be read or written ({error.strerror}); {kept}; choose another place, or make room"
     return None
 
 

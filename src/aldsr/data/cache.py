@@ -55,8 +55,7 @@ def cache_pairs(pairs: Sequence[Pair], *, scale: int, folder: Path | None = None
     HR is cropped at its right and bottom edge to a multiple of the scale, as the field does. `folder` is that of the
     cache, by default `images` in `cache_dir()`.
 
-    Raises:
-        DataError: if an image cannot be read, LR and HR do not fit, or the cache cannot be written.
+    Raises DataError if an image cannot be read, LR and HR do not fit, or the cache cannot be written.
     """
     folder = folder or cache_dir() / "images"
     try:

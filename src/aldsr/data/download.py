@@ -69,8 +69,7 @@ def fetch(archive: Archive, folder: Path, server: str = OFFICIAL_SERVER) -> Path
     Data is collected in `NAME.part`, which is renamed when its SHA-256 is right; a later call continues from it. A
     terminal shows a bar.
 
-    Raises:
-        DownloadError: if the server or the disk fails, or a file of this name has other content.
+    Raises DownloadError if the server or the disk fails, or a file of this name has other content.
     """
     target = folder / archive.name
     part = folder / f"{archive.name}.part"
@@ -107,8 +106,7 @@ def unpack(archive: Archive, path: Path, folder: Path) -> None:
     `path` is the zip file as `fetch` returns it: its SHA-256, checked there, vouches for its content. A hidden manifest
     is written last, so that an interrupted unpacking is done again.
 
-    Raises:
-        DownloadError: if the disk fails.
+    Raises DownloadError if the disk fails.
     """
     staging = folder / f".{archive.name}.unpacking"
     with _disk_errors(folder):

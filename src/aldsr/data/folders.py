@@ -11,8 +11,7 @@ from aldsr.data.images import DataError
 def image_files(folder: str | Path) -> list[Path]:
     """The image files of a folder (not of its subfolders), by name; hidden files are left out.
 
-    Raises:
-        DataError: if the folder is missing, is no folder, or holds no image.
+    Raises DataError if the folder is missing, is no folder, or holds no image.
     """
     folder = Path(folder).expanduser()
     if not folder.is_dir():

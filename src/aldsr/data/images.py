@@ -46,8 +46,7 @@ def read_image(path: Path) -> Pixels:
     Gray becomes three equal channels, a palette its colours; transparency is dropped; 16 bits are rounded to 8; of an
     animation the first frame is read; EXIF orientation is applied.
 
-    Raises:
-        DataError: if the file is missing, truncated, no image, or holds values that are neither 8 nor 16 bits.
+    Raises DataError if the file is missing, truncated, no image, or holds values that are neither 8 nor 16 bits.
     """
     with open_image(path) as image:
         samples = read_samples(path, image)
@@ -60,8 +59,7 @@ def image_size(path: Path) -> tuple[int, int]:
 
     Of a PNG the whole file is read, since its EXIF may come after the pixels.
 
-    Raises:
-        DataError: if the file is missing or no image.
+    Raises DataError if the file is missing or no image.
     """
     with open_image(path) as image:
         # Of a TIFF, Pillow's own size is upright already.
@@ -72,8 +70,7 @@ def image_size(path: Path) -> tuple[int, int]:
 def is_gray(path: Path) -> bool:
     """Whether a file holds a gray image, by its header; three equal channels are colour.
 
-    Raises:
-        DataError: if the file is missing or no image.
+    Raises DataError if the file is missing or no image.
     """
     with open_image(path) as image:
         # Gray with alpha in 16 bits opens as RGBA.
@@ -154,8 +151,7 @@ def read_samples(path: Path, image: Image.Image) -> Samples:
     Palettes become their colours, one transparent colour becomes alpha, CMYK becomes sRGB (by its profile if it has
     one).
 
-    Raises:
-        DataError: if the file holds values that are neither 8 nor 16 bits; others, if it is broken, see `open_image`.
+    Raises DataError if the file holds values that are neither 8 nor 16 bits; others, if it is broken, see `open_image`.
     """
     if image.mode == "F":
         raise DataError(f"{path}: holds floating-point values; convert it to an 8- or 16-bit image")

@@ -45,8 +45,7 @@ def find_folders(folder: Path, scale: int) -> tuple[Path, Path | None]:
 def find_pairs(folder: str | Path, *, scale: int) -> list[Pair]:
     """Find the pairs of a set, sorted by name.
 
-    Raises:
-        DataError: if the folder is missing or empty, two files share a name, or HR lacks LR or the reverse.
+    Raises DataError if the folder is missing or empty, two files share a name, or HR lacks LR or the reverse.
     """
     pairs, faults = match_files(folder, scale=scale)
     for _, message in faults:
@@ -57,8 +56,7 @@ def find_pairs(folder: str | Path, *, scale: int) -> list[Pair]:
 def match_files(folder: str | Path, *, scale: int) -> tuple[list[Pair], list[tuple[str, str]]]:
     """Pair all HR files of a set, whatever is missing; also the faults in their names, each as kind and message.
 
-    Raises:
-        DataError: if the folder is missing or empty.
+    Raises DataError if the folder is missing or empty.
     """
     hr_folder, lr_folder = find_folders(Path(folder).expanduser(), scale)
     hr = image_files(hr_folder)

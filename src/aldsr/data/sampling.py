@@ -68,8 +68,7 @@ class StepBatches(Sampler[list[int]]):
         rank, ranks: this process and the number of processes that share every batch.
         micro_batches: parts in which a rank processes its share.
 
-    Raises:
-        DataError: if the batch cannot be divided evenly.
+    Raises DataError if the batch cannot be divided evenly.
     """
 
     first_step: Callable[[], int]

@@ -99,8 +99,7 @@ def _scored_pixels(benchmark: BenchmarkSet, margin: int) -> list[int]:
 def read_results(path: str | Path) -> dict[str, Any]:
     """The content of a `results.json`, or of the one in a run's folder; a file of version 0.1 is converted.
 
-    Raises:
-        ResultsError: if there is none, or it was not written by aldsr.
+    Raises ResultsError if there is none, or it was not written by aldsr.
     """
     path = Path(path).expanduser()
     path = path / "results.json" if path.is_dir() else path
@@ -128,8 +127,7 @@ def restore_infinity(scores: Iterable[dict[str, Any]]) -> None:
 def read_benchmark(path: Path) -> dict[str, Any]:
     """What `aldsr.benchmark --json` wrote: `device`, `threads`, `settings`, and the records of each benchmark.
 
-    Raises:
-        ResultsError: if it is not such a file.
+    Raises ResultsError if it is not such a file.
     """
     benchmark = _read_json(path, "a file written by aldsr.benchmark --json")
     if not isinstance(benchmark, dict) or not {"device", "threads"} <= benchmark.keys():

@@ -14,8 +14,7 @@ def luma(rgb: Tensor) -> Tensor:
 
     `Tensor[..., 3, H, W]`, uint8 in 0…255 or float in [0, 1] → `Tensor[..., 1, H, W]`, float64, 16…235.
 
-    Raises:
-        ValueError: if the third last axis does not hold three channels.
+    Raises ValueError if the third last axis does not hold three channels.
     """
     red, green, blue = _unit_double(rgb).unbind(-3)
     return (OFFSET + WEIGHTS[0] * red + WEIGHTS[1] * green + WEIGHTS[2] * blue).unsqueeze(-3)

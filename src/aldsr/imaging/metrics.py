@@ -87,8 +87,7 @@ class ImageScores(_Float64):
     def compute(self) -> dict[str, Tensor]:
         """`psnr` and `ssim`, each `Tensor[protocols, images]`, float64; torchmetrics makes a single value a scalar.
 
-        Raises:
-            RuntimeError: if an image was scored twice or not at all.
+        Raises RuntimeError if an image was scored twice or not at all.
         """
         if wrong := (self.seen != 1).nonzero().flatten().tolist():
             counts = self.seen[wrong].int().tolist()

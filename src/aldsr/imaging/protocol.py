@@ -96,8 +96,7 @@ class Protocol:
     def score(self, sr: Tensor, hr: Tensor, *, scale: int, gray: bool = False) -> Score:
         """PSNR (dB) and SSIM of each image: `Tensor[B, 3, H, W]`, uint8. `gray`: whether HR's file is gray.
 
-        Raises:
-            ValueError: if shapes or types do not fit, or too little is left after shaving.
+        Raises ValueError if shapes or types do not fit, or too little is left after shaving.
         """
         colour = "y_full_range" if gray and self.gray == "direct" else self.colour
         a, b = (planes(image, colour) for image in crop_border(sr, hr, self.margin(scale)))

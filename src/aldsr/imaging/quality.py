@@ -48,8 +48,7 @@ def ssim(a: Tensor, b: Tensor, *, windows: Literal["valid", "same"] = "valid") -
     "valid", inside the image, as in the literature, or the "same" as there are pixels, the image mirrored at its
     border, as kornia does by default.
 
-    Raises:
-        ValueError: if the image is smaller than a window.
+    Raises ValueError if the image is smaller than a window.
     """
     height, width = a.shape[-2:]
     if min(height, width) < WINDOW:
@@ -79,8 +78,7 @@ def _window_means(image: Tensor) -> Tensor:
 def crop_border(sr: Tensor, hr: Tensor, shave: int) -> tuple[Tensor, Tensor]:
     """Cut `shave` pixels from each side of both images: `Tensor[B, 3, H, W]`, uint8.
 
-    Raises:
-        ValueError: if shapes or types do not fit, or nothing is left after shaving.
+    Raises ValueError if shapes or types do not fit, or nothing is left after shaving.
     """
     if sr.shape != hr.shape:
         raise ValueError(f"SR is {tuple(sr.shape)} but HR is {tuple(hr.shape)}: they must have one shape")

@@ -17,8 +17,7 @@ def tile_spans(size: int, tile: int, overlap: int) -> list[tuple[int, slice]]:
     All tiles are `min(tile, size)` long; what is used lies at least `overlap` away from a tile's end, unless that is
     the end of the image.
 
-    Raises:
-        ValueError: if the overlaps leave nothing of a tile.
+    Raises ValueError if the overlaps leave nothing of a tile.
     """
     if overlap < 0 or tile <= 2 * overlap:
         raise ValueError(f"tile={tile}: must be more than twice the overlap, {overlap} at each side")
@@ -44,8 +43,7 @@ def tiled(upscale: Upscale, lr: Tensor, *, scale: int, tile: int, overlap: int =
     Returns:
         `Tensor[B, C, sH, sW]`. Equal to `upscale(lr)` where the network does not see beyond the overlap.
 
-    Raises:
-        ValueError: if the overlaps leave nothing of a tile.
+    Raises ValueError if the overlaps leave nothing of a tile.
     """
     height, width = lr.shape[-2:]
     rows, columns = tile_spans(height, tile, overlap), tile_spans(width, tile, overlap)

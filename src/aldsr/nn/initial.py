@@ -36,8 +36,7 @@ def load_initial(network: nn.Module, source: str, *, partial: bool = False) -> I
         source: a checkpoint, a weights file, the folder of a run, or "packaged".
         partial: leave out what does not fit.
 
-    Raises:
-        NetworkError: if there are no weights at `source`, or they do not fit, naming all that do not.
+    Raises NetworkError if there are no weights at `source`, or they do not fit, naming all that do not.
     """
     path = find_weights(source)
     read = read_weights if path.suffix == ".safetensors" else read_checkpoint

@@ -14,8 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from aldsr.core.frozen import flatten_keys
-from aldsr.nn.description import Description, NetworkError, build, complete_description
+from aldsr.nn.description import Description, NetworkError, build, complete_description, label
 
 
 def load_network(path: str | Path, allow_code: Sequence[str] = ()) -> tuple[nn.Module, Description]:
@@ -93,16 +92,13 @@ def read_checkpoint(path: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]
 def check_resumable(path: str | Path, network: nn.Module, description: Description) -> None:
     """Check that a checkpoint is of the network that is to be trained further, and load its weights.
 
-    Raises NetworkError if the completed descriptions differ, naming the first difference, or weights do not fit.
+    Raises NetworkError if the completed descriptions differ, or weights do not fit.
     """
     recorded, state = read_checkpoint(path)
-    theirs, ours = (flatten_keys(complete_description(each), "model.") for each in (recorded, description))
-    for key in sorted(theirs.keys() | ours.keys()):
-        if theirs.get(key) != ours.get(key):
-            raise NetworkError(
-                f"{path}: is of another network: its {key} is {theirs.get(key)}, this run's is {ours.get(key)}; "
-                "give the options that it was trained with, or leave ckpt_path out"
-            )
+    if complete_description(recorded) != complete_description(description):
+        raise NetworkError(
+            f"{path}: is of another network, {label(recorded)}; put this run's own back, or leave ckpt_path out"
+        )
     load_state(network, state, path)
 
 

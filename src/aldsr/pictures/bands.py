@@ -24,14 +24,12 @@ def upscale_in_bands(picture: Picture, upscale: Upscale, *, scale: int, tile: in
     Args:
         picture: of 8 or 16 bits.
         upscale: `Tensor[1, 3, h, w]` → `Tensor[1, 3, sh, sw]`, float in [0, 1], CPU; called for every tile.
-        scale: of the upscaling, s.
         tile: largest side that `upscale` is given, in LR pixels, overlaps included; None: the whole picture.
 
     Yields:
         (rows, sW, C), of the picture's bit depth; channels are colour, then alpha.
 
-    Raises:
-        ValueError: if the overlaps leave nothing of a tile.
+    Raises ValueError if the overlaps leave nothing of a tile.
     """
     height, width, channels = picture.samples.shape
     colours = 3 if channels > 2 else 1
@@ -52,8 +50,7 @@ def upscale_in_bands(picture: Picture, upscale: Upscale, *, scale: int, tile: in
 def tile_size(size: int, tile: int | None) -> int:
     """The smallest side of tiles that cover an axis with as many tiles as side `tile` needs.
 
-    Raises:
-        ValueError: if the overlaps leave nothing of a tile.
+    Raises ValueError if the overlaps leave nothing of a tile.
     """
     if tile is None or size <= tile:
         return max(size, 2 * OVERLAP + 1)

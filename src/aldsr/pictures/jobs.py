@@ -40,8 +40,7 @@ class Found(NamedTuple):
 def find_pictures(inputs: Sequence[str], *, recursive: bool = False) -> Found:
     """Find the pictures of arguments that are files, folders or patterns; each name once, wherever it links to.
 
-    Raises:
-        DataError: if an argument matches nothing.
+    Raises DataError if an argument matches nothing.
     """
     found = Found({}, [], [])
     for name in inputs:
@@ -89,8 +88,7 @@ def plan_jobs(files: Mapping[Path, Path], output: Path, *, format: str, suffix: 
         format: "png", "jpeg", "webp", "tiff", or "keep": the input's own, PNG for any other.
         suffix: put between name and ending in a folder, such as "_x4".
 
-    Raises:
-        DataError: if the output does not fit the files, or two results would have one name.
+    Raises DataError if the output does not fit the files, or two results would have one name.
     """
     output_format = format_of(output)
     if output.is_dir() or output_format is None:

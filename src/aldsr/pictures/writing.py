@@ -36,10 +36,9 @@ def write_picture(
     """Write a picture whose rows come in bands; the file appears complete or not at all.
 
     PNG and TIFF are written as the bands come in. JPEG and WebP (quality 95, 8 bits) are assembled in memory first,
-    at up to 4 bytes a pixel.
+    at up to 4 bytes a pixel. `format` is "png", "jpeg", "webp" or "tiff".
 
     Args:
-        path, format: the file, and "png", "jpeg", "webp" or "tiff".
         bands: the picture's rows from top to bottom, (rows, W, C) each.
         shape, dtype, icc: (H, W, C), C as in `Picture`; uint8 or uint16; colour profile.
 

@@ -9,6 +9,7 @@ import traceback
 import warnings
 from collections.abc import Callable
 from functools import wraps
+from pathlib import Path
 from typing import Any
 
 import hydra
@@ -23,10 +24,16 @@ from aldsr.core.errors import OptionError, UserError
 from aldsr.core.frozen import flatten_keys
 from aldsr.core.memory import keep_memory
 from aldsr.core.processes import end_with_launcher
-from aldsr.run.configs import config_dir
 from aldsr.sweep.launch import RankError
 from aldsr.sweep.plan import WritePlan
 from aldsr.sweep.status import print_sweep_summary
+
+
+def config_dir() -> Path:
+    """The folder of Hydra configs: inside an installed wheel, or `conf/` of a source tree."""
+    package = Path(__file__).resolve().parents[1]
+    packaged = package / "conf"
+    return packaged if packaged.is_dir() else package.parents[1] / "conf"
 
 
 def hydra_command(name: str) -> Callable[[Callable[[DictConfig], None]], Callable[[], None]]:

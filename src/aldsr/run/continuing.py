@@ -31,8 +31,7 @@ def continues(settings: RunSettings | DictConfig) -> bool:
 def find_checkpoint(config: DictConfig) -> str | None:
     """The checkpoint to continue from: `ckpt_path`, or what a run in the folder has left if it is to be continued.
 
-    Raises:
-        OptionError: if it is another run's.
+    Raises OptionError if it is another run's.
     """
     folder, given = Path(config.run_dir), config.ckpt_path
     last = folder / CHECKPOINT
@@ -69,8 +68,7 @@ def continue_run(settings: RunSettings) -> RunSettings:
 
     With `ckpt_path` and a larger number of steps as the only difference, the run is extended.
 
-    Raises:
-        DifferentRunError: if the folder holds another run.
+    Raises DifferentRunError if the folder holds another run.
     """
     folder = Path(settings.run_dir)
     if not continues(settings) or not (folder / CONFIG).is_file():
@@ -127,8 +125,7 @@ def earlier_results(settings: RunSettings) -> str | None:
 def note_images(settings: RunSettings, data: SuperResolutionData) -> RunSettings:
     """The settings with the fingerprints of the images.
 
-    Raises:
-        DifferentRunError: if the run is continued and began with other images.
+    Raises DifferentRunError if the run is continued and began with other images.
     """
     train, sets = data.train_pairs, data.benchmarks
     images = {

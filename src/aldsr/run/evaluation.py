@@ -144,8 +144,7 @@ def note_subject(
 def repeats(settings: EvaluationSettings, data: SuperResolutionData) -> bool:
     """Whether the folder holds this measurement, which is then written again; another one is moved aside.
 
-    Raises:
-        OptionError: if what must not be moved lies in it, or other super-resolved images would be written over.
+    Raises OptionError if what must not be moved lies in it, or other super-resolved images would be written over.
     """
     folder, config = Path(settings.run_dir), settings.to_config()
     earlier: Any = OmegaConf.load(folder / CONFIG) if (folder / CONFIG).is_file() else {}

@@ -1,14 +1,13 @@
 """A run's folder: opened, locked, and compared with what it holds."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from omegaconf import OmegaConf
 from rich.console import Console
 
-from aldsr.core.errors import OptionError
 from aldsr.core.files import atomic_write
 from aldsr.core.run_files import CONFIG, RESULTS, TABLES, WEIGHTS
 from aldsr.core.settings import RunSettings
@@ -34,22 +33,17 @@ def open_run(
         earlier_results: where in the folder results of a shorter run go, since a run that has results is done.
 
     Raises:
-        OptionError: if the folder cannot be written.
+        OSError: if the folder cannot be written.
         InUseError: if another process works in it.
     """
     folder = Path(run_dir)
-    with ExitStack() as lock:
-        try:
-            lock.enter_context(lock_folder(folder))
-            if moved := open_run_folder(folder, keep=keep):
-                Console().print(f"{folder} held an earlier run, which is now {moved}", highlight=False, soft_wrap=True)
-            if earlier_results:
-                _move_results(folder, folder / earlier_results)
-            with atomic_write(folder / CONFIG) as temporary:
-                OmegaConf.save(OmegaConf.create(dict(config)), temporary)
-        except OSError as error:
-            reason = error.strerror or error
-            raise OptionError(f"run_dir={folder}: cannot be written ({reason}); choose another folder") from error
+    with lock_folder(folder):
+        if moved := open_run_folder(folder, keep=keep):
+            Console().print(f"{folder} held an earlier run, which is now {moved}", highlight=False, soft_wrap=True)
+        if earlier_results:
+            _move_results(folder, folder / earlier_results)
+        with atomic_write(folder / CONFIG) as temporary:
+            OmegaConf.save(OmegaConf.create(dict(config)), temporary)
         yield
 
 

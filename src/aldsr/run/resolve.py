@@ -57,8 +57,7 @@ def resolve_config(config: DictConfig) -> RunSettings:
 def resolve_trainer(trainer: Mapping[str, Any]) -> TrainerSettings:
     """Lightning's options with every "auto" and null replaced by what holds on this machine.
 
-    Raises:
-        DeviceError: if more devices are asked for than there are.
+    Raises DeviceError if more devices are asked for than there are.
     """
     chosen = resolve_devices(**{key: trainer[key] for key in ("accelerator", "devices", "precision", "strategy")})
     steps, epochs = trainer["max_steps"], trainer["max_epochs"]

@@ -42,8 +42,7 @@ from aldsr.training import (
 def build_network(model: FrozenDict, *, seed: int) -> nn.Module:
     """The described network with its first weights, which depend on the seed only.
 
-    Raises:
-        NetworkError: if the description cannot be built.
+    Raises NetworkError if the description cannot be built.
     """
     seed_everything(seed, verbose=False)
     network: nn.Module = build(thaw(model), allow_code=None)
@@ -53,8 +52,7 @@ def build_network(model: FrozenDict, *, seed: int) -> nn.Module:
 def load_first_weights(settings: RunSettings, network: nn.Module) -> RunSettings:
     """Load the weights that `init` names, unless the run is continued; the settings then note what was loaded.
 
-    Raises:
-        NetworkError: if there are none, or they do not fit.
+    Raises NetworkError if there are none, or they do not fit.
     """
     if not settings.init or settings.ckpt_path:
         return settings
@@ -65,8 +63,7 @@ def load_first_weights(settings: RunSettings, network: nn.Module) -> RunSettings
 def check_start(settings: RunSettings, network: nn.Module) -> None:
     """Check the network, and the checkpoint that it continues from, before anything else starts.
 
-    Raises:
-        NetworkError: if the network does not upscale by the scale, or the checkpoint is of another network.
+    Raises NetworkError if the network does not upscale by the scale, or the checkpoint is of another network.
     """
     with torch.random.fork_rng():  # a block may draw random numbers
         check_network(copy.deepcopy(network), settings.scale)

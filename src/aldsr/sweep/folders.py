@@ -33,8 +33,7 @@ def open_run_folder(folder: Path, *, keep: bool) -> Path | None:
     Returns:
         The folder that an earlier run was moved to (`NAME-archived-20260131-120000`), or None.
 
-    Raises:
-        OSError: if the folder cannot be created or written.
+    Raises OSError if the folder cannot be created or written.
     """
     folder.mkdir(parents=True, exist_ok=True)
     if keep or not any((folder / name).exists() for name in (CONFIG, RESULTS)):

@@ -39,8 +39,7 @@ class Nodes(NamedTuple):
 def find_nodes(num_nodes: int) -> Nodes:
     """Find the machines of this job, which asks for `num_nodes`: this one, or those that SLURM has allocated.
 
-    Raises:
-        OptionError: if SLURM has allocated another number, or more than one is asked for outside of SLURM.
+    Raises OptionError if SLURM has allocated another number, or more than one is asked for outside of SLURM.
     """
     if num_nodes == 1:
         return Nodes(1, 0, "localhost:0", secrets.token_hex(4))

@@ -33,8 +33,7 @@ def make_plan(overrides: Sequence[str], params: Mapping[str, Any]) -> Plan:
     jobs have the same name, since their values differ only in characters that a name cannot have, all but the first get
     a number.
 
-    Raises:
-        HydraException: if an override cannot be parsed or enumerated.
+    Raises HydraException if an override cannot be parsed or enumerated.
     """
     hydra = GlobalHydra.instance()
     parser = OverridesParser.create(hydra.config_loader() if hydra.is_initialized() else None)  # which glob() needs
@@ -71,8 +70,7 @@ def read_plan(folder: Path) -> Plan:
 def find_job_name(folder: Path, overrides: Sequence[str]) -> str:
     """Name of the job with these overrides in the plan of a study's folder.
 
-    Raises:
-        OptionError: if the plan has no such job.
+    Raises OptionError if the plan has no such job.
     """
     wanted = list({override.partition("=")[0]: override for override in overrides}.values())  # the last of each key
     if name := next((name for name, job in read_plan(folder).items() if job == wanted), None):

@@ -19,8 +19,7 @@ def resolve_devices(*, accelerator: str, devices: int | str, precision: str, str
     accelerator "auto" is the GPU if there is one. devices "auto" is one; with a DDP strategy all GPUs, or two
     processes on a CPU. precision "auto" is fp32 if the device supports nothing else; else it has to be measured.
 
-    Raises:
-        DeviceError: if there are fewer devices than asked for.
+    Raises DeviceError if there are fewer devices than asked for.
     """
     gpus = torch.cuda.device_count()
     if accelerator == "auto":

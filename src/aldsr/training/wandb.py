@@ -101,12 +101,8 @@ def report_results(results: Mapping[str, Any], *, pictures: Path, protocol: str)
     Per set `SET/psnr` and `SET/gain` over bicubic (dB), `SET/ssim`, `SET/bicubic_psnr` and `SET/bicubic_ssim`;
     `network`, `parameters`, `multi_adds` for 1280x720 pixels of output, `training_seconds`, `training_steps`, each only
     if known; and `protocol`. In the table of images the lowest gain of each set comes first. Reported again, they
-    replace what was there: nothing goes into the history.
-
-    Args:
-        results: the content of `results.json`.
-        pictures: folder of the comparison images `SET-IMAGE.png`; a row whose image has none stays without.
-        protocol: how the results were scored, in one line.
+    replace what was there: nothing goes into the history. `pictures` is the folder of the comparison images
+    `SET-IMAGE.png`, `protocol` a line on how the results were scored.
     """
     run = active_run()
     if run is None or run.disabled:
