@@ -38,6 +38,7 @@ def assert_same(value: Any, other: Any) -> None:
         assert value == other
 
 
+pytestmark = pytest.mark.slow  # most of these train three times
 STATE = ("state_dict", "current_model_state", "averaging_state", "optimizer_states", "lr_schedulers", "global_step")
 
 
