@@ -11,17 +11,15 @@ from torch import Tensor, nn
 from aldsr.core.run_files import CHECKPOINT, WEIGHTS
 from aldsr.nn.description import NetworkError, label, scale_of
 from aldsr.nn.pretrained import default_weights
-from aldsr.nn.weights import read_checkpoint, read_weights
+from aldsr.nn.weights import read_described
 
 MOST_NAMES = 12  # in a message
 PACKAGED = "packaged"  # the weights that come with aldsr
 
 
 class Initial(NamedTuple):
-    """What a network was started from; `new_weights` are those that the source did not give."""
+    """A hash of the weights that a network was started from, and those of its weights that they did not give."""
 
-    path: Path
-    label: str
     fingerprint: str
     new_weights: list[str]
 
@@ -38,9 +36,7 @@ def load_initial(network: nn.Module, source: str, *, partial: bool = False) -> I
 
     Raises NetworkError if there are no weights at `source`, or they do not fit, naming all that do not.
     """
-    path = find_weights(source)
-    read = read_weights if path.suffix == ".safetensors" else read_checkpoint
-    description, state = read(path)
+    description, state = read_described(find_weights(source))
     own = network.state_dict()
     fits = {key for key in own.keys() & state.keys() if own[key].shape == state[key].shape}
     faults = own.keys() ^ state.keys() | own.keys() - fits
@@ -54,7 +50,7 @@ def load_initial(network: nn.Module, source: str, *, partial: bool = False) -> I
             "init_partial=true to take what fits"
         )
     network.load_state_dict({key: state[key] for key in fits}, strict=False)
-    return Initial(path, label(description), hash_weights(state), [key for key in own if key not in fits])
+    return Initial(hash_weights(state), [key for key in own if key not in fits])
 
 
 def _summarise(names: list[str]) -> list[str]:

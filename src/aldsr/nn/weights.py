@@ -23,8 +23,7 @@ def load_network(path: str | Path, allow_code: Sequence[str] = ()) -> tuple[nn.M
     `allow_code` are packages beside aldsr.nn that the network's blocks may come from.
     Raises NetworkError if the file is missing, damaged, not of aldsr, or describes code that is not allowed.
     """
-    read = read_weights if Path(path).suffix == ".safetensors" else read_checkpoint
-    description, state = read(path)
+    description, state = read_described(path)
     network = build(description, allow_code)
     if not isinstance(network, nn.Module):
         raise NetworkError(f"{path}: its description makes a {type(network).__name__}, not a network")
@@ -57,6 +56,11 @@ def pack_weights(network: nn.Module, description: Description, deployment: Mappi
     if deployment is not None:
         metadata["aldsr.deployment"] = json.dumps(deployment)
     return save(state, metadata=metadata)
+
+
+def read_described(path: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """The description and weights in a weights file (`*.safetensors`) or training checkpoint."""
+    return (read_weights if Path(path).suffix == ".safetensors" else read_checkpoint)(path)
 
 
 def read_weights(path: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
