@@ -1,10 +1,13 @@
-"""Fixtures for all tests: a cache of their own, W&B offline, small pictures, a finished study, a browser."""
+"""Fixtures for all tests: a cache of their own, W&B offline, no GPU, small pictures, a finished study, a browser."""
 
 import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+
+# Tests and the processes that they start see no GPU but that of ALDSR_TEST_GPU; said before torch looks for any.
+os.environ["CUDA_VISIBLE_DEVICES"] = os.environ.get("ALDSR_TEST_GPU", "")
 
 import numpy as np
 import pytest

@@ -95,12 +95,12 @@ def fit(settings: RunSettings, module: SuperResolution, trainer: Trainer, data: 
         if not trainer.is_global_zero:
             return
         results = collect_results(settings, trainer, module, data)
+        with atomic_write(folder / WEIGHTS) as temporary:
+            temporary.write_bytes(pack_weights(module.network, thaw(settings.model)))
+        write_results(folder, results)  # the last of the run's own files: a run that has its results is done
         report_results(results, pictures=folder / "pictures", protocol=protocol_line(results))
     finally:
-        finish_wandb()  # which writes what is left
-    with atomic_write(folder / WEIGHTS) as temporary:
-        temporary.write_bytes(pack_weights(module.network, thaw(settings.model)))
-    write_results(folder, results)  # the last: a run that has its results is done
+        finish_wandb()  # which writes what is left, or gives up if W&B does not answer
 
 
 if __name__ == "__main__":

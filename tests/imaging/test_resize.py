@@ -140,7 +140,7 @@ def test_what_cannot_be_resized_is_refused(shape: tuple[int, ...], scale: Any) -
         imresize(torch.zeros(shape), scale)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU: ALDSR_TEST_GPU=0")
 @pytest.mark.parametrize("scale", [Fraction(1, 4), Fraction(1, 3), Fraction(4)])
 def test_a_gpu_makes_the_same_picture(scale: Fraction) -> None:
     image = torch.randint(0, 256, (1, 3, 45, 62), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))

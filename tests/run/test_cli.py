@@ -1,14 +1,32 @@
 """A user's mistakes: one clear sentence, exit status 2, no traceback, nothing half-written."""
 
+import inspect
+import json
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
-import torch
+from lightning import Trainer
+from lightning.pytorch.accelerators import CUDAAccelerator
 
+from aldsr.core.settings import TrainerSettings
+from aldsr.evaluate import evaluate
 from aldsr.train import train
-from tests.command import run_command
+from aldsr.training.options import REFUSED
+from tests.command import refuse, run_command
+
+AT_LEAST_ONE = (
+    *("data.patch_size", "data.batch_size", "data.steps_per_epoch", "checkpoint_every", "trainer.max_steps"),
+    *("trainer.max_epochs", "trainer.check_val_every_n_epoch", "trainer.accumulate_grad_batches", "trainer.num_nodes"),
+)
+# Further options of Lightning's that work as they do there.
+WORKING = {
+    *("callbacks", "min_epochs", "min_steps", "val_check_interval", "gradient_clip_algorithm", "benchmark", "profiler"),
+    *("inference_mode", "detect_anomaly", "sync_batchnorm", "reload_dataloaders_every_n_epochs"),
+    *("enable_progress_bar", "enable_model_summary", "enable_autolog_hparams"),
+}
 
 
 def complaint(capfd: pytest.CaptureFixture[str], *arguments: str) -> str:
@@ -32,7 +50,7 @@ def complaint(capfd: pytest.CaptureFixture[str], *arguments: str) -> str:
         ("seed=x", "seed=x"),
         ("layout=rows", "layout=rows"),
         ("optimizer.lr=fast", "optimizer"),
-        ("trainer.precision=8", "Trainer: Precision 8 is invalid"),
+        ("trainer.precision=8", "trainer.precision=8"),
         ("trainer.devices=0", "trainer.devices=0"),
         ("model.residual=lanczos", "'lanczos'"),
         ("model.conv._target_=nopackage.Block", "'nopackage.Block'"),
@@ -47,11 +65,24 @@ def complaint(capfd: pytest.CaptureFixture[str], *arguments: str) -> str:
         ("data.train_dirs=[broken]", "broken/0.png"),
         ("data.eval_dirs=[bench,bench/HR]", "'bench'"),
         ("data.patch_size=99", "396x396"),
-        pytest.param(
-            "trainer.devices=3 trainer.accelerator=gpu",
-            "0 usable NVIDIA GPUs",
-            marks=pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU"),
-        ),
+        ("trainer.devices=3 trainer.accelerator=gpu", "0 usable NVIDIA GPUs"),
+        ("trainer.devices=[0]", "CUDA_VISIBLE_DEVICES"),
+        ("trainer.accelerator=mps", "trainer.accelerator=mps"),
+        ("trainer.strategy=fsdp", "trainer.strategy=fsdp"),
+        *((f"trainer.precision={each}", f"trainer.precision={each}") for each in ("64-true", "bf16-true", "16-mixed")),
+        *((f"{option}=0", f"{option}=0") for option in AT_LEAST_ONE),
+        *((f"{option}=-2", f"{option}=-2") for option in ("data.num_workers", "trainer.log_every_n_steps", "pictures")),
+        *((f"+trainer.{option}=1", f"trainer.{option}") for option in REFUSED if option != "limit_val_batches"),
+        ("trainer.limit_val_batches=1", "data.eval_dirs"),
+        ("trainer.max_steps=-1", "trainer.max_steps=-1"),
+        ("trainer.max_steps=1.5", "trainer.max_steps=1.5"),
+        ("trainer.deterministic=maybe", "trainer.deterministic=maybe"),
+        ("init_partial=maybe", "init_partial=maybe"),
+        ("+trainer.callbacks=[{_target_:builtins.dict}]", "trainer.callbacks"),
+        ("+trainer.callbacks=[{_target_:nowhere.Stop}]", "Stop"),
+        ("logger=null", "csv, wandb"),
+        ("logger=wandb +logger.entitty=x", "logger.entitty"),
+        ("logger=wandb +logger.mode=ofline", "logger.mode"),
     ],
 )
 def test_an_option_that_cannot_be(
@@ -76,3 +107,31 @@ def test_help_is_readable_and_the_command_runs_as_a_module(tmp_path: Path) -> No
     for expected in ("experiment=paper", "model: ald_rdn, bicubic, dw_rdn, ldw_rdn, rdn", "max_steps", "-m model="):
         assert expected in done.stdout
     assert not list(tmp_path.iterdir())
+
+
+def test_every_option_of_lightning_works_or_is_refused() -> None:
+    fixed = {each.name for each in fields(TrainerSettings)} - {"target", "options"}
+    assert set(inspect.signature(Trainer).parameters) == {*REFUSED, *WORKING, *fixed}
+
+
+def test_callbacks_texts_as_lists_and_surroundings(small: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A user's callback ends a run that Lightning would take for a job of SLURM, on a machine with a GPU."""
+    job = {"NTASKS": 4, "JOB_NAME": "train", "JOB_ID": 7, "PROCID": 0, "LOCALID": 0, "NODEID": 0}
+    for name, value in job.items():
+        monkeypatch.setenv(f"SLURM_{name}", str(value))
+    monkeypatch.setattr(CUDAAccelerator, "is_available", lambda: True)
+    early = "_target_:lightning.pytorch.callbacks.EarlyStopping,monitor:psnr_y,mode:max,stopping_threshold:1.0"
+    lists = ["data.train_dirs=train", "data.eval_dirs=bench", f"+trainer.callbacks={{{early}}}"]
+    assert run_command(train, *small, *lists, "run_dir=run", "trainer.max_steps=12", "trainer.precision=bf16") == 0
+    training = json.loads(Path("run/results.json").read_text())["training"]
+    assert (training["steps"], training["precision"]) == (4, "bf16-mixed")
+    measured = ["model=bicubic", "data=folder", "data.eval_dirs=bench", "trainer=cpu"]
+    assert run_command(evaluate, *measured) == 0
+
+
+def test_torchrun_and_options_of_training_in_an_evaluation(
+    small: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "trainer.max_steps=3" in refuse(capsys, evaluate, "model=bicubic", "trainer.max_steps=3")
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "1")
+    assert "trainer=ddp" in refuse(capsys, train, *small)

@@ -1,9 +1,12 @@
 """W&B never asks, never goes online by itself, continues a resumed run, and gets the results in its summary."""
 
 import os
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
-from unittest.mock import MagicMock
+from unittest.mock import MagicMock, create_autospec
 
 import pytest
 import wandb
@@ -25,7 +28,7 @@ def run(monkeypatch: pytest.MonkeyPatch) -> MagicMock:
         monkeypatch.setattr(wandb, "run", run)
         return run
 
-    monkeypatch.setattr(wandb, "init", MagicMock(side_effect=init))
+    monkeypatch.setattr(wandb, "init", create_autospec(wandb.init, side_effect=init))
     run.finish.side_effect = lambda: monkeypatch.setattr(wandb, "run", None)
     return run
 
@@ -56,15 +59,19 @@ def test_mode(
 
 def test_a_resumed_run_keeps_its_id_and_has_its_group_and_tags(tmp_path: Path, run: MagicMock) -> None:
     for _ in range(2):
-        wandb_log(project="p", name="n", folder=tmp_path, group="blocks", job_type="train", tags=["x4", "t" * 80])
+        options = {"group": "blocks", "job_type": "train", "entity": "lab", "notes": "a", "tags": ["x4", "t" * 80]}
+        wandb_log(project="p", name="n", folder=tmp_path, **options)
         finish_wandb()
     first, second = (call.kwargs for call in wandb.init.call_args_list)  # type: ignore[attr-defined]
     assert first["id"] == second["id"] == (tmp_path / "wandb-id.txt").read_text()
     assert (first["resume"], first["mode"], first["dir"]) == ("allow", "offline", tmp_path)
-    assert (first["group"], first["job_type"], first["tags"]) == ("blocks", "train", ["x4", "t" * 64])
+    assert first.items() >= {**options, "tags": ["x4", "t" * 64]}.items()
     run.define_metric.assert_any_call(STEP)
     run.define_metric.assert_called_with("*", step_metric=STEP, step_sync=True)
     assert run.finish.call_count == 2
+    run.finish.side_effect = TimeoutError
+    wandb_log(project="p", name="n", folder=tmp_path)
+    finish_wandb()  # which gives up
 
 
 @pytest.mark.usefixtures("run")
@@ -146,6 +153,42 @@ def test_the_summary_has_plain_names_and_a_table_with_the_lowest_gain_first(
     assert baby[:-1] == ["Set5", "baby", 33.0, 0.9, 31.0, 0.82, 2.0]
     assert isinstance(baby[-1], wandb.Image)
     assert not run.log.called
+
+
+class Refusal(BaseHTTPRequestHandler):
+    """A server that knows no key."""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_error(401)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("answers", [True, False], ids=["a wrong key", "no answer"])
+def test_a_server_out_of_reach_makes_the_run_offline(
+    answers: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Refusal)
+    with server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        if not answers:
+            server.shutdown()  # connections are accepted, and nothing comes
+        monkeypatch.delenv("WANDB_MODE")
+        monkeypatch.setenv("WANDB_API_KEY", "0" * 40)
+        monkeypatch.setenv("WANDB_BASE_URL", f"http://127.0.0.1:{server.server_port}")
+        started = time.monotonic()
+        logger = wandb_log(project="p", name="n", folder=tmp_path)
+        assert time.monotonic() - started < 30
+        assert logger.experiment.offline
+        finish_wandb()
+        if answers:
+            server.shutdown()
+    said, _ = capfd.readouterr()
+    assert said.count("\n") == 1
+    assert "wandb sync" in said
 
 
 @pytest.mark.slow

@@ -13,6 +13,7 @@ option does not separate new runs from recorded ones.
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass, fields
 from pathlib import PurePath
+from types import UnionType
 from typing import Annotated, Any, Self, get_args, get_origin, get_type_hints
 
 from aldsr.core.errors import OptionError
@@ -42,7 +43,14 @@ NOTED = Rule(variant=True, may_change=True)  # what happened to the run, not an 
 # Keys of older configurations that no field stands for any more, and options inside free-form settings.
 MORE_RULES = {
     **dict.fromkeys(("budgets", "measured", "paces", "trainer.enable_progress_bar", "save_images"), FREE),
-    "model.checkpoint": PINNED,
+    **dict.fromkeys(("trainer.enable_model_summary", "trainer.profiler", "trainer.detect_anomaly"), FREE),
+    **dict.fromkeys(("trainer.val_check_interval", "model.checkpoint"), PINNED),
+}
+# The least of whole numbers that may be less than 1; -1: no limit.
+LEAST = {
+    **dict.fromkeys(("trainer.max_steps", "trainer.max_epochs"), -1),
+    **dict.fromkeys(("seed", "data.seed", "data.num_workers", "trainer.log_every_n_steps"), 0),
+    **dict.fromkeys(("pictures", "shave", "overlap"), 0),
 }
 
 
@@ -71,6 +79,11 @@ class Settings:
                 raise OptionError(f"{key}={value}: expected its options, such as {key}.{fields(kind)[1].name}=…")
         return cls(**values, options=FrozenDict(options))
 
+    @classmethod
+    def from_options(cls, options: Mapping[str, Any]) -> Self:
+        """The settings of what a user typed. Raises OptionError if a value is not of its field's kind."""
+        return cls.from_config(_check_values(cls, options))
+
     def to_config(self) -> dict[str, Any]:
         """The same as nested plain data."""
         config = {}
@@ -91,6 +104,35 @@ def _fields(settings: type) -> Iterator[tuple[Field[Any], str, Any, Rule]]:
 
 def _nested(kind: Any) -> bool:
     return isinstance(kind, type) and issubclass(kind, Settings)
+
+
+def _check_values(settings: type, options: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """The options, each of the kind of its field: one text where a list is meant becomes a list of one."""
+    checked = dict(options)
+    for _, key, kind, _ in _fields(settings):
+        if key in checked and _nested(kind) and isinstance(checked[key], Mapping):
+            checked[key] = _check_values(kind, checked[key], f"{prefix}{key}.")
+        elif key in checked and not _nested(kind):
+            checked[key] = _check_value(f"{prefix}{key}", checked[key], kind)
+    return checked
+
+
+def _check_value(key: str, value: Any, kind: Any) -> Any:
+    kinds = get_args(kind) if isinstance(kind, UnionType) else (kind,)
+    names = {int: "a whole number", float: "a number", str: "a text", bool: "true or false", type(None): "null"}
+    plain = [get_origin(each) or each for each in kinds]
+    if tuple in plain and isinstance(value, str):
+        value = [value]
+    if str in plain and int not in plain and type(value) is int:
+        value = str(value)
+    accepted = {tuple: list | tuple, FrozenDict: Mapping, float: int | float}
+    fits = any(isinstance(value, accepted.get(each, each)) for each in plain)
+    if not fits or (isinstance(value, bool) and bool not in plain):
+        expected = " or ".join(names.get(each, "a list" if each is tuple else "options") for each in plain)
+        raise OptionError(f"{key}={value}: expected {expected}")
+    if type(value) is int and value < (least := LEAST.get(key, 1)) and int in plain:
+        raise OptionError(f"{key}={value}: expected a whole number from {least} up")
+    return value
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -101,7 +101,7 @@ def _as_user_error(error: BaseException, name: str) -> BaseException:
         return SystemExit(128 + error.signal)  # as a shell says that a process was killed
     if isinstance(error, UserError) and not option:
         return error
-    wrong_value = isinstance(error, TypeError | ValueError) and option
+    wrong_value = isinstance(error, TypeError | ValueError | ImportError) and option
     if isinstance(error, UserError | MisconfigurationException) or wrong_value:
         return OptionError(f"{option}: {error}".removeprefix(": "))
     if isinstance(error, HydraException | OmegaConfBaseException):
@@ -120,10 +120,14 @@ def _silence_libraries() -> None:
     """Leave the terminal to what a user can act on."""
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("lightning.pytorch.profilers").setLevel(logging.INFO)  # which the user has asked for
+    logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)  # of W&B, which cannot be reached
     # A rank's traceback comes with the error that its failure raises; torchelastic would print it as well.
     logging.getLogger("torch.distributed.elastic.multiprocessing.api").setLevel(logging.CRITICAL)
     # On a CPU the loader runs in the training process on purpose: it takes a hundredth of a step.
     warnings.filterwarnings("ignore", ".*does not have many workers.*")
+    # Whoever trains on a CPU beside a GPU has typed trainer=cpu.
+    warnings.filterwarnings("ignore", "GPU available but not used.*")
     # Lightning 2.6 uses a pytree class that torch 2.13 has deprecated; nothing a user can do about it.
     warnings.filterwarnings("ignore", ".*LeafSpec.*")
     # Checkpoints go into the run's own folder on purpose, and the sampler resumes by itself.
@@ -139,10 +143,14 @@ def _explain(message: str, name: str) -> str:
     hint = f"see python -m aldsr.{name} --help"
     if unknown := re.search(r"Could not (?:override|append to|delete from config\.?) '?([\w.@/]+)", message):
         near = difflib.get_close_matches(unknown[1], _options(name), n=1, cutoff=0.7)
-        meant = f"did you mean '{near[0]}'? Or " if near else ""
+        added = f"+{unknown[1]}=… if {unknown[1].split('.')[0]}._target_ takes it, or " if "." in unknown[1] else ""
+        meant = f"did you mean '{near[0]}'? Or " if near else added
         return f"unknown option '{unknown[1]}': {meant}{hint}"
     if missing := re.search(r"Missing mandatory value: .*?full_key: ([\w.]+)", message, re.S):
         return f"{missing[1]} is not set: give it on the command line, such as '{missing[1]}=[DIR]'; {hint}"
+    if "Config group override must be" in message and (empty := [word for word in sys.argv if word.endswith("=null")]):
+        group = config_dir() / empty[0].removesuffix("=null")
+        return f"{empty[0]}: expected one of {', '.join(sorted(file.stem for file in group.glob('*.yaml')))}; {hint}"
     if budget := re.search(r"Interpolation key 'budgets\.(.+?)\.\w+' not found", message):
         return f"study.budget={budget[1]}: no such budget; conf/budgets.yaml has smoke, small and paper"
     if choice := re.search(

@@ -33,7 +33,7 @@ def find_checkpoint(config: DictConfig) -> str | None:
 
     Raises OptionError if it is another run's.
     """
-    folder, given = Path(config.run_dir), config.ckpt_path
+    folder, given = Path(config.run_dir), config.ckpt_path and str(config.ckpt_path)
     last = folder / CHECKPOINT
     if given is None:
         return str(last) if config.if_exists == "continue" and (folder / CONFIG).is_file() and last.is_file() else None

@@ -33,6 +33,8 @@ from aldsr.run.training import build_network
 from aldsr.sweep.folders import find_differences
 from aldsr.training import sr_file
 
+DEVICES = ("trainer.accelerator", "trainer.devices", "trainer.num_nodes", "trainer.strategy")
+
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluationSettings(Settings):
@@ -80,8 +82,9 @@ def resolve_evaluation(config: DictConfig) -> tuple[EvaluationSettings, nn.Modul
     """
     choice = HydraConfig.get().runtime.choices.get("model")
     _check_subject({"model": choice, "ckpt_path": config.ckpt_path, "predictions": config.predictions})
-    if config.trainer.precision != "auto":
-        raise OptionError(f"trainer.precision={config.trainer.precision}: is for training; give precision=… here")
+    for option in HydraConfig.get().overrides.task:
+        if option.lstrip("+~").startswith("trainer.") and option.lstrip("+~").partition("=")[0] not in DEVICES:
+            raise OptionError(f"{option}: is for training; here precision=… and {', '.join(DEVICES)} are offered")
     run: Any = OmegaConf.to_container(config, resolve=False)
     network: nn.Module | None = None
     if config.ckpt_path:
@@ -96,7 +99,7 @@ def resolve_evaluation(config: DictConfig) -> tuple[EvaluationSettings, nn.Modul
     run["model"] = run.get("model") or {}
     run["name"] = run["name"] or label(run["model"]) + ("+" if run["self_ensemble"] else "")
     run["trainer"] = resolve_trainer(run["trainer"]).to_config()
-    settings = EvaluationSettings.from_config(run)
+    settings = EvaluationSettings.from_options(run)
     _check_options(settings)
     return settings, network or load_subject(settings)
 

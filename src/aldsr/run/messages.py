@@ -13,7 +13,6 @@ from aldsr.data import SuperResolutionData
 from aldsr.evaluation.results import read_results
 from aldsr.nn.description import label
 from aldsr.reporting.tables.results import cost_sheet, images_sheet, protocol_line, protocols_sheet
-from aldsr.training.wandb import wandb_mode
 
 
 def print_start(settings: RunSettings, data: SuperResolutionData) -> None:
@@ -85,7 +84,7 @@ def print_summary(run_dir: str | Path) -> None:
     weights = folder / WEIGHTS
     if (folder / CHECKPOINT).is_file():
         lines += [f"weights   {weights}", f"log       {folder / LOG}"]
-        if (folder / "wandb").is_dir() and wandb_mode() == "offline":
+        if any(folder.glob("wandb/offline-run-*")):
             lines.append(f"W&B       kept offline; upload it with: wandb sync {folder}/wandb/offline-run-*")
         lines.append(
             f"Next      {_python()} -m aldsr.evaluate ckpt_path={weights} data=folder 'data.eval_dirs=[DIR]' "

@@ -1,7 +1,7 @@
 """The command line of `aldsr.train` becomes one frozen `RunSettings`."""
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
 from aldsr.core.errors import OptionError
+from aldsr.core.run_files import LOG
 from aldsr.core.settings import RunSettings, TrainerSettings
 from aldsr.core.version import code_version
 from aldsr.evaluation.cost import count_parameters
@@ -21,6 +22,8 @@ from aldsr.run.continuing import find_checkpoint, recall_choices
 from aldsr.sweep.names import run_name, run_tags
 from aldsr.sweep.plan import find_job_name
 from aldsr.training import LAYOUTS, StepTiming, autotune, resolve_devices, supported_precisions
+from aldsr.training.options import check_trainer_options
+from aldsr.training.wandb import check_wandb_options
 
 IF_EXISTS = ("archive", "continue")
 QUICK_STEPS = 1000  # of the quick start: about two and a half minutes on two CPU cores
@@ -45,20 +48,20 @@ def resolve_config(config: DictConfig) -> RunSettings:
     run: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     run.pop("budgets", None)
     _check_values(run)
-    if "tags" in run["logger"]:
-        run["logger"]["tags"] += run_tags(choices, model, run["scale"], run["study"]["budget"])
+    run["logger"] = _resolve_logger(run, run_tags(choices, model, run["scale"], run["study"]["budget"]))
     steps = run["trainer"]["max_steps"], run["trainer"]["max_epochs"]
     run["quick"] = (*steps, choices["data"], choices["size"]) == (None, None, "embedded", "small")
     _drop_foreign_options(run["model"], overrides)
     run["trainer"] = resolve_trainer(run["trainer"]).to_config()
-    return RunSettings.from_config(run)
+    return RunSettings.from_options(run)
 
 
 def resolve_trainer(trainer: Mapping[str, Any]) -> TrainerSettings:
     """Lightning's options with every "auto" and null replaced by what holds on this machine.
 
-    Raises DeviceError if more devices are asked for than there are.
+    Raises DeviceError if more devices are asked for than there are, OptionError for what would falsify results.
     """
+    check_trainer_options(trainer)
     chosen = resolve_devices(**{key: trainer[key] for key in ("accelerator", "devices", "precision", "strategy")})
     steps, epochs = trainer["max_steps"], trainer["max_epochs"]
     # Without this rule an explicit limit would meet the quick start's, and the smaller would win silently.
@@ -103,14 +106,25 @@ def _time_steps(settings: RunSettings, network: nn.Module) -> list[StepTiming]:
 
 
 def _check_values(run: Mapping[str, Any]) -> None:
-    for option in ("seed", "scale"):
-        if not isinstance(run[option], int) or run[option] < 0:
-            raise OptionError(f"{option}={run[option]}: expected a whole number")
+    for option, least, most in (("seed", 0, 2**32 - 1), ("scale", 1, 16)):
+        if type(run[option]) is not int or not least <= run[option] <= most:
+            raise OptionError(f"{option}={run[option]}: expected a whole number from {least} to {most}")
     for option, offered in (("if_exists", IF_EXISTS), ("layout", ("auto", *LAYOUTS))):
         if run[option] not in offered:
             raise OptionError(f"{option}={run[option]}: expected {' or '.join(offered)}")
     if (ema := run["ema"]) is not None and (not isinstance(ema, float) or not 0 < ema < 1):
         raise OptionError(f"ema={ema}: expected a decay between 0 and 1, such as 0.999, or null")
+
+
+def _resolve_logger(run: Mapping[str, Any], tags: Sequence[str]) -> dict[str, Any]:
+    """The logger's options, with tags if it takes any; none is log.csv alone."""
+    logger = dict(run.get("logger") or {"_target_": "aldsr.training.CsvLog", "path": f"{run['run_dir']}/{LOG}"})
+    if "tags" in logger:
+        given = logger["tags"] or []
+        logger["tags"] = [*([given] if isinstance(given, str) else given), *tags]
+    if logger.get("_target_") == "aldsr.training.wandb_log":
+        check_wandb_options(logger)
+    return logger
 
 
 def _place_in_study(config: DictConfig, folder: Path, overrides: list[str]) -> None:

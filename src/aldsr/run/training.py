@@ -36,6 +36,7 @@ from aldsr.training import (
     SuperResolution,
     TrainingProgress,
     ValidationImages,
+    find_environment,
 )
 
 
@@ -93,14 +94,14 @@ def build_training(settings: RunSettings, network: nn.Module) -> tuple[SuperReso
     )
     parts, ranks = settings.trainer.accumulate_grad_batches, settings.trainer.ranks
     micro_batch_size(settings.data.batch_size, ranks=ranks, micro_batches=int(parts))
-    checkpoints = AtomicCheckpointIO()
+    checkpoints, summary = AtomicCheckpointIO(), settings.trainer.options.get("enable_model_summary", False)
     trainer: Trainer = instantiate(
-        settings.trainer.to_config(),
-        callbacks=build_callbacks(settings, checkpoints),
+        settings.trainer.to_config() | {"callbacks": None},
+        callbacks=[*build_callbacks(settings, checkpoints), *build_user_callbacks(settings)],
         logger=False,
-        plugins=[checkpoints],
+        plugins=[checkpoints, find_environment()],
         default_root_dir=settings.run_dir,
-        **TRAINER_OPTIONS,
+        **TRAINER_OPTIONS | {"enable_model_summary": summary},
     )
     return module, trainer
 
@@ -119,7 +120,7 @@ def build_callbacks(settings: RunSettings, checkpoint_io: AtomicCheckpointIO) ->
         checkpoints,
         *([MovingAverage(decay=settings.ema)] if settings.ema else []),
         LearningRateMonitor("step"),
-        TrainingProgress(),
+        TrainingProgress(bars=settings.trainer.options.get("enable_progress_bar", True)),
         LongRunNotice(advice="size=small, data.patch_size=24 or fewer steps, such as trainer.max_steps=2000"),
         ValidationImages(folder=folder / "pictures", name=label(settings.model), per_set=settings.pictures),
         ProgressFile(folder / PROGRESS),
@@ -127,9 +128,19 @@ def build_callbacks(settings: RunSettings, checkpoint_io: AtomicCheckpointIO) ->
     ]
 
 
+def build_user_callbacks(settings: RunSettings) -> list[Callback]:
+    """The user's `trainer.callbacks`, which are added to ours. Raises OptionError if one is no callback."""
+    given = thaw(settings.trainer.options.get("callbacks") or [])
+    callbacks = [instantiate(each) for each in (given if isinstance(given, list) else [given])]
+    for callback in callbacks:
+        if not isinstance(callback, Callback):
+            raise OptionError(f"trainer.callbacks: {callback!r} is no lightning.Callback; expected its _target_")
+    return callbacks
+
+
 def build_loggers(settings: RunSettings) -> list[Logger]:
     """log.csv always, and beside it the logger that was chosen."""
-    chosen: Logger = instantiate(thaw(settings.logger))
+    chosen: Logger = instantiate(thaw(settings.logger), _convert_="all")
     return [chosen] if isinstance(chosen, CsvLog) else [CsvLog(Path(settings.run_dir) / LOG), chosen]
 
 
@@ -152,6 +163,7 @@ def collect_results(
     results["training"] = {
         "steps": trainer.global_step,
         "seconds": round(progress.training_seconds(), 1),
+        "precision": trainer.precision,
         "ranks": trainer.world_size,
         "threads": torch.get_num_threads(),
         "images": len(data.train_pairs),

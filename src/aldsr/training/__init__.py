@@ -11,7 +11,8 @@ from aldsr.training.checkpoints import (
 from aldsr.training.csvlog import CsvLog
 from aldsr.training.devices import DeviceError, resolve_devices, supported_precisions, visible_gpus
 from aldsr.training.images import ValidationImages, sr_file
-from aldsr.training.measuring import TRAINER_OPTIONS, StoredPredictions, ValidationModule, score
+from aldsr.training.measuring import StoredPredictions, ValidationModule, score
 from aldsr.training.module import NonFiniteError, SuperResolution, cosine, halved
+from aldsr.training.options import TRAINER_OPTIONS, find_environment
 from aldsr.training.progress import LongRunNotice, ProgressFile, TrainingProgress
 from aldsr.training.wandb import finish_wandb, report_results, wandb_log

@@ -6,7 +6,12 @@ from typing import Any
 
 import torch
 
+from aldsr.core.device import PRECISIONS
 from aldsr.core.errors import UserError
+
+STRATEGIES = ("auto", "ddp", "ddp_find_unused_parameters_false", "ddp_find_unused_parameters_true")
+# What Lightning's short names of precisions mean.
+SHORT_NAMES = {"16": "16-mixed", "bf16": "bf16-mixed", "32": "32-true", "None": "32-true"}
 
 
 class DeviceError(UserError, ValueError):
@@ -18,9 +23,16 @@ def resolve_devices(*, accelerator: str, devices: int | str, precision: str, str
 
     accelerator "auto" is the GPU if there is one. devices "auto" is one; with a DDP strategy all GPUs, or two
     processes on a CPU. precision "auto" is fp32 if the device supports nothing else; else it has to be measured.
+    Lightning's short names are written out.
 
-    Raises DeviceError if there are fewer devices than asked for.
+    Raises DeviceError if there are fewer devices than asked for, or they are asked for in a way that is not offered.
     """
+    if "TORCHELASTIC_RUN_ID" in os.environ:
+        raise DeviceError("torchrun: aldsr starts one process per device by itself; use trainer=ddp trainer.devices=N")
+    if accelerator not in ("auto", "cpu", "gpu", "cuda"):
+        raise DeviceError(f"trainer.accelerator={accelerator}: expected auto, cpu or gpu")
+    if strategy not in STRATEGIES:
+        raise DeviceError(f"trainer.strategy={strategy}: expected {', '.join(STRATEGIES)}")
     gpus = torch.cuda.device_count()
     if accelerator == "auto":
         accelerator = "gpu" if gpus else "cpu"
@@ -29,10 +41,19 @@ def resolve_devices(*, accelerator: str, devices: int | str, precision: str, str
         distributed = strategy.startswith("ddp")
         devices = (max(gpus, 1) if on_gpu else 2) if distributed else 1
     if not str(devices).isdigit() or int(devices) < 1:
-        raise DeviceError(f"trainer.devices={devices}: expected a number of devices from 1 up, or auto")
+        raise DeviceError(
+            f"trainer.devices={devices}: expected a number of devices from 1 up, or auto; the environment variable "
+            "CUDA_VISIBLE_DEVICES says which GPUs"
+        )
     if on_gpu and int(devices) > gpus:
         instead = f"trainer.devices={gpus}" if gpus else "trainer=cpu"
         raise DeviceError(f"trainer.devices={devices}: this machine has {gpus} usable NVIDIA GPUs; use {instead}")
+    precision = SHORT_NAMES.get(str(precision), precision)
+    if precision not in ("auto", *PRECISIONS) or (precision == "16-mixed" and not on_gpu):
+        raise DeviceError(
+            f"trainer.precision={precision}: expected auto, 32-true, bf16-mixed or, on a GPU, 16-mixed; the weights "
+            "themselves are float32, as in files and results"
+        )
     if precision == "auto" and len(supported := supported_precisions(accelerator)) == 1:
         precision = supported[0]
     return {"accelerator": accelerator, "devices": int(devices), "precision": precision}

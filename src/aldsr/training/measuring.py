@@ -9,14 +9,7 @@ from torch import Tensor
 
 from aldsr.core.settings import TrainerSettings
 from aldsr.imaging import PROTOCOLS, ImageScores, Protocol, Scores
-
-# Options of every Trainer: aldsr has its own progress bar and samplers, and needs no sanity check.
-TRAINER_OPTIONS: dict[str, Any] = {
-    "enable_progress_bar": False,
-    "enable_model_summary": False,
-    "num_sanity_val_steps": 0,
-    "use_distributed_sampler": False,
-}
+from aldsr.training.options import TRAINER_OPTIONS, find_environment
 
 
 class ValidationModule(LightningModule):
@@ -94,6 +87,6 @@ def score(
     """Score every image of every set of `data.benchmarks` on the devices of the settings; return `module.scores`."""
     devices = {key: getattr(settings, key) for key in ("accelerator", "devices", "num_nodes", "strategy")}
     options: dict[str, Any] = {"logger": False, "enable_checkpointing": False, **devices, **TRAINER_OPTIONS}
-    trainer = Trainer(callbacks=list(callbacks), **options)
+    trainer = Trainer(callbacks=list(callbacks), plugins=[find_environment()], **options)
     trainer.validate(module, datamodule=data, verbose=False)
     return module.scores

@@ -19,10 +19,15 @@ LONG_HOURS = 1.0  # runs up to this get no notice
 
 
 class TrainingProgress(Callback):
-    """Shows a bar for the run and one for each validation, if output is a terminal, and a line per validation."""
+    """Shows a line per validation and, if output is a terminal, a bar for the run and one for each validation.
 
-    def __init__(self, console: Console | None = None) -> None:
+    Args:
+        bars: whether to show bars at all.
+    """
+
+    def __init__(self, console: Console | None = None, *, bars: bool = True) -> None:
         self.console = console or Console()
+        self.shows_bars = bars and self.console.is_terminal
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         info = TextColumn("{task.fields[info]}")
         self.bars = Progress(*columns, EtaColumn(), info, console=self.console, refresh_per_second=2)
@@ -30,7 +35,7 @@ class TrainingProgress(Callback):
         self.started = 0.0
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        self.bars.disable = not (trainer.is_global_zero and self.console.is_terminal)
+        self.bars.disable = not (trainer.is_global_zero and self.shows_bars)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.started = time.monotonic()

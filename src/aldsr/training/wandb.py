@@ -1,8 +1,9 @@
-"""One W&B run per run folder, online if the user is logged in, else offline; never a question.
+"""One W&B run per run folder, online if the user is logged in and W&B answers, else offline; never a question.
 
 The summary of the run gets the results: numbers to sort a table of runs by, and a table of all predictions.
 """
 
+import inspect
 import netrc
 import os
 import secrets
@@ -10,16 +11,20 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, cast
+from textwrap import shorten
+from typing import Any
 
 from lightning.pytorch.loggers import WandbLogger
 
+from aldsr.core.errors import OptionError
 from aldsr.core.files import atomic_write
 from aldsr.imaging import psnr_gain
 from aldsr.training.images import comparison_name
 
 STEP = "trainer/global_step"  # what Lightning's logger logs beside every metric, in optimizer steps
 TABLE = "predictions"
+# Seconds until a run goes on without W&B; those of W&B itself are 90 and for ever.
+PATIENCE = {"init_timeout": 10, "finish_timeout": 120, "finish_timeout_raises": True}
 SCORES = ("psnr", "ssim", "bicubic_psnr", "bicubic_ssim", "gain")
 
 
@@ -35,45 +40,64 @@ def wandb_mode() -> str:
     return "offline"
 
 
+def check_wandb_options(logger: Mapping[str, Any]) -> None:
+    """Check the options of `wandb_log`, before anything starts. Raises OptionError for those that W&B does not have."""
+    import wandb
+
+    if unknown := logger.keys() - {"_target_", "folder"} - inspect.signature(wandb.init).parameters.keys():
+        raise OptionError(f"logger.{min(unknown)}: expected an option of wandb.init, such as +logger.entity=NAME")
+    try:
+        wandb.Settings(**(logger.get("settings") or {}), mode=logger.get("mode", "offline"))
+    except (TypeError, ValueError) as error:
+        raise OptionError(f"logger.mode or logger.settings: W&B expects others ({error})") from error
+
+
 def wandb_log(
     *,
     project: str,
     name: str,
     folder: str | Path,
-    group: str | None = None,
-    job_type: str | None = None,
     tags: Iterable[str] = (),
+    settings: Mapping[str, Any] | None = None,
+    **options: Any,
 ) -> WandbLogger:
     """Build a logger whose W&B run keeps its id when the run in `folder` is resumed.
 
     A resumed run logs the steps since its last checkpoint again. `log.csv` has every step once.
 
     Args:
-        project, name, group, job_type, tags: of the W&B run; tags are cut to the 64 characters that W&B allows.
+        project, name, tags: of the W&B run; tags are cut to the 64 characters that W&B allows.
         folder: the run's folder; gets `wandb-id.txt` and W&B's own files.
+        settings: of `wandb.Settings`.
+        options: any of `wandb.init`, such as group, job_type, entity, notes, mode.
     """
     if int(os.environ.get("RANK", 0)) != 0:
         return WandbLogger(project=project)  # which starts no W&B run on any rank but the first
-    import wandb  # see `active_run`
-
     folder = Path(folder).resolve()  # W&B's service has another working directory
     # A process that shares its parent's W&B service cannot resume the run of one that was killed: it is still open.
     os.environ.pop("WANDB_SERVICE", None)
-    run = wandb.init(
-        project=project,
-        name=name,
-        dir=folder,
-        id=_read_or_create_id(folder / "wandb-id.txt"),
-        resume="allow",
-        mode=cast(Any, wandb_mode()),
-        group=group,
-        job_type=job_type,
-        tags=[tag[:64] for tag in tags] or None,
-        settings=wandb.Settings(silent=True, console="off"),  # aldsr says itself how to upload an offline run
-    )
+    os.environ.setdefault("WANDB_SILENT", "true")  # aldsr says itself how to upload an offline run
+    ours = {"dir": folder, "id": _read_or_create_id(folder / "wandb-id.txt"), "resume": "allow", "mode": wandb_mode()}
+    ours |= {"project": project, "name": name, "tags": [tag[:64] for tag in tags] or None}
+    run = _start_run(ours | options, {"console": "off", **PATIENCE, **(settings or {})})
     run.define_metric(STEP)
     run.define_metric("*", step_metric=STEP, step_sync=True)
     return WandbLogger(project=project, experiment=run)
+
+
+def _start_run(options: Mapping[str, Any], settings: Mapping[str, Any]) -> Any:
+    """Start a W&B run, offline where W&B does not answer or does not know the user. Raises OptionError for others."""
+    import wandb  # see `active_run`
+
+    try:
+        return wandb.init(**options, settings=wandb.Settings(**settings))
+    except (wandb.Error, TypeError, ValueError) as error:
+        reason = shorten(str(error), 200)
+        if options["mode"] == "offline" or not isinstance(error, wandb.Error):
+            raise OptionError(f"logger: W&B refuses its options ({reason})") from error
+    print(f"W&B: {reason}. The run is kept offline; wandb sync {options['dir']}/wandb/offline-run-* uploads it")
+    wandb.teardown()  # whose service would hold on to the run's id
+    return _start_run({**options, "mode": "offline"}, settings)
 
 
 def _read_or_create_id(file: Path) -> str:
@@ -92,7 +116,10 @@ def active_run() -> Any:
 def finish_wandb() -> None:
     """Write the rest of this process's W&B run, if there is one, and close it."""
     if run := active_run():
-        run.finish()
+        try:
+            run.finish()
+        except TimeoutError:
+            print(f"W&B: does not answer; what is not uploaded yet is in {Path(run.dir).parent}, for wandb sync")
 
 
 def report_results(results: Mapping[str, Any], *, pictures: Path, protocol: str) -> None:
