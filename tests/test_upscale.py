@@ -1,5 +1,6 @@
 """The command: every kind of file gives the right picture or one clear message, and nothing half-written."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -224,11 +225,13 @@ def test_a_failure_leaves_what_was_finished(
 def test_aldsr_runs_its_commands(tmp_path: Path) -> None:
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         process = [sys.executable, "-m", "aldsr", *arguments]
-        return subprocess.run(process, capture_output=True, text=True, check=False, cwd=tmp_path)
+        ascii_only = os.environ | {"LC_ALL": "C", "PYTHONIOENCODING": "ascii"}
+        return subprocess.run(process, capture_output=True, text=True, check=False, cwd=tmp_path, env=ascii_only)
 
     listed = run().stdout
     assert all(name in listed for name in COMMANDS)
     unknown = run("upscal")
     assert (unknown.returncode, unknown.stdout) == (2, "")
     assert "upscal" in unknown.stderr
-    assert run("upscale", "none.png", "-o", "out").returncode == 2
+    assert run("upscale", "nöne.png", "-o", "out").returncode == 2
+    assert "DIR..." in run("doctor", "--help").stdout

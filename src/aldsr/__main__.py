@@ -7,6 +7,8 @@ import runpy
 import sys
 from collections.abc import Sequence
 
+from aldsr.core.command import print_any_text
+
 COMMANDS = {
     "upscale": "upscale pictures with a trained network",
     "train": "train a network, or sweep over many",
@@ -28,6 +30,7 @@ COMMANDS = {
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command that is named."""
+    print_any_text()
     name, *rest = (sys.argv[1:] if argv is None else argv) or ["--help"]
     if name in ("-h", "--help"):
         listed = "\n".join(f"  {command:<12}{what}" for command, what in COMMANDS.items())

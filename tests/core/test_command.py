@@ -2,12 +2,14 @@
 
 import argparse
 import errno
+import sys
 from collections.abc import Sequence
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 
 import pytest
 
-from aldsr.core.command import plain_command, positive_int
+from aldsr.core.command import exit_status, plain_command, positive_int
 from aldsr.core.errors import UserError
 from aldsr.core.files import atomic_write
 
@@ -31,6 +33,15 @@ def test_a_mistake_or_ctrl_c_is_one_sentence_and_a_status(capsys: pytest.Capture
     assert "error: nowhere/file.txt: cannot be read or written" in ending(missing.value, capsys)[1]
     assert "--allow-code mine" in ending(UserError("allow it: allow_code=[mine]"), capsys)[1]
     assert ending(KeyboardInterrupt(), capsys) == (130, "interrupted: files are kept\n")
+
+
+def test_a_terminal_without_a_character_shows_another_one_or_its_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    stdout = TextIOWrapper(BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", stdout)
+    with exit_status():
+        print("2×2 → 30 ± 1 dB … é \udc80 ─")
+    stdout.seek(0)
+    assert stdout.read() == "2x2 -> 30 +- 1 dB ... \\xe9 \\udc80 -\n"
 
 
 def test_a_bug_keeps_its_traceback() -> None:

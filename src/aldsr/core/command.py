@@ -5,7 +5,9 @@ Exit status: 0 done; 1 a bug, with its traceback; 2 the user's mistake, in one s
 """
 
 import argparse
+import codecs
 import errno
+import io
 import os
 import re
 import sys
@@ -14,6 +16,7 @@ from contextlib import contextmanager
 
 from aldsr.core.errors import UserError
 
+ASCII = dict(zip("×→…±–−·─²", ("x", "->", "...", "+-", "-", "-", "-", "-", "^2"), strict=True))
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EEXIST, errno.ENOTDIR)
 
 
@@ -30,6 +33,20 @@ def user_message(error: BaseException) -> str | None:
     return None
 
 
+def print_any_text() -> None:
+    """Let terminals and files that lack a character, such as those of ASCII, show another one or its number."""
+    codecs.register_error("aldsr", _replace_character)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="aldsr")
+
+
+def _replace_character(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeEncodeError)
+    character = error.object[error.start]
+    return ASCII.get(character) or character.encode("ascii", "backslashreplace").decode(), error.start + 1
+
+
 @contextmanager
 def exit_status(*, interrupted: str = "") -> Iterator[None]:
     """Turn what ends a command into its exit status and, for a user's mistake, into one sentence.
@@ -37,6 +54,7 @@ def exit_status(*, interrupted: str = "") -> Iterator[None]:
     Args:
         interrupted: what Ctrl-C leaves behind, for the message.
     """
+    print_any_text()
     try:
         yield
     except KeyboardInterrupt:

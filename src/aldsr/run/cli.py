@@ -19,7 +19,7 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from aldsr.core.command import exit_status, user_message
+from aldsr.core.command import exit_status, print_any_text, user_message
 from aldsr.core.errors import OptionError, UserError
 from aldsr.core.frozen import flatten_keys
 from aldsr.core.memory import keep_memory
@@ -111,6 +111,7 @@ def _as_user_error(error: BaseException, name: str) -> BaseException:
 
 def prepare_process() -> None:
     """What every process of a run does first."""
+    print_any_text()
     end_with_launcher()
     _silence_libraries()
     keep_memory()

@@ -39,10 +39,10 @@ def render_page(comparison: Comparison, images: Sequence[Mapping[str, Any]]) -> 
     """
     study, variants = comparison.study, comparison.variants
     several = any(len(variant.runs) > 1 for variant in variants)
-    style = (ASSETS / "page.css").read_text()
-    script = "\n".join((ASSETS / f"{name}.js").read_text() for name in SCRIPTS)
+    style = (ASSETS / "page.css").read_text(encoding="utf-8")
+    script = "\n".join((ASSETS / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS)
     data = json.dumps(images, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return Template((ASSETS / "template.html").read_text()).substitute(
+    return Template((ASSETS / "template.html").read_text(encoding="utf-8")).substitute(
         style_hash=_hash_source(style),
         script_hash=_hash_source(script),
         style=style,

@@ -108,13 +108,13 @@ def write_results(folder: Path, results: Results) -> None:
         ("table.tex", sheet.to_latex()),
     ):
         with atomic_write(folder / name) as temporary:
-            temporary.write_text(text)
+            temporary.write_text(text, encoding="utf-8")
     write_json(folder / RESULTS, results, indent=2)  # last: a run that has it is done
 
 
 def _write_csv(path: Path, results: Results) -> None:
     """The scores of every image of every set, and of every set ("mean")."""
-    with atomic_write(path) as temporary, temporary.open("w", newline="") as file:
+    with atomic_write(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file)
         table.writerow(["set", "image", "psnr", "ssim", "bicubic_psnr", "bicubic_ssim"])
         for name, scores in results["sets"].items():
