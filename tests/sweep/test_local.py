@@ -103,7 +103,7 @@ import os, sys
 from pathlib import Path
 Path(sys.argv[1]).mkdir(parents=True, exist_ok=True)
 with Path(sys.argv[1], "attempts").open("a") as file:
-    file.write(os.environ.get("CUDA_VISIBLE_DEVICES", "none") + "\\n")
+    file.write((os.environ.get("CUDA_VISIBLE_DEVICES") or "none") + "\\n")
 number = len(Path(sys.argv[1], "attempts").read_text().splitlines())
 """
 
