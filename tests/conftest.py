@@ -18,7 +18,10 @@ torch.set_num_threads(1)  # on tiny tensors a second thread only waits for the f
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The slow ones first, so that none of them is what the others wait for in the end."""
+    """Tests of a GPU only where there is one; first the slow ones, for which all others would wait."""
+    for item in items:
+        if item.get_closest_marker("gpu") and not torch.cuda.is_available():
+            item.add_marker(pytest.mark.skip(reason="no NVIDIA GPU, or ALDSR_TEST_GPU names none"))
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
