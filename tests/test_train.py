@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 from unittest import mock
+from unittest.mock import Mock
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ import yaml
 from lightning import Trainer
 
 from aldsr.data import SuperResolutionData
+from aldsr.evaluate import evaluate
 from aldsr.nn import RDN
 from aldsr.nn.weights import read_weights
 from aldsr.run import resolve
@@ -185,3 +187,18 @@ def test_the_first_lines_name_the_papers_protocol(
     said = capfd.readouterr().out
     assert "experiment=paper" in said
     assert "runs/ald_rdn-det-small-x4/results.json" in said
+
+
+def test_memory_that_runs_out_is_one_sentence_with_what_to_lower(
+    small: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    error = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has …")
+    assert run_command(train, *small, "run_dir=done") == 0
+    monkeypatch.setattr(SuperResolution, "forward", Mock(side_effect=error))
+    capsys.readouterr()
+    assert run_command(train, *small, "run_dir=run") == 2
+    told = capsys.readouterr().err
+    assert all(each in told for each in ("2.00 GiB", "trainer.accumulate_grad_batches", "model.checkpoint=true"))
+    evaluation = ("ckpt_path=done/weights.safetensors", *(each for each in small if each.startswith("data.eval")))
+    assert run_command(evaluate, *evaluation, "data=folder", "trainer=cpu") == 2
+    assert "tile=128" in capsys.readouterr().err

@@ -11,6 +11,7 @@ from torch import nn
 from aldsr.core.device import device_name
 from aldsr.core.files import atomic_write
 from aldsr.core.frozen import thaw
+from aldsr.core.memory import memory_advice
 from aldsr.data import SuperResolutionData
 from aldsr.evaluation.bicubic import score_bicubic
 from aldsr.evaluation.cost import measure_cost
@@ -45,8 +46,11 @@ from aldsr.training import (
 
 Form = dict[str, Any]  # see `choose_form`
 
+MEMORY = memory_advice("take tile=128 or a smaller one, precision=bf16-mixed, or trainer=cpu")
+
 
 @hydra_command("evaluate")
+@MEMORY
 def evaluate(config: DictConfig) -> None:
     """Resolve the settings, then measure: here, or in one process per device."""
     settings, network = resolve_evaluation(config)
@@ -63,6 +67,7 @@ def evaluate(config: DictConfig) -> None:
     print_summary(settings.run_dir)
 
 
+@MEMORY
 def measure_rank(settings: EvaluationSettings, form: Form | None) -> None:
     """What each of several processes does."""
     prepare_process()

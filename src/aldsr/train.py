@@ -8,6 +8,7 @@ from omegaconf import DictConfig
 
 from aldsr.core.files import atomic_write
 from aldsr.core.frozen import thaw
+from aldsr.core.memory import memory_advice
 from aldsr.core.run_files import WEIGHTS
 from aldsr.core.settings import RunSettings
 from aldsr.data import SuperResolutionData
@@ -30,6 +31,11 @@ from aldsr.sweep.launch import Nodes, find_nodes, launch
 from aldsr.sweep.status import record_failure
 from aldsr.training import SuperResolution, finish_wandb, report_results
 
+MEMORY = memory_advice(
+    "take a larger trainer.accumulate_grad_batches (the batch in smaller parts, the same gradient) or, for RDN, "
+    "model.checkpoint=true; or trainer.precision=bf16-mixed, a smaller data.patch_size, data.batch_size or network"
+)
+
 
 @hydra_command("train")
 def train(config: DictConfig) -> None:
@@ -45,6 +51,7 @@ def train(config: DictConfig) -> None:
             lead(settings, nodes)
 
 
+@MEMORY
 def lead(settings: RunSettings, nodes: Nodes) -> None:
     """Check, open the folder, train, report: what the first machine does, which is mostly the only one."""
     network = build_network(settings.model, seed=settings.seed)
@@ -73,6 +80,7 @@ def launch_ranks(settings: RunSettings, nodes: Nodes) -> None:
     launch(train_rank, settings, ranks=trainer.devices, share_cpu=trainer.on_cpu, nodes=nodes)
 
 
+@MEMORY
 def train_rank(settings: RunSettings) -> None:
     """What each of several processes does."""
     prepare_process()

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from aldsr.core.command import plain_command
 from aldsr.core.device import PRECISIONS
+from aldsr.core.memory import is_out_of_memory
 from aldsr.data import DataError
 from aldsr.data.folders import list_names
 from aldsr.evaluation.inference import Inference
@@ -152,7 +153,7 @@ def try_upscale(job: Job, inference: Inference, options: argparse.Namespace, bar
     except OSError as error:
         return "failed", f"{job.target}: cannot be written ({error.strerror or error})"
     except (MemoryError, RuntimeError) as error:
-        if isinstance(error, RuntimeError) and "memory" not in str(error):
+        if not is_out_of_memory(error):
             raise
         return "failed", f"{job.source}: does not fit into memory; take a smaller --tile, or --device cpu"
     finally:

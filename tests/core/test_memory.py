@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 import torch
 
-from aldsr.core.memory import keep_memory, peak_memory
+from aldsr.core.memory import OutOfMemoryError, keep_memory, memory_advice, peak_memory
 
 MEBIBYTE = 2**20
 MAPPED = f"""
@@ -36,6 +36,22 @@ def test_memory_that_is_kept_is_not_returned_to_the_system() -> None:
         pytest.skip("the allocator is not glibc's")
     kept = [int(each) for each in subprocess.check_output([sys.executable, "-c", MAPPED], text=True).split()]
     assert all(after >= before for before, after in pairwise(kept))
+
+
+@pytest.mark.parametrize(
+    ("error", "named"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB. GPU 0 has …"), "20.00 MiB"),
+        (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate(handle)"), "ran out"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 64 bytes."), "64 bytes"),
+        (MemoryError(), "ran out"),
+    ],
+)
+def test_memory_that_runs_out_is_told_with_what_to_lower(error: Exception, named: str) -> None:
+    with pytest.raises(OutOfMemoryError, match=rf"{named}.*lower it"), memory_advice("lower it"):
+        raise error
+    with pytest.raises(RuntimeError, match="another"), memory_advice("lower it"):
+        raise RuntimeError("another")
 
 
 @pytest.mark.slow

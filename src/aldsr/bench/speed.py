@@ -20,18 +20,13 @@ from rich.progress import Progress
 
 from aldsr.bench.tasks import BLOCKS, BenchmarkCase, DescribedCase, Task, growing_tasks
 from aldsr.core.device import PRECISIONS
-from aldsr.core.errors import UserError
-from aldsr.core.memory import keep_memory, peak_memory
+from aldsr.core.memory import OutOfMemoryError, keep_memory, peak_memory
 from aldsr.core.processes import end_with_parent
 from aldsr.training import autotune, supported_precisions
 
 T = TypeVar("T")
 LITERAL = BenchmarkCase("literal", "32-true", "contiguous")
 GROWING = ("RDN", "ALD-RDN")
-
-
-class OutOfMemoryError(UserError):
-    """The system killed a process, most likely because memory ran out."""
 
 
 class Group(NamedTuple):

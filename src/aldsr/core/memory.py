@@ -1,15 +1,40 @@
-"""The memory of this process: what a piece of work needs at its peak, and an allocator that keeps what it has."""
+"""Memory: what a piece of work needs at its peak, what to do if it runs out, an allocator that keeps what it has."""
 
 import ctypes
 import gc
-from collections.abc import Callable
-from contextlib import suppress
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import torch
 
+from aldsr.core.errors import UserError
+
 # glibc's malloc.h
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4
+
+
+class OutOfMemoryError(UserError):
+    """There was not enough memory, of the GPU or of the machine."""
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error of torch or Python says that memory ran out: of a GPU, of its libraries, or of the machine."""
+    texts = r"out of memory|allocate memory|ALLOC_FAILED"
+    return isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and bool(re.search(texts, str(error))))
+
+
+@contextmanager
+def memory_advice(advice: str) -> Iterator[None]:
+    """Raise OutOfMemoryError, with what to lower, where memory runs out. Also decorates functions."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        size = re.search(r"tried to allocate ([\d.]+ \w+)", str(error), re.IGNORECASE)
+        raise OutOfMemoryError(f"memory ran out{f' ({size[1]} more were needed)' if size else ''}; {advice}") from error
 
 
 def keep_memory() -> bool:
