@@ -37,7 +37,7 @@ def plant_study(root: Path) -> Path:
         config["model"] |= TINY
         config["data"]["eval_dirs"] = [str(root / "mine")]
         results = fake_results(label, {"mine": [psnr + seed / 10 for psnr in PSNR[label]]})
-        results["sets"]["mine"] |= data.benchmarks[0].identity()
+        results["sets"]["mine"] |= data.benchmarks[0].identity
         results["network"]["parameters"] = PARAMETERS[label]
         write_run(folder, config, results)
         plant_weights(folder / "weights.safetensors", config["model"], seed)

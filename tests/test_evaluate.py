@@ -28,12 +28,14 @@ def bench(folder: str) -> Any:
     return results(folder)["sets"]["bench"]
 
 
-def test_a_network_in_a_file_scores_what_its_run_scored(small: list[str]) -> None:
+def test_a_network_in_a_file_scores_what_its_run_scored(small: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert run_command(train, *small, "run_dir=run", "model=dw_rdn", "model.residual=none") == 0
     for file, out in (("checkpoints/last.ckpt", "run/evaluation"), ("weights.safetensors", "run/weights")):
         assert run_command(evaluate, f"ckpt_path=run/{file}", *BENCH) == 0
         for part in ("sets", "bicubic", "network", "protocol"):
             assert results(out)[part] == results("run")[part]
+    for option in ("scale=2", "size=small", "seed=1"):  # the file brings its own
+        assert option in refuse(capsys, evaluate, f"ckpt_path=run/{file}", *BENCH, option)
 
 
 def test_bicubic_needs_no_network(small: list[str]) -> None:
@@ -161,6 +163,12 @@ def test_two_ranks_score_every_image_once(small: list[str]) -> None:
     assert results("out1")["sets"] == results("out2")["sets"]
 
 
+UNUSED = (
+    *("trainer.precision=16-mixed", "data.batch_size=4", "data.train_dirs=[train]", "allow_code=[mine]", "overlap=4"),
+    *("protocol=rgb gray=direct", "protocol=unshaved shave=4", "datasets=train", "descriptor=avg"),
+)
+
+
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
@@ -173,7 +181,8 @@ def test_two_ranks_score_every_image_once(small: list[str]) -> None:
         (["model=bicubic", "protocol=yuv"], "protocol=yuv"),
         (["model=bicubic", "gray=none"], "gray=none"),
         (["model=bicubic", "tile=16"], "tile=16"),
-        (["model=bicubic", "trainer.precision=16-mixed"], "trainer.precision=16-mixed"),
+        *((["model=bicubic", *option.split()], option.split()[-1]) for option in UNUSED),
+        *((["predictions=bench", option], option) for option in ("tile=32", "self_ensemble=true", "size=small")),
         (["model=bicubic", "save_images=bench/HR/b0.png"], "bench/HR/b0.png: cannot be read or written"),
     ],
 )

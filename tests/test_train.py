@@ -10,11 +10,11 @@ import torch
 import yaml
 from lightning import Trainer
 
-from aldsr.data import SuperResolutionData
+from aldsr.data import SuperResolutionData, patches
 from aldsr.evaluate import evaluate
 from aldsr.nn import RDN
 from aldsr.nn.weights import read_weights
-from aldsr.run import resolve
+from aldsr.run import continuing, resolve
 from aldsr.train import train
 from aldsr.training import StepTiming, SuperResolution
 from tests.command import run_command
@@ -84,8 +84,12 @@ def test_nothing_is_built_or_measured_twice(small: list[str], monkeypatch: pytes
         counted.append(mock.create_autospec(getattr(owner, method), side_effect=getattr(owner, method)))
         monkeypatch.setattr(owner, method, counted[-1])
     images = counted[-1]
+    hashed = mock.Mock(side_effect=patches.fingerprint)
+    for module in (patches, continuing):
+        monkeypatch.setattr(module, "fingerprint", hashed)
     assert run_command(train, *small, "run_dir=run") == 0
     assert [each.call_count for each in counted] == [1, 1, 1, 1, 2]
+    assert hashed.call_count == 4  # HR and LR, of the images to train on and of the set
     for options, number in (("trainer.max_steps=3", 2), ("ema=0.9", 4)):  # the average is validated once more
         images.reset_mock()
         assert run_command(train, *small, options, "run_dir=run") == 0

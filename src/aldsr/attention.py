@@ -54,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     content = {
         "networks": attention_data(attentions),
         "protocol": {"name": "y", **LITERATURE.to_fields(scale)},
-        "sets": {each.name: each.identity() for each in benchmarks},
+        "sets": {each.name: each.identity for each in benchmarks},
         "version": code_version(),
     }
     write_json(folder / "attention.json", content, indent=1)

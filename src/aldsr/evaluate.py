@@ -27,9 +27,9 @@ from aldsr.run.cli import hydra_command, prepare_process
 from aldsr.run.evaluation import (
     EvaluationSettings,
     choose_form,
-    load_subject,
-    note_subject,
-    repeats,
+    is_same_measurement,
+    load_measured,
+    note_content,
     resolve_evaluation,
 )
 from aldsr.run.folder import open_run
@@ -56,10 +56,10 @@ def evaluate(config: DictConfig) -> None:
     settings, network = resolve_evaluation(config)
     data: SuperResolutionData = instantiate(settings.data.to_config())
     data.prepare_data()
-    settings = note_subject(settings, network, data)
+    settings = note_content(settings, network, data)
     form, trainer = choose_form(settings, network), settings.trainer
     module = build_module(settings, data, network, form)
-    with open_run(settings.run_dir, settings.to_config(), keep=repeats(settings, data)):
+    with open_run(settings.run_dir, settings.to_config(), keep=is_same_measurement(settings, data)):
         if trainer.ranks == 1:
             measure(settings, data, module, network, form)
         else:
@@ -73,7 +73,7 @@ def measure_rank(settings: EvaluationSettings, form: Form | None) -> None:
     prepare_process()
     data: SuperResolutionData = instantiate(settings.data.to_config())
     data.setup("validate")
-    network = load_subject(settings)
+    network = load_measured(settings)
     measure(settings, data, build_module(settings, data, network, form), network, form)
 
 

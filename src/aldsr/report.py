@@ -117,7 +117,7 @@ def find_sets(study: Study, folders: Sequence[Path] | None) -> list[BenchmarkSet
         raise DataError(f"{error}; {HINT}") from error
     measured = {name: each for run in study.runs for name, each in run.results["sets"].items()}
     for each in data.benchmarks:
-        identity, expected = each.identity(), measured.get(each.name, {})
+        identity, expected = each.identity, measured.get(each.name, {})
         if any(expected.get(key) != identity[key] for key in ("fingerprint", "lr_fingerprint")):
             place = places.get(each.name, each.name)
             raise ResultsError(f"{place}: has other images than those of {each.name} that were measured; {HINT}")

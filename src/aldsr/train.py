@@ -4,8 +4,10 @@ from pathlib import Path
 
 from hydra.utils import instantiate
 from lightning import Trainer
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig
 
+from aldsr.core.errors import OptionError
 from aldsr.core.files import atomic_write
 from aldsr.core.frozen import thaw
 from aldsr.core.memory import memory_advice
@@ -30,6 +32,7 @@ from aldsr.run.training import (
 from aldsr.sweep.launch import Nodes, find_nodes, launch
 from aldsr.sweep.status import record_failure
 from aldsr.training import SuperResolution, finish_wandb, report_results
+from aldsr.training.options import check_monitors
 
 MEMORY = memory_advice(
     "take a larger trainer.accumulate_grad_batches (the batch in smaller parts, the same gradient) or, for RDN, "
@@ -61,9 +64,10 @@ def lead(settings: RunSettings, nodes: Nodes) -> None:
     module, trainer = build_training(settings, network)
     data: SuperResolutionData = instantiate(settings.data.to_config())
     data.prepare_data()
+    check_monitors(trainer.callbacks, [each.name for each in data.benchmarks])  # type: ignore[attr-defined]
     settings, earlier = note_images(settings, data), earlier_results(settings)
     with open_run(settings.run_dir, settings.to_config(), keep=continues(settings), earlier_results=earlier):
-        print_start(settings, data)
+        print_start(settings, data, extends=bool(earlier))
         if settings.trainer.ranks == 1:
             fit(settings, module, trainer, data)
         else:
@@ -107,6 +111,10 @@ def fit(settings: RunSettings, module: SuperResolution, trainer: Trainer, data: 
             temporary.write_bytes(pack_weights(module.network, thaw(settings.model)))
         write_results(folder, results)  # the last of the run's own files: a run that has its results is done
         report_results(results, pictures=folder / "pictures", protocol=protocol_line(results))
+    except (MisconfigurationException, RuntimeError) as error:
+        if "metric" in str(error) and settings.trainer.options.get("callbacks"):
+            raise OptionError(f"trainer.callbacks: {error}") from error
+        raise
     finally:
         finish_wandb()  # which writes what is left, or gives up if W&B does not answer
 

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from aldsr.core.command import plain_command
 from aldsr.core.device import PRECISIONS
+from aldsr.core.errors import OptionError
 from aldsr.core.memory import is_out_of_memory
 from aldsr.data import DataError
 from aldsr.data.folders import list_names
@@ -57,6 +58,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     suffix = f"_x{inference.scale}" if options.suffix is None else options.suffix
     found, output = find_pictures(options.inputs, recursive=options.recursive), options.output.expanduser()
     jobs = plan_jobs(found.pictures, output, format=options.format, suffix=suffix)
+    refuse_unused(options, to_file=jobs[0].target == output)
     next(job for job in jobs if not job.result_of).target.parent.mkdir(parents=True, exist_ok=True)
     print_left_out(found)
     sys.exit(upscale_all(jobs, inference, options))
@@ -84,6 +86,16 @@ def make_parser() -> argparse.ArgumentParser:
     code = "of a block of your own, in the weights"
     option("--allow-code", action="append", default=[], metavar="PACKAGE", help=code)
     return parser
+
+
+def refuse_unused(options: argparse.Namespace, *, to_file: bool) -> None:
+    """Raise OptionError for an option that would do nothing."""
+    if options.suffix is not None and to_file:
+        raise OptionError(f"--suffix {options.suffix}: is for names in a folder, and -o names a file; leave one out")
+    if options.allow_code and not options.weights:
+        raise OptionError(f"--allow-code {options.allow_code[0]}: counts beside --weights FILE; leave it out")
+    if options.recursive and not any(Path(each).expanduser().is_dir() for each in options.inputs):
+        raise OptionError("--recursive: none of the inputs is a folder; leave it out")
 
 
 def tile_side(text: str) -> int | None:

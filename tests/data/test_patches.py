@@ -57,14 +57,14 @@ def test_lr_of_a_benchmark_is_made_unless_all_is_given() -> None:
 
 def test_a_benchmark_is_known_by_its_pixels_not_by_names_or_order() -> None:
     pairs = [located(number, *size, 4) for number, size in enumerate(SIZES)]
-    identity = BenchmarkSet("Set4", pairs).identity()
+    identity = BenchmarkSet("Set4", pairs).identity
     renamed = [CachedPair(f"other {pair.name}", pair.hr, pair.lr) for pair in reversed(pairs)]
-    assert BenchmarkSet("other", renamed).identity() == identity
+    assert BenchmarkSet("other", renamed).identity == identity
     changed = pairs[1].hr.clone()
     changed[0, 0, 0] += 1
-    other = BenchmarkSet("Set4", [pairs[0], CachedPair("b", changed, pairs[1].lr), *pairs[2:]]).identity()
+    other = BenchmarkSet("Set4", [pairs[0], CachedPair("b", changed, pairs[1].lr), *pairs[2:]]).identity
     assert other["fingerprint"] != identity["fingerprint"]
     assert other["lr_fingerprint"] == identity["lr_fingerprint"]
-    assert BenchmarkSet("Set4", pairs[1:]).identity()["number"] == 3
+    assert BenchmarkSet("Set4", pairs[1:]).identity["number"] == 3
     flat = torch.zeros(3, 2, 8, dtype=torch.uint8)
     assert fingerprint([flat]) != fingerprint([flat.view(3, 8, 2)])

@@ -40,6 +40,18 @@ def complaint(capfd: pytest.CaptureFixture[str], *arguments: str) -> str:
     return message
 
 
+MONITORS = [f"lightning.pytorch.callbacks.{name}" for name in ("EarlyStopping", "ModelCheckpoint")]
+UNUSED = (  # each counts beside another option only
+    "init_partial=true",
+    "data.pictures=3",
+    "model=rdn descriptor=avg",
+    "datasets=empty",
+    "study.budget=smoke",
+    "hydra.launcher.cores_per_job=1",
+    "+trainer.gradient_clip_algorithm=norm",
+)
+
+
 @pytest.mark.parametrize(
     ("mistake", "named"),
     [
@@ -80,7 +92,10 @@ def complaint(capfd: pytest.CaptureFixture[str], *arguments: str) -> str:
         ("init_partial=maybe", "init_partial=maybe"),
         ("+trainer.callbacks=[{_target_:builtins.dict}]", "trainer.callbacks"),
         ("+trainer.callbacks=[{_target_:nowhere.Stop}]", "Stop"),
+        *((f"+trainer.callbacks=[{{_target_:{each},monitor:loss_y}}]", "loss_y") for each in MONITORS),
+        ("model.conv.reduction=inf", "model.conv.reduction=inf"),
         ("logger=null", "csv, wandb"),
+        *((option, option.split()[-1].lstrip("+")) for option in UNUSED),
         ("logger=wandb +logger.entitty=x", "logger.entitty"),
         ("logger=wandb +logger.mode=ofline", "logger.mode"),
     ],
@@ -127,6 +142,19 @@ def test_callbacks_texts_as_lists_and_surroundings(small: list[str], monkeypatch
     assert (training["steps"], training["precision"]) == (4, "bf16-mixed")
     measured = ["model=bicubic", "data=folder", "data.eval_dirs=bench", "trainer=cpu"]
     assert run_command(evaluate, *measured) == 0
+
+
+def test_a_monitor_that_only_a_users_callback_may_log(
+    small: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "mylog.py").write_text("import lightning\nclass Log(lightning.Callback):\n    pass\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    for each in MONITORS:
+        monitor = f"{{_target_:{each},monitor:mine}}"
+        callbacks = f"+trainer.callbacks=[{{_target_:mylog.Log}},{monitor}]"
+        assert run_command(train, *small, callbacks, f"run_dir={each}") == 2
+        assert "mine" in (said := capfd.readouterr().err)
+        assert "Traceback" not in said
 
 
 def test_torchrun_and_options_of_training_in_an_evaluation(

@@ -79,6 +79,8 @@ def test_an_extended_run_follows_the_curve_of_its_new_length(
     assert not Path("run/results.json").exists()
     assert "follows the schedule of the new length" in capfd.readouterr().out
     assert run_command(train, *options, *longer) == 0
+    assert "extends" not in (said := capfd.readouterr().out)  # which it did before
+    assert "continues run/checkpoints/last.ckpt" in said
     rates = [float(row["lr-Adam"]) for row in log_rows("run") if row["lr-Adam"]]
     assert rates[4:] == pytest.approx([0.0005 * (1 + math.cos(math.pi * step / 10)) for step in range(4, 10)])
     assert yaml_of("run")["rescheduled"] == [4]

@@ -14,12 +14,12 @@ QUANTITIES = ("psnr", "ssim")  # in dB, and from 0 to 1
 
 
 class VariantDifference(NamedTuple):
-    """A variant's differences from the reference on a set; None without a seed and an image that both have."""
+    """A variant's differences from the reference on a set, or why there are none."""
 
     variant: Variant
     set_name: str
-    psnr: Difference | None
-    ssim: Difference | None
+    psnr: Difference | str
+    ssim: Difference | str
 
 
 class Comparison(NamedTuple):
@@ -65,10 +65,10 @@ def mean_over_seeds(variant: Variant, set_name: str, quantity: str) -> MeanSd | 
     return mean_sd(values) if values else None
 
 
-def score_difference(variant: Variant, reference: Variant, set_name: str, quantity: str) -> Difference | None:
+def score_difference(variant: Variant, reference: Variant, set_name: str, quantity: str) -> Difference | str:
     """One of `QUANTITIES` of a variant on a set minus the reference's, see `paired_difference`.
 
-    The pairs are of the same seed and image, without images that equal HR, whose PSNR is infinite; None without a pair.
+    The pairs are of the same seed and image, without images that equal HR, whose PSNR is infinite. Without a pair, why.
     """
     ours, theirs = _images_by_seed(variant, set_name), _images_by_seed(reference, set_name)
     seeds = [seed for seed in ours if seed in theirs]
@@ -76,7 +76,7 @@ def score_difference(variant: Variant, reference: Variant, set_name: str, quanti
     shared = [image for image in runs[0] if all(image in run for run in runs)] if runs else []
     images = [image for image in shared if all(isfinite(run[image][quantity]) for run in runs)]
     if not images:
-        return None
+        return "every image equals HR" if shared else f"no {'image' if seeds else 'seed'} in common"
     values = np.array([[run[image][quantity] for image in images] for run in runs])
     return paired_difference(values[: len(seeds)], values[len(seeds) :])
 

@@ -40,9 +40,14 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
 
 def write_json(path: Path, content: Any, **options: Any) -> None:
-    """Write JSON as the standard has it: infinity and NaN, which it lacks, become null. `options`: of `json.dumps`."""
+    """Write a file of JSON (see `to_json`)."""
     with atomic_write(path) as temporary:
-        temporary.write_text(json.dumps(_finite(content), allow_nan=False, **options) + "\n", encoding="utf-8")
+        temporary.write_text(to_json(content, **options) + "\n", encoding="utf-8")
+
+
+def to_json(content: Any, **options: Any) -> str:
+    """JSON as the standard has it: infinity and NaN, which it lacks, become null. `options`: of `json.dumps`."""
+    return json.dumps(_finite(content), allow_nan=False, **options)
 
 
 def _finite(content: Any) -> Any:

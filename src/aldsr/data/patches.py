@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import KW_ONLY, dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import torch
@@ -85,6 +86,7 @@ class BenchmarkSet(Dataset[ImagePair]):
     def image_names(self) -> list[str]:
         return [pair.name for pair in self.pairs]
 
+    @cached_property
     def identity(self) -> dict[str, Any]:
         """What two comparable measurements have in common: number of images, fingerprints of HR and LR."""
         return {

@@ -56,7 +56,7 @@ def summarise(
         conditions: of the measurement: device, precision, tile and so on.
     """
     head = {"network": dict(network), "measured": {**conditions, "version": code_version(), "torch": torch.__version__}}
-    identities = {each.name: each.identity() for each in benchmarks}
+    identities = {each.name: each.identity for each in benchmarks}
     every: dict[str, dict[str, Any]] = {}
     for name, protocol in protocols.items():
         every[name] = {**head, "protocol": {"name": name, **protocol.to_fields(scale)}, "sets": {}, "bicubic": {}}

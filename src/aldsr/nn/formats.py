@@ -4,7 +4,6 @@ A file upscales float32 RGB images in [0, 1], `[batch, 3, height, width]`, of an
 torch.export hold the same graph, whose input is called `lr` and whose output `sr`.
 """
 
-import json
 import logging
 import random
 import warnings
@@ -19,6 +18,7 @@ from torch.export import Dim, ExportedProgram
 
 from aldsr import __version__
 from aldsr.core.errors import UserError
+from aldsr.core.files import to_json
 from aldsr.nn.description import Description, build, scale_of
 from aldsr.nn.weights import pack_weights, read_weights
 
@@ -55,7 +55,7 @@ def make_metadata(description: Description) -> dict[str, str]:
     scale = scale_of(description)
     return {
         "aldsr.version": __version__,
-        "aldsr.network": json.dumps(description),
+        "aldsr.network": to_json(description),
         "aldsr.scale": str(scale),
         "aldsr.input": "RGB in [0, 1], float32 [batch, 3, height, width]",
         "aldsr.output": f"RGB in [0, 1], not clipped, float32 [batch, 3, {scale}*height, {scale}*width]",
@@ -135,7 +135,7 @@ def write_torch_export(path: Path, network: nn.Module, description: Description)
     """Write a torch.export archive. Raises FormatError if torch cannot trace the network."""
     program = export_graph(network)
     with path.open("wb") as file:
-        torch.export.save(program, file, extra_files={METADATA: json.dumps(make_metadata(description))})
+        torch.export.save(program, file, extra_files={METADATA: to_json(make_metadata(description))})
 
 
 def read_torch_export(path: Path, allow_code: Sequence[str] = ()) -> Upscaler:

@@ -14,6 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from aldsr.core.files import to_json
 from aldsr.nn.description import Description, NetworkError, build, complete_description, label
 
 
@@ -52,9 +53,9 @@ def load_state(network: nn.Module, state: Mapping[str, Tensor], source: str | Pa
 def pack_weights(network: nn.Module, description: Description, deployment: Mapping[str, Any] | None = None) -> bytes:
     """The content of a weights file: weights, description and the measurements of a deployment, without any code."""
     state = {key: value.detach().cpu().contiguous() for key, value in network.state_dict().items()}
-    metadata = {"format": "pt", "aldsr.network": json.dumps(description)}
+    metadata = {"format": "pt", "aldsr.network": to_json(description)}
     if deployment is not None:
-        metadata["aldsr.deployment"] = json.dumps(deployment)
+        metadata["aldsr.deployment"] = to_json(deployment)
     return save(state, metadata=metadata)
 
 
@@ -78,8 +79,8 @@ def read_weights(path: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     return description, state
 
 
-def read_checkpoint(path: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """`read_weights` of a training checkpoint, in which the network is a part of a larger module."""
+def load_checkpoint(path: str | Path) -> dict[str, Any]:
+    """The whole content of a training checkpoint. Raises NetworkError if it is missing, damaged or not of aldsr."""
     if not Path(path).is_file():
         raise NetworkError(f"{path}: no such checkpoint file; a run keeps its own in RUN/checkpoints/last.ckpt")
     try:
@@ -87,10 +88,16 @@ def read_checkpoint(path: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]
     except Exception as error:  # torch raises many kinds, and advises to run what may be a stranger's code
         raise NetworkError(f"{path}: not a readable checkpoint: damaged, or not made by aldsr") from error
     match checkpoint:
-        case {"network": dict(found), "state_dict": dict(state)} if all(isinstance(x, Tensor) for x in state.values()):
-            own = {str(key): value for key, value in state.items() if str(key).startswith("network.")}
-            return found, {key.removeprefix("network."): value for key, value in own.items()}
+        case {"network": dict(), "state_dict": dict(state)} if all(isinstance(x, Tensor) for x in state.values()):
+            return dict(checkpoint)
     raise NetworkError(f"{path}: a checkpoint without a network description and its weights, so not one of aldsr")
+
+
+def read_checkpoint(path: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """`read_weights` of a training checkpoint, in which the network is a part of a larger module."""
+    checkpoint = load_checkpoint(path)
+    own = {key: value for key, value in checkpoint["state_dict"].items() if str(key).startswith("network.")}
+    return checkpoint["network"], {key.removeprefix("network."): value for key, value in own.items()}
 
 
 def check_resumable(path: str | Path, network: nn.Module, description: Description) -> None:

@@ -13,7 +13,7 @@ from aldsr.core.frozen import FrozenDict, thaw
 from aldsr.core.run_files import CHECKPOINT, CONFIG
 from aldsr.core.settings import RunSettings
 from aldsr.data import SuperResolutionData, fingerprint
-from aldsr.nn.weights import read_checkpoint
+from aldsr.nn.weights import load_checkpoint
 from aldsr.run.folder import read_settings
 from aldsr.sweep.folders import DifferentRunError, check_same, find_differences
 from aldsr.sweep.status import run_status
@@ -88,9 +88,7 @@ def continue_run(settings: RunSettings) -> RunSettings:
 
 
 def _extend(settings: RunSettings, earlier: RunSettings) -> RunSettings:
-    checkpoint = str(settings.ckpt_path)
-    read_checkpoint(checkpoint)  # which refuses a damaged one
-    step = int(torch.load(checkpoint, map_location="cpu", weights_only=True)["global_step"])
+    step = int(load_checkpoint(str(settings.ckpt_path))["global_step"])
     followed, follows = (list(_learning_rates(each, step)) for each in (earlier, settings))
     return replace(
         settings,
@@ -114,12 +112,14 @@ def is_done(settings: RunSettings) -> bool:
     folder = Path(settings.run_dir)
     if not continues(settings) or not (folder / CONFIG).is_file():
         return False
-    return run_status(folder).state == "done" and read_settings(folder).segments == settings.segments
+    return run_status(folder).state == "done" and not earlier_results(settings)
 
 
 def earlier_results(settings: RunSettings) -> str | None:
-    """Where in its folder the results of a run go that is extended."""
-    return f"segments/{settings.segments[-1]['steps']}-steps" if settings.segments else None
+    """Where in its folder the results of a run go that is extended now; None: it is not, or was before."""
+    if not settings.segments or read_settings(settings.run_dir).segments == settings.segments:
+        return None
+    return f"segments/{settings.segments[-1]['steps']}-steps"
 
 
 def note_images(settings: RunSettings, data: SuperResolutionData) -> RunSettings:
@@ -130,7 +130,7 @@ def note_images(settings: RunSettings, data: SuperResolutionData) -> RunSettings
     train, sets = data.train_pairs, data.benchmarks
     images = {
         "data.train_dirs": [fingerprint(pair.hr for pair in train), fingerprint(pair.lr for pair in train)],
-        "data.eval_dirs": [fingerprint(pair.hr for pair in each.pairs) for each in sets],
+        "data.eval_dirs": [each.identity["fingerprint"] for each in sets],
     }
     earlier = read_settings(settings.run_dir).images if settings.ckpt_path else FrozenDict(images)
     if not earlier:

@@ -30,10 +30,9 @@ from aldsr.nn.initial import hash_weights
 from aldsr.nn.weights import load_network
 from aldsr.run.resolve import resolve_trainer
 from aldsr.run.training import build_network
+from aldsr.run.unused import refuse_unused, unused_in_evaluation
 from aldsr.sweep.folders import find_differences
 from aldsr.training import sr_file
-
-DEVICES = ("trainer.accelerator", "trainer.devices", "trainer.num_nodes", "trainer.strategy")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +60,7 @@ class EvaluationSettings(Settings):
     allow_code: tuple[str, ...] = ()
     run_dir: str
     pictures: int = 8
-    subject: FrozenDict = NO_OPTIONS  # what options do not say of what is measured; see `note_subject`
+    content: FrozenDict = NO_OPTIONS  # of the files that options name; see `note_content`
 
     @property
     def inference(self) -> dict[str, Any]:
@@ -81,15 +80,16 @@ def resolve_evaluation(config: DictConfig) -> tuple[EvaluationSettings, nn.Modul
         OptionError, DeviceError, NetworkError: for options that cannot be met.
     """
     choice = HydraConfig.get().runtime.choices.get("model")
-    _check_subject({"model": choice, "ckpt_path": config.ckpt_path, "predictions": config.predictions})
-    for option in HydraConfig.get().overrides.task:
-        if option.lstrip("+~").startswith("trainer.") and option.lstrip("+~").partition("=")[0] not in DEVICES:
-            raise OptionError(f"{option}: is for training; here precision=… and {', '.join(DEVICES)} are offered")
+    _check_one({"model": choice, "ckpt_path": config.ckpt_path, "predictions": config.predictions})
+    refuse_unused(unused_in_evaluation(config))
     run: Any = OmegaConf.to_container(config, resolve=False)
     network: nn.Module | None = None
     if config.ckpt_path:
         network, description = load_network(config.ckpt_path, config.allow_code)
-        run |= {"model": description, "scale": scale_of(description)}
+        scale, typed = scale_of(description), f"scale={config.scale}"
+        if typed in HydraConfig.get().overrides.task and config.scale != scale:
+            raise OptionError(f"{typed}: {config.ckpt_path} upscales x{scale}; leave it out")
+        run |= {"model": description, "scale": scale}
         run["run_dir"] = config.run_dir or _folder_beside(Path(config.ckpt_path))
     if config.predictions:
         run["name"] = config.name or absolute(config.predictions).name
@@ -101,10 +101,10 @@ def resolve_evaluation(config: DictConfig) -> tuple[EvaluationSettings, nn.Modul
     run["trainer"] = resolve_trainer(run["trainer"]).to_config()
     settings = EvaluationSettings.from_options(run)
     _check_options(settings)
-    return settings, network or load_subject(settings)
+    return settings, network or load_measured(settings)
 
 
-def load_subject(settings: EvaluationSettings) -> nn.Module | None:
+def load_measured(settings: EvaluationSettings) -> nn.Module | None:
     """The network that is measured, from its file or fresh; None where predictions are."""
     if settings.predictions:
         return None
@@ -128,7 +128,7 @@ def choose_form(settings: EvaluationSettings, network: nn.Module | None) -> dict
     return {"collapsed": chosen.collapsed, "deployment": deployment | {"seconds": chosen.measured}}
 
 
-def note_subject(
+def note_content(
     settings: EvaluationSettings, network: nn.Module | None, data: SuperResolutionData
 ) -> EvaluationSettings:
     """The settings with hashes of weights or predictions and of images, and the device."""
@@ -139,12 +139,12 @@ def note_subject(
         content = digest.hexdigest()
     else:
         content = hash_weights(network.state_dict())
-    images = {each.name: each.identity() for each in data.benchmarks}
-    subject = {"hash": content, "images": images, "device": device_name(settings.device)}
-    return replace(settings, subject=FrozenDict(subject))
+    images = {each.name: each.identity for each in data.benchmarks}
+    found = {"hash": content, "images": images, "device": device_name(settings.device)}
+    return replace(settings, content=FrozenDict(found))
 
 
-def repeats(settings: EvaluationSettings, data: SuperResolutionData) -> bool:
+def is_same_measurement(settings: EvaluationSettings, data: SuperResolutionData) -> bool:
     """Whether the folder holds this measurement, which is then written again; another one is moved aside.
 
     Raises OptionError if what must not be moved lies in it, or other super-resolved images would be written over.
@@ -169,7 +169,7 @@ def repeats(settings: EvaluationSettings, data: SuperResolutionData) -> bool:
     return same
 
 
-def _check_subject(given: Mapping[str, str | None]) -> None:
+def _check_one(given: Mapping[str, str | None]) -> None:
     named = [f"{option}={value}" for option, value in given.items() if value]
     if not named:
         raise OptionError(

@@ -15,8 +15,8 @@ from aldsr.nn.description import label
 from aldsr.reporting.tables.results import cost_sheet, images_sheet, protocol_line, protocols_sheet
 
 
-def print_start(settings: RunSettings, data: SuperResolutionData) -> None:
-    """The first lines: what is trained on what, where, for how long."""
+def print_start(settings: RunSettings, data: SuperResolutionData, *, extends: bool) -> None:
+    """The first lines: what is trained on what, where, for how long; `extends`: whether a shorter run is extended."""
     trainer, patch, threads = settings.trainer, data.patch_size, torch.get_num_threads()
     device = (
         f"GPU, {torch.cuda.get_device_name()}" if trainer.on_gpu else f"CPU, {threads} thread{'s' * (threads != 1)}"
@@ -31,7 +31,7 @@ def print_start(settings: RunSettings, data: SuperResolutionData) -> None:
         f"on       {ranks}{device}, {trainer.precision}",
         f"writes   {settings.run_dir}",
     ]
-    if settings.segments:
+    if extends:
         lines.insert(1, _describe_extension(settings))
     elif settings.ckpt_path:
         lines.insert(1, f"continues {settings.ckpt_path}")

@@ -1,6 +1,7 @@
 """The command line of `aldsr.train` becomes one frozen `RunSettings`."""
 
 import inspect
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,12 +14,14 @@ from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
 from aldsr.core.errors import OptionError
+from aldsr.core.frozen import flatten_keys
 from aldsr.core.run_files import LOG
 from aldsr.core.settings import RunSettings, TrainerSettings
 from aldsr.core.version import code_version
 from aldsr.evaluation.cost import count_parameters
 from aldsr.nn.description import find_target
 from aldsr.run.continuing import find_checkpoint, recall_choices
+from aldsr.run.unused import refuse_unused, unused_in_training
 from aldsr.sweep.names import run_name, run_tags
 from aldsr.sweep.plan import find_job_name
 from aldsr.training import LAYOUTS, StepTiming, autotune, resolve_devices, supported_precisions
@@ -37,6 +40,7 @@ def resolve_config(config: DictConfig) -> RunSettings:
     """
     hydra = HydraConfig.get()
     choices, overrides = hydra.runtime.choices, list(hydra.overrides.task)
+    refuse_unused(unused_in_training(config))
     model: Any = OmegaConf.to_container(config.model, resolve=True)
     config.name = config.name or run_name(choices, model, config.scale)
     if hydra.mode == RunMode.MULTIRUN:  # of a launcher that calls the job itself, such as one for a cluster
@@ -109,6 +113,9 @@ def _check_values(run: Mapping[str, Any]) -> None:
     for option, least, most in (("seed", 0, 2**32 - 1), ("scale", 1, 16)):
         if type(run[option]) is not int or not least <= run[option] <= most:
             raise OptionError(f"{option}={run[option]}: expected a whole number from {least} to {most}")
+    for option, value in flatten_keys({"model": run["model"]}).items():
+        if isinstance(value, float) and not math.isfinite(value):  # which the file of the weights could not hold
+            raise OptionError(f"{option}={value}: expected a finite number")
     for option, offered in (("if_exists", IF_EXISTS), ("layout", ("auto", *LAYOUTS))):
         if run[option] not in offered:
             raise OptionError(f"{option}={run[option]}: expected {' or '.join(offered)}")

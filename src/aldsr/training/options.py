@@ -1,8 +1,9 @@
 """Options of `lightning.Trainer`: what all trainers here have, and what none may have, since results would not hold."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from lightning import Callback
 from lightning.fabric.plugins.environments import ClusterEnvironment, LightningEnvironment, TorchElasticEnvironment
 
 from aldsr.core.errors import OptionError
@@ -49,6 +50,17 @@ def check_trainer_options(trainer: Mapping[str, Any]) -> None:
     if 0 in (steps, epochs) or (-1 in (steps, epochs) and {-1, None}.issuperset((steps, epochs))):
         given = f"trainer.max_steps={steps} trainer.max_epochs={epochs}"
         raise OptionError(f"{given}: has no step, or no end; expected one of them from 1 up")
+
+
+def check_monitors(callbacks: Sequence[Callback], sets: Iterable[str]) -> None:
+    """Raise OptionError if a callback monitors what nothing will log; callbacks of a user may log more."""
+    known = ["loss", "psnr_y", *(f"{name}/{score}_y" for name in sets for score in ("psnr", "ssim"))]
+    if not all(type(each).__module__.startswith(("aldsr.", "lightning.")) for each in callbacks):
+        return
+    for callback in callbacks:
+        if (monitor := getattr(callback, "monitor", None)) not in (None, "epoch", "step", *known):
+            name = type(callback).__name__
+            raise OptionError(f"trainer.callbacks: {name} monitors {monitor}; expected one of {', '.join(known)}")
 
 
 def find_environment() -> ClusterEnvironment:

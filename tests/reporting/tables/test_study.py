@@ -2,6 +2,7 @@
 
 import csv
 import json
+from math import inf, isfinite
 from pathlib import Path
 from typing import Any
 
@@ -167,17 +168,23 @@ def test_every_number_of_the_csv_says_whose_it_is(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("seed", "image", "verdict"),
-    [(1, "image0", "no difference shown"), (8, "image0", "no seed in common"), (1, "unknown", "no seed in common")],
+    ("seed", "image", "psnr", "verdict"),
+    [
+        (1, "image0", 30.0, "no difference shown"),
+        (8, "image0", 30.0, "no seed in common"),
+        (1, "unknown", 30.0, "no image in common"),
+        (1, "image0", inf, "every image equals HR"),
+    ],
 )
 def test_the_csv_says_where_nothing_differs_or_can_be_paired(
-    seed: int, image: str, verdict: str, tmp_path: Path
+    seed: int, image: str, psnr: float, verdict: str, tmp_path: Path
 ) -> None:
     write_variant(tmp_path, "RDN", {"mine": [[30.0]]})
     results = fake_results("DW-RDN", {"mine": [30.0]})
-    results["sets"]["mine"]["images"] = {image: {"psnr": 30.0, "ssim": 0.93}}
+    results["sets"]["mine"]["images"] = {image: {"psnr": psnr, "ssim": 0.93}}
     write_run(tmp_path / "dw", fake_config("DW-RDN", seed), results)
-    assert [row["verdict"] for row in csv_rows(tmp_path) if row["against"] == "RDN"] == [verdict] * 2
+    ssim = verdict if isfinite(psnr) else "no difference shown"
+    assert [row["verdict"] for row in csv_rows(tmp_path) if row["against"] == "RDN"] == [verdict, ssim]
 
 
 @pytest.mark.parametrize(

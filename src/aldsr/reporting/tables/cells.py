@@ -14,7 +14,7 @@ from aldsr.analysis.variants import Variant
 from aldsr.reporting.tables.sheet import NOTHING, Cell
 
 DECIMALS = {"psnr": 2, "ssim": 4}  # of a score; a difference has one more
-NO_DIFFERENCE, NO_SEED = "no difference shown", "no seed in common"
+NO_DIFFERENCE = "no difference shown"
 
 
 def pluralise(number: int, noun: str) -> str:
@@ -44,10 +44,10 @@ def format_mean_sd(value: MeanSd, decimals: int) -> str:
     return f"{mean} ± {math.ceil(value.sd * unit - 1e-6) / unit:.{decimals}f}"
 
 
-def difference_cell(difference: Difference | None, quantity: str) -> Cell:
-    """ "+0.12", "[-0.01, +0.25]", and "no difference shown" where the printed interval holds 0."""
-    if difference is None:
-        return (NO_SEED,)
+def difference_cell(difference: Difference | str, quantity: str) -> Cell:
+    """ "+0.12", "[-0.01, +0.25]", "no difference shown" if the printed interval holds 0; or why there is none."""
+    if isinstance(difference, str):
+        return (difference,)
     decimals = DECIMALS[quantity] + 1
     printed = difference.round_outwards(decimals)
     mean, low, high = (f"{value:+.{decimals}f}" for value in printed[:3])

@@ -74,7 +74,7 @@ def _variant_cell(difference: VariantDifference) -> Cell:
     """The label, an option a line, and the size of what was paired."""
     variant, psnr = difference.variant, difference.psnr
     options = re.split(r" (?=\w+=)", variant.name.removeprefix(variant.label).strip())
-    size = f"{pluralise(psnr.images, 'image')} × {pluralise(psnr.seeds, 'seed')}" if psnr else ""
+    size = f"{pluralise(psnr.images, 'image')} × {pluralise(psnr.seeds, 'seed')}" if not isinstance(psnr, str) else ""
     return tuple(line for line in (variant.label, *options, size) if line)
 
 
@@ -102,7 +102,7 @@ def study_notes(comparison: Comparison) -> list[Note]:
 
 
 def _intervals(comparison: Comparison) -> Iterator[Note]:
-    intervals = [each for pair in comparison.differences for each in (pair.psnr, pair.ssim) if each]
+    intervals = [each for pair in comparison.differences for each in pair[2:] if not isinstance(each, str)]
     if intervals:
         yield (
             "intervals",

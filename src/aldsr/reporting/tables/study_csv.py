@@ -9,7 +9,7 @@ from typing import Any
 from aldsr.analysis.scores import QUANTITIES, Comparison, bicubic_scores, mean_over_seeds, set_sizes
 from aldsr.analysis.variants import Variant
 from aldsr.evaluation.cost import block_parameters
-from aldsr.reporting.tables.cells import NO_DIFFERENCE, NO_SEED, difference_cell
+from aldsr.reporting.tables.cells import NO_DIFFERENCE, difference_cell
 from aldsr.reporting.tables.paper import PARAMETERS, SOURCE, TABLE_IV, find_table, match_sets
 
 FIELDS = [
@@ -72,9 +72,10 @@ def _differences(comparison: Comparison) -> Iterator[Row]:
     for each, quantity in product(comparison.differences, QUANTITIES):
         difference = getattr(each, quantity)
         row = {"source": "ours", "variant": each.variant.name, "set": each.set_name, "quantity": quantity}
-        numbers = dict(zip(("difference", "low", "high", "seeds", "images"), difference or (), strict=False))
+        paired = () if isinstance(difference, str) else difference
+        numbers = dict(zip(("difference", "low", "high", "seeds", "images"), paired, strict=False))
         *_, last = difference_cell(difference, quantity)
-        verdict = last if last in (NO_DIFFERENCE, NO_SEED) else "difference shown"
+        verdict = last if last == NO_DIFFERENCE or not paired else "difference shown"
         yield {**row, **numbers, "against": comparison.reference.name, "verdict": verdict}
 
 
