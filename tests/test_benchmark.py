@@ -4,16 +4,18 @@ import itertools
 import json
 from collections.abc import Callable
 from functools import partial
+from math import inf
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
 
 import pytest
+import torch
 
 from aldsr import benchmark
 from aldsr.bench.loading import decoding_rate, resize_times
 from aldsr.bench.speed import Group, OutOfMemoryError, measure_in_turns
-from aldsr.bench.tasks import BLOCKS
+from aldsr.bench.tasks import BLOCKS, BenchmarkCase, Task
 from aldsr.benchmark import main
 from tests.analysis.fake_runs import fake_config, fake_results, write_run
 from tests.command import run_command
@@ -37,7 +39,8 @@ def groups(monkeypatch: pytest.MonkeyPatch) -> list[Group]:
         if work is not measure_in_turns:
             return work(*arguments)
         groups.append(arguments[0])
-        return [{"seconds": [1.0], "peak_memory": None, "floor": 1.0} for _ in groups[-1].jobs]
+        rates = {"copy_rate": 1.0, "matmul_rate": 1.0} if groups[-1].jobs[0][1].device == "cuda" else {}
+        return [{"seconds": [1.0], "peak_memory": None, "floor": 1.0, **rates} for _ in groups[-1].jobs]
 
     monkeypatch.setattr("aldsr.bench.speed.run_in_process", run_in_process)
     return groups
@@ -77,6 +80,63 @@ def test_networks_are_measured_in_turns_and_what_must_not_share_a_process_by_its
     record = json.loads(Path("speed.json").read_text())[name][1]
     assert record["checkpoint"] is (name == "checkpointing")
     assert record["processes"] == [{"seconds": [1.0], "peak_memory": None, "floor": 1.0}] * 2
+
+
+@pytest.fixture
+def gpu(monkeypatch: pytest.MonkeyPatch) -> list[BenchmarkCase]:
+    """A GPU that exists by name only, on which fp32 and channels-last are slow; the cases that were tried there."""
+    tried: list[BenchmarkCase] = []
+
+    def try_on_gpu(case: BenchmarkCase, task: Task) -> float:
+        tried.append(case)
+        return inf if case.precision == "32-true" else 2.0 if case.layout == "channels-last" else 1.0
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: (9, 0))
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "a GPU")
+    monkeypatch.setattr(torch.backends.cudnn, "benchmark", False)
+    monkeypatch.setattr("aldsr.bench.speed._try_on_gpu", try_on_gpu)
+    return tried
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("training", [(name, form) for name in ("literal", *BLOCKS) for form in ("none", "graph")]),
+        ("upscaling", [(name, form) for name in ("literal", *BLOCKS) for form in ("none", "graph")]),
+        ("checkpointing", [(name, "none") for name in BLOCKS for _ in range(2)]),
+        ("growth", [("RDN", "graph"), ("ALD-RDN", "graph")]),
+    ],
+)
+def test_on_a_gpu_every_network_is_measured_launch_by_launch_and_in_a_graph_at_its_fastest(
+    name: str, expected: list[tuple[str, str]], groups: list[Group], gpu: list[BenchmarkCase]
+) -> None:
+    main([name, *TINY, "--device", "cuda", "--rounds", "1", "--json", "gpu.json"])
+    (group,) = groups
+    assert [(case.network, case.compile) for case, _ in group.jobs][: len(expected)] == expected
+    assert {(case.precision, case.layout) for case, _ in group.jobs} == {("bf16-mixed", "contiguous")}
+    assert {task.device for _, task in group.jobs} == {"cuda"}
+    assert len(gpu) == 4 * len({(case.network, case.compile) for case in gpu})
+    recorded = json.loads(Path("gpu.json").read_text())
+    assert {"device": "a GPU", "accelerator": "cuda", "torch": torch.__version__}.items() <= recorded.items()
+    assert recorded[name][0]["device"] == "cuda"
+
+
+def test_a_network_that_does_not_fit_on_the_gpu_leaves_the_others_their_measurements(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, result in {"time_once": [0.5], "copy_rate": [4.0], "matmul_rate": [2.0]}.items():
+        monkeypatch.setattr(f"aldsr.bench.speed.{name}", Mock(return_value=result[0]))
+    full = torch.OutOfMemoryError("CUDA out of memory.")
+    monkeypatch.setattr("aldsr.bench.speed.peak_memory", Mock(side_effect=[full, RuntimeError("no graph\nwhy"), 7]))
+    monkeypatch.setattr(Task, "prepare", lambda task, case: None)
+    monkeypatch.setattr(Task, "traffic", lambda task, network: 8.0)
+    monkeypatch.setattr(torch.backends.cudnn, "benchmark", False)
+    group = Group([(BenchmarkCase("RDN"), Task(benchmark.SIZES["small"], 2, 4, "cuda"))] * 3)
+    first, second, third = measure_in_turns(group, 1)
+    assert [(each["error"], each["seconds"]) for each in (first, second)] == [("out of memory", []), ("no graph", [])]
+    assert third.items() >= {"peak_memory": 7, "memory_floor": 2 * 8 / 4, "copy_rate": 4.0, "matmul_rate": 2.0}.items()
+    assert set(third["seconds"]) == {0.5}
 
 
 def test_growth_needs_the_memory_of_its_process(
@@ -139,6 +199,8 @@ def test_recorded_results_are_shown_and_drawn_without_measuring(capsys: pytest.C
         ("deployed", "--networks"),
         ("deployed --networks nowhere", "nowhere"),
         ("--from a.json --json b.json", "--json"),
+        ("training --device cuda", "--device cuda"),
+        ("training resize --device cuda", "--device cuda"),
     ],
 )
 def test_a_mistake_is_reported_before_anything_is_measured(

@@ -6,6 +6,9 @@ faster. growth: a training step of RDN and ALD-RDN with more patches, larger one
 of a step with and without. loading: patches on one core, compared with decoding files for every patch. resize: making
 LR images, compared with a loop over rows.
 
+--device cuda measures all but resize on an NVIDIA GPU: every network launch by launch and as one CUDA graph, each in
+the precision and layout that are fastest for it, beside the rates of a large copy and a large matrix product there.
+
 --json keeps the results; --from shows those of such a file again, without measuring.
 """
 
@@ -24,8 +27,9 @@ from aldsr.bench.loading import measure_loading, resize_times
 from aldsr.bench.speed import measure_speed
 from aldsr.bench.tasks import DescribedCase, Task
 from aldsr.core.command import plain_command, positive_int
-from aldsr.core.device import PRECISIONS, device_name
+from aldsr.core.device import PRECISIONS, device_name, select_device
 from aldsr.core.files import write_json
+from aldsr.core.memory import memory_advice
 from aldsr.evaluation.results import ResultsError, read_benchmark
 from aldsr.reporting.charts.figures import FigureError, prepare_output, save_figure
 from aldsr.reporting.charts.speed import draw_growth_chart, draw_speed_chart
@@ -43,12 +47,13 @@ CHARTED = (*SPEEDS, "growth")
 
 
 @plain_command()
+@memory_advice("measure a smaller --size, --batch or --patch-size")
 def main(argv: Sequence[str] | None = None) -> None:
     """Measure or read the benchmarks that are asked for; show, save and draw their results."""
     options, console = parse_options(argv), Console()
     results = read_benchmark(options.source) if options.source else conditions(options)
     measured = [name for name in TABLES if name in results]
-    names = options.what or measured or ["loading", "resize"]
+    names = options.what or measured or ["loading", "resize"][: 1 if options.device == "cuda" else 2]
     if options.source and (missing := [name for name in names if name not in measured]):
         raise ResultsError(f"{options.source}: has no results of {missing[0]}; it has {', '.join(measured) or 'none'}")
     charts = chart_files(options.chart, names)  # checked before measuring, which may take long
@@ -58,8 +63,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         if not options.source:
             results[name] = measure(name, options, console)
         console.print(TABLES[name](results))
+        if options.json:
+            write_json(options.json, results, indent=1)  # after each, so that nothing is lost if the next one fails
     if options.json:
-        write_json(options.json, results, indent=1)
         print(f"results   {options.json}")
     for name, files in charts.items():
         figure = draw_growth_chart(results) if name == "growth" else draw_speed_chart(name, results)
@@ -72,6 +78,7 @@ def parse_options(argv: Sequence[str] | None) -> argparse.Namespace:
         prog="python -m aldsr.benchmark", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("what", nargs="*", help=f"{', '.join(TABLES)} (default: loading resize)")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="(default cpu)")
     parser.add_argument("--size", choices=SIZES, default="paper", help="of the networks")
     parser.add_argument(
         "--networks", nargs="+", type=Path, metavar="RUN", help="for deployed: folders of runs or studies"
@@ -95,13 +102,17 @@ def parse_options(argv: Sequence[str] | None) -> argparse.Namespace:
         parser.error("deployed: measures the networks of --networks RUN…, which are of no other use; give both")
     if options.source and options.json:
         parser.error("--json: saves what is measured, and --from measures nothing; leave one of them out")
+    if options.device == "cuda" and (options.source or "resize" in options.what):
+        parser.error("--device cuda: is for what is measured, and resize is measured on a CPU core; leave out one")
     return options
 
 
 def conditions(options: argparse.Namespace) -> dict[str, Any]:
-    """The machine and the settings, which stand beside the records."""
+    """The machine and the settings, which stand beside the records. Raises OptionError if there is no such device."""
     settings = {key: getattr(options, key) for key in ("size", "batch", "patch_size", "scale")}
-    return {"device": device_name(torch.device("cpu")), "threads": torch.get_num_threads(), "settings": settings}
+    device = select_device(options.device)
+    found = {"device": device_name(device), "threads": torch.get_num_threads(), "settings": settings}
+    return found | ({"accelerator": "cuda", "torch": torch.__version__} if device.type == "cuda" else {})
 
 
 def chart_files(output: Path | None, names: Sequence[str]) -> dict[str, list[Path]]:
@@ -124,11 +135,12 @@ def measure(name: str, options: argparse.Namespace, console: Console) -> Any:
         DataError, NetworkError, OutOfMemoryError, ResultsError: if there are no images, networks, or not enough memory.
     """
     if name == "loading":
-        return measure_loading(options.train_dir, scale=options.scale, patch_size=options.patch_size)
+        device = torch.device(options.device)
+        return measure_loading(options.train_dir, scale=options.scale, patch_size=options.patch_size, device=device)
     if name == "resize":
         return resize_times(scale=options.scale)
     batch = 0 if name in ("upscaling", "deployed") else options.batch
-    task = Task(SIZES[options.size], batch, options.patch_size)
+    task = Task(SIZES[options.size], batch, options.patch_size, options.device)
     deployed = read_cases(options) if name == "deployed" else []
     with Progress(console=console, transient=True) as progress:
         return measure_speed(name, task, deployed=deployed, rounds=options.rounds, progress=progress)

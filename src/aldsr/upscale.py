@@ -20,7 +20,7 @@ from rich.markup import escape
 from torch import Tensor
 
 from aldsr.core.command import plain_command
-from aldsr.core.device import PRECISIONS
+from aldsr.core.device import PRECISIONS, select_device
 from aldsr.core.errors import OptionError
 from aldsr.core.memory import is_out_of_memory
 from aldsr.data import DataError
@@ -106,14 +106,6 @@ def tile_side(text: str) -> int | None:
         expected = f"auto, more than {2 * OVERLAP} LR pixels (the overlaps), or 0 for no tiles"
         raise argparse.ArgumentTypeError(f"'{text}': expected {expected}")
     return int(text) or None
-
-
-def select_device(name: str) -> torch.device:
-    """The device of --device. Raises DataError if there is no such device."""
-    available = torch.cuda.is_available()
-    if name == "cuda" and not available:
-        raise DataError("--device cuda: no CUDA device found here; take --device cpu, or auto")
-    return torch.device("cuda" if available and name != "cpu" else "cpu")
 
 
 def print_left_out(found: Found) -> None:

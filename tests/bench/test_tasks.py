@@ -1,8 +1,12 @@
 """What is timed, on tiny networks."""
 
+from unittest.mock import MagicMock, Mock
+
 import pytest
 import torch
+from torch import nn
 
+from aldsr.bench.gpu import CapturedGraph, copy_rate, time_once
 from aldsr.bench.tasks import BLOCKS, BenchmarkCase, DescribedCase, Task
 from aldsr.nn.description import NetworkError
 from aldsr.nn.folding import foldable_blocks
@@ -38,6 +42,45 @@ def test_operations_are_counted_forward_and_backward() -> None:
     network = BenchmarkCase("RDN").build(TINY)
     expected = 3 * 2 * 10**2 / (8 * 12) * Task(TINY, 0).flops(network)
     assert Task(TINY, batch=2, patch=10).flops(network) == pytest.approx(expected)
+
+
+def test_the_features_of_all_layers_move_once_and_those_between_depthwise_and_pointwise_never() -> None:
+    network = nn.Sequential(nn.Conv2d(3, 4, 1), nn.Conv2d(4, 4, 3, padding=1, groups=4), nn.Conv2d(4, 6, 1))
+    network.scale = 1
+    read, written = 3 + 4, 4 + 6  # of a pixel
+    assert Task(TINY, batch=0).traffic(network) == 32 * 48 * (read + written)
+    assert Task(TINY, batch=2, patch=10).traffic(network) == pytest.approx(200 * (3 * read + 2 * written))
+
+
+def test_work_is_recorded_once_after_it_is_warm_and_replayed_from_then_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    graph, recording, work = MagicMock(), MagicMock(), Mock()
+    stand_ins = {"Stream": MagicMock(), "stream": MagicMock(), "current_stream": MagicMock(), "graph": recording}
+    for name, stand_in in {**stand_ins, "CUDAGraph": Mock(return_value=graph)}.items():
+        monkeypatch.setattr(torch.cuda, name, stand_in)
+    monkeypatch.setattr(CapturedGraph, "first", None)
+    captured, other = CapturedGraph(work), CapturedGraph(work)
+    for _ in range(3):
+        captured()
+    assert (work.call_count, graph.replay.call_count) == (4, 3)
+    other()
+    assert [call.kwargs["pool"] for call in recording.call_args_list] == [None, graph.pool()]
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("batch", [0, 2])
+@pytest.mark.parametrize("network", [*BLOCKS, "literal"])
+def test_a_graph_does_what_the_launches_do(network: str, batch: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    built: list[nn.Module] = []
+    build = BenchmarkCase.build
+    monkeypatch.setattr(BenchmarkCase, "build", lambda case, size: built.append(build(case, size)) or built[-1])
+    for compiled, runs in (("none", 5), ("graph", 2)):  # three more to warm up; nothing runs while it is recorded
+        torch.manual_seed(1)
+        work = Task(TINY, batch, patch=8, device="cuda").prepare(BenchmarkCase(network, compile=compiled))
+        for _ in range(runs):
+            assert time_once(work, torch.device("cuda")) > 0
+    eager, graph = ([*each.parameters()] for each in built[-2:])
+    torch.testing.assert_close(graph, eager, rtol=1e-3, atol=1e-5)
+    assert copy_rate(torch.device("cuda")) > 1e9
 
 
 def test_a_network_of_any_description_is_deployed() -> None:

@@ -27,6 +27,19 @@ def training() -> dict[str, Any]:
     return {"device": "here", "threads": 2, "training": records}
 
 
+def of_gpu() -> dict[str, Any]:
+    """Made-up measurements of training as those of a GPU: the literal form and RDN launch by launch and in a graph."""
+    rates = {"copy_rate": 3e12, "matmul_rate": 7e14, "error": ""}
+    records = []
+    for network, form, second in (
+        ("literal", "none", 0.2), ("RDN", "none", 0.05), ("RDN", "graph", 0.025), ("ALD-RDN", "graph", 0.0)
+    ):  # fmt: skip
+        records.append(record(network, [second] * bool(second), compile=form, kernels="torch", device="cuda"))
+        records[-1]["processes"][0] |= {**rates, "floor": 0.005, "memory_floor": 0.01}
+    records[-1]["processes"][0] |= {"error": "out of memory", "peak_memory": None}
+    return {"device": "a GPU", "threads": 2, "accelerator": "cuda", "torch": "9.9", "training": records}
+
+
 def growth(power: float = 1.0) -> dict[str, Any]:
     """Measurements of two networks whose steps take the given power of the work, RDN's thrice as long."""
     records = []

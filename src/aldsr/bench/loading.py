@@ -13,6 +13,7 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.benchmark import Timer, set_torch_threads
 
+from aldsr.bench.gpu import wait_for
 from aldsr.data import CachedPair, Patches, SuperResolutionData, augment, read_image, unit_float
 from aldsr.imaging import imresize
 from aldsr.nn.bicubic import cubic
@@ -22,12 +23,14 @@ BATCHES = 40
 ROUNDS = 5
 
 
-def measure_loading(train_dirs: Sequence[str] | None, *, scale: int, patch_size: int) -> dict[str, float]:
+def measure_loading(
+    train_dirs: Sequence[str] | None, *, scale: int, patch_size: int, device: torch.device
+) -> dict[str, float]:
     """Pairs per second on one core, the median of `ROUNDS`, after each stage of loading.
 
     Returns:
-        "cut" (and collated), "augmented" (flipped and turned, too), "float" (and converted); and "decoding", with files
-        decoded for every patch.
+        "cut" (and collated), "augmented" (flipped and turned, too, on a GPU after the transfer), "float" (and
+        converted); and "decoding", with files decoded for every patch.
 
     Raises DataError if the folders hold no images.
     """
@@ -41,10 +44,13 @@ def measure_loading(train_dirs: Sequence[str] | None, *, scale: int, patch_size:
             started = time.perf_counter()
             cut = [patches[batch] for batch in numbers]
             seconds["cut"].append(time.perf_counter() - started)
-            turned = [(augment(batch.lr, batch.flips), augment(batch.hr, batch.flips)) for batch in cut]
+            moved = [batch._replace(lr=batch.lr.to(device), hr=batch.hr.to(device)) for batch in cut]
+            turned = [(augment(batch.lr, batch.flips), augment(batch.hr, batch.flips)) for batch in moved]
+            wait_for(device)
             seconds["augmented"].append(time.perf_counter() - started)
             for lr, hr in turned:
                 unit_float(lr), unit_float(hr)
+            wait_for(device)
             seconds["float"].append(time.perf_counter() - started)
         rates = {stage: BATCHES * BATCH / median(times[1:]) for stage, times in seconds.items()}
         return {**rates, "decoding": decoding_rate(scale=scale, patch_size=patch_size)}

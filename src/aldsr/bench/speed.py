@@ -2,31 +2,36 @@
 
 The speed of a shared machine drifts, so the networks that are compared run alternately, step by step, in one process.
 A process of its own has only what must not share one, such as the system's allocator.
+
+On a GPU every network is measured in each of `GPU_WAYS`, in the precision and layout that are fastest for it.
 """
 
 import multiprocessing
 import os
-import time
-import timeit
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from dataclasses import replace
+from itertools import product
+from math import inf
 from typing import Any, NamedTuple, TypeVar
 
 import torch
 from rich.progress import Progress
 
+from aldsr.bench.gpu import copy_rate, matmul_rate, time_once
 from aldsr.bench.tasks import BLOCKS, BenchmarkCase, DescribedCase, Task, growing_tasks
 from aldsr.core.device import PRECISIONS
-from aldsr.core.memory import OutOfMemoryError, keep_memory, peak_memory
+from aldsr.core.memory import OutOfMemoryError, is_out_of_memory, keep_memory, peak_memory
 from aldsr.core.processes import end_with_parent
-from aldsr.training import autotune, supported_precisions
+from aldsr.training import LAYOUTS, autotune, supported_precisions
 
 T = TypeVar("T")
 LITERAL = BenchmarkCase("literal", "32-true", "contiguous")
 GROWING = ("RDN", "ALD-RDN")
+GPU_WAYS = (("none", "torch"), ("graph", "torch"))  # `compile` and `kernels` of a case
+GPU_RUNS = 20  # timed runs of a process; on a CPU 3
 
 
 class Group(NamedTuple):
@@ -67,7 +72,8 @@ def measure_speed(
     records = []
     for group, processes in zip(groups, measured, strict=True):
         for place, (case, own) in enumerate(group.jobs):
-            record = {**vars(case), "keep_memory": group.keep_freed, "processes": [each[place] for each in processes]}
+            found = {"keep_memory": group.keep_freed, "processes": [each[place] for each in processes]}
+            record = {**vars(case), "device": own.device, **found}
             size = {"batch": own.batch, "patch_size": own.patch, "D": own.size["D"]} if benchmark == "growth" else {}
             records.append(record | size)
     return records
@@ -75,6 +81,8 @@ def measure_speed(
 
 def choose_groups(benchmark: str, task: Task, deployed: Sequence[DescribedCase] = ()) -> list[Group]:
     """The networks of a benchmark by processes; for training, each in the settings that are fastest for it."""
+    if task.device == "cuda":
+        return choose_gpu_groups(benchmark, task, deployed)
     precision = supported_precisions("cpu")[-1]
     if benchmark == "growth":
         cases = [BenchmarkCase(name, precision) for name in GROWING]
@@ -88,6 +96,22 @@ def choose_groups(benchmark: str, task: Task, deployed: Sequence[DescribedCase] 
     if benchmark == "checkpointing":
         return [Group([(each, task)]) for case in fastest for each in (case, replace(case, checkpoint=True))]
     return [*literal, Group([(case, task) for case in fastest])]
+
+
+def choose_gpu_groups(benchmark: str, task: Task, deployed: Sequence[DescribedCase]) -> list[Group]:
+    """The networks of a benchmark on a GPU, all in one process: torch's allocator counts the memory of each."""
+    if benchmark == "deployed":
+        ways = [replace(case, compile=form, kernels=kernels) for case in deployed for form, kernels in GPU_WAYS]
+        return [Group([(case, task) for case in ways])]
+    names = GROWING if benchmark == "growth" else BLOCKS if benchmark == "checkpointing" else ("literal", *BLOCKS)
+    fastest = run_in_process(tune_on_gpu, names, task)
+    if benchmark == "growth":  # in the last way alone: launch by launch, a step takes the same time at any size
+        cases = [case for case in fastest if case.compile == "graph"]
+        return [Group([(case, each) for each in growing_tasks(task) for case in cases])]
+    if benchmark == "checkpointing":
+        eager = [case for case in fastest if case.compile == "none"]
+        fastest = [each for case in eager for each in (case, replace(case, checkpoint=True))]
+    return [Group([(case, task) for case in fastest])]
 
 
 def run_in_process(work: Callable[..., T], *arguments: Any) -> T:
@@ -111,32 +135,66 @@ def tune_case(name: str, task: Task) -> BenchmarkCase:
     return BenchmarkCase(name, timings[-1].precision, timings[-1].layout, timings[-1].micro_batches)
 
 
+def tune_on_gpu(names: Sequence[str], task: Task) -> list[BenchmarkCase]:
+    """Measure in which precision and layout each network is fastest in each of `GPU_WAYS`."""
+    torch.backends.cudnn.benchmark = True
+    choices = list(product(supported_precisions("cuda"), LAYOUTS))
+    fastest = []
+    for name, (form, kernels) in product(names, GPU_WAYS):
+        cases = [BenchmarkCase(name, *choice, compile=form, kernels=kernels) for choice in choices]
+        fastest.append(min(cases, key=lambda case: _try_on_gpu(case, task)))
+    return fastest
+
+
+def _try_on_gpu(case: BenchmarkCase, task: Task) -> float:
+    work, device = task.prepare(case), torch.device(task.device)
+    if _run_first(work, device)["error"]:
+        return inf
+    return min(time_once(work, device) for _ in range(3))
+
+
+def _run_first(work: Callable[[], None], device: torch.device) -> dict[str, Any]:
+    """The peak memory of work that runs for the first time, or the error that keeps it from running on a GPU."""
+    try:
+        return {"peak_memory": peak_memory(work, device), "error": ""}
+    except RuntimeError as error:
+        if device.type != "cuda":
+            raise
+        reason = "out of memory" if is_out_of_memory(error) else str(error).strip().partition("\n")[0]
+    torch.cuda.empty_cache()
+    return {"peak_memory": None, "error": reason}
+
+
 def measure_in_turns(group: Group, threads: int, runs: int = 3) -> list[dict[str, Any]]:
     """Measure the networks of a group alternately in this process, which they may keep for themselves.
 
     Returns:
         Of each: the `seconds` of its timed runs, after one that warms up; its `peak_memory` in bytes beyond the
         weights, of the first run; its `floor`, the seconds if all operations ran at the rate of a large matrix product.
+        On a GPU also its `memory_floor`, the seconds if its features moved at the rate of a large copy, both rates, and
+        the `error` of one that cannot run.
     """
     torch.set_num_threads(threads)
     if group.keep_freed:
         keep_memory()
+    device = torch.device(group.jobs[0][1].device)
+    runs = GPU_RUNS if device.type == "cuda" else runs
+    torch.backends.cudnn.benchmark = device.type == "cuda"
     work = [task.prepare(case) for case, task in group.jobs]
-    memory = [peak_memory(each, torch.device("cpu")) for each in work]
+    found = [_run_first(each, device) for each in work]
     seconds: list[list[float]] = [[] for _ in work]
     for _ in range(runs):
-        for times, each in zip(seconds, work, strict=True):
-            started = time.perf_counter()
-            each()
-            times.append(time.perf_counter() - started)
-    rates = {precision: matmul_rate(precision) for precision in {case.precision for case, _ in group.jobs}}
-    return [
-        {"seconds": times, "peak_memory": peak, "floor": task.flops(case.build(task.size)) / rates[case.precision]}
-        for (case, task), times, peak in zip(group.jobs, seconds, memory, strict=True)
-    ]
-
-
-def matmul_rate(precision: str, *, size: int = 2048) -> float:
-    """Operations per second of a large matrix product, the fastest of a few: the most that a processor can do."""
-    a = torch.rand(size, size).to(PRECISIONS[precision] or torch.float32)
-    return 2 * size**3 / min(timeit.repeat(lambda: a @ a, number=1, repeat=7))
+        for times, each, first in zip(seconds, work, found, strict=True):
+            if not first["error"]:
+                times.append(time_once(each, device))
+    rates = {precision: matmul_rate(precision, device) for precision in {case.precision for case, _ in group.jobs}}
+    copies = copy_rate(device) if device.type == "cuda" else None
+    for (case, task), times, first in zip(group.jobs, seconds, found, strict=True):
+        network, rate = case.build(task.size), rates[case.precision]
+        first |= {"seconds": times, "floor": task.flops(network) / rate}
+        if copies is None:
+            del first["error"]
+        else:
+            size = 4 if PRECISIONS[case.precision] is None else 2  # bytes
+            first |= {"memory_floor": size * task.traffic(network) / copies, "matmul_rate": rate, "copy_rate": copies}
+    return found

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from math import prod
 from types import MethodType
 from typing import Any
 
@@ -9,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from aldsr.bench.gpu import CapturedGraph
+from aldsr.bench.traffic import count_traffic
 from aldsr.core.device import PRECISIONS
 from aldsr.evaluation.cost import input_size, multi_adds
 from aldsr.nn import RDN, ALDBlock, DWBlock, LDWBlock, StandardBlock, deploy, fold
@@ -39,6 +42,8 @@ class BenchmarkCase:
     layout: str = "channels-last"
     micro_batches: int = 1  # of a training step
     checkpoint: bool = False  # recompute the activations of each RDB in the backward pass
+    compile: str = "none"  # or "graph": all launches of the task as one CUDA graph
+    kernels: str = "torch"
 
     def build(self, size: Mapping[str, Any]) -> nn.Module:
         """Build the network with random weights."""
@@ -50,7 +55,9 @@ class BenchmarkCase:
         return network
 
     def deploy(self, network: nn.Module, lr: Tensor) -> nn.Module:
-        """Fold the network, of which the literal form has nothing."""
+        """Fold the network, of which the literal form has nothing; on a GPU also collapse it where that is faster."""
+        if lr.device.type == "cuda" and self.network != "literal":
+            return deploy(network, lr=lr, dtype=PRECISIONS[self.precision]).network
         return fold(network)
 
 
@@ -77,36 +84,57 @@ class Task:
     size: dict[str, int]  # D, C, G and G0 of the networks of `BLOCKS`
     batch: int = 16  # patches of a training step
     patch: int = 48  # side of an LR patch, in pixels
+    device: str = "cpu"  # or "cuda"
 
     def flops(self, network: nn.Module) -> float:
         """Operations, two for a multi-add; the backward pass takes twice those of the forward pass."""
         scale: int = network.scale  # type: ignore[assignment]
-        counted, (height, width) = multi_adds(network, scale=scale) or 0, input_size(scale)
-        return 2.0 * counted if not self.batch else 6 * counted / (height * width) * self.batch * self.patch**2
+        return 2 * (multi_adds(network, scale=scale) or 0) * (3 if self.batch else 1) * self._share(scale)
+
+    def traffic(self, network: nn.Module) -> float:
+        """Values that have to be read from memory or written there, at the least."""
+        scale: int = network.scale  # type: ignore[assignment]
+        counted = count_traffic(network, scale=scale)
+        return (counted.of_training if self.batch else sum(counted)) * self._share(scale)
+
+    def _share(self, scale: int) -> float:
+        """The number of LR pixels as a part of those for 1280x720 pixels of output."""
+        return self.batch * self.patch**2 / prod(input_size(scale)) if self.batch else 1.0
 
     def prepare(self, case: BenchmarkCase) -> Callable[[], None]:
         """Build the network of a case; return the function that does the task once."""
-        layout, dtype = LAYOUTS[case.layout], PRECISIONS[case.precision]
-        network = case.build(self.size).to(memory_format=layout)  # type: ignore[call-overload]
-        scale: int = network.scale
-        sides = (self.patch, self.patch) if self.batch else input_size(scale)
-        lr = torch.rand(self.batch or 1, 3, *sides).contiguous(memory_format=layout)
-        if not self.batch:
-            deployed = case.deploy(network, lr)
+        work = self._prepare_step(case) if self.batch else self._prepare_upscaling(case)
+        return CapturedGraph(work) if case.compile == "graph" else work
 
-            def upscale() -> None:
-                with torch.no_grad(), torch.autocast("cpu", dtype, enabled=dtype is not None):
-                    deployed(lr)
+    def _build(self, case: BenchmarkCase) -> nn.Module:
+        return case.build(self.size).to(self.device, memory_format=LAYOUTS[case.layout])  # type: ignore[call-overload]
 
-            return upscale
-        hr = torch.rand(self.batch, 3, scale * self.patch, scale * self.patch)
+    def _prepare_upscaling(self, case: BenchmarkCase) -> Callable[[], None]:
+        network, dtype = self._build(case), PRECISIONS[case.precision]
+        lr = torch.rand(1, 3, *input_size(network.scale))  # type: ignore[arg-type]
+        lr = lr.to(self.device).contiguous(memory_format=LAYOUTS[case.layout])
+        deployed = case.deploy(network, lr).to(memory_format=LAYOUTS[case.layout])  # type: ignore[call-overload]
+
+        def upscale() -> None:
+            with torch.no_grad(), torch.autocast(self.device, dtype, enabled=dtype is not None):
+                deployed(lr)
+
+        return upscale
+
+    def _prepare_step(self, case: BenchmarkCase) -> Callable[[], None]:
+        network, dtype = self._build(case), PRECISIONS[case.precision]
+        lr = torch.rand(self.batch, 3, self.patch, self.patch)
+        lr = lr.to(self.device).contiguous(memory_format=LAYOUTS[case.layout])
+        side: int = network.scale * self.patch  # type: ignore[assignment, operator]
+        hr = torch.rand(self.batch, 3, side, side).to(self.device)
         parts = list(zip(lr.chunk(case.micro_batches), hr.chunk(case.micro_batches), strict=True))
-        optimizer = torch.optim.Adam(network.parameters(), 1e-4)
+        on_gpu = self.device == "cuda"
+        optimizer = torch.optim.Adam(network.parameters(), 1e-4, fused=on_gpu or None, capturable=on_gpu)
 
         def step() -> None:
             optimizer.zero_grad()
             for part, target in parts:
-                with torch.autocast("cpu", dtype, enabled=dtype is not None):
+                with torch.autocast(self.device, dtype, enabled=dtype is not None):
                     sr = network(part)
                 (F.l1_loss(sr.float(), target) / case.micro_batches).backward()
             optimizer.step()

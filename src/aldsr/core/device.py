@@ -6,7 +6,17 @@ from pathlib import Path
 
 import torch
 
+from aldsr.core.errors import OptionError
+
 PRECISIONS = {"32-true": None, "bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}  # autocast, Lightning's names
+
+
+def select_device(name: str) -> torch.device:
+    """The device of --device: auto, cpu or cuda. Raises OptionError if there is no such device."""
+    available = torch.cuda.is_available()
+    if name == "cuda" and not available:
+        raise OptionError("--device cuda: no CUDA device found here; take --device cpu")
+    return torch.device("cuda" if available and name != "cpu" else "cpu")
 
 
 def device_name(device: torch.device) -> str:

@@ -1,6 +1,7 @@
 """What a network costs: parameters and multi-adds, and seconds and memory on this device."""
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from functools import partial
 from itertools import chain
 from statistics import median
@@ -50,14 +51,20 @@ def multi_adds(network: nn.Module, *, scale: int) -> int | None:
     Torch's FlopCounter counts convolutions and matrix products, not additions, activations or resampling by index,
     while the network runs on fake tensors; None for a network that needs values, such as for branches.
     """
+    counter = FlopCounterMode(display=False)
+    return counter.get_total_flops() // 2 if run_without_values(network, counter, scale=scale) else None
+
+
+def run_without_values(network: nn.Module, counter: AbstractContextManager[Any], *, scale: int) -> bool:
+    """Let a counter watch a network that computes 1280x720 pixels of output on fake tensors; whether it could."""
     lr = torch.empty(1, 3, *input_size(scale), device=_device_of(network))
-    counter, fake = FlopCounterMode(display=False), FakeTensorMode(allow_non_fake_inputs=True)
+    fake = FakeTensorMode(allow_non_fake_inputs=True)
     try:
         with fake, torch.no_grad(), counter:
             network(fake.from_tensor(lr))
     except Exception:  # whatever a user's own block raises
-        return None
-    return counter.get_total_flops() // 2
+        return False
+    return True
 
 
 def measure_cost(network: nn.Module, *, scale: int, precision: str = "32-true") -> dict[str, Any]:

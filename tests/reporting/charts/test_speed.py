@@ -5,7 +5,7 @@ import pytest
 from aldsr.reporting.charts.figures import FigureError
 from aldsr.reporting.charts.speed import draw_growth_chart, draw_speed_chart
 from aldsr.reporting.tables.speed import summarise_timings
-from tests.reporting.recorded import growth, record, training
+from tests.reporting.recorded import growth, of_gpu, record, training
 
 
 def test_a_bar_is_as_long_as_its_median_and_a_process_that_was_killed_has_none() -> None:
@@ -22,6 +22,15 @@ def test_a_bar_is_as_long_as_its_median_and_a_process_that_was_killed_has_none()
     assert floors.get_offsets()[:, 0].tolist() == pytest.approx([row.floor for row in rows])
     with pytest.raises(FigureError, match="training: every process was killed"):
         draw_speed_chart("training", {"device": "here", "threads": 2, "training": [killed]})
+
+
+def test_bars_of_a_gpu_are_milliseconds_up_to_the_larger_floor() -> None:
+    (axes,) = draw_speed_chart("training", of_gpu()).axes
+    assert [bar.get_width() for bar in axes.patches] == pytest.approx([200, 50, 25])
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["literal", "RDN", "RDN, graph"]
+    assert axes.texts[1].get_text() == "  50 ms, 0.50 × RDN's speed"
+    (floors,) = (each for each in axes.collections if "copy" in str(each.get_label()))
+    assert floors.get_offsets()[:, 0].tolist() == pytest.approx([10, 10, 10])
 
 
 def test_a_panel_for_each_thing_that_grows_says_the_exponents() -> None:

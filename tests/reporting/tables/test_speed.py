@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from aldsr.reporting.tables.speed import find_series, growth_sheet, loading_sheet, resize_sheet, speed_sheet
-from tests.reporting.recorded import growth, printed, record
+from tests.reporting.recorded import growth, of_gpu, printed, record
 
 FOLDER = Path(__file__).parents[3] / "experiments"
 
@@ -39,6 +39,16 @@ def test_rows_hold_all_runs_and_the_largest_peak_or_say_that_the_process_was_kil
     assert "2 RDN 2.000 1.000-3.000 - 1.00 1 100%" in text
     assert "1 ALD-RDN, the equations as typed in: 32-true, contiguous, the system's allocator" in text
     assert "2 RDN: 32-true, contiguous, 4 micro-batches, freed memory kept" in text
+
+
+def test_times_of_a_gpu_are_milliseconds_beside_both_floors_relative_to_the_fastest_rdn() -> None:
+    text = printed(speed_sheet("training", of_gpu()))
+    assert text.startswith("training: a GPU, torch 9.9 ")
+    assert "1 literal 200.00 200.00-200.00 1.0 0.12 1 5.00 10.00 5%" in text
+    assert "3 RDN, graph 25.00 25.00-25.00 8.0 1.00 1 5.00 10.00 40%" in text
+    assert "4 ALD-RDN, graph out of memory" in text
+    assert "3 TB/s of copies, 700 TFLOP/s of matrix products in 32-true" in text
+    assert "allocator" not in text
 
 
 def test_loading_and_resizing_have_their_ratios() -> None:

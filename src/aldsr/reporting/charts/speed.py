@@ -13,8 +13,11 @@ from aldsr.reporting.tables.speed import (
     Series,
     Timing,
     benchmark_title,
+    find_dense,
     find_series,
+    is_of_gpu,
     summarise_timings,
+    time_unit,
 )
 
 if TYPE_CHECKING:
@@ -32,21 +35,24 @@ def draw_speed_chart(benchmark: str, measurements: Measurements) -> "Figure":
         raise FigureError(f"{benchmark}: every process was killed: nothing to draw; measure a smaller --size")
     figure = create_figure(width=1600, height=320 + 80 * len(timings))
     axes = figure.subplots()
-    places, median = np.arange(len(timings)), [timing.median for timing in timings]
+    unit = time_unit(measurements)
+    places, median = np.arange(len(timings)), [unit.of_second * timing.median for timing in timings]
     colours = [GRAY if timing.record["network"] == "literal" else BLUE for timing in timings]
     axes.barh(places, median, height=0.6, color=colours)
-    ends = _find_ends(timings)
+    ends = unit.of_second * _find_ends(timings)
     axes.errorbar(median, places, xerr=ends, fmt="none", ecolor="#333333", capsize=3, linewidth=1, label="all runs")
-    floors, label = [timing.floor for timing in timings], "roofline: at the rate of a large matrix product"
+    floors = [unit.of_second * timing.roofline for timing in timings]
+    label = "roofline: at the rate of a large matrix product" + (" or copy" if is_of_gpu(measurements) else "")
     axes.scatter(floors, places, marker="|", s=180, linewidths=2, color=RED, zorder=3, label=label)
-    dense = next((timing.median for timing in timings if timing.record["network"] == "RDN"), None)
+    dense, last = find_dense(timings), [unit.of_second * timing.seconds[-1] for timing in timings]
     for place, timing in enumerate(timings):
-        ratio = f", {dense / timing.median:.2f} × RDN's speed" if dense else ""
-        axes.text(timing.seconds[-1], place, f"  {timing.median:.3g} s{ratio}", va="center", fontsize=FONT)
-    axes.set_xlim(0, 1.5 * max(timing.seconds[-1] for timing in timings))  # room for the text
+        ratio = f", {dense.median / timing.median:.2f} × RDN's speed" if dense else ""
+        text = f"  {median[place]:.3g} {'ms' if is_of_gpu(measurements) else 's'}{ratio}"
+        axes.text(last[place], place, text, va="center", fontsize=FONT)
+    axes.set_xlim(0, 1.5 * max(last))  # room for the text
     axes.set_yticks(places, [name_bar(timing) for timing in timings])
     axes.invert_yaxis()
-    axes.set_xlabel("seconds, median")
+    axes.set_xlabel(f"{unit.name}, median")
     axes.set_title(benchmark_title(benchmark, measurements), fontsize=FONT, loc="left")
     axes.legend(fontsize=FONT, frameon=False)
     style_axes(axes)
@@ -60,8 +66,8 @@ def _find_ends(timings: Sequence[Timing]) -> NDArray[np.float64]:
 
 def name_bar(timing: Timing) -> str:
     """Name a bar by the network and what distinguishes it from the next one."""
-    name = timing.record["network"]
-    if name == "literal":
+    name = timing.name
+    if name == "literal" and timing.record.get("device", "cpu") == "cpu":
         name += ", freed memory kept" if timing.record["keep_memory"] else ", the system's allocator"
     return f"{name}, checkpointing" if timing.record["checkpoint"] else name
 

@@ -1,0 +1,80 @@
+"""Work on a GPU: recorded as one CUDA graph, timed by the GPU's own clock, and held against the GPU's two ceilings."""
+
+import time
+from collections.abc import Callable
+
+import torch
+
+from aldsr.core.device import PRECISIONS
+
+WARM_UP = 3  # runs before a graph is recorded
+
+
+class CapturedGraph:
+    """Work whose launches are recorded at the first call, after a few to warm up, and replayed as one from then on.
+
+    The work must not depend on the host: the same shapes and the same tensors each time. All graphs share the memory
+    of the first, since they never run at the same time and none reads what another has left there. The first is kept:
+    torch frees the memory with the last graph that uses it.
+    """
+
+    first: torch.cuda.CUDAGraph | None = None
+
+    def __init__(self, work: Callable[[], None]) -> None:
+        self.work = work  # holds the tensors that the graph reads and writes
+        self.graph: torch.cuda.CUDAGraph | None = None
+
+    def __call__(self) -> None:
+        if self.graph is None:
+            self.graph = self._capture()
+        self.graph.replay()
+
+    def _capture(self) -> torch.cuda.CUDAGraph:
+        stream, graph = torch.cuda.Stream(), torch.cuda.CUDAGraph()
+        stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(stream):
+            for _ in range(WARM_UP):
+                self.work()
+        torch.cuda.current_stream().wait_stream(stream)
+        first = CapturedGraph.first
+        with torch.cuda.graph(graph, pool=None if first is None else first.pool()):
+            self.work()
+        CapturedGraph.first = first or graph
+        return graph
+
+
+def time_once(work: Callable[[], object], device: torch.device) -> float:
+    """Seconds of one run; on a GPU from its first launch to the end of its last."""
+    if device.type != "cuda":
+        started = time.perf_counter()
+        work()
+        return time.perf_counter() - started
+    start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+    wait_for(device)
+    start.record()
+    work()
+    end.record()
+    end.synchronize()
+    return start.elapsed_time(end) / 1000
+
+
+def wait_for(device: torch.device) -> None:
+    """Wait until a GPU has done what was launched."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def matmul_rate(precision: str, device: torch.device) -> float:
+    """Operations per second of a large matrix product, the fastest of a few: the most that a processor can do."""
+    size = 8192 if device.type == "cuda" else 2048
+    if device.type == "cuda":
+        torch.set_float32_matmul_precision("high")  # as cuDNN has it by default, for convolutions
+    a = torch.rand(size, size, device=device).to(PRECISIONS[precision] or torch.float32)
+    return 2 * size**3 / min(time_once(lambda: a @ a, device) for _ in range(7))
+
+
+def copy_rate(device: torch.device) -> float:
+    """Bytes per second that a large copy reads and writes, the fastest of a few: the most that the memory can do."""
+    source = torch.empty(2**29, dtype=torch.uint8, device=device)
+    target = torch.empty_like(source)
+    return 2 * source.numel() / min(time_once(lambda: target.copy_(source), device) for _ in range(7))
