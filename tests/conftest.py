@@ -8,6 +8,7 @@ from typing import Any
 
 # Tests and the processes that they start see no GPU but that of ALDSR_TEST_GPU; said before torch looks for any.
 os.environ["CUDA_VISIBLE_DEVICES"] = os.environ.get("ALDSR_TEST_GPU", "")
+os.environ["TRITON_INTERPRET"] = str(int("ALDSR_TEST_GPU" not in os.environ))  # without one, Triton's kernels in NumPy
 
 import numpy as np
 import pytest

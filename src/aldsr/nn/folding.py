@@ -8,11 +8,10 @@ devices less time. Both are exact to float rounding, zero padding and biases inc
 import copy
 from collections.abc import Iterable
 
-import torch
 from torch import Tensor, nn
 
 from aldsr.nn.blocks import DWBlock, LDWBlock, StandardBlock
-from aldsr.nn.layers import Dense, Layer, Separable, has_layer
+from aldsr.nn.layers import Dense, Layer, Separable, collapse_layer, has_layer
 
 
 def fold(network: nn.Module) -> nn.Module:
@@ -54,18 +53,6 @@ def replace_blocks(network: nn.Module, paths: Iterable[str], *, dense: bool = Fa
         layer = collapse_layer(block.layer()) if dense else block.layer()
         setattr(root.get_submodule(parent), name, make_plain_block(layer).train(block.training))
     return root["network"]
-
-
-def collapse_layer(layer: Layer) -> Dense:
-    """The dense convolution that equals a linear depthwise layer. Raises ValueError for one with an inner ReLU."""
-    if isinstance(layer, Dense):
-        return layer
-    if layer.inner_relu:
-        raise ValueError("a block with a ReLU between depthwise and pointwise (DW) is not linear and cannot collapse")
-    with torch.autocast(layer.pointwise.device.type, enabled=False):  # weights must not be rounded
-        pointwise = layer.pointwise.flatten(1)
-        weight = pointwise[:, :, None, None] * layer.depthwise.squeeze(1)
-        return Dense(weight, layer.pointwise_bias + pointwise @ layer.depthwise_bias)
 
 
 def make_plain_block(layer: Layer) -> nn.Module:

@@ -6,6 +6,7 @@ the RDB without concatenation need not know of it.
 
 from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 
@@ -41,3 +42,21 @@ def has_layer(module: nn.Module) -> bool:
 def weights_and_biases(*convolutions: nn.Module) -> list[Any]:
     """The weight and the bias of each convolution in turn."""
     return [tensor for conv in convolutions for tensor in (conv.weight, conv.bias)]
+
+
+def collapse_layer(layer: Layer) -> Dense:
+    """The dense convolution that equals a linear depthwise layer. Raises ValueError for one with an inner ReLU."""
+    if isinstance(layer, Dense):
+        return layer
+    if layer.inner_relu:
+        raise ValueError("a block with a ReLU between depthwise and pointwise (DW) is not linear and cannot collapse")
+    with torch.autocast(layer.pointwise.device.type, enabled=False):  # weights must not be rounded
+        pointwise = layer.pointwise.flatten(1)
+        weight = pointwise[:, :, None, None] * layer.depthwise.squeeze(1)
+        return Dense(weight, layer.pointwise_bias + pointwise @ layer.depthwise_bias)
+
+
+def compute_dtype(x: Tensor) -> torch.dtype:
+    """The type that layers compute in: that of autocast if it is on, else of x."""
+    device = x.device.type
+    return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else x.dtype

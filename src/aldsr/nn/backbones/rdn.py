@@ -30,7 +30,8 @@ def conv3x3(in_channels: int, out_channels: int) -> nn.Conv2d:
 class RDB(nn.Module):
     """Residual dense block: C densely connected blocks, local feature fusion (LFF), local residual.
 
-    `Tensor[B, G0, H, W]` → `Tensor[B, G0, H, W]`. Computed without concatenation on a CPU, if the blocks allow it.
+    `Tensor[B, G0, H, W]` → `Tensor[B, G0, H, W]`. Computed without concatenation if the blocks allow it: on a CPU, and
+    on a GPU if that was chosen (see `kernels.choice`).
     """
 
     def __init__(self, *, C: int, G: int, G0: int, conv: ConvBlock) -> None:

@@ -21,8 +21,8 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-from aldsr.nn.kernels import cpu, ops
-from aldsr.nn.layers import Separable, has_layer
+from aldsr.nn.kernels import choice, cpu, ops
+from aldsr.nn.layers import Layer, Separable, compute_dtype, has_layer
 
 STRIP_BYTES = 11 * 2**19  # of the buffer, computed at a time: two patches of 48x48 at the paper's size
 
@@ -33,30 +33,35 @@ def is_eager_on_cpu(x: Tensor) -> bool:
     return x.is_cpu and type(x) in (Tensor, nn.Parameter) and not recording
 
 
-def find_layers(blocks: Sequence[nn.Module], x: Tensor, *, others: Sequence[nn.Module] = ()) -> list[Separable] | None:
-    """The layers of an RDB's blocks if `buffered_rdb` can compute it: on a CPU, of depthwise blocks with `layer()`.
+def find_layers(blocks: Sequence[nn.Module], x: Tensor, *, others: Sequence[nn.Module] = ()) -> list[Layer] | None:
+    """The layers of an RDB's blocks if `buffered_rdb` can compute it: of blocks with `layer()`, depthwise on a CPU.
 
-    None otherwise; also with hooks on a block or on one of `others`, which would not be called, and for training
-    without compiled kernels, where concatenating is faster.
+    None otherwise; also with hooks on a block or on one of `others`, which would not be called, for training on a CPU
+    without compiled kernels, where concatenating is faster, and on a GPU unless Triton was chosen (see `choice`).
     """
-    if not is_eager_on_cpu(x) or not all(has_layer(each) for each in blocks):
+    triton = choice.chosen if x.is_cuda and not torch.jit.is_tracing() else None
+    if not (triton or is_eager_on_cpu(x)) or not all(has_layer(each) for each in blocks):
         return None
     modules = [module for each in (*blocks, *others) for module in each.modules()]
     # torch offers no public way to ask for hooks.
     if any(m._forward_hooks or m._forward_pre_hooks or m._backward_hooks or m._backward_pre_hooks for m in modules):
         return None
     layers = [each.layer() for each in blocks]  # type: ignore[operator]
+    if triton:
+        return layers if triton.supports(x, layers) else None
     if not all(isinstance(layer, Separable) for layer in layers):
         return None
-    compiled = cpu.supports(_compute_dtype(x), [layer.depthwise for layer in layers])
+    compiled = cpu.supports(compute_dtype(x), [layer.depthwise for layer in layers])
     return layers if compiled or not _requires_grad(x, layers) else None
 
 
-def buffered_rdb(x: Tensor, layers: Sequence[Separable], weight: Tensor, bias: Tensor) -> Tensor:
+def buffered_rdb(x: Tensor, layers: Sequence[Any], weight: Tensor, bias: Tensor) -> Tensor:
     """Densely connected layers, local feature fusion (LFF), local residual. `Tensor[B, G0, H, W]` → the same.
 
     Layer c maps G0 + c·G channels to G; the LFF has `weight`, `Tensor[G0, T, 1, 1]`, and `bias`, `Tensor[G0]`.
     """
+    if x.is_cuda and choice.chosen:
+        return choice.chosen.buffered_rdb(x, layers, weight, bias)
     if not _requires_grad(x, [*layers, (weight, bias)]):
         return _forward(x, layers, weight, bias, keep=False)[1]
     inner_relu = [layer.inner_relu for layer in layers]
@@ -131,7 +136,7 @@ def _forward(
     x: Tensor, layers: Sequence[Separable], weight: Tensor, bias: Tensor, *, keep: bool
 ) -> tuple[Tensor | None, Tensor]:
     """All features, `Tensor[B, H, W, T]`, if `keep`, and the output, `Tensor[B, G0, H, W]`."""
-    dtype = _compute_dtype(x)
+    dtype = compute_dtype(x)
     layers = [_cast(layer, dtype) for layer in layers]
     fusion = weight.flatten(1).to(dtype), bias.to(dtype)
     x = x.permute(0, 2, 3, 1)
@@ -207,8 +212,3 @@ def _split_batch(images: Tensor, pixel_bytes: int) -> list[slice]:
 
 def _cast(layer: Separable, dtype: torch.dtype) -> Separable:
     return Separable._make((*(each.to(dtype) for each in layer[:4]), layer.inner_relu))
-
-
-def _compute_dtype(x: Tensor) -> torch.dtype:
-    """The type of autocast if it is on, else of x."""
-    return torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else x.dtype

@@ -1,0 +1,147 @@
+"""The RDB in Triton, compared with the RDB that concatenates: in Triton's interpreter, or with a GPU on that."""
+
+import copy
+import functools
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch._subclasses import FakeTensorMode
+
+from aldsr.core.errors import OptionError
+from aldsr.nn import RDB, ALDBlock, ConvBlock, DWBlock, LDWBlock, StandardBlock
+from aldsr.nn.kernels import choice
+from aldsr.nn.kernels.buffered_rdb import find_layers
+from tests.nn.conftest import kept_features
+from tests.nn.kernels.test_buffered_rdb import gradients, image, largest_difference, literal, make
+
+BLOCKS = [StandardBlock, DWBlock, LDWBlock, ALDBlock]
+GPU = torch.cuda.is_available()
+DEVICE = "cuda" if GPU else "cpu"
+SIZES = [  # C, G, G0; height, width
+    ({"C": 3, "G": 4, "G0": 6}, 1, 1),
+    ({"C": 2, "G": 17, "G0": 35}, 5, 7),
+    ({"C": 1, "G": 64, "G0": 64}, 3, 9),
+    *[({"C": 2, "G": 70, "G0": 130}, 13, 31), ({"C": 8, "G": 64, "G0": 64}, 48, 48)] * GPU,
+]
+
+# The interpreter of older releases fails with NumPy from 2.4 on.
+pytest.importorskip("triton", minversion=None if GPU else "3.7", exc_type=ImportError)
+triton: Any = pytest.importorskip("aldsr.nn.kernels.triton", exc_type=ImportError)
+
+
+@pytest.fixture(autouse=True)
+def _exact(monkeypatch: pytest.MonkeyPatch) -> None:
+    """float32 without TF32, which torch's convolutions take by default."""
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
+
+
+def ours(x: Tensor, rdb: RDB) -> Tensor:
+    assert rdb.LFF.bias is not None
+    return triton.buffered_rdb(x, [block.layer() for block in rdb.layers], rdb.LFF.weight, rdb.LFF.bias)  # type: ignore[operator]
+
+
+def network(block: Any, size: dict[str, int], batch: int, height: int, width: int) -> tuple[RDB, Tensor]:
+    rdb = make(block, kernel_sizes=[3] * size["C"], dtype=torch.float32, **size).to(DEVICE)
+    x = image(batch, height, width, channels=size["G0"], dtype=torch.float32).detach().to(DEVICE).requires_grad_()
+    return rdb, x
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+@pytest.mark.parametrize(("size", "height", "width"), SIZES)
+@pytest.mark.parametrize("batch", [1, 2])
+def test_outputs_and_gradients_are_those_of_concatenating(
+    block: ConvBlock, size: dict[str, int], batch: int, height: int, width: int
+) -> None:
+    rdb, x = network(block, size, batch, height, width)
+    exact = gradients(literal, x.detach().double().requires_grad_(), copy.deepcopy(rdb).double())
+    assert largest_difference(gradients(ours, x, rdb), exact) < 1e-5
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("block", BLOCKS)
+@pytest.mark.parametrize(("size", "height", "width"), SIZES)
+def test_on_a_gpu_rounding_is_no_worse_than_that_of_concatenating(
+    block: ConvBlock, size: dict[str, int], height: int, width: int, dtype: torch.dtype
+) -> None:
+    """Of autocast, or of TF32."""
+    torch.backends.cudnn.allow_tf32 = True
+    rdb, x = network(block, size, 2, height, width)
+
+    def cast(compute: Any, x: Tensor, rdb: RDB) -> Tensor:
+        with torch.autocast("cuda", dtype, enabled=dtype != torch.float32):
+            return compute(x, rdb).float()
+
+    exact = gradients(literal, x.detach().double().requires_grad_(), copy.deepcopy(rdb).double())
+    found, theirs = (gradients(functools.partial(cast, each), x, rdb) for each in (ours, literal))
+    for name, value in exact.items():
+        assert (found[name] - value).norm() <= 2.5 * (theirs[name] - value).norm() + 1e-3 * value.norm(), name
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("block", [DWBlock, LDWBlock])
+def test_gradients_are_the_same_in_every_run_and_a_large_image_has_right_corners(block: ConvBlock) -> None:
+    size = {"C": 2, "G": 64, "G0": 64}
+    rdb, x = network(block, size, 4, 96, 96)
+    first, second = (gradients(ours, x, rdb) for _ in range(2))
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    rdb = rdb.bfloat16()
+    with torch.no_grad():
+        large = torch.randn(1, 64, 3600, 3600, device="cuda", dtype=torch.bfloat16)  # 2.5e9 features
+        corner = ours(large[..., -32:, -32:], rdb)[..., 8:, 8:]
+        torch.testing.assert_close(ours(large, rdb)[..., -24:, -24:], corner)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("block", [DWBlock, StandardBlock])
+def test_operators_keep_the_rules_by_which_torch_compiles_and_exports(block: ConvBlock) -> None:
+    rdb, x = network(block, {"C": 2, "G": 3, "G0": 5}, 1, 2, 3)
+    layers = [[each for each in part.layer() if isinstance(each, Tensor)] for part in rdb.layers]  # type: ignore[operator]
+    weights, sizes = [each for layer in layers for each in layer], [len(layer) for layer in layers]
+    x = x.detach().permute(0, 2, 3, 1).requires_grad_()
+    torch.library.opcheck(triton.rdb_features, (x, weights, sizes))
+    buffer = triton.rdb_features(x, weights, sizes).detach()
+    plain = [each.detach() for each in weights]
+    torch.library.opcheck(triton.rdb_features_backward, (torch.ones_like(buffer), buffer, plain, sizes))
+
+
+@pytest.mark.parametrize("block", [DWBlock, StandardBlock])
+def test_one_buffer_of_all_features_is_kept_for_the_backward_pass(block: ConvBlock) -> None:
+    rdb, x = network(block, {"C": 3, "G": 4, "G0": 6}, 2, 13, 11)
+    kept = kept_features(lambda x: ours(x, rdb), x)  # and weights, which are smaller
+    assert [each for each in kept if each > 1000] == [2 * 13 * 11 * (6 + 3 * 4)]
+
+
+def test_values_that_are_not_numbers_stay_visible() -> None:
+    for block in BLOCKS:
+        rdb, x = network(block, {"C": 1, "G": 4, "G0": 6}, 1, 3, 3)
+        with torch.no_grad():
+            x[0, 0, 1, 1] = float("nan")
+            assert ours(x, rdb).isnan().all()
+
+
+def test_an_rdb_on_a_gpu_uses_them_if_chosen_and_if_its_blocks_allow_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    rdb, x = network(ALDBlock, {"C": 2, "G": 4, "G0": 6}, 1, 3, 3)
+    other = RDB(C=1, G=4, G0=6, conv=functools.partial(StandardBlock, kernel_size=5))
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        on_gpu = torch.empty(1, 6, 4, 4, device="cuda")
+        assert find_layers(list(rdb.layers), on_gpu) is None
+        monkeypatch.setattr(choice, "chosen", triton)
+        assert find_layers(list(rdb.layers), on_gpu) is not None
+        assert find_layers(list(rdb.layers), torch.empty(1, 6, 4, 4, device="cuda", dtype=torch.float64)) is None
+        assert find_layers(list(rdb.layers), torch.empty(0, 6, 4, 4, device="cuda")) is None
+        assert find_layers(list(other.layers), on_gpu) is None
+        rdb.LFF.register_forward_hook(lambda *_: None)
+        assert find_layers(list(rdb.layers), on_gpu, others=[rdb.LFF]) is None
+    assert find_layers([StandardBlock(6, 4)], x.detach().cpu()) is None
+
+
+def test_a_choice_that_cannot_be_met_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(OptionError, match="cuda"):
+        choice.use_kernels("cuda")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(OptionError, match="GPU"):
+        choice.use_kernels("triton")
+    assert choice.chosen is None
