@@ -108,7 +108,7 @@ def measure(
     )
     if network is None:  # which LR the other system saw is not known
         for found in results["sets"].values():
-            found |= {"lr": "not known", "lr_fingerprint": None}
+            found |= {"lr": "not known", "lr_track": None, "lr_fingerprint": None}
     elif settings.cost:
         results["cost"] = measure_cost(network.to(device), scale=scale, precision=settings.precision)
     write_results(folder, results)

@@ -18,7 +18,7 @@ from aldsr.analysis.loading import read_variants
 from aldsr.analysis.variants import Variant
 from aldsr.core.command import plain_command
 from aldsr.data import BenchmarkSet, Pair, find_pairs, set_name
-from aldsr.data.pairs import find_folders
+from aldsr.data.layouts import find_folders
 from aldsr.evaluation.results import ResultsError
 from aldsr.evaluation.views import load_run, make_views
 from aldsr.imaging import LITERATURE
@@ -79,7 +79,7 @@ def find_paper_image(variants: Sequence[Variant], scale: int) -> Path:
     """Find the image of the paper's Fig. 4 where the runs were measured. Raises ResultsError if it is not there."""
     name, stems = "Urban100", ("img_076", "img076")
     sets = [folder for each in variants for folder in each.first.config["data"].get("eval_dirs") or []]
-    folders = [find_folders(Path(folder).expanduser(), scale)[0] for folder in sets]
+    folders = [find_folders(folder, scale).hr for folder in sets]
     files = [file for folder in folders if set_name(folder) == name for file in sorted(folder.glob("*"))]
     if found := [file for file in files if file.stem in stems]:
         return found[0]
@@ -91,8 +91,8 @@ def find_paper_image(variants: Sequence[Variant], scale: int) -> Path:
 
 def load_image(file: Path, scale: int) -> BenchmarkSet:
     """Load an HR file and its LR as a set of one image, named for the figure. Raises DataError if they do not fit."""
-    hr, lr = find_folders(file.parent, scale)
-    pairs = find_pairs(hr, scale=scale) if lr else []
+    folders = find_folders(file.parent, scale)
+    hr, pairs = folders.hr, find_pairs(file.parent, scale=scale) if folders.lr else []
     pair = next((each for each in pairs if each.hr == file), Pair(file.stem, file, None))
     name = f"{set_name(hr)}, {pair.name}" if hr.name == "HR" or hr.name.endswith("_HR") else pair.name
     return BenchmarkSet.load(name, [pair], scale=scale)

@@ -109,7 +109,8 @@ def test_images_smaller_than_a_patch_are_left_out_with_one_warning(make_image: M
         data.setup("fit")
     assert [pair.name for pair in data.train_pairs] == ["0", "1", "2", "exact"]
     assert [warning.category for warning in caught] == [UserWarning]
-    assert str(caught[0].message).endswith(": low, narrow")
+    assert str(caught[0].message).endswith(": 'low', 'narrow'")
+    assert data.left_out == ["low", "narrow"]
 
 
 def test_what_cannot_be_used_is_named(train: str, evaluation: str, tmp_path: Path, make_image: MakeImage) -> None:

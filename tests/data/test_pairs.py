@@ -1,11 +1,14 @@
 """The folder layouts of the field, the pairs found in them, and the names of sets."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from aldsr.data.datamodule import SuperResolutionData
 from aldsr.data.images import DataError
+from aldsr.data.layouts import SetFolders, find_folders
 from aldsr.data.pairs import Pair, find_pairs, set_name
 
 
@@ -38,6 +41,69 @@ def test_without_lr_of_this_scale_lr_is_left_to_be_made(tmp_path: Path, folder: 
     hr, lr = touch(tmp_path / folder, "a.png"), touch(tmp_path / given, "ax2.png")
     assert find_pairs(hr, scale=4) == [Pair("a", hr / "a.png", None)]
     assert find_pairs(hr, scale=2) == [Pair("a", hr / "a.png", lr / "ax2.png")]
+
+
+@pytest.mark.parametrize(
+    ("given", "hr", "lr", "track"),
+    [
+        ("Set5", "Set5/HR/a.png", "Set5/LR_bicubic/x4/ax4.png", "bicubic"),
+        ("Set5", "Set5/HR/a.png", "Set5/LR_unknown/X4/a.png", "unknown"),
+        ("Set5", "Set5/HR/a.png", "Set5/LR/X4/a.png", None),
+        ("Set5", "Set5/HR/a.png", "Set5/LR/a.png", None),
+        ("Set5/HR", "Set5/HR/a.png", "Set5/LR_bicubic/a.png", "bicubic"),
+        ("Set5", "Set5/hr/a.png", "Set5/lr/a_lr.png", None),
+        ("Set5", "Set5/a.png", "Set5/LR_bicubic/X4/ax4.png", "bicubic"),
+        ("Set5", "Set5/a.png", "Set5_LR/ax4.png", None),
+        ("Set5", "Set5/GTmod12/a.png", "Set5/LRbicx4/a.png", "bicubic"),
+        ("Set5/GTmod12", "Set5/GTmod12/a.png", "Set5/LRbicx4/a.png", "bicubic"),
+        ("D_train_HR_sub", "D_train_HR_sub/1_s1.png", "D_train_LR_bicubic_X4_sub/1_s1.png", "bicubic"),
+        ("D_train_HR_sub", "D_train_HR_sub/1_s1.png", "D_train_LR_bicubic/X4_sub/1_s1.png", "bicubic"),
+        ("trainH", "trainH/a.png", "trainL/a.png", None),
+        ("HR_train", "HR_train/a.png", "LR_train/ax4.png", None),
+        ("D_train_HR", "D_train_HR/1.png", "D_train_LR_mild/1x4m.png", "mild"),
+        ("D_train_HR", "D_train_HR/1.png", "D_train_LR_unknown/X4/1x4.png", "unknown"),
+        ("HR/Set5", "HR/Set5/x4/a_HR_x4.png", "LR/LRBI/Set5/x4/a_LRBI_x4.png", "bicubic"),
+        ("HR/Set5/x4", "HR/Set5/x4/a_HR_x4.png", "LR/LRBD/Set5/x4/a_LRBD_x4.png", "BD"),
+    ],
+)
+def test_the_layouts_of_the_field(
+    tmp_path: Path, make_image: Callable[..., Path], given: str, hr: str, lr: str, track: str | None
+) -> None:
+    big, small = make_image(tmp_path / hr), make_image(tmp_path / lr, width=16, height=12)
+    assert find_pairs(tmp_path / given, scale=4) == [Pair(big.stem, big, small, track)]
+    assert find_pairs(tmp_path / given, scale=4, lr="made") == [Pair(big.stem, big, None)]
+    assert find_pairs(tmp_path / given, scale=4, lr=small.parent) == [Pair(big.stem, big, small, track)]
+    assert not find_folders(tmp_path / given, 4).unused
+    assert find_pairs(big.parent, scale=2)[0].lr is None
+
+
+def test_several_lr_images_of_one_hr_are_pairs(tmp_path: Path) -> None:
+    hr = touch(tmp_path / "D_train_HR", "1.png", "2.png")
+    lr = touch(tmp_path / "D_train_LR_wild", "1x4w1.png", "1x4w2.png", "2x4w1.png")
+    expected = [
+        Pair(f"{n}_{w}", hr / f"{n}.png", lr / f"{n}x4{w}.png", "wild")
+        for n, w in (("1", "w1"), ("1", "w2"), ("2", "w1"))
+    ]
+    assert find_pairs(hr, scale=4) == expected
+
+
+def test_of_several_folders_bicubic_or_the_named_one_and_what_is_left_is_said(
+    tmp_path: Path, make_image: Callable[..., Path]
+) -> None:
+    hr = make_image(tmp_path / "Set5/HR/a.png").parent
+    lr = {t: make_image(tmp_path / f"Set5/LR_{t}/X4/ax4.png", width=16, height=12).parent for t in ("mild", "wild")}
+    with pytest.raises(DataError, match=r"mild.*wild.*eval_lr_dirs"):
+        find_pairs(hr, scale=4)
+    assert find_pairs(hr, scale=4, lr=lr["wild"].parent)[0].track == "wild"
+    bicubic = make_image(tmp_path / "Set5/LR_bicubic/X4/ax4.png", width=16, height=12).parent
+    assert find_folders(hr, 4) == SetFolders(hr, bicubic, "bicubic", tuple(lr.values()))
+    with pytest.raises(DataError, match="/none"):
+        find_pairs(hr, scale=4, lr=tmp_path / "none")
+    small = make_image(tmp_path / "holiday/low_res/b.png", width=16, height=12).parent
+    make_image(tmp_path / "holiday/b.png")
+    assert find_folders(tmp_path / "holiday", 4).unused == (small,)
+    with pytest.warns(UserWarning, match=r"low_res.*data\.eval_lr_dirs"):
+        SuperResolutionData(scale=4, train_dirs=[], eval_dirs=[tmp_path / "holiday"]).setup("validate")
 
 
 def test_missing_and_extra_lr_images_are_named(tmp_path: Path) -> None:

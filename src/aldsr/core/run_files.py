@@ -11,3 +11,4 @@ FAILURE = "failure.txt"  # the traceback of a run that failed
 REFUSAL = "refused.txt"  # why a job of a sweep was not started
 LOCK = ".lock"
 ARCHIVED = "-archived-"  # in the name of a folder that was moved aside
+LEFT_OUT = "left_out.txt"  # names of training images smaller than a patch

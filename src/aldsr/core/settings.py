@@ -151,6 +151,8 @@ class DataSettings(Settings):
     scale: int
     train_dirs: tuple[str, ...] | None = None
     eval_dirs: Annotated[tuple[str, ...] | None, PINNED] = None
+    train_lr_dirs: tuple[str | None, ...] | None = None
+    eval_lr_dirs: Annotated[tuple[str | None, ...] | None, PINNED] = None
     pictures: int = 64
     patch_size: int = 48
     batch_size: int = 16

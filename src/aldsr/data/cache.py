@@ -47,6 +47,7 @@ class CachedPair:
     hr: Tensor
     lr: Tensor
     lr_made: bool = True
+    track: str | None = "bicubic"  # how LR was made; None: not known
 
 
 def cache_pairs(pairs: Sequence[Pair], *, scale: int, folder: Path | None = None) -> list[CachedPair]:
@@ -103,7 +104,7 @@ class _Entry:
                 f"{self.pair.lr}: is {lr.shape[-1]}x{lr.shape[-2]}, expected {expected[0]}x{expected[1]}: "
                 f"{self.pair.hr} at scale 1/{self.scale}; is it of another image or another scale?"
             )
-        return CachedPair(self.pair.name, hr, lr, lr_made=self.pair.lr is None)
+        return CachedPair(self.pair.name, hr, lr, lr_made=self.pair.lr is None, track=self.pair.track)
 
     def load_hr(self) -> Tensor:
         """Map HR without the pixels at the right and bottom that no LR pixel stands for."""

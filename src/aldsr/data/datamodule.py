@@ -1,7 +1,7 @@
 """The LightningDataModule: image folders → batches, independent of the number of ranks and workers."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,10 @@ from torch.utils.data import DataLoader
 
 from aldsr.data.augment import augment
 from aldsr.data.cache import CachedPair, cache_dir, cache_pairs
+from aldsr.data.folders import list_names
 from aldsr.data.images import DataError
-from aldsr.data.pairs import find_pairs, set_name
+from aldsr.data.layouts import find_folders
+from aldsr.data.pairs import Pair, find_pairs, set_name
 from aldsr.data.patches import BenchmarkSet, ImagePair, PatchBatch, Patches
 from aldsr.data.photographs import write_photographs
 from aldsr.data.sampling import StepBatches
@@ -31,6 +33,7 @@ class SuperResolutionData(LightningDataModule):
         scale: HR pixels per LR pixel.
         train_dirs: folders to train on, as in `aldsr.data.pairs`; None: procedural images; empty: no training.
         eval_dirs: folders to measure on, each one set; None: scikit-image's photographs.
+        train_lr_dirs, eval_lr_dirs: the LR folder of each; None: what is found beside HR, else made; "made": made.
         patch_size: side of an LR patch, in pixels.
         batch_size: patches in an optimizer step, over all ranks and micro-batches.
         steps_per_epoch: optimizer steps in an epoch.
@@ -51,6 +54,8 @@ class SuperResolutionData(LightningDataModule):
         scale: int,
         train_dirs: Sequence[str | Path] | None = None,
         eval_dirs: Sequence[str | Path] | None = None,
+        train_lr_dirs: Sequence[str | Path | None] | None = None,
+        eval_lr_dirs: Sequence[str | Path | None] | None = None,
         patch_size: int = 48,
         batch_size: int = 16,
         steps_per_epoch: int = 1000,
@@ -62,6 +67,8 @@ class SuperResolutionData(LightningDataModule):
         self.scale = scale
         self.train_dirs = train_dirs
         self.eval_dirs = eval_dirs
+        self.train_lr_dirs = train_lr_dirs
+        self.eval_lr_dirs = eval_lr_dirs
         self.patch_size = patch_size
         self.batch_size = batch_size
         self.steps_per_epoch = steps_per_epoch
@@ -69,6 +76,7 @@ class SuperResolutionData(LightningDataModule):
         self.pictures = pictures
         self.num_workers = num_workers
         self.train_pairs: list[CachedPair] = []
+        self.left_out: list[str] = []  # names of training images smaller than a patch
         self.loaded = False
         self.benchmarks: list[BenchmarkSet] = []
 
@@ -87,29 +95,45 @@ class SuperResolutionData(LightningDataModule):
         if train_dirs is None:
             train_dirs = [write_images(embedded / f"pictures-v{VERSION}-{self.pictures}", number=self.pictures)]
         self.benchmarks = [
-            BenchmarkSet.load(set_name(folder), find_pairs(folder, scale=self.scale), scale=self.scale)
-            for folder in eval_dirs
+            BenchmarkSet.load(set_name(folder), pairs, scale=self.scale)
+            for folder, pairs in self._find(eval_dirs, self.eval_lr_dirs, "eval")
         ]
         names = [benchmark.name for benchmark in self.benchmarks]
         for name in names:
             if names.count(name) > 1:
                 raise DataError(f"data.eval_dirs: two sets are called '{name}'; results go by name, so rename a folder")
-        files = [find_pairs(folder, scale=self.scale) for folder in train_dirs]
-        pairs = [pair for each in files for pair in cache_pairs(each, scale=self.scale)]
+        files = list(self._find(train_dirs, self.train_lr_dirs, "train"))
+        pairs = [pair for _, each in files for pair in cache_pairs(each, scale=self.scale)]
         self.train_pairs = [pair for pair in pairs if min(pair.lr.shape[-2:]) >= self.patch_size]
-        too_small = [pair.name for pair in pairs if min(pair.lr.shape[-2:]) < self.patch_size]
+        self.left_out = [pair.name for pair in pairs if min(pair.lr.shape[-2:]) < self.patch_size]
         side = self.patch_size * self.scale
         if pairs and not self.train_pairs:
             raise DataError(
                 f"data.train_dirs: none of {len(pairs)} images is as large as a patch, {side}x{side} HR pixels; "
                 f"use larger images or a smaller data.patch_size (now {self.patch_size})"
             )
-        if too_small:
+        if self.left_out:
             rank_zero_warn(
-                f"{len(too_small)} of {len(pairs)} training images are smaller than a patch ({side}x{side} HR pixels) "
-                f"and left out: {', '.join(too_small)}"
+                f"{len(self.left_out)} of {len(pairs)} training images are smaller than a patch ({side}x{side} HR "
+                f"pixels) and left out: {list_names(self.left_out)}"
             )
         self.loaded = True
+
+    def _find(
+        self, folders: Sequence[str | Path], lr_dirs: Sequence[str | Path | None] | None, use: str
+    ) -> Iterator[tuple[str | Path, list[Pair]]]:
+        """The files of every folder; warn of LR that is not used."""
+        lr_dirs = [lr_dirs] if isinstance(lr_dirs, str) else lr_dirs or [None] * len(folders)
+        if len(lr_dirs) != len(folders):
+            raise DataError(
+                f"data.{use}_lr_dirs: names {len(lr_dirs)} folders for the {len(folders)} of data.{use}_dirs; expected "
+                "one for each, or null where LR is looked for beside HR"
+            )
+        for folder, lr in zip(folders, lr_dirs, strict=True):
+            if unused := find_folders(folder, self.scale, lr).unused:
+                looks = f"{list_names([*map(str, unused)])} may be LR of it, not used"
+                rank_zero_warn(f"data.{use}_dirs: {folder}: {looks}; data.{use}_lr_dirs=[DIR] uses it")
+            yield folder, find_pairs(folder, scale=self.scale, lr=lr)
 
     def train_dataloader(self) -> DataLoader[PatchBatch]:
         assert self.trainer is not None

@@ -7,10 +7,10 @@ from pathlib import Path
 import torch
 from rich.console import Console
 
-from aldsr.core.run_files import CHECKPOINT, LOG, WEIGHTS
+from aldsr.core.run_files import CHECKPOINT, LEFT_OUT, LOG, WEIGHTS
 from aldsr.core.settings import RunSettings
 from aldsr.data import SuperResolutionData
-from aldsr.evaluation.results import read_results
+from aldsr.evaluation.results import describe_lr, read_results
 from aldsr.nn.description import label
 from aldsr.reporting.tables.results import cost_sheet, images_sheet, protocol_line, protocols_sheet
 
@@ -23,10 +23,13 @@ def print_start(settings: RunSettings, data: SuperResolutionData, *, extends: bo
     )
     ranks = f"{trainer.ranks} × " if trainer.ranks > 1 else ""
     images = f"{data.batch_size} LR patches, {patch}x{patch}, from {len(data.train_pairs)} images"
-    sets = ", ".join(f"{benchmark.name} ({len(benchmark)})" for benchmark in data.benchmarks)
+    lr = sorted({describe_lr("made" if pair.lr_made else "given", pair.track) for pair in data.train_pairs})
+    sets = ", ".join(
+        f"{each.name} ({len(each)}, LR {describe_lr(each.lr_source, each.track)})" for each in data.benchmarks
+    )
     lines = [
         f"[bold]{label(settings.model)}[/bold] {settings.name}: {settings.parameters:,} parameters, x{settings.scale}",
-        f"trains   {settings.total_steps:,} steps of {images}",
+        f"trains   {settings.total_steps:,} steps of {images}, LR {', '.join(lr)}",
         f"measures {sets}",
         f"on       {ranks}{device}, {trainer.precision}",
         f"writes   {settings.run_dir}",
@@ -38,6 +41,10 @@ def print_start(settings: RunSettings, data: SuperResolutionData, *, extends: bo
     elif settings.init:
         new = f"; new: {', '.join(settings.new_weights)}" if settings.new_weights else ""
         lines.insert(1, f"starts   from the weights of {settings.init} ({settings.initial}){new}")
+    if data.left_out:
+        file = Path(settings.run_dir) / LEFT_OUT
+        file.write_text("".join(f"{name}\n" for name in data.left_out))
+        lines.append(f"left out {len(data.left_out):,} images smaller than a patch, which {file} lists")
     if settings.timings:
         lines.append(f"step     {settings.timings[-1]}, the fastest of {len(settings.timings)} measured settings")
     if settings.quick:

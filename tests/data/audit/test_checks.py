@@ -58,7 +58,20 @@ def test_a_clean_set_with_lr(tmp_path: Path) -> None:
         save_pair(tmp_path / "Set2", name, photograph(name, 180, 120), scale=3)
     audit = audit_set(tmp_path / "Set2", scale=3, patch=120, test=True)
     assert audit.findings == []
-    assert (audit.name, audit.test, audit.lr, len(audit.images)) == ("Set2", True, "given", 2)
+    assert (audit.name, audit.test, audit.lr, len(audit.images)) == ("Set2", True, "given (bicubic)", 2)
+
+
+@pytest.mark.parametrize(("name", "lr"), [("low_res", "made"), ("LR_unknown", "given (bicubic)")])
+def test_lr_that_is_not_used(tmp_path: Path, name: str, lr: str) -> None:
+    small = save_pair(tmp_path, "a", photograph())
+    other = save(Image.open(small), tmp_path / name / "a.png").parent
+    if lr == "made":
+        small.unlink()
+        small.parent.rmdir()
+        small.parent.parent.rmdir()
+    audit = audit_set(tmp_path, scale=4)
+    check(audit.findings, "LR not used", str(other), fault=lr == "made")
+    assert audit.lr == lr
 
 
 def test_a_clean_folder_of_images(tmp_path: Path, make_image: MakeImage) -> None:

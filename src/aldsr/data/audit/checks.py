@@ -20,7 +20,8 @@ from aldsr.data.audit.near_duplicates import Signature, compute_signature, find_
 from aldsr.data.audit.provenance import check_lr
 from aldsr.data.folders import list_folder, list_names
 from aldsr.data.images import ORIENTATION, DataError, has_16_bits, open_image, read_image
-from aldsr.data.pairs import Pair, find_folders, find_repeated, match_files, set_name
+from aldsr.data.layouts import find_folders
+from aldsr.data.pairs import Pair, find_repeated, match_files, set_name
 from aldsr.data.patches import fingerprint
 
 
@@ -60,13 +61,17 @@ def audit_set(folder: str | Path, *, scale: int, patch: int = 0, test: bool = Fa
 
     Images smaller than a training patch, `patch` HR pixels a side, are remarked. `test`: the set is for measuring.
     """
-    hr_folder, lr_folder = find_folders(Path(folder).expanduser(), scale)
-    name, lr = set_name(folder), "given" if lr_folder else "made"
+    name = set_name(folder)
     try:
+        folders = find_folders(folder, scale)
         pairs, faults = match_files(folder, scale=scale)
     except DataError as error:
         return AuditedSet(name, test, "made", [], [Finding("folder", str(error))])
+    hr_folder, lr = folders.hr, f"given ({folders.track or '?'})" if folders.lr else "made"
     findings = list(starmap(Finding, faults))
+    for each in folders.unused:
+        message = f"{each}: may be LR of {hr_folder}, not used; data.train_lr_dirs or data.eval_lr_dirs uses it"
+        findings.append(Finding("LR not used", message, fault=not folders.lr))
     if others := [file.name for file in list_folder(hr_folder)[1]]:
         message = f"{hr_folder}: {len(others)} left out, in no format that Pillow reads: {list_names(others)}"
         findings.append(Finding("other files", message, fault=False))
@@ -110,7 +115,8 @@ def _audit_image(pair: Pair, scale: int, patch: int) -> tuple[AuditedImage | Non
             image = AuditedImage(pair.hr, size, header.format or "?", header.mode, digest, signature)
         if pair.lr and min(size) >= scale:
             fault = check_lr(pair.hr, hr, pair.lr, _read_tensor(pair.lr), scale)
-            findings += [Finding(*fault)] if fault else []
+            known = pair.track in (None, "bicubic")  # other tracks are no bicubic, and may be shifted
+            findings += [Finding(*fault)] if fault and (known or fault[0] == "wrong size") else []
     except DataError as error:
         findings.append(Finding("unreadable", str(error)))
     return image, findings

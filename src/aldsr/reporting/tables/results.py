@@ -7,6 +7,7 @@ from typing import Any
 
 from aldsr.core.files import atomic_write, write_json
 from aldsr.core.run_files import RESULTS
+from aldsr.evaluation.results import describe_lr
 from aldsr.imaging import Protocol, psnr_gain
 from aldsr.imaging.protocol import USERS
 from aldsr.reporting.tables.cells import cost_cells, count_cell, score_cell
@@ -50,7 +51,7 @@ def quantities(results: Results) -> str:
 def protocol_line(results: Results) -> str:
     """The protocol of a result in one line."""
     protocol = results["protocol"]
-    sources = sorted({scores["lr"] for scores in results["sets"].values()})
+    sources = sorted({describe_lr(scores["lr"], scores.get("lr_track")) for scores in results["sets"].values()})
     return f"{Protocol.from_fields(protocol).describe(protocol['scale'])}; LR {', '.join(sources)}"
 
 
