@@ -14,11 +14,11 @@ from rich.console import Console
 from rich.progress import track
 from torch import nn
 
-from aldsr.core.command import plain_command, positive_int
+from aldsr.core.command import add_lr_option, plain_command, positive_int
 from aldsr.core.files import write_json
 from aldsr.core.memory import keep_memory
 from aldsr.core.version import code_version
-from aldsr.data import BenchmarkSet, DataError, SuperResolutionData
+from aldsr.data import BenchmarkSet, DataError, SuperResolutionData, describe_pairs
 from aldsr.evaluation.attention import ablation_scores, load_networks, make_ablations, read_attention
 from aldsr.imaging import LITERATURE
 from aldsr.nn.description import Description, scale_of
@@ -44,13 +44,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     networks = load_networks(options.networks, allow_code=options.allow_code)
     first: Path = options.networks[0]
     scale = scale_of(networks[first][1])
-    benchmarks = read_sets(options.data, scale=scale)
+    benchmarks = read_sets(options.data, options.lr, scale=scale)
     folder: Path = options.output or (first if first.is_dir() else first.parent) / "attention"
     folder.mkdir(parents=True, exist_ok=True)
     runs = [measure(place, *each, benchmarks, shuffles=options.shuffles) for place, each in networks.items()]
     attentions = group_runs(runs)
     sheets = [sheet for each in attentions for sheet in (layers_sheet(each), ablations_sheet(each))]
-    print_sheets(sheets, attention_notes(attentions, shuffles=options.shuffles), indent=12)
+    lr = ("LR", ", ".join(f"of {each.name} {describe_pairs(each.pairs)}" for each in benchmarks))
+    print_sheets(sheets, [*attention_notes(attentions, shuffles=options.shuffles), lr], indent=12)
     content = {
         "networks": attention_data(attentions),
         "protocol": {"name": "y", **LITERATURE.to_fields(scale)},
@@ -69,6 +70,7 @@ def parse_options(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m aldsr.attention", description=__doc__)
     parser.add_argument("networks", nargs="+", type=Path, metavar="RUN|WEIGHTS", help="run folders, or weights files")
     parser.add_argument("--data", nargs="+", metavar="DIR", help="sets to measure on (default: eight photographs)")
+    add_lr_option(parser)
     parser.add_argument(
         "-o", "--output", type=Path, metavar="DIR", help="(default: attention/ in the first run's folder)"
     )
@@ -79,13 +81,13 @@ def parse_options(argv: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def read_sets(folders: Sequence[str] | None, *, scale: int) -> list[BenchmarkSet]:
+def read_sets(folders: Sequence[str] | None, lr: Sequence[str | None] | None, *, scale: int) -> list[BenchmarkSet]:
     """The sets to measure on; None: the photographs in scikit-image. Raises DataError if they cannot be read."""
-    data = SuperResolutionData(scale=scale, train_dirs=[], eval_dirs=folders)
+    data = SuperResolutionData(scale=scale, train_dirs=[], eval_dirs=folders, eval_lr_dirs=lr)
     try:
         data.prepare_data()
     except DataError as error:
-        raise DataError(str(error).replace("data.eval_dirs", "--data")) from error
+        raise DataError(str(error).replace("data.eval_dirs", "--data").replace("data.eval_lr_dirs", "--lr")) from error
     return data.benchmarks
 
 

@@ -68,11 +68,9 @@ def compare_runs(options: argparse.Namespace) -> None:
     if given := [option for option, value in of_studies.items() if value]:
         raise OptionError(f"{given[0]}: is for a study, a folder with runs in it; leave it out")
     results = read_by_label(options.results)
-    sheet, protocol = comparison_sheet(results), protocol_line(next(iter(results.values())))
-    if options.format == "table":
-        print_sheets([sheet], [("protocol", protocol)])
-    else:
-        print_sheets([sheet._replace(title="")], form=options.format)
+    sheet, protocol = comparison_sheet(results), protocol_line(*results.values())
+    title = sheet.title if options.format == "table" else ""
+    print_sheets([sheet._replace(title=title)], [("protocol", protocol)], form=options.format)
 
 
 def compare_study(options: argparse.Namespace) -> None:

@@ -18,7 +18,7 @@ from rich.markup import escape
 from rich.progress import track
 from rich.table import Table
 
-from aldsr.core.command import plain_command
+from aldsr.core.command import add_lr_option, plain_command
 from aldsr.data.audit.checks import AuditedSet, Finding, audit_set, find_shared_images
 
 SHOWN = {"Fault": 5, "Remark": 2}  # findings of one kind that are printed without --all
@@ -30,6 +30,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m aldsr.doctor", description=__doc__)
     parser.add_argument("train", nargs="*", metavar="DIR", help="folders to train on")
     parser.add_argument("--test", nargs="+", default=[], metavar="SET", help="benchmark sets, to measure on")
+    add_lr_option(parser)
     parser.add_argument("--scale", type=int, default=4, choices=(2, 3, 4), help="HR pixels per LR pixel (default 4)")
     parser.add_argument("--patch-size", type=int, default=48, help="LR pixels of a training patch (default 48)")
     parser.add_argument("--all", action="store_true", help="print every finding, not the first of each kind")
@@ -37,11 +38,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     folders = [(folder, False) for folder in options.train] + [(folder, True) for folder in options.test]
     if not folders:
         parser.error("name at least one folder")
+    lr_folders = options.lr or [None] * len(folders)
+    if len(lr_folders) != len(folders):
+        parser.error(f"--lr: names {len(lr_folders)} folders for {len(folders)} sets; expected one for each")
     console = Console(emoji=False)
     sets = []
-    for folder, test in track(folders, "Checking images", console=console, transient=True):
+    places = list(zip(folders, lr_folders, strict=True))
+    for (folder, test), lr in track(places, "Checking images", console=console, transient=True):
         patch = 0 if test else options.patch_size * options.scale
-        sets.append(audit_set(folder, scale=options.scale, patch=patch, test=test))
+        sets.append(audit_set(folder, scale=options.scale, patch=patch, test=test, lr=lr))
     findings = [finding for each in sets for finding in each.findings]
     findings += [finding for pair in combinations(sets, 2) for finding in find_shared_images(*pair)]
     faults, remarks = ([each for each in findings if each.fault is fault] for fault in (True, False))

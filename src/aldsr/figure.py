@@ -2,9 +2,10 @@
 
 On the left the HR image with a crop marked, on the right that crop of HR, bicubic and every network, enlarged pixel by
 pixel; below each PSNR-Y and SSIM-Y of the whole image, the best in bold. RUN are run folders or study folders; of a
-study one run of every variant is shown, the one with the lowest seed. LR is the image's own if FILE lies in SET/HR
-beside SET/LR_bicubic; otherwise it is made from HR by MATLAB's bicubic. Without --crop, the crop is the window, a sixth
-of the image's width and height, in which the networks differ most from HR.
+study one run of every variant is shown, the one with the lowest seed. LR is as the runs were measured if FILE is of
+their sets, else what lies beside its folder, as in SET/HR and SET/LR_bicubic; otherwise it is made from HR by MATLAB's
+bicubic. Without --crop, the crop is the window, a sixth of the image's width and height, in which the networks differ
+most from HR.
 """
 
 import argparse
@@ -15,12 +16,10 @@ from pathlib import Path
 from rich.console import Console
 
 from aldsr.analysis.loading import read_variants
-from aldsr.analysis.variants import Variant
 from aldsr.core.command import plain_command
-from aldsr.data import BenchmarkSet, Pair, find_pairs, set_name
-from aldsr.data.layouts import find_folders
+from aldsr.data import MADE, BenchmarkSet, Pair, describe_pairs, find_folders, find_pairs, set_name
 from aldsr.evaluation.results import ResultsError
-from aldsr.evaluation.views import load_run, make_views
+from aldsr.evaluation.views import load_run, make_views, measured_places
 from aldsr.imaging import LITERATURE
 from aldsr.reporting.charts.comparison import Crop, draw_comparison, find_crop
 from aldsr.reporting.charts.figures import FigureError, prepare_output, save_figure
@@ -32,8 +31,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     options, console = parse_options(argv), Console(emoji=False)
     files = prepare_output(options.output, ("png", "pdf"))
     study, variants = read_variants(options.runs, allow_unequal_budgets=options.allow_unequal_budgets)
-    file = (options.image or find_paper_image(variants, options.scale)).expanduser()
-    image = load_image(file, options.scale)
+    runs = [each.first for each in variants]
+    places = [place for run in runs for place in measured_places(run.config, run.results).values()]
+    file = (options.image or find_paper_image(places, options.scale)).expanduser()
+    image = load_image(file, options.scale, places)
     height, width = image[0].hr.shape[-2:]
     if (crop := options.crop) and (crop.x + crop.width > width or crop.y + crop.height > height):
         place = ",".join(map(str, crop))
@@ -46,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     crop = crop or find_crop(versions)
     save_figure(draw_comparison(versions, crop, title=f"{image.name}, x{options.scale}"), files)
     lines = [
-        f"image     {file}, {width}x{height}, LR {image.lr_source}",
+        f"image     {file}, {width}x{height}, LR {describe_pairs(image.pairs)}",
         f"crop      {','.join(map(str, crop))}{'' if options.crop else ', where the networks differ most from HR'}",
         *(f"left out  {name}: has not finished" for name in study.unfinished),
         f"written   {', '.join(map(str, files))}",
@@ -75,11 +76,10 @@ def parse_crop(text: str) -> Crop:
     return Crop(*map(int, text.split(",")))
 
 
-def find_paper_image(variants: Sequence[Variant], scale: int) -> Path:
+def find_paper_image(places: Sequence[tuple[str, str | None]], scale: int) -> Path:
     """Find the image of the paper's Fig. 4 where the runs were measured. Raises ResultsError if it is not there."""
     name, stems = "Urban100", ("img_076", "img076")
-    sets = [folder for each in variants for folder in each.first.config["data"].get("eval_dirs") or []]
-    folders = [find_folders(folder, scale).hr for folder in sets]
+    folders = [find_folders(folder, scale, MADE).hr for folder, _ in places]
     files = [file for folder in folders if set_name(folder) == name for file in sorted(folder.glob("*"))]
     if found := [file for file in files if file.stem in stems]:
         return found[0]
@@ -89,10 +89,14 @@ def find_paper_image(variants: Sequence[Variant], scale: int) -> Path:
     )
 
 
-def load_image(file: Path, scale: int) -> BenchmarkSet:
-    """Load an HR file and its LR as a set of one image, named for the figure. Raises DataError if they do not fit."""
-    folders = find_folders(file.parent, scale)
-    hr, pairs = folders.hr, find_pairs(file.parent, scale=scale) if folders.lr else []
+def load_image(file: Path, scale: int, places: Sequence[tuple[str, str | None]] = ()) -> BenchmarkSet:
+    """Load an HR file and its LR as a set of one image, named for the figure; `places`: of HR and LR, as measured.
+
+    Raises DataError if they do not fit.
+    """
+    hr = file.parent
+    lr = next((lr for place, lr in places if find_folders(place, scale, MADE).hr.resolve() == hr.resolve()), None)
+    pairs = find_pairs(hr, scale=scale, lr=lr) if find_folders(hr, scale, lr).lr else []
     pair = next((each for each in pairs if each.hr == file), Pair(file.stem, file, None))
     name = f"{set_name(hr)}, {pair.name}" if hr.name == "HR" or hr.name.endswith("_HR") else pair.name
     return BenchmarkSet.load(name, [pair], scale=scale)

@@ -20,9 +20,9 @@ from aldsr.analysis.study import Study
 from aldsr.analysis.variants import Variant
 from aldsr.core.command import plain_command
 from aldsr.core.files import atomic_write
-from aldsr.data import BenchmarkSet, DataError, SuperResolutionData, set_name
+from aldsr.data import MADE, BenchmarkSet, DataError, SuperResolutionData, set_name
 from aldsr.evaluation.results import ResultsError
-from aldsr.evaluation.views import load_run, make_views
+from aldsr.evaluation.views import load_run, make_views, measured_places
 from aldsr.imaging import Protocol, detailed_window
 from aldsr.nn.description import NetworkError
 from aldsr.reporting.html.images import describe_image, select_images
@@ -107,10 +107,12 @@ def find_sets(study: Study, folders: Sequence[Path] | None) -> list[BenchmarkSet
 
     Raises DataError if they are missing, and ResultsError if they are other images.
     """
-    recorded = [folder for run in study.runs for folder in run.config["data"].get("eval_dirs") or []]
-    places = {set_name(folder): str(folder) for folder in folders or recorded}
+    recorded = {name: each for run in study.runs for name, each in measured_places(run.config, run.results).items()}
+    places = {set_name(folder): str(folder) for folder in folders or (hr for hr, _ in recorded.values())}
+    lr = [recorded[name][1] if name in recorded else None for name in places]
+    lr = [each if each == MADE or (each and Path(each).is_dir()) else None for each in lr]  # None: it was moved
     scale = study.runs[0].results["protocol"]["scale"]
-    data = SuperResolutionData(scale=scale, train_dirs=[], eval_dirs=list(places.values()) or None)
+    data = SuperResolutionData(scale=scale, train_dirs=[], eval_dirs=list(places.values()) or None, eval_lr_dirs=lr)
     try:
         data.prepare_data()
     except DataError as error:

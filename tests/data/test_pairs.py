@@ -63,7 +63,7 @@ def test_without_lr_of_this_scale_lr_is_left_to_be_made(tmp_path: Path, folder: 
         ("D_train_HR", "D_train_HR/1.png", "D_train_LR_mild/1x4m.png", "mild"),
         ("D_train_HR", "D_train_HR/1.png", "D_train_LR_unknown/X4/1x4.png", "unknown"),
         ("HR/Set5", "HR/Set5/x4/a_HR_x4.png", "LR/LRBI/Set5/x4/a_LRBI_x4.png", "bicubic"),
-        ("HR/Set5/x4", "HR/Set5/x4/a_HR_x4.png", "LR/LRBD/Set5/x4/a_LRBD_x4.png", "BD"),
+        ("HR/Set5/x4", "HR/Set5/x4/a_HR_x4.png", "LR/LRBD/Set5/x4/a_LRBD_x4.png", "bd"),
     ],
 )
 def test_the_layouts_of_the_field(

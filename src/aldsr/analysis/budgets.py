@@ -18,7 +18,7 @@ def training_budget(run: TrainingRun) -> dict[str, Any]:
         **{f"data.{key}": data.get(key) for key in DATA_OPTIONS},
         "data.train_dirs": list_folders(data.get("train_dirs")),
         "the fingerprint of the training images": training.get("fingerprint"),
-        **{key: value for key, value in flatten(run.config).items() if key.startswith("schedule.")},
+        **{key: value for key, value in flatten(run.config).items() if key.startswith(("schedule.", "lr_track"))},
     }
     if data.get("train_dirs") is not None:
         del budget["data.pictures"]  # not used beside folders

@@ -10,6 +10,7 @@ recorded configuration that lacks the field counts as having that value, whateve
 option does not separate new runs from recorded ones.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass, fields
 from pathlib import PurePath
@@ -151,7 +152,7 @@ class DataSettings(Settings):
     scale: int
     train_dirs: tuple[str, ...] | None = None
     eval_dirs: Annotated[tuple[str, ...] | None, PINNED] = None
-    train_lr_dirs: tuple[str | None, ...] | None = None
+    train_lr_dirs: Annotated[tuple[str | None, ...] | None, PINNED] = None  # see `RunSettings.lr_track`
     eval_lr_dirs: Annotated[tuple[str | None, ...] | None, PINNED] = None
     pictures: int = 64
     patch_size: int = 48
@@ -226,6 +227,7 @@ class RunSettings(Settings):
     parameters: Annotated[int | None, FREE] = None  # of the network
     version: Annotated[str | None, FREE] = None  # of the code
     images: Annotated[FrozenDict, FREE] = NO_OPTIONS  # fingerprints, by the option that names the folders
+    lr_track: Annotated[str, Rule(variant=True, may_change=True, before="bicubic")] = "bicubic"  # of LR trained on
     initial: Annotated[str | None, NOTED] = None  # fingerprint of the weights that were read
     new_weights: Annotated[tuple[str, ...], FREE] = ()  # that `init` did not give
     segments: Annotated[tuple[FrozenDict, ...], FREE] = ()  # of the shorter runs that this one extends
@@ -266,6 +268,6 @@ def flatten(config: Mapping[str, Any], rules: Mapping[str, Rule] = RULES) -> dic
 
 
 def folder_label(folder: str) -> str:
-    """A folder by its last name, "HR" with the one above it, wherever it lies on this machine."""
+    """A folder by its last name, "HR" and "X4" with the one above it, wherever it lies on this machine."""
     path = PurePath(folder)
-    return "/".join(path.parts[-2:]) if path.name == "HR" else path.name
+    return "/".join(path.parts[-2:]) if re.fullmatch(r"HR|[xX]\d", path.name) else path.name

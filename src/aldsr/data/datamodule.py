@@ -1,7 +1,7 @@
 """The LightningDataModule: image folders → batches, independent of the number of ranks and workers."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -96,14 +96,14 @@ class SuperResolutionData(LightningDataModule):
             train_dirs = [write_images(embedded / f"pictures-v{VERSION}-{self.pictures}", number=self.pictures)]
         self.benchmarks = [
             BenchmarkSet.load(set_name(folder), pairs, scale=self.scale)
-            for folder, pairs in self._find(eval_dirs, self.eval_lr_dirs, "eval")
+            for folder, pairs in zip(eval_dirs, self._find(eval_dirs, self.eval_lr_dirs, "eval"), strict=True)
         ]
         names = [benchmark.name for benchmark in self.benchmarks]
         for name in names:
             if names.count(name) > 1:
                 raise DataError(f"data.eval_dirs: two sets are called '{name}'; results go by name, so rename a folder")
-        files = list(self._find(train_dirs, self.train_lr_dirs, "train"))
-        pairs = [pair for _, each in files for pair in cache_pairs(each, scale=self.scale)]
+        files = self._find(train_dirs, self.train_lr_dirs, "train")
+        pairs = [pair for each in files for pair in cache_pairs(each, scale=self.scale)]
         self.train_pairs = [pair for pair in pairs if min(pair.lr.shape[-2:]) >= self.patch_size]
         self.left_out = [pair.name for pair in pairs if min(pair.lr.shape[-2:]) < self.patch_size]
         side = self.patch_size * self.scale
@@ -119,21 +119,19 @@ class SuperResolutionData(LightningDataModule):
             )
         self.loaded = True
 
-    def _find(
-        self, folders: Sequence[str | Path], lr_dirs: Sequence[str | Path | None] | None, use: str
-    ) -> Iterator[tuple[str | Path, list[Pair]]]:
+    def _find(self, folders: Sequence[Any], lr_dirs: Sequence[Any] | None, use: str) -> list[list[Pair]]:
         """The files of every folder; warn of LR that is not used."""
-        lr_dirs = [lr_dirs] if isinstance(lr_dirs, str) else lr_dirs or [None] * len(folders)
+        lr_dirs = lr_dirs or [None] * len(folders)
         if len(lr_dirs) != len(folders):
             raise DataError(
                 f"data.{use}_lr_dirs: names {len(lr_dirs)} folders for the {len(folders)} of data.{use}_dirs; expected "
                 "one for each, or null where LR is looked for beside HR"
             )
-        for folder, lr in zip(folders, lr_dirs, strict=True):
-            if unused := find_folders(folder, self.scale, lr).unused:
-                looks = f"{list_names([*map(str, unused)])} may be LR of it, not used"
-                rank_zero_warn(f"data.{use}_dirs: {folder}: {looks}; data.{use}_lr_dirs=[DIR] uses it")
-            yield folder, find_pairs(folder, scale=self.scale, lr=lr)
+        places = list(zip(folders, lr_dirs, strict=True))
+        for found in [find_folders(folder, self.scale, lr) for folder, lr in places]:
+            for sentence in found.say_unused():
+                rank_zero_warn(sentence)
+        return [find_pairs(folder, scale=self.scale, lr=lr) for folder, lr in places]
 
     def train_dataloader(self) -> DataLoader[PatchBatch]:
         assert self.trainer is not None

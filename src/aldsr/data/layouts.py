@@ -6,12 +6,13 @@ DIV2K_train_HR_sub   DIV2K_train_LR_bicubic/X4_sub                     BasicSR's
 SET/GTmod12          SET/LRbicx4                                       BasicSR
 trainH               trainL                                            KAIR
 HR/SET/x4            LR/LRBI/SET/x4                                    RDN, RCAN
-SET                  SET/LR_bicubic/X4, SET_LR                         plain images
+SET                  SET/LR_bicubic/X4, SET_LR, LR/SET                 plain images
 
-One rule covers them: LR is called as HR is, with LR, LQ or L in the place of HR, GT or H, or lies in HR; the other
-words of its path are HR's own, a scale, and the track: how LR was made.
+One rule covers them: the path of LR has every word of HR's own, with LR, LQ or L in the place of HR, GT or H. Its other
+words are a scale and the track: how LR was made.
 """
 
+import os
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -24,34 +25,39 @@ from aldsr.data.folders import image_files, list_folder
 from aldsr.data.images import DataError, image_size
 
 MADE = "made"  # in the place of an LR folder: LR is made from HR, whatever lies beside it
-HR_FOLDER = re.compile(r"(.*?)[_-]?(?:(?i:HR|GT(?:mod\d+)?)|(?<![A-Z])H)([_-].*)?")
-LR_FOLDER = r"[_-]?(?:(?i:LR|LQ)|L(?![A-Za-z]))(.*)"
-LOOKS_LIKE_LR = re.compile(r"(?:LR|LQ|low|bic|x\d|\dx)", re.IGNORECASE)
-WORD = re.compile(r"(?:LR|LQ)?(.*?)(?:x(\d)|\b(\d)x)?", re.IGNORECASE)
-TRACKS = {"": None, "bi": "bicubic", "bic": "bicubic"}
+HR_WORD = re.compile(r"(?:hr|gt)(?:mod\d+)?|h")
+LR_WORD = re.compile(r"^l(?:[rq]|$)")
+SCALE = re.compile(r"x(\d)$|^(\d)x$")
+LOOKS_LIKE_LR = re.compile(r"l[rq]|low|bic|x\d|\dx", re.IGNORECASE)
+TRACKS = {"bi": "bicubic", "bic": "bicubic"}
 # At the end of names of files: baby_HR_x4, img_001_GT; babyx4, baby_LRBI_x4, 0001x4w2.
 HR_FILE = re.compile(r"(?:[_-](?:HR|GT)|[_-]?x\d)+$", re.IGNORECASE)
 LR_FILE = re.compile(r"(?:[_-](?:LR|LQ)[A-Z]*|[_-]?x(\d)([mdw]\d?)?)+$", re.IGNORECASE)
-ADVICE = f"data.train_lr_dirs or data.eval_lr_dirs, or make it from HR with the word '{MADE}' there"
+NAMING = "data.train_lr_dirs, data.eval_lr_dirs or --lr"
+ADVICE = f"{NAMING}, or make it from HR with the word '{MADE}' there"
 
 
 @dataclass(frozen=True)
 class SetFolders:
-    """The folders of a set: HR; LR, None if it is made; how LR was made, None if not known; LR that is not used."""
+    """The folders of a set: HR; LR, None if it is made; how LR was made, None if not known; what else may be LR."""
 
     hr: Path
     lr: Path | None = None
     track: str | None = "bicubic"
     unused: tuple[Path, ...] = ()
 
+    def say_unused(self) -> list[str]:
+        """A sentence on every folder of LR that is not used."""
+        return [f"{each}: may be LR of {self.hr}, not used; to use it, name it with {NAMING}" for each in self.unused]
+
 
 class _Candidate(NamedTuple):
-    """A folder that may hold LR, with what its path says of scale and track; `own` if it is called as HR is."""
+    """A folder that may hold LR: its track, whether it is called as HR is, and whether it has images of HR's names."""
 
     folder: Path
-    scale: int | None
     track: str | None
-    own: bool
+    fits: bool
+    shares: bool
 
 
 def find_folders(folder: str | Path, scale: int, lr: str | Path | None = None) -> SetFolders:
@@ -64,21 +70,20 @@ def find_folders(folder: str | Path, scale: int, lr: str | Path | None = None) -
     if lr == MADE or not hr.is_dir():
         return SetFolders(hr)
     files = {file.stem: file for file in list_folder(hr)[0]}
-    fitting, sharing, unused = [], [], []
-    for each in _find_named(absolute(lr), hr) if lr else _find_beside(absolute(hr)):
-        if each.scale not in (None, scale):
-            continue
-        found, shares = _check_files(list_folder(each.folder)[0], files, scale)
-        if each.own and (each.scale or found) in (None, scale):
-            fitting.append(each)
-            sharing += [each] if shares else []
-        elif shares and (each.own or found == scale):
-            unused.append(each)
-    chosen = _choose(fitting, sharing, hr, scale)
+    places = [absolute(lr)] if lr else _folders_beside(absolute(hr))
+    if lr and not places[0].is_dir():
+        image_files(lr)  # which says so
+    found = [
+        candidate
+        for place in places
+        for each in _leaves(place)
+        if (candidate := _examine(each, place, absolute(hr), files, scale, named=bool(lr)))
+    ]
+    chosen = _choose([each for each in found if each.fits], hr, scale)
     if lr and not chosen:
         raise DataError(f"{lr}: holds no LR images of scale {scale}; name the folder that does, or '{MADE}'")
-    others = tuple(each.folder for each in (*sharing, *unused) if each is not chosen)
-    return SetFolders(hr, chosen.folder, chosen.track, others) if chosen else SetFolders(hr, unused=others)
+    unused = tuple(each.folder for each in found if each.shares and each is not chosen)
+    return SetFolders(hr, chosen.folder, chosen.track, unused) if chosen else SetFolders(hr, unused=unused)
 
 
 def _find_hr(folder: Path, scale: int) -> Path:
@@ -95,8 +100,7 @@ def _find_hr(folder: Path, scale: int) -> Path:
 
 def is_hr(name: str) -> bool:
     """Whether a folder's name is a word for HR and nothing else."""
-    match = HR_FOLDER.fullmatch(name)
-    return match is not None and not any(match.groups())
+    return HR_WORD.fullmatch(name.lower()) is not None
 
 
 def lies_in_hr(folder: Path) -> bool:
@@ -104,58 +108,14 @@ def lies_in_hr(folder: Path) -> bool:
     return any(is_hr(each.name) for each in (absolute(folder), *absolute(folder).parents[:2]))
 
 
-def _find_beside(hr: Path) -> Iterator[_Candidate]:
-    """What is called as HR is, or looks like LR, beside HR or a folder above that is called HR, and in HR."""
-    above = [(each, match) for each in (hr, *hr.parents[:2]) if (match := HR_FOLDER.fullmatch(each.name))]
-    own, loose = re.compile(re.escape(hr.name) + LR_FOLDER), re.compile(LR_FOLDER)
-    places = [(hr, loose, "")] if above else [(hr, loose, ""), (hr.parent, own, "")]
-    for place, match in above:
-        known = f"{match[2] or ''}/{hr.relative_to(place)}"
-        places.append((place.parent, re.compile(re.escape(match[1]) + LR_FOLDER), known))
-    for place, pattern, known in places:
+def _folders_beside(hr: Path) -> list[Path]:
+    """Folders in and beside HR, or beside a folder above that is called HR, that look like LR."""
+    places = [hr, hr.parent, *(each.parent for each in hr.parents[:2] if any(map(is_hr, _words(each.name))))]
+    found: list[Path] = []
+    for place in places:
         with suppress(OSError):
-            for each in list_folder(place)[2]:
-                if match := pattern.fullmatch(each.name):
-                    yield from _describe(each, match[1], known)
-                elif LOOKS_LIKE_LR.match(each.name):
-                    yield from _describe(each, each.name, "", own=False)
-
-
-def _find_named(folder: Path, hr: Path) -> Iterator[_Candidate]:
-    """The LR folders in one that the user named."""
-    if not folder.is_dir():
-        image_files(folder)  # which says so
-    parts = folder.parts[-4:]
-    first = next((n for n, part in enumerate(parts) if re.search(r"(?i)(?:^|[_-])L[RQ]", part)), len(parts) - 1)
-    words = re.sub(r"(?i)^.*?(?:^|[_-])(?=L[RQ])", "", parts[first])
-    known = {word.lower() for part in absolute(hr).parts[-3:] for word in _words(part)}
-    beside = {each.folder: each for each in _find_beside(absolute(hr)) if each.own}
-    for each in _describe(folder, "/".join((words, *parts[first + 1 :])), ""):
-        if each.folder in beside:
-            yield beside[each.folder]
-            continue
-        track = "_".join(word for word in _words(each.track or "") if word.lower() not in known)
-        yield each._replace(track=TRACKS.get(track.lower(), track))
-
-
-def _describe(folder: Path, path: str, known: str, *, own: bool = True) -> Iterator[_Candidate]:
-    """Every folder of files at a folder and below whose path has the words of `known`; the others are its track."""
-    for each in _leaves(folder):
-        scale, track = None, []
-        left = [word.lower() for word in _words(known) if not WORD.fullmatch(word)[2]]  # type: ignore[index]
-        for word in _words("/".join((path, *each.relative_to(folder).parts))):
-            if word.lower() in left:
-                left.remove(word.lower())
-                continue
-            name, *scales = WORD.fullmatch(word).groups()  # type: ignore[union-attr]
-            scale = next((int(found) for found in scales if found), scale)
-            track += [TRACKS.get(name.lower(), name)] if name else []
-        if not left:
-            yield _Candidate(each, scale, "_".join(filter(None, track)) or None, own)
-
-
-def _words(path: str) -> list[str]:
-    return [word for word in re.split(r"[/_\-.]+", path) if word]
+            found += list_folder(place)[2]
+    return [each for each in found if _is_lr(each.name) or LOOKS_LIKE_LR.match(each.name)]
 
 
 def _leaves(folder: Path, depth: int = 3) -> Iterator[Path]:
@@ -167,20 +127,38 @@ def _leaves(folder: Path, depth: int = 3) -> Iterator[Path]:
         yield from _leaves(each, depth - 1)
 
 
-def _choose(fitting: Sequence[_Candidate], sharing: Sequence[_Candidate], hr: Path, scale: int) -> _Candidate | None:
-    """The folder of LR: the usual one, else the one for bicubic, else the only one."""
-    usual = [each for each in fitting if str(each.folder).endswith(f"LR_bicubic/X{scale}")][:1]
-    found = sharing or fitting
-    for group in (usual, [each for each in found if each.track == "bicubic"], found):
-        if len(group) == 1:
-            return group[0]
-    if not found:
+def _examine(
+    folder: Path, place: Path, hr: Path, files: Mapping[str, Path], scale: int, *, named: bool
+) -> _Candidate | None:
+    """What a folder in `place` is to the images of HR, `files` by name; None: nothing, or LR of another scale."""
+    base = os.path.commonpath((folder, hr))
+    parts = folder.relative_to(base).parts[-4:]
+    first = next((n for n, part in enumerate(parts) if _is_lr(part)), None)
+    path = str(folder.relative_to(place.parent)) if first is None else "/".join(parts[first:])
+    of_hr = _words(str(hr.relative_to(base)))
+    own = {word for word in of_hr if not HR_WORD.fullmatch(word) and not SCALE.search(word)}
+    fits = named or (first is not None and own <= {*_words("/".join(parts))})
+    words = [word for word in _words(path) if word not in of_hr]
+    by_name = next((int(found[1] or found[2]) for word in words if (found := SCALE.search(word))), None)
+    by_files, shares = _compare_files(list_folder(folder)[0], files, scale)
+    if folder == hr or (by_name or by_files) not in ((None, scale) if fits else (scale,)):
         return None
-    places = ", ".join(f"{each.folder} ({each.track or 'no track'})" for each in found)
-    raise DataError(f"{hr}: several folders may hold its LR of scale {scale}: {places}; name one with {ADVICE}")
+    if not fits and not (shares and LOOKS_LIKE_LR.match(place.name)):
+        return None
+    words = [SCALE.sub("", LR_WORD.sub("", word, count=1)) for word in words]
+    track = "_".join(dict.fromkeys(TRACKS.get(word, word) for word in words if word))
+    return _Candidate(folder, track or None, fits, shares)
 
 
-def _check_files(files: Sequence[Path], hr: Mapping[str, Path], scale: int) -> tuple[int | None, bool]:
+def _is_lr(name: str) -> bool:
+    return any(map(LR_WORD.match, _words(name)))
+
+
+def _words(path: str) -> list[str]:
+    return [word.lower() for word in re.split(r"[/_\-.\s]+|(?<=[a-z])(?=[A-Z])", path) if word]
+
+
+def _compare_files(files: Sequence[Path], hr: Mapping[str, Path], scale: int) -> tuple[int | None, bool]:
     """The scale of LR files by the name, else the size, of the first that is of an HR file; and whether any is."""
     for (name, _), file in zip(match_names(list(hr), [file.stem for file in files], scale), files, strict=True):
         if name in hr:
@@ -193,6 +171,19 @@ def _check_files(files: Sequence[Path], hr: Mapping[str, Path], scale: int) -> t
     return None, False
 
 
+def _choose(fitting: Sequence[_Candidate], hr: Path, scale: int) -> _Candidate | None:
+    """The folder of LR: the usual one, else the one for bicubic, else the only one."""
+    usual = [each for each in fitting if str(each.folder).endswith(f"LR_bicubic/X{scale}")]
+    found = [each for each in fitting if each.shares] or fitting
+    for group in (usual, [each for each in found if each.track == "bicubic"], found):
+        if len(group) == 1:
+            return group[0]
+    if not found:
+        return None
+    places = ", ".join(f"{each.folder} ({each.track or 'no track'})" for each in found)
+    raise DataError(f"{hr}: several folders may hold its LR of scale {scale}: {places}; name one with {ADVICE}")
+
+
 def match_names(hr: Collection[str], lr: Sequence[str], scale: int) -> list[tuple[str, str]]:
     """The HR image of every LR image, by name, and which of several LR images of it that is ("w1")."""
     by_stem = {HR_FILE.sub("", name) or name: name for name in hr}
@@ -203,3 +194,8 @@ def match_names(hr: Collection[str], lr: Sequence[str], scale: int) -> list[tupl
         variant = (suffix and suffix[2]) or ""
         found.append((of, variant if len(variant) > 1 else ""))
     return found
+
+
+def describe_lr(source: str, track: str | None) -> str:
+    """Say how LR came about: "given (unknown)", "made (bicubic)"."""
+    return f"{source} ({track})" if track else source

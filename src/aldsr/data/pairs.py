@@ -8,7 +8,7 @@ from pathlib import Path
 from aldsr.core.files import absolute
 from aldsr.data.folders import image_files, list_names
 from aldsr.data.images import DataError
-from aldsr.data.layouts import ADVICE, find_folders, is_hr, lies_in_hr, match_names
+from aldsr.data.layouts import ADVICE, SetFolders, find_folders, is_hr, lies_in_hr, match_names
 
 
 @dataclass(frozen=True)
@@ -35,20 +35,17 @@ def find_pairs(folder: str | Path, *, scale: int, lr: str | Path | None = None) 
 
     Raises DataError if the folder is missing or empty, two files share a name, or HR lacks LR or the reverse.
     """
-    pairs, faults = match_files(folder, scale=scale, lr=lr)
+    pairs, faults = match_files(find_folders(folder, scale, lr), scale=scale)
     for _, message in faults:
         raise DataError(message)
     return pairs
 
 
-def match_files(
-    folder: str | Path, *, scale: int, lr: str | Path | None = None
-) -> tuple[list[Pair], list[tuple[str, str]]]:
+def match_files(folders: SetFolders, *, scale: int) -> tuple[list[Pair], list[tuple[str, str]]]:
     """Pair all HR files of a set, whatever is missing; also the faults in their names, each as kind and message.
 
     Raises DataError if the folder is missing or empty.
     """
-    folders = find_folders(folder, scale, lr)
     hr_folder, lr_folder = folders.hr, folders.lr
     hr = image_files(hr_folder)
     names = [file.stem for file in hr]

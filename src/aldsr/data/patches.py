@@ -12,6 +12,7 @@ from torch.utils.data import Dataset
 
 from aldsr.data.cache import CachedPair, cache_pairs
 from aldsr.data.images import is_gray
+from aldsr.data.layouts import describe_lr
 from aldsr.data.pairs import Pair
 from aldsr.data.sampling import draw
 
@@ -108,6 +109,11 @@ class BenchmarkSet(Dataset[ImagePair]):
     def __getitem__(self, index: int) -> ImagePair:
         pair = self.pairs[index]
         return ImagePair(pair.lr[None], pair.hr[None], index, pair.name in self.gray)
+
+
+def describe_pairs(pairs: Iterable[CachedPair]) -> str:
+    """Say how LR of images came about: "given (unknown), made (bicubic)"."""
+    return ", ".join(sorted({describe_lr("made" if pair.lr_made else "given", pair.track) for pair in pairs}))
 
 
 def fingerprint(images: Iterable[Tensor]) -> str:

@@ -109,6 +109,8 @@ def read_results(path: str | Path) -> dict[str, Any]:
             raise ValueError("a set without a fingerprint")
         for each in (results, *results.get("explained", {}).values()):
             each["protocol"] = _protocol_fields(each["protocol"])
+            for found in each["sets"].values():  # LR was bicubic's before the track was recorded
+                found.setdefault("lr_track", "bicubic" if found["lr"] in ("given", "made") else None)
             for found in chain(*(each.get(part, {}).values() for part in ("sets", "bicubic"))):
                 restore_infinity([found, *found["images"].values()])
     except (AttributeError, KeyError, TypeError, ValueError) as error:
@@ -151,11 +153,6 @@ def _protocol_fields(recorded: Mapping[str, Any]) -> dict[str, Any]:
     return {"name": choices["name"], **Protocol.from_fields(choices).to_fields(choices["scale"])}
 
 
-def describe_lr(source: str, track: str | None) -> str:
-    """Say how LR came about: "given (unknown)", "made (bicubic)"."""
-    return f"{source} ({track})" if track else source
-
-
 def check_comparable(results: Mapping[str, Mapping[str, Any]]) -> None:
     """Check that results, by names for the message, may share a table: one protocol and the same images in each set.
 
@@ -179,6 +176,6 @@ def _compared_values(results: Mapping[str, Any]) -> dict[str, Any]:
     for name, found in results["sets"].items():
         compared[f"the number of images of {name}"] = found["number"]
         compared[f"the fingerprint of HR of {name}"] = found["fingerprint"]
-        compared[f"the LR track of {name}"] = found.get("lr_track")
+        compared[f"the LR track of {name}"] = found["lr_track"]
         compared[f"the fingerprint of LR of {name}"] = found["lr_fingerprint"]
     return compared

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from aldsr.core.run_files import WEIGHTS
-from aldsr.data import ImagePair, unit_float
+from aldsr.data import MADE, ImagePair, set_name, unit_float
 from aldsr.evaluation.inference import Inference
 from aldsr.imaging import Protocol, quantise
 from aldsr.nn import BicubicUpscale, fold
@@ -52,6 +52,15 @@ def make_views(pair: ImagePair, networks: Mapping[str, nn.Module], *, scale: int
         score = protocol.score(sr, pair.hr, scale=scale, gray=pair.gray)
         views.append(View(name, sr[0], score.psnr.item(), score.ssim.item()))
     return views
+
+
+def measured_places(config: Mapping[str, Any], results: Mapping[str, Any]) -> dict[str, tuple[str, str | None]]:
+    """Where a run found its sets: by name, the folder and that of LR as `data.eval_lr_dirs` has it."""
+    folders = [str(folder) for folder in config["data"].get("eval_dirs") or []]
+    lr_folders = config["data"].get("eval_lr_dirs") or [None] * len(folders)
+    made = {name for name, found in results["sets"].items() if found["lr"] == "made"}
+    names = map(set_name, folders)
+    return {n: (hr, MADE if n in made else lr) for n, hr, lr in zip(names, folders, lr_folders, strict=True)}
 
 
 def super_resolve(network: nn.Module, lr: Tensor) -> Tensor:

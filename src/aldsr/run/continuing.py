@@ -123,22 +123,25 @@ def earlier_results(settings: RunSettings) -> str | None:
 
 
 def note_images(settings: RunSettings, data: SuperResolutionData) -> RunSettings:
-    """The settings with the fingerprints of the images.
+    """The settings with the fingerprints of the images, and the track of LR trained on.
 
     Raises DifferentRunError if the run is continued and began with other images.
     """
     train, sets = data.train_pairs, data.benchmarks
+    lr = fingerprint(pair.lr for pair in train)
     images = {
         "data.train_dirs": [fingerprint(pair.hr for pair in train), fingerprint(pair.lr for pair in train)],
         "data.eval_dirs": [each.identity["fingerprint"] for each in sets],
+        "data.eval_lr_dirs": [each.identity["lr_fingerprint"] for each in sets],
     }
     earlier = read_settings(settings.run_dir).images if settings.ckpt_path else FrozenDict(images)
     if not earlier:
         print(f"{settings.run_dir}: began before aldsr kept fingerprints of the images; they are taken to be the same")
     for option, found in images.items():
-        if earlier and thaw(earlier[option]) != found:
+        if earlier and thaw(earlier.get(option, found)) != found:
             raise DifferentRunError(
-                f"{option}: these are not the images that the run in {settings.run_dir} began with; use those, or "
-                f"init={settings.run_dir} with another run_dir to start from its weights"
+                f"{option}: these are not the images, HR and LR, that the run in {settings.run_dir} began with; use "
+                f"those, or init={settings.run_dir} with another run_dir to start from its weights"
             )
-    return replace(settings, images=FrozenDict(images))
+    tracks = sorted({pair.track or f"not known, LR {lr}" for pair in train})
+    return replace(settings, images=FrozenDict(images), lr_track=", ".join(tracks) or "bicubic")

@@ -152,7 +152,8 @@ def is_same_measurement(settings: EvaluationSettings, data: SuperResolutionData)
     folder, config = Path(settings.run_dir), settings.to_config()
     earlier: Any = OmegaConf.load(folder / CONFIG) if (folder / CONFIG).is_file() else {}
     same = bool(earlier) and not any(find_differences(folder, config))
-    used = [settings.ckpt_path, settings.predictions, *(settings.data.eval_dirs or ())]
+    sets = *(settings.data.eval_dirs or ()), *(settings.data.eval_lr_dirs or ())
+    used = [settings.ckpt_path, settings.predictions, *sets]
     inside = [each for each in used if each and Path(each).expanduser().resolve().is_relative_to(folder.resolve())]
     if not same and (earlier or (folder / RESULTS).is_file()) and (inside or (folder / LOG).is_file()):
         raise OptionError(

@@ -9,8 +9,8 @@ from rich.console import Console
 
 from aldsr.core.run_files import CHECKPOINT, LEFT_OUT, LOG, WEIGHTS
 from aldsr.core.settings import RunSettings
-from aldsr.data import SuperResolutionData
-from aldsr.evaluation.results import describe_lr, read_results
+from aldsr.data import SuperResolutionData, describe_pairs
+from aldsr.evaluation.results import read_results
 from aldsr.nn.description import label
 from aldsr.reporting.tables.results import cost_sheet, images_sheet, protocol_line, protocols_sheet
 
@@ -23,13 +23,10 @@ def print_start(settings: RunSettings, data: SuperResolutionData, *, extends: bo
     )
     ranks = f"{trainer.ranks} × " if trainer.ranks > 1 else ""
     images = f"{data.batch_size} LR patches, {patch}x{patch}, from {len(data.train_pairs)} images"
-    lr = sorted({describe_lr("made" if pair.lr_made else "given", pair.track) for pair in data.train_pairs})
-    sets = ", ".join(
-        f"{each.name} ({len(each)}, LR {describe_lr(each.lr_source, each.track)})" for each in data.benchmarks
-    )
+    sets = ", ".join(f"{each.name} ({len(each)}, LR {describe_pairs(each.pairs)})" for each in data.benchmarks)
     lines = [
         f"[bold]{label(settings.model)}[/bold] {settings.name}: {settings.parameters:,} parameters, x{settings.scale}",
-        f"trains   {settings.total_steps:,} steps of {images}, LR {', '.join(lr)}",
+        f"trains   {settings.total_steps:,} steps of {images}, LR {describe_pairs(data.train_pairs)}",
         f"measures {sets}",
         f"on       {ranks}{device}, {trainer.precision}",
         f"writes   {settings.run_dir}",

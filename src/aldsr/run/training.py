@@ -18,7 +18,7 @@ from aldsr.core.errors import OptionError
 from aldsr.core.frozen import FrozenDict, thaw
 from aldsr.core.run_files import CHECKPOINT, LOG, PROGRESS
 from aldsr.core.settings import RunSettings
-from aldsr.data import SuperResolutionData, micro_batch_size
+from aldsr.data import SuperResolutionData, describe_pairs, micro_batch_size
 from aldsr.evaluation.bicubic import score_bicubic
 from aldsr.evaluation.results import describe_network, summarise
 from aldsr.nn.description import build, label
@@ -168,6 +168,7 @@ def collect_results(
         "threads": torch.get_num_threads(),
         "images": len(data.train_pairs),
         "fingerprint": settings.images["data.train_dirs"][0],
+        "lr": describe_pairs(data.train_pairs),
     }
     if settings.init:
         started = {"source": settings.init, "fingerprint": settings.initial, "new_weights": settings.new_weights}

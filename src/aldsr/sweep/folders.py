@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 
 from aldsr.core.errors import UserError
 from aldsr.core.run_files import ARCHIVED, CONFIG, FAILURE, LOCK, RESULTS
-from aldsr.core.settings import flatten, rule_of
+from aldsr.core.settings import flatten, folder_label, rule_of
 
 
 class InUseError(UserError):
@@ -112,4 +112,4 @@ def find_differences(folder: Path, config: Mapping[str, Any]) -> Iterator[tuple[
 def _name(value: Any) -> Any:
     if isinstance(value, list):
         return [_name(each) for each in value]
-    return Path(value).name if isinstance(value, str) and "/" in value else value
+    return folder_label(value) if isinstance(value, str) and "/" in value else value

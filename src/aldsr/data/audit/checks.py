@@ -20,7 +20,7 @@ from aldsr.data.audit.near_duplicates import Signature, compute_signature, find_
 from aldsr.data.audit.provenance import check_lr
 from aldsr.data.folders import list_folder, list_names
 from aldsr.data.images import ORIENTATION, DataError, has_16_bits, open_image, read_image
-from aldsr.data.layouts import find_folders
+from aldsr.data.layouts import describe_lr, find_folders
 from aldsr.data.pairs import Pair, find_repeated, match_files, set_name
 from aldsr.data.patches import fingerprint
 
@@ -47,7 +47,7 @@ class AuditedImage:
 
 @dataclass(frozen=True)
 class AuditedSet:
-    """One set, with its readable images and all findings; LR is "given" or "made"."""
+    """One set, with its readable images and all findings; LR is "given (unknown)" or "made (bicubic)"."""
 
     name: str
     test: bool
@@ -56,22 +56,22 @@ class AuditedSet:
     findings: Sequence[Finding]
 
 
-def audit_set(folder: str | Path, *, scale: int, patch: int = 0, test: bool = False) -> AuditedSet:
-    """Check every image of a set: a folder of images, or one with HR/ and LR_bicubic/X4/.
+def audit_set(
+    folder: str | Path, *, scale: int, lr: str | None = None, patch: int = 0, test: bool = False
+) -> AuditedSet:
+    """Check every image of a set: a folder of images, or one with HR/ and LR_bicubic/X4/; `lr` as in `find_folders`.
 
     Images smaller than a training patch, `patch` HR pixels a side, are remarked. `test`: the set is for measuring.
     """
     name = set_name(folder)
     try:
-        folders = find_folders(folder, scale)
-        pairs, faults = match_files(folder, scale=scale)
+        folders = find_folders(folder, scale, lr)
+        pairs, faults = match_files(folders, scale=scale)
     except DataError as error:
         return AuditedSet(name, test, "made", [], [Finding("folder", str(error))])
-    hr_folder, lr = folders.hr, f"given ({folders.track or '?'})" if folders.lr else "made"
+    hr_folder, source = folders.hr, describe_lr("given" if folders.lr else "made", folders.track)
     findings = list(starmap(Finding, faults))
-    for each in folders.unused:
-        message = f"{each}: may be LR of {hr_folder}, not used; data.train_lr_dirs or data.eval_lr_dirs uses it"
-        findings.append(Finding("LR not used", message, fault=not folders.lr))
+    findings += [Finding("LR not used", each, fault=not folders.lr) for each in folders.say_unused()]
     if others := [file.name for file in list_folder(hr_folder)[1]]:
         message = f"{hr_folder}: {len(others)} left out, in no format that Pillow reads: {list_names(others)}"
         findings.append(Finding("other files", message, fault=False))
@@ -84,7 +84,7 @@ def audit_set(folder: str | Path, *, scale: int, patch: int = 0, test: bool = Fa
     for file, other in find_repeated([image.path for image in images], [image.digest for image in images]):
         message = f"{file}: is the same image as {other.name}; remove one of them"
         findings.append(Finding("duplicate", message, fault=test))
-    return AuditedSet(name, test, lr, images, findings)
+    return AuditedSet(name, test, source, images, findings)
 
 
 def find_shared_images(one: AuditedSet, other: AuditedSet) -> Iterator[Finding]:

@@ -49,7 +49,7 @@ def render_page(comparison: Comparison, images: Sequence[Mapping[str, Any]]) -> 
         script=script,
         title=escape(study.name),
         summary=escape(summarise(variants)),
-        protocol=escape(protocol_line(variants[0].first.results)),
+        protocol=escape(protocol_line(*(run.results for run in study.runs))),
         scores=render_sheet(networks_sheet(study.name, variants)),
         differ="networks differ most" if len(variants) > 1 else "network differs most from bicubic",
         seeds="Of several seeds, the lowest is shown." if several else "",

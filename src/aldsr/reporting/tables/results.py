@@ -2,16 +2,17 @@
 
 import csv
 from collections.abc import Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from aldsr.core.files import atomic_write, write_json
 from aldsr.core.run_files import RESULTS
-from aldsr.evaluation.results import describe_lr
+from aldsr.evaluation import describe_lr
 from aldsr.imaging import Protocol, psnr_gain
 from aldsr.imaging.protocol import USERS
 from aldsr.reporting.tables.cells import cost_cells, count_cell, score_cell
-from aldsr.reporting.tables.sheet import Cell, Column, Sheet
+from aldsr.reporting.tables.sheet import Cell, Column, Sheet, format_sheets
 
 Results = Mapping[str, Any]  # the content of a results.json
 MAX_IMAGES = 20  # sets of more images are shown by their means only
@@ -48,11 +49,16 @@ def quantities(results: Results) -> str:
     return f"PSNR{suffix} (dB) / SSIM{suffix}"
 
 
-def protocol_line(results: Results) -> str:
-    """The protocol of a result in one line."""
-    protocol = results["protocol"]
-    sources = sorted({describe_lr(scores["lr"], scores.get("lr_track")) for scores in results["sets"].values()})
-    return f"{Protocol.from_fields(protocol).describe(protocol['scale'])}; LR {', '.join(sources)}"
+def protocol_line(*results: Results) -> str:
+    """The protocol of results that share a table in one line, with LR of each set if it is not alike in all."""
+    protocol = results[0]["protocol"]
+    sources: dict[str, set[str]] = {}
+    for name, scores in chain(*(each["sets"].items() for each in results)):
+        sources.setdefault(name, set()).add(describe_lr(scores["lr"], scores["lr_track"]))
+    lr = {name: " and ".join(sorted(found)) for name, found in sources.items()}
+    alike = len({*lr.values()}) == 1
+    stated = next(iter(lr.values())) if alike else ", ".join(f"of {name} {found}" for name, found in lr.items())
+    return f"{Protocol.from_fields(protocol).describe(protocol['scale'])}; LR {stated}"
 
 
 def protocols_sheet(results: Mapping[str, Results]) -> Sheet:
@@ -103,13 +109,11 @@ def cost_sheet(results: Results) -> Sheet:
 def write_results(folder: Path, results: Results) -> None:
     """Write `results.json`, `results.csv`, and the comparison with bicubic as `table.md` and `table.tex`."""
     sheet = comparison_sheet({results["network"]["label"]: results})._replace(title="")
+    notes = [("protocol", protocol_line(results))]
     _write_csv(folder / "results.csv", results)
-    for name, text in (
-        ("table.md", sheet.to_markdown()),
-        ("table.tex", sheet.to_latex()),
-    ):
+    for name, form in (("table.md", "markdown"), ("table.tex", "latex")):
         with atomic_write(folder / name) as temporary:
-            temporary.write_text(text, encoding="utf-8")
+            temporary.write_text(format_sheets([sheet], notes, form), encoding="utf-8")
     write_json(folder / RESULTS, results, indent=2)  # last: a run that has it is done
 
 

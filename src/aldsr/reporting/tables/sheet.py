@@ -146,8 +146,13 @@ def print_sheets(
         for word, text in notes:
             console.print(f"{word:<{indent}}{text}", markup=False, highlight=False, soft_wrap=True)
         return
+    print(format_sheets(sheets, notes, form), end="")
+
+
+def format_sheets(sheets: Iterable[Sheet], notes: Iterable[tuple[str, str]], form: str) -> str:
+    """Tables and the notes below them as "markdown" or "latex"."""
     if form == "markdown":
         texts = [*(sheet.to_markdown() for sheet in sheets), *(f"- {word}: {text}" for word, text in notes)]
     else:
         texts = [*(sheet.to_latex() for sheet in sheets), *(f"% {word}: {latex_text(text)}" for word, text in notes)]
-    print("\n".join(texts).removesuffix("\n"))
+    return "\n".join(texts).removesuffix("\n") + "\n"

@@ -94,7 +94,8 @@ def study_notes(comparison: Comparison) -> list[Note]:
     """Every note that a study's tables need."""
     runs, notes = comparison.study.runs, []
     if comparison.study.name != paper.PARAMETERS:
-        notes = [("protocol", protocol_line(runs[0].results)), *_intervals(comparison), *_paper(comparison)]
+        protocol = protocol_line(*(run.results for run in runs))
+        notes = [("protocol", protocol), *_intervals(comparison), *_paper(comparison)]
     notes += [*_left_out(comparison), *_conditions(runs)]
     if unequal := find_budget_difference(runs):
         notes.append(("warning", f"{unequal}, among possibly more"))
