@@ -35,9 +35,9 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("form", "lines", "protocol"), [("table", 9, "protocol  Y of YCbCr"), ("markdown", 5, ""), ("latex", 4, "")]
+    ("form", "lines", "protocol"), [("table", 9, "protocol  Y of YCbCr"), ("markdown", 7, "- protocol: Y of"), ("latex", 6, "% protocol: Y of")]
 )
-def test_results_stand_side_by_side_in_papers_without_a_note(
+def test_results_stand_side_by_side_with_their_protocol(
     form: str, lines: int, protocol: str, runs: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
     main(["a", "b/results.json", "--format", form])

@@ -51,8 +51,8 @@ def test_every_set_has_its_row(tmp_path: Path, make_image: MakeImage, doctor: Do
     assert next(line for line in report if line.strip()).startswith("Data sets")  # no progress bar without a terminal
     rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in report]
     assert [row for row in rows if row] == [
-        ["holiday", "train", "2", "1 PNG, 1 WEBP", "RGB", "64x48 to 80x60", "made", "0"],
-        ["Set1", "test", "1", "PNG", "RGB", "64x48", "made", "1"],
+        ["holiday", "train", "2", "1 PNG, 1 WEBP", "RGB", "64x48 to 80x60", "made (bicubic)", "0"],
+        ["Set1", "test", "1", "PNG", "RGB", "64x48", "made (bicubic)", "1"],
     ]
 
 

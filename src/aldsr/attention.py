@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import track
 from torch import nn
 
-from aldsr.core.command import add_lr_option, plain_command, positive_int
+from aldsr.core.command import plain_command, positive_int
 from aldsr.core.files import write_json
 from aldsr.core.memory import keep_memory
 from aldsr.core.version import code_version
@@ -70,7 +70,7 @@ def parse_options(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m aldsr.attention", description=__doc__)
     parser.add_argument("networks", nargs="+", type=Path, metavar="RUN|WEIGHTS", help="run folders, or weights files")
     parser.add_argument("--data", nargs="+", metavar="DIR", help="sets to measure on (default: eight photographs)")
-    add_lr_option(parser)
+    parser.add_argument("--lr", nargs="+", metavar="DIR", help="LR of each; '': found beside HR; made: made from HR")
     parser.add_argument(
         "-o", "--output", type=Path, metavar="DIR", help="(default: attention/ in the first run's folder)"
     )
@@ -81,13 +81,13 @@ def parse_options(argv: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def read_sets(folders: Sequence[str] | None, lr: Sequence[str | None] | None, *, scale: int) -> list[BenchmarkSet]:
+def read_sets(folders: Sequence[str] | None, lr: Sequence[str] | None, *, scale: int) -> list[BenchmarkSet]:
     """The sets to measure on; None: the photographs in scikit-image. Raises DataError if they cannot be read."""
     data = SuperResolutionData(scale=scale, train_dirs=[], eval_dirs=folders, eval_lr_dirs=lr)
     try:
         data.prepare_data()
     except DataError as error:
-        raise DataError(str(error).replace("data.eval_dirs", "--data").replace("data.eval_lr_dirs", "--lr")) from error
+        raise DataError(str(error).replace("data.eval_dirs", "--data").replace("data.eval_lr_dirs:", "--lr:")) from error
     return data.benchmarks
 
 

@@ -18,7 +18,7 @@ from rich.markup import escape
 from rich.progress import track
 from rich.table import Table
 
-from aldsr.core.command import add_lr_option, plain_command
+from aldsr.core.command import plain_command
 from aldsr.data.audit.checks import AuditedSet, Finding, audit_set, find_shared_images
 
 SHOWN = {"Fault": 5, "Remark": 2}  # findings of one kind that are printed without --all
@@ -30,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m aldsr.doctor", description=__doc__)
     parser.add_argument("train", nargs="*", metavar="DIR", help="folders to train on")
     parser.add_argument("--test", nargs="+", default=[], metavar="SET", help="benchmark sets, to measure on")
-    add_lr_option(parser)
+    parser.add_argument("--lr", nargs="+", metavar="DIR", help="LR of each; '': found beside HR; made: made from HR")
     parser.add_argument("--scale", type=int, default=4, choices=(2, 3, 4), help="HR pixels per LR pixel (default 4)")
     parser.add_argument("--patch-size", type=int, default=48, help="LR pixels of a training patch (default 48)")
     parser.add_argument("--all", action="store_true", help="print every finding, not the first of each kind")

@@ -29,6 +29,7 @@ def test_recorded_settings_come_back_as_they_were_also_through_pickle(recorded: 
     settings = RunSettings.from_config(recorded)
     assert pickle.loads(pickle.dumps(settings)) == settings
     back = settings.to_config()
+    back["data"] = {key: back["data"][key] for key in recorded["data"]}  # without options that are newer
     assert {key: back[key] for key in recorded} == recorded
     assert settings.total_steps == recorded["trainer"]["max_steps"]
     with pytest.raises(FrozenInstanceError):

@@ -80,17 +80,6 @@ def plain_command(*, interrupted: str = "") -> Iterator[None]:
             raise UserError(re.sub(r"allow_code=\[(.+?)\]", r"--allow-code \1", str(error))) from error
 
 
-def add_lr_option(parser: argparse.ArgumentParser) -> None:
-    """Add `--lr`, which is what `data.eval_lr_dirs` is in the Hydra commands."""
-    parser.add_argument(
-        "--lr",
-        nargs="+",
-        type=lambda text: None if text == "null" else text,
-        metavar="DIR",
-        help="LR folder of each set, in their order; null: found beside HR, or made; made: made from HR",
-    )
-
-
 def positive_int(text: str) -> int:
     """The type of an option that is a whole number from 1 up."""
     if not text.isdecimal() or int(text) < 1:

@@ -128,8 +128,8 @@ class SuperResolutionData(LightningDataModule):
                 "one for each, or null where LR is looked for beside HR"
             )
         places = list(zip(folders, lr_dirs, strict=True))
-        for found in [find_folders(folder, self.scale, lr) for folder, lr in places]:
-            for sentence in found.say_unused():
+        for folder, lr in places:
+            for sentence in find_folders(folder, self.scale, lr).say_unused():
                 rank_zero_warn(sentence)
         return [find_pairs(folder, scale=self.scale, lr=lr) for folder, lr in places]
 

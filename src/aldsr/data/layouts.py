@@ -33,8 +33,7 @@ TRACKS = {"bi": "bicubic", "bic": "bicubic"}
 # At the end of names of files: baby_HR_x4, img_001_GT; babyx4, baby_LRBI_x4, 0001x4w2.
 HR_FILE = re.compile(r"(?:[_-](?:HR|GT)|[_-]?x\d)+$", re.IGNORECASE)
 LR_FILE = re.compile(r"(?:[_-](?:LR|LQ)[A-Z]*|[_-]?x(\d)([mdw]\d?)?)+$", re.IGNORECASE)
-NAMING = "data.train_lr_dirs, data.eval_lr_dirs or --lr"
-ADVICE = f"{NAMING}, or make it from HR with the word '{MADE}' there"
+ADVICE = f"data.train_lr_dirs, data.eval_lr_dirs or --lr ('{MADE}' there makes it from HR)"
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,7 @@ class SetFolders:
 
     def say_unused(self) -> list[str]:
         """A sentence on every folder of LR that is not used."""
-        return [f"{each}: may be LR of {self.hr}, not used; to use it, name it with {NAMING}" for each in self.unused]
+        return [f"{each}: may be LR of {self.hr}, not used; name it with {ADVICE}" for each in self.unused]
 
 
 class _Candidate(NamedTuple):
@@ -73,12 +72,8 @@ def find_folders(folder: str | Path, scale: int, lr: str | Path | None = None) -
     places = [absolute(lr)] if lr else _folders_beside(absolute(hr))
     if lr and not places[0].is_dir():
         image_files(lr)  # which says so
-    found = [
-        candidate
-        for place in places
-        for each in _leaves(place)
-        if (candidate := _examine(each, place, absolute(hr), files, scale, named=bool(lr)))
-    ]
+    leaves = [(each, place) for place in places for each in _leaves(place)]
+    found = [seen for each in leaves if (seen := _examine(*each, absolute(hr), files, scale, named=bool(lr)))]
     chosen = _choose([each for each in found if each.fits], hr, scale)
     if lr and not chosen:
         raise DataError(f"{lr}: holds no LR images of scale {scale}; name the folder that does, or '{MADE}'")
@@ -141,9 +136,8 @@ def _examine(
     words = [word for word in _words(path) if word not in of_hr]
     by_name = next((int(found[1] or found[2]) for word in words if (found := SCALE.search(word))), None)
     by_files, shares = _compare_files(list_folder(folder)[0], files, scale)
-    if folder == hr or (by_name or by_files) not in ((None, scale) if fits else (scale,)):
-        return None
-    if not fits and not (shares and LOOKS_LIKE_LR.match(place.name)):
+    usable = (None, scale) if fits else (scale,) if shares and LOOKS_LIKE_LR.match(place.name) else ()
+    if folder == hr or (by_name or by_files) not in usable:
         return None
     words = [SCALE.sub("", LR_WORD.sub("", word, count=1)) for word in words]
     track = "_".join(dict.fromkeys(TRACKS.get(word, word) for word in words if word))

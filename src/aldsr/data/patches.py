@@ -84,11 +84,6 @@ class BenchmarkSet(Dataset[ImagePair]):
         return "made" if any(pair.lr_made for pair in self.pairs) else "given"
 
     @property
-    def track(self) -> str | None:
-        """How LR was made, such as "bicubic"; None: not known."""
-        return next((pair.track for pair in self.pairs), None)
-
-    @property
     def image_names(self) -> list[str]:
         return [pair.name for pair in self.pairs]
 
@@ -99,7 +94,7 @@ class BenchmarkSet(Dataset[ImagePair]):
             "number": len(self),
             "fingerprint": fingerprint(pair.hr for pair in self.pairs),
             "lr": self.lr_source,
-            "lr_track": self.track,
+            "lr_track": next((pair.track for pair in self.pairs), None),
             "lr_fingerprint": fingerprint(pair.lr for pair in self.pairs),
         }
 

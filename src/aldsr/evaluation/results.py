@@ -109,7 +109,7 @@ def read_results(path: str | Path) -> dict[str, Any]:
             raise ValueError("a set without a fingerprint")
         for each in (results, *results.get("explained", {}).values()):
             each["protocol"] = _protocol_fields(each["protocol"])
-            for found in each["sets"].values():  # LR was bicubic's before the track was recorded
+            for found in each.get("sets", {}).values():  # LR was bicubic's before the track was recorded
                 found.setdefault("lr_track", "bicubic" if found["lr"] in ("given", "made") else None)
             for found in chain(*(each.get(part, {}).values() for part in ("sets", "bicubic"))):
                 restore_infinity([found, *found["images"].values()])

@@ -50,14 +50,11 @@ def quantities(results: Results) -> str:
 
 
 def protocol_line(*results: Results) -> str:
-    """The protocol of results that share a table in one line, with LR of each set if it is not alike in all."""
-    protocol = results[0]["protocol"]
-    sources: dict[str, set[str]] = {}
+    """The protocol of results that share a table in one line, with LR by sets if it is not alike in all."""
+    protocol, lr = results[0]["protocol"], dict[str, dict[str, None]]()
     for name, scores in chain(*(each["sets"].items() for each in results)):
-        sources.setdefault(name, set()).add(describe_lr(scores["lr"], scores["lr_track"]))
-    lr = {name: " and ".join(sorted(found)) for name, found in sources.items()}
-    alike = len({*lr.values()}) == 1
-    stated = next(iter(lr.values())) if alike else ", ".join(f"of {name} {found}" for name, found in lr.items())
+        lr.setdefault(describe_lr(scores["lr"], scores["lr_track"]), {})[name] = None
+    stated = ", ".join(f"{each} for {' and '.join(sets)}" if len(lr) > 1 else each for each, sets in lr.items())
     return f"{Protocol.from_fields(protocol).describe(protocol['scale'])}; LR {stated}"
 
 
