@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from aldsr.compare import main
-from aldsr.reporting.tables.results import write_results
+from aldsr.reporting.tables.results import protocol_line, write_results
 from tests.analysis.fake_runs import change_config, fake_config, write_run, write_variant
 from tests.command import refuse, run_command
 from tests.evaluation.test_results import benchmark, results
@@ -35,7 +35,8 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("form", "lines", "protocol"), [("table", 9, "protocol  Y of YCbCr"), ("markdown", 7, "- protocol: Y of"), ("latex", 6, "% protocol: Y of")]
+    ("form", "lines", "protocol"),
+    [("table", 9, "protocol  Y of"), ("markdown", 7, "- protocol: Y of"), ("latex", 6, "% protocol: Y of")],
 )
 def test_results_stand_side_by_side_with_their_protocol(
     form: str, lines: int, protocol: str, runs: None, capsys: pytest.CaptureFixture[str]
@@ -45,6 +46,15 @@ def test_results_stand_side_by_side_with_their_protocol(
     assert len(text.splitlines()) == lines
     for expected in ("bicubic", "ALD-RDN (a)", "ALD-RDN (b/results.json)", "33.00 / 0.9250", protocol):
         assert expected in text  # equal names are followed by their folders
+
+
+def test_lr_is_said_by_sets_where_it_is_not_alike() -> None:
+    first, second = results(), results()
+    first["sets"]["B100"] = {**first["sets"]["Set5"], "lr": "made"}
+    second["sets"] = {"Set14": {**first["sets"]["Set5"], "lr_track": "mild"}}
+    assert protocol_line(results()).endswith("LR given (bicubic)")
+    line = "LR given (bicubic) for Set5, made (bicubic) for B100, given (mild) for Set14"
+    assert protocol_line(first, second).endswith(line)
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,7 @@ def test_every_set_has_its_row(tmp_path: Path, make_image: MakeImage, doctor: Do
     make_image(tmp_path / "holiday" / "b.webp", width=80, height=60, seed=1)
     make_image(tmp_path / "Set1" / "HR" / "c.png", seed=2)
     hr = write_broken(tmp_path / "Set1" / "HR", "d.png")
-    status, report = doctor(tmp_path / "holiday", "--test", hr, "--patch-size", "8")
+    status, report = doctor(tmp_path / "holiday", "--test", hr, "--patch-size", "8", "--lr", "made", "")
     assert status == 1
     assert next(line for line in report if line.strip()).startswith("Data sets")  # no progress bar without a terminal
     rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in report]

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from aldsr.compare import main as compare
+from aldsr.figure import main as figure
 from aldsr.report import main
 from aldsr.study import main as record
 from tests.analysis.fake_runs import change_config
@@ -56,6 +57,20 @@ def test_images_that_equal_hr_are_shown_and_left_out_of_differences(
     assert "2 images × 1 seed" in printed
     assert "inf" in printed
     assert "nan" not in printed + re.sub(r"data:.*?\"", "", Path("study/report.html").read_text())
+
+
+def test_lr_is_that_of_the_measurement(study: Path, make_image: Callable[..., Path], capsys: Any) -> None:
+    for n in range(3):
+        lr = make_image(Path(f"mine/LR_mild/X4/image{n}.png"), width=24, height=16).parent
+    assert run_command(main, "study", "--pictures", "1") == 0  # it was made
+    for run in study.glob("*-seed?"):
+        change_config(run, {"data.eval_lr_dirs": [str(lr)]})
+        file = run / "results.json"
+        file.write_text(file.read_text().replace('"lr": "made"', '"lr": "given"'))
+    assert run_command(main, "study", "--pictures", "1") == 2
+    assert "mine: has other images" in capsys.readouterr().err
+    assert run_command(figure, "study", "--image", "mine/image0.png", "-o", "fig") == 0
+    assert "LR given (mild)" in capsys.readouterr().out
 
 
 def move_images(study: Path) -> None:

@@ -87,7 +87,8 @@ def read_sets(folders: Sequence[str] | None, lr: Sequence[str] | None, *, scale:
     try:
         data.prepare_data()
     except DataError as error:
-        raise DataError(str(error).replace("data.eval_dirs", "--data").replace("data.eval_lr_dirs:", "--lr:")) from error
+        message = str(error).replace("data.eval_dirs", "--data").replace("data.eval_lr_dirs:", "--lr:")
+        raise DataError(message) from error
     return data.benchmarks
 
 

@@ -2,10 +2,9 @@
 
 On the left the HR image with a crop marked, on the right that crop of HR, bicubic and every network, enlarged pixel by
 pixel; below each PSNR-Y and SSIM-Y of the whole image, the best in bold. RUN are run folders or study folders; of a
-study one run of every variant is shown, the one with the lowest seed. LR is as the runs were measured if FILE is of
-their sets, else what lies beside its folder, as in SET/HR and SET/LR_bicubic; otherwise it is made from HR by MATLAB's
-bicubic. Without --crop, the crop is the window, a sixth of the image's width and height, in which the networks differ
-most from HR.
+study one run of every variant is shown, the one with the lowest seed. LR is that of the runs if FILE is of their
+sets, else what lies beside SET/HR as SET/LR_bicubic; otherwise it is made from HR by MATLAB's bicubic. Without --crop,
+the crop is the window, a sixth of the image's width and height, in which the networks differ most from HR.
 """
 
 import argparse
@@ -90,10 +89,7 @@ def find_paper_image(places: Sequence[tuple[str, str | None]], scale: int) -> Pa
 
 
 def load_image(file: Path, scale: int, places: Sequence[tuple[str, str | None]] = ()) -> BenchmarkSet:
-    """Load an HR file and its LR as a set of one image, named for the figure; `places`: of HR and LR, as measured.
-
-    Raises DataError if they do not fit.
-    """
+    """Load HR and LR, from the runs' `places` or beside it, as a named set of one image; DataError if they misfit."""
     hr = file.parent
     lr = next((lr for place, lr in places if find_folders(place, scale, MADE).hr.resolve() == hr.resolve()), None)
     pairs = find_pairs(hr, scale=scale, lr=lr) if find_folders(hr, scale, lr).lr else []

@@ -17,6 +17,7 @@ SAME = {"steps": 1000, "fingerprint": "ab12"}
     ("options", "training", "difference"),
     [
         ({"data.batch_size": 4}, SAME, "data.batch_size is '16' in the one and '4'"),
+        ({"lr_track": "mild"}, SAME, "lr_track is 'bicubic' in the one and 'mild'"),
         ({"data.patch_size": 48}, SAME, "data.patch_size is '24' in the one and '48'"),
         ({"data.steps_per_epoch": 10}, SAME, "data.steps_per_epoch is '250' in the one and '10'"),
         (

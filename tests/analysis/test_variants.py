@@ -47,6 +47,9 @@ def find_variants(folder: Path, *runs: tuple[str, dict[str, Any]]) -> list[Varia
         ({REDUCTION: 8}, ["ALD-RDN (det) reduction=8", "ALD-RDN (det) reduction=32"]),
         ({"optimizer.lr": 0.0001}, ["ALD-RDN (det) lr=0.0001", "ALD-RDN (det) lr=0.001"]),
         ({"ema": 0.999}, ["ALD-RDN (det) ema=0.999", "ALD-RDN (det) ema=none"]),
+        # runs older than LR's track were trained on bicubic
+        ({"lr_track": "bicubic", "data.train_lr_dirs": ["/here/LR"]}, ["ALD-RDN (det)"]),
+        ({"lr_track": "mild"}, ["ALD-RDN (det) lr_track=bicubic", "ALD-RDN (det) lr_track=mild"]),
         ({"something.new": 1}, ["ALD-RDN (det) new=1", "ALD-RDN (det) new=none"]),
         ({"schedule._target_": "a.b"}, ["ALD-RDN (det) schedule=a.b", "ALD-RDN (det) schedule=aldsr.training.cosine"]),
         ({DESCRIPTOR: "my.spread"}, ["ALD-RDN (det)", "ALD-RDN (spread)"]),

@@ -114,6 +114,11 @@ def test_a_run_is_not_continued_with_other_images_of_the_same_names(
 ) -> None:
     assert run_command(train, *small, "run_dir=run", "trainer.max_steps=1") == 0
     longer = [*small, "run_dir=run", "trainer.max_steps=2", "ckpt_path=last"]
+    for number in range(2):
+        lr = make_image(Path(f"bench/LR/b{number}.png"), width=18, height=16)
+    assert run_command(train, *longer) == 2
+    assert "data.eval_lr_dirs" in capfd.readouterr().err
+    shutil.rmtree(lr.parent)
     for replaced, option in (("bench/HR/b0.png", "eval_dirs"), ("train/0.png", "train_dirs")):
         make_image(Path(replaced), width=96, height=80, seed=77)
         assert run_command(train, *longer) == 2

@@ -27,7 +27,7 @@ RUN: dict[str, Any] = {
     "run_dir": "runs/a",
     "seed": 0,
     "ema": None,
-    "data": {"train_dirs": ["/here/train", "/here/more"]},
+    "data": {"train_dirs": ["/here/train", "/here/more"], "train_lr_dirs": ["/here/mild/X4", None]},
     "optimizer": {"betas": [0.9, 0.999]},
 }
 
@@ -116,7 +116,8 @@ def test_a_folder_without_write_permission_can_be_looked_at(tmp_path: Path, monk
     assert not is_locked(tmp_path)
 
 
-MOVED = {"run_dir": "/elsewhere/b", "ckpt_path": "last.ckpt", "data": {"train_dirs": ["/there/train", "../more"]}}
+DATA = {"train_dirs": ["/there/train", "../more"], "train_lr_dirs": ["../mild/X4", None]}
+MOVED = {"run_dir": "/elsewhere/b", "ckpt_path": "last.ckpt", "data": DATA}
 
 
 @pytest.mark.parametrize(
@@ -127,7 +128,8 @@ MOVED = {"run_dir": "/elsewhere/b", "ckpt_path": "last.ckpt", "data": {"train_di
         ({"ema": 0.999}, "ema was None, is now 0.999"),
         ({"new": 3}, "new was None, is now 3"),
         ({"optimizer": {"betas": [0.9, 0.99]}}, "optimizer.betas was [0.9, 0.999], is now [0.9, 0.99]"),
-        ({"data": {"train_dirs": ["/here/train"]}}, "data.train_dirs was ['train', 'more'], is now ['train']"),
+        ({"data": {**DATA, "train_dirs": ["/here/train"]}}, "data.train_dirs was ['train', 'more'], is now ['train']"),
+        ({"data": {**DATA, "train_lr_dirs": ["/x/X4"]}}, "train_lr_dirs was ['mild/X4', None], is now ['x/X4']"),
         ({**dict.fromkeys("bcde", 1), "seed": 1}, "c was None, is now 1; d was None, is now 1 and 2 more"),
     ],
 )

@@ -128,7 +128,6 @@ def note_images(settings: RunSettings, data: SuperResolutionData) -> RunSettings
     Raises DifferentRunError if the run is continued and began with other images.
     """
     train, sets = data.train_pairs, data.benchmarks
-    lr = fingerprint(pair.lr for pair in train)
     images = {
         "data.train_dirs": [fingerprint(pair.hr for pair in train), fingerprint(pair.lr for pair in train)],
         "data.eval_dirs": [each.identity["fingerprint"] for each in sets],
@@ -143,5 +142,5 @@ def note_images(settings: RunSettings, data: SuperResolutionData) -> RunSettings
                 f"{option}: these are not the images, HR and LR, that the run in {settings.run_dir} began with; use "
                 f"those, or init={settings.run_dir} with another run_dir to start from its weights"
             )
-    tracks = sorted({pair.track or f"not known, LR {lr}" for pair in train})
+    tracks = sorted({pair.track or f"not known, LR {images['data.train_dirs'][1]}" for pair in train})
     return replace(settings, images=FrozenDict(images), lr_track=", ".join(tracks) or "bicubic")

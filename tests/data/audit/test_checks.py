@@ -1,5 +1,6 @@
 """Every fault and every remark, one at a time: found, named, and nothing else reported."""
 
+import shutil
 from collections.abc import Callable, Iterable
 from fractions import Fraction
 from functools import cache
@@ -66,9 +67,7 @@ def test_lr_that_is_not_used(tmp_path: Path, name: str, lr: str) -> None:
     small = save_pair(tmp_path, "a", photograph())
     other = save(Image.open(small), tmp_path / name / "a.png").parent
     if lr.startswith("made"):
-        small.unlink()
-        small.parent.rmdir()
-        small.parent.parent.rmdir()
+        shutil.rmtree(small.parents[1])
     audit = audit_set(tmp_path, scale=4)
     check(audit.findings, "LR not used", str(other), fault=lr.startswith("made"))
     assert audit.lr == lr

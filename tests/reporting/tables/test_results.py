@@ -51,6 +51,7 @@ def test_costs_that_were_not_measured_say_so() -> None:
 def test_a_runs_folder_has_its_results_as_tables(tmp_path: Path) -> None:
     write_results(tmp_path, results())
     assert (tmp_path / "table.md").read_text().splitlines()[3] == "| ALD-RDN | - | - | 33.00 / 0.9250 |"
+    assert (tmp_path / "table.md").read_text().endswith("; LR given (bicubic)\n")
     assert (tmp_path / "table.tex").read_text().splitlines()[2] == r"ALD-RDN & - & - & 33.00 / 0.9250 \\"
     with (tmp_path / "results.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
