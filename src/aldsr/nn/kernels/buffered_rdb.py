@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
+from aldsr.core.hooks import has_hooks
 from aldsr.nn.kernels import choice, cpu, ops
 from aldsr.nn.layers import Layer, Separable, compute_dtype, has_layer
 
@@ -42,9 +43,7 @@ def find_layers(blocks: Sequence[nn.Module], x: Tensor, *, others: Sequence[nn.M
     triton = choice.chosen if x.is_cuda and not torch.jit.is_tracing() else None
     if not (triton or is_eager_on_cpu(x)) or not all(has_layer(each) for each in blocks):
         return None
-    modules = [module for each in (*blocks, *others) for module in each.modules()]
-    # torch offers no public way to ask for hooks.
-    if any(m._forward_hooks or m._forward_pre_hooks or m._backward_hooks or m._backward_pre_hooks for m in modules):
+    if has_hooks((*blocks, *others)):
         return None
     layers = [each.layer() for each in blocks]  # type: ignore[operator]
     if triton:
