@@ -19,6 +19,11 @@ def select_device(name: str) -> torch.device:
     return torch.device("cuda" if available and name != "cpu" else "cpu")
 
 
+def runs_ahead(device: torch.device) -> bool:
+    """Whether a device works on while Python goes on, until a number is read from it."""
+    return device.type != "cpu"
+
+
 def device_name(device: torch.device) -> str:
     """The device's name: "NVIDIA H200", "AMD EPYC 9R14"."""
     if device.type == "cuda":

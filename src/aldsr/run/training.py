@@ -22,6 +22,7 @@ from aldsr.data import SuperResolutionData, describe_pairs, micro_batch_size
 from aldsr.evaluation.bicubic import score_bicubic
 from aldsr.evaluation.results import describe_network, summarise
 from aldsr.nn.description import build, label
+from aldsr.nn.grouped_attention import GroupedAttention
 from aldsr.nn.initial import load_initial
 from aldsr.nn.weights import check_network, check_resumable
 from aldsr.training import (
@@ -90,6 +91,7 @@ def build_training(settings: RunSettings, network: nn.Module) -> tuple[SuperReso
         optimizer=optimizer,
         scheduler=scheduler,
         layout=settings.layout,
+        sharing=GroupedAttention if settings.trainer.on_gpu else None,
         extended_at=settings.segments[-1]["steps"] if settings.segments else 0,
     )
     parts, ranks = settings.trainer.accumulate_grad_batches, settings.trainer.ranks
@@ -108,7 +110,7 @@ def build_training(settings: RunSettings, network: nn.Module) -> tuple[SuperReso
 
 def build_callbacks(settings: RunSettings, checkpoint_io: AtomicCheckpointIO) -> list[Callback]:
     """Checkpoints, progress, comparison images, and the moving average if there is to be one."""
-    folder = Path(settings.run_dir)
+    folder, gpu = Path(settings.run_dir), "cuda" if settings.trainer.on_gpu else None
     checkpoints = ModelCheckpoint(
         dirpath=folder / "checkpoints",
         filename="last",
@@ -118,7 +120,7 @@ def build_callbacks(settings: RunSettings, checkpoint_io: AtomicCheckpointIO) ->
     return [
         CheckpointAfterLog(checkpoint_io, final=folder / CHECKPOINT),
         checkpoints,
-        *([MovingAverage(decay=settings.ema)] if settings.ema else []),
+        *([MovingAverage(decay=settings.ema, device=gpu)] if settings.ema else []),
         LearningRateMonitor("step"),
         TrainingProgress(bars=settings.trainer.options.get("enable_progress_bar", True)),
         LongRunNotice(advice="size=small, data.patch_size=24 or fewer steps, such as trainer.max_steps=2000"),

@@ -1,6 +1,6 @@
 """The LightningModule and its callbacks."""
 
-from aldsr.training.autotune import LAYOUTS, StepTiming, autotune
+from aldsr.training.autotune import StepTiming, autotune
 from aldsr.training.checkpoints import (
     AtomicCheckpointIO,
     CheckpointAfterLog,
@@ -15,4 +15,5 @@ from aldsr.training.measuring import StoredPredictions, ValidationModule, score
 from aldsr.training.module import NonFiniteError, SuperResolution, cosine, halved
 from aldsr.training.options import TRAINER_OPTIONS, find_environment
 from aldsr.training.progress import LongRunNotice, ProgressFile, TrainingProgress
+from aldsr.training.step import LAYOUTS, TrainingStep
 from aldsr.training.wandb import finish_wandb, report_results, wandb_log

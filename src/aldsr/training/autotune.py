@@ -13,11 +13,10 @@ from itertools import product
 
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 from aldsr.core.device import PRECISIONS
+from aldsr.training.step import LAYOUTS, Sharing, TrainingStep
 
-LAYOUTS = {"contiguous": torch.contiguous_format, "channels-last": torch.channels_last}
 PROBE_PARTS = 8  # precisions and layouts are compared on one of so many parts of the batch
 MIN_GAIN = 0.05  # part of the time that has to be saved for anything but the plainest setting
 
@@ -39,8 +38,11 @@ class StepTiming:
 class StepTimer:
     """Times forward and backward of a training step, on a copy of the network."""
 
-    def __init__(self, network: nn.Module, *, batch_size: int, patch_size: int, device: torch.device) -> None:
+    def __init__(
+        self, network: nn.Module, *, batch_size: int, patch_size: int, device: torch.device, sharing: Sharing | None
+    ) -> None:
         self.device = device
+        self.sharing = sharing
         self.network = copy.deepcopy(network).to(device).train()
         scale: int = network.scale  # type: ignore[assignment]
         self.lr = torch.rand(batch_size, 3, patch_size, patch_size, device=device)
@@ -51,13 +53,15 @@ class StepTimer:
         self.network.to(memory_format=LAYOUTS[layout])  # type: ignore[call-overload]
         size, dtype = len(self.lr) // micro_batches, PRECISIONS[precision]
         lr = self.lr[:size].contiguous(memory_format=LAYOUTS[layout])
+        step = TrainingStep(self.network, layout=LAYOUTS[layout], sharing=self.sharing)
         times = []
         for _ in range(3):
             self.network.zero_grad()
             started = time.perf_counter()
             with torch.autocast(self.device.type, dtype, enabled=dtype is not None):
-                sr = self.network(lr)
-            F.l1_loss(sr.float(), self.hr[:size]).backward()
+                loss = step(lr, self.hr[:size])
+            with step.shared:
+                loss.backward()
             if self.device.type == "cuda":
                 torch.cuda.synchronize(self.device)
             times.append(time.perf_counter() - started)
@@ -73,6 +77,7 @@ def autotune(
     layouts: Sequence[str] = ("contiguous", "channels-last"),
     micro_batches: int | None = None,
     device: torch.device | str | None = None,
+    sharing: Sharing | None = None,
 ) -> list[StepTiming]:
     """Time a training step with the given settings; the last timing returned is the one to use.
 
@@ -88,6 +93,7 @@ def autotune(
         layouts: names in `LAYOUTS`, likewise.
         micro_batches: their number; None to try the powers of two that divide the batch.
         device: to measure on; None for that of the network.
+        sharing: computes what several layers share (see `TrainingStep`).
     """
     powers = [number for number in (32, 16, 8, 4, 2, 1) if batch_size % number == 0 and batch_size >= 2 * number]
     counts = [micro_batches] if micro_batches else powers or [1]
@@ -95,7 +101,7 @@ def autotune(
     parts = counts[0] if len(counts) == 1 else parts
     device = torch.device(device or next(network.parameters()).device)
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        timer = StepTimer(network, batch_size=batch_size, patch_size=patch_size, device=device)
+        timer = StepTimer(network, batch_size=batch_size, patch_size=patch_size, device=device, sharing=sharing)
         probes = [timer.time_step(precision, layout, parts) for precision, layout in product(precisions, layouts)]
         best = reduce(lambda best, probe: probe if probe.seconds < (1 - MIN_GAIN) * best.seconds else best, probes)
         timings: list[StepTiming] = []

@@ -1,8 +1,9 @@
 """Checkpoints that are always complete, and one more when a scheduler is about to take the machine away."""
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from itertools import chain
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -11,11 +12,14 @@ import torch
 from lightning import Callback, LightningModule, Trainer
 from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch.callbacks import EMAWeightAveraging
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from aldsr.core.errors import UserError
 from aldsr.core.files import atomic_write
 
 SIGNALS = (signal.SIGTERM, signal.SIGUSR1)  # sent by schedulers before they kill a job
+GPU_STEPS = 10  # after which several GPUs ask each other whether one has received a signal, for which all have to wait
 
 
 class CheckpointError(UserError):
@@ -96,11 +100,50 @@ class MovingAverage(EMAWeightAveraging):
     """An exponential moving average of the weights, which validations and the finished network use.
 
     A checkpoint holds the average as its `state_dict` and the weights in training beside it.
+
+    Args:
+        decay: of the average.
+        device: where the average is; "cuda" beside a network on a GPU, which then has neither to wait nor to copy.
     """
+
+    def __init__(self, *, decay: float, device: str | None = None) -> None:
+        super().__init__(device=device, decay=decay)
+        self.decay = decay
+        self.on_gpu = device == "cuda"
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        super().setup(trainer, pl_module, stage)
+        if self.on_gpu and (average := self._average_model) is not None:
+            average.update_parameters = update_without_waiting(average, self.decay)  # type: ignore[assignment]
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Use the average also where a run was continued after its last step, so that there was no training to end."""
         self.on_train_end(trainer, pl_module)
+
+
+def update_without_waiting(average: AveragedModel, decay: float) -> Callable[[nn.Module], None]:
+    """Return a function that does what `average.update_parameters` does, but reads nothing and starts few kernels."""
+    update_average = get_ema_multi_avg_fn(decay)
+    pairs: list[tuple[Tensor, Tensor]] = []  # of the average and the weights in training, which stay where they are
+    begun = False
+
+    @torch.no_grad()
+    def update(module: nn.Module) -> None:
+        nonlocal begun
+        if not pairs:
+            both = (chain(each.parameters(), each.buffers()) for each in (average.module, module))
+            pairs.extend((ours.detach(), theirs.detach()) for ours, theirs in zip(*both, strict=True))
+            begun = bool(average.n_averaged > 0)  # in a run that is continued
+        averaged = [pair for pair in pairs if begun and pair[0].is_floating_point()]  # others are numbers of steps, say
+        if averaged:
+            update_average(*zip(*averaged, strict=True), None)
+        else:
+            for ours, theirs in pairs:
+                ours.copy_(theirs)
+        average.n_averaged += 1
+        begun = True
+
+    return update
 
 
 class CheckpointOnSignal(Callback):
@@ -124,6 +167,8 @@ class CheckpointOnSignal(Callback):
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         if (batch_idx + 1) % trainer.accumulate_grad_batches:
+            return
+        if trainer.strategy.root_device.type == "cuda" and trainer.world_size > 1 and trainer.global_step % GPU_STEPS:
             return
         # The signal reaches the ranks at different steps; all of them have to exit after the same one.
         if trainer.strategy.reduce_boolean_decision(bool(self.received), all=False):

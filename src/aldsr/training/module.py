@@ -1,6 +1,8 @@
 """The LightningModule that trains a network and validates it by the exact protocol."""
 
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -9,10 +11,11 @@ from torch.nn import functional as F
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler, MultiStepLR
 
+from aldsr.core.device import runs_ahead
 from aldsr.core.errors import UserError
 from aldsr.imaging import Protocol, quantise, unit_float
-from aldsr.training.autotune import LAYOUTS
 from aldsr.training.measuring import ValidationModule
+from aldsr.training.step import LAYOUTS, Loss, Sharing, TrainingStep
 
 
 def halved(
@@ -42,6 +45,7 @@ class SuperResolution(ValidationModule):
         loss: function of SR and HR, both float. L1 is the loss of RDN; the ALDNet paper does not state its own.
         protocols: how validation scores the network (see `ValidationModule`).
         layout: memory format of the network and its input, "channels-last" or "contiguous".
+        sharing: computes what several layers share, in training (see `TrainingStep`).
         extended_at: steps at which the run was extended; checkpoints up to there hold the shorter run's schedule.
     """
 
@@ -52,19 +56,23 @@ class SuperResolution(ValidationModule):
         description: Mapping[str, Any] | None = None,
         optimizer: Optimizer | None = None,
         scheduler: LRScheduler | None = None,
-        loss: Callable[[Tensor, Tensor], Tensor] = F.l1_loss,
+        loss: Loss = F.l1_loss,
         protocols: Mapping[str, Protocol] | None = None,
         layout: str = "channels-last",
+        sharing: Sharing | None = None,
         extended_at: int = 0,
     ) -> None:
         super().__init__(scale=network.scale, protocols=protocols)  # type: ignore[arg-type]
         self.layout = LAYOUTS[layout]
         self.network = network.to(memory_format=self.layout)  # type: ignore[call-overload]
         self.losses: list[Tensor] = []  # of the micro-batches of the current step
+        self.unread: list[tuple[int, Tensor]] = []  # losses that may still be on their way, and their steps
         self.description = dict(description or {})
         self.optimizer = optimizer
         self.scheduler = scheduler
         self.loss = loss
+        self.sharing = sharing
+        self.shared: AbstractContextManager[Any] = nullcontext()  # by the forward pass with the backward pass
         self.extended_at = extended_at
 
     def forward(self, lr: Tensor) -> Tensor:
@@ -72,17 +80,39 @@ class SuperResolution(ValidationModule):
         return sr
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
-        lr, hr = batch
-        loss = self.loss(self(lr).float(), hr)
-        if not torch.isfinite(loss):
-            raise NonFiniteError(self._advise(f"the loss is {loss.item()}"))
+        step = TrainingStep(self.network, loss=self.loss, layout=self.layout, sharing=self.sharing)
+        loss: Tensor = step(*batch)
+        self.shared = step.shared
         self.losses.append(loss.detach())
-        if (batch_idx + 1) % self.trainer.accumulate_grad_batches == 0:
-            # Averaged over the ranks, each of which sees only its part of the batch.
-            several = self.trainer.world_size > 1
-            self.log("loss", torch.stack(self.losses).mean(), prog_bar=True, sync_dist=several)
+        self.unread.append((self.global_step, loss.detach()))
+        complete = (batch_idx + 1) % self.trainer.accumulate_grad_batches == 0
+        every: int = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
+        if not runs_ahead(loss.device) or (complete and every and (self.global_step + 1) % every == 0):
+            self.check_losses()
+        if complete:
+            self._log_loss(torch.stack(self.losses).mean())
             self.losses.clear()
         return loss
+
+    def backward(self, loss: Tensor, *args: Any, **options: Any) -> None:
+        with self.shared:
+            super().backward(loss, *args, **options)
+
+    def check_losses(self) -> None:
+        """Read the losses since the last reading, for which a GPU has to finish. Raises NonFiniteError."""
+        losses = torch.stack([loss for _, loss in self.unread]).tolist() if self.unread else []
+        for (step, _), loss in zip(self.unread, losses, strict=True):
+            if not math.isfinite(loss):
+                raise NonFiniteError(self._advise(f"the loss is {loss}", step))
+        self.unread.clear()
+
+    def _log_loss(self, loss: Tensor) -> None:
+        """Log the loss, averaged over the ranks, each of which sees only its part of the batch."""
+        several = self.trainer.world_size > 1
+        if several and loss.is_cuda:  # Lightning's way would make every step wait for all ranks
+            torch.distributed.all_reduce(loss, torch.distributed.ReduceOp.AVG)
+        # Not for Lightning's progress bar, for which it would read the loss at every step.
+        self.log("loss", loss, sync_dist=several and not loss.is_cuda)
 
     def configure_optimizers(self) -> Any:
         return {"optimizer": self.optimizer, "lr_scheduler": {"scheduler": self.scheduler, "interval": "step"}}
@@ -94,9 +124,12 @@ class SuperResolution(ValidationModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add the description of the network; refuse to write weights that are not finite (`NonFiniteError`)."""
-        for name, weights in self.network.named_parameters():
-            if not weights.isfinite().all():
-                raise NonFiniteError(self._advise(f"weights of '{name}' are NaN or infinite"))
+        self.check_losses()
+        names, weights = zip(*self.network.named_parameters(), strict=True)
+        finite = torch.stack([each.isfinite().all() for each in weights]).tolist()  # all are read at once
+        if not all(finite):
+            problem = f"weights of '{names[finite.index(False)]}' are NaN or infinite"
+            raise NonFiniteError(self._advise(problem, self.global_step))
         checkpoint["network"] = self.description
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -112,8 +145,8 @@ class SuperResolution(ValidationModule):
         for restored, scheduled in zip(groups, self.optimizer.param_groups, strict=True):
             restored |= {key: value for key, value in scheduled.items() if key != "params"}
 
-    def _advise(self, problem: str) -> str:
+    def _advise(self, problem: str, step: int) -> str:
         return (
-            f"{problem} at step {self.global_step}, so training stopped; the last good checkpoint is kept. Try a lower "
+            f"{problem} at step {step}, so training stopped; the last good checkpoint is kept. Try a lower "
             "optimizer.lr, trainer.gradient_clip_val=0.5 or trainer.precision=32-true"
         )

@@ -7,11 +7,13 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import torch
 from lightning import Callback, LightningModule, Trainer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import TimeRemainingColumn as EtaColumn
 
+from aldsr.core.device import runs_ahead
 from aldsr.core.files import write_json
 
 WARMUP_STEPS, TIMED_STEPS = 2, 3  # from which the duration of a run is estimated
@@ -46,11 +48,16 @@ class TrainingProgress(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        if not self.bars.disable and trainer.global_step % 10 == 0:
+        step: int = trainer.global_step
+        every: int = trainer.log_every_n_steps  # type: ignore[attr-defined]
+        if self.bars.disable or step % 10 or (batch_idx + 1) % trainer.accumulate_grad_batches:
+            return
+        self.bars.update(self.training, completed=step)
+        # A loss on a GPU is read at the steps at which it is logged, since reading waits for the GPU.
+        if not runs_ahead(trainer.strategy.root_device) or (every and step % every == 0):
             metrics = trainer.callback_metrics
             psnr = f"  PSNR-Y {metrics['psnr_y']:.2f} dB" if "psnr_y" in metrics else ""
-            info = f"loss {metrics['loss']:.4f}{psnr}"
-            self.bars.update(self.training, completed=trainer.global_step, info=info)
+            self.bars.update(self.training, info=f"loss {metrics['loss']:.4f}{psnr}")
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.bars.start()
@@ -102,6 +109,8 @@ class LongRunNotice(Callback):
         if not trainer.is_global_zero or (batch_idx + 1) % trainer.accumulate_grad_batches:
             return
         self.steps += 1
+        if trainer.strategy.root_device.type == "cuda" and self.steps in (WARMUP_STEPS, WARMUP_STEPS + TIMED_STEPS):
+            torch.cuda.synchronize()  # else the steps would be timed before they are done
         if self.steps == WARMUP_STEPS:
             self.start = time.monotonic()
         elif self.steps == WARMUP_STEPS + TIMED_STEPS:
