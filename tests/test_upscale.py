@@ -16,6 +16,7 @@ from PIL import Image
 
 from aldsr import upscale as command
 from aldsr.__main__ import COMMANDS
+from aldsr.evaluation.inference import Inference
 from aldsr.imaging import quantise, self_ensemble
 from aldsr.nn import deployed
 from aldsr.nn.deployment import deployed_description
@@ -222,6 +223,18 @@ def test_a_failure_leaves_what_was_finished(
     assert upscale(tmp_path / "a.png", tmp_path / "b.png", "-o", tmp_path / "out") == status
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["a_x4.png"]
     assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_a_result_that_is_not_finite_is_told_with_the_picture_and_the_precision(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, upscale: Upscale, capsys: Captured
+) -> None:
+    monkeypatch.setattr(Inference, "forward", lambda self, lr: torch.full((1, 3, 48, 80), torch.nan))
+    rgb().save(tmp_path / "a.png")
+    assert upscale(tmp_path / "a.png", "-o", tmp_path / "b.png") == 1
+    error = capsys.readouterr().err
+    assert f"{tmp_path / 'a.png'}: " in error
+    assert "--precision" in error
+    assert not (tmp_path / "b.png").exists()
 
 
 @pytest.mark.slow

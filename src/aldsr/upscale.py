@@ -154,6 +154,8 @@ def try_upscale(job: Job, inference: Inference, options: argparse.Namespace, bar
         return "upscaled", upscale(job, inference, options, bar, tiles)
     except DataError as error:
         return "failed", " ".join(str(error).split())
+    except FloatingPointError as error:
+        return "failed", f"{job.source}: {error}; take --precision 32-true"
     except OSError as error:
         return "failed", f"{job.target}: cannot be written ({error.strerror or error})"
     except (MemoryError, RuntimeError) as error:
@@ -168,7 +170,8 @@ def upscale(job: Job, inference: Inference, options: argparse.Namespace, bar: ba
     """Upscale one picture from file to file; return a message about sizes and time.
 
     Raises:
-        DataError: if the picture cannot be read, or the result is not finite or does not fit the format.
+        DataError: if the picture cannot be read, or the result does not fit the format.
+        FloatingPointError: if the result is not finite.
         OSError: if the result cannot be written.
     """
     start = monotonic()
@@ -178,16 +181,22 @@ def upscale(job: Job, inference: Inference, options: argparse.Namespace, bar: ba
     bar.update(tiles, total=count_tiles(picture, options.tile))
 
     def network(lr: Tensor) -> Tensor:
-        sr: Tensor = inference(lr.to(options.device)).cpu()
-        if not sr.isfinite().all():
-            raise DataError(f"{job.source}: the network's result is not finite; take --precision 32-true")
+        sr: Tensor = inference(lr)
         bar.advance(tiles)
         return sr
 
     job.target.parent.mkdir(parents=True, exist_ok=True)
     with torch.inference_mode():
-        bands = upscale_in_bands(picture, network, scale=inference.scale, tile=options.tile)
-        write_picture(job.target, job.format, bands, shape=shape, dtype=picture.samples.dtype, icc=picture.icc)
+        bands = upscale_in_bands(picture, network, scale=inference.scale, tile=options.tile, device=options.device)
+        write_picture(
+            job.target,
+            job.format,
+            bands,
+            shape=shape,
+            dtype=picture.samples.dtype,
+            icc=picture.icc,
+            ahead=options.device.type == "cuda",
+        )
     return f"{job.target}: {width}x{height} to {shape[1]}x{shape[0]}, {monotonic() - start:.1f} s"
 
 

@@ -70,3 +70,20 @@ def test_tiles_are_counted_before_and_no_larger_than_they_need_to_be(
     assert upscale.call_count == count_tiles(picture, tile)
     shapes = [call.args[0].shape for call in upscale.call_args_list]
     assert max(max(shape[-2:]) for shape in shapes) == largest
+
+
+@pytest.mark.parametrize("value", [torch.nan, torch.inf])
+def test_what_is_not_finite_is_no_picture(value: float) -> None:
+    with pytest.raises(FloatingPointError):
+        whole(Picture(noise(30, 30, 3), None), lambda lr: bicubic(lr).index_fill(-1, torch.tensor(50), value), tile=24)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("make", [noise, deep_noise])
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_a_gpu_rounds_as_the_cpu_does(make: type, channels: int) -> None:
+    picture = Picture(make(50, 60, channels), None)
+    nearest = partial(torch.nn.functional.interpolate, scale_factor=4)
+    form = {"scale": 4, "tile": 24}
+    parts = [np.concatenate(list(upscale_in_bands(picture, nearest, **form, device=d))) for d in ("cpu", "cuda")]
+    np.testing.assert_array_equal(*parts)

@@ -1,9 +1,12 @@
 """Pictures written by bands are what independent readers read, of the usual size, and whole or not there."""
 
 import io
+import threading
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import kornia_rs.io
 import numpy as np
@@ -14,7 +17,8 @@ from PIL import Image
 
 from aldsr.data import DataError
 from aldsr.data.images import Samples
-from aldsr.pictures import write_picture
+from aldsr.pictures import write_picture, writing
+from aldsr.pictures.deflate import map_in_threads
 from tests.data.test_images import SRGB, deep_noise, noise
 
 
@@ -72,6 +76,52 @@ def test_a_png_is_not_larger_than_pillows(tmp_path: Path) -> None:
     write(tmp_path / "a.png", "png", pixels)
     Image.fromarray(pixels).save(theirs, "PNG")
     assert (tmp_path / "a.png").stat().st_size < 1.02 * len(theirs.getvalue())
+
+
+@pytest.mark.parametrize(("format", "channels"), [("png", 3), ("png", 4), ("tiff", 3)])
+def test_parts_compressed_in_threads_are_one_file_whatever_the_bands(
+    tmp_path: Path, format: str, channels: int
+) -> None:
+    pixels = np.tile(np.concatenate((photograph(), photograph()[..., :1]), -1)[..., :channels], (8, 4, 1))
+    pixels[500:600] = noise(100, 1000, channels)
+    for name, cuts, ahead in (("a", [1, 700, 701, 1300], False), ("b", range(240, len(pixels), 240), True)):
+        form = {"shape": pixels.shape, "dtype": pixels.dtype, "icc": None}
+        write_picture(tmp_path / name, format, np.split(pixels, list(cuts)), **form, ahead=ahead)  # type: ignore[arg-type]
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    with Image.open(tmp_path / "a") as image:
+        np.testing.assert_array_equal(np.asarray(image), pixels)
+    if format == "png":
+        file, at, parts = (tmp_path / "a").read_bytes(), 33, []
+        while file[at + 4 : at + 8] == b"IDAT":
+            parts.append(file[at + 8 :][: int.from_bytes(file[at : at + 4])])
+            at += 12 + len(parts[-1])
+        assert len(parts) > 4
+        assert len(zlib.decompress(b"".join(parts))) == pixels.size + len(pixels)  # by the checksum too
+
+
+def test_a_pattern_that_repeats_stays_small(tmp_path: Path) -> None:
+    write(tmp_path / "a.png", "png", np.tile(noise(16, 16, 3), (20, 20, 1)))
+    assert (tmp_path / "a.png").stat().st_size < 320 * 320 * 3 / 20
+
+
+def test_a_band_is_computed_while_the_last_one_is_compressed() -> None:
+    computed = threading.Event()
+
+    def bands() -> Iterator[list[int]]:
+        yield [1, 2, 3]
+        computed.set()
+        yield [4]
+
+    assert list(map_in_threads(lambda item: computed.wait(60) and -item, bands(), ahead=True)) == [-1, -2, -3, -4]
+
+
+def test_what_fails_in_a_thread_stops_the_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writing, "deflate", Mock(side_effect=MemoryError))
+    monkeypatch.setattr(writing, "PART", 1)
+    bands = (noise(64, 9, 3) if start < 2 else pytest.fail("computed") for start in range(9))
+    with pytest.raises(MemoryError):
+        write_picture(tmp_path / "a", "png", bands, shape=(576, 9, 3), dtype=np.dtype("uint8"), icc=None, ahead=True)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("format", ["png", "tiff", "jpeg", "webp"])

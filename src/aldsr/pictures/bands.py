@@ -15,7 +15,9 @@ from aldsr.pictures.reading import Picture
 Upscale = Callable[[Tensor], Tensor]
 
 
-def upscale_in_bands(picture: Picture, upscale: Upscale, *, scale: int, tile: int | None) -> Iterator[Samples]:
+def upscale_in_bands(
+    picture: Picture, upscale: Upscale, *, scale: int, tile: int | None, device: torch.device | str = "cpu"
+) -> Iterator[Samples]:
     """Yield the rows of the upscaled picture from top to bottom, in bands.
 
     Colour goes through the network (gray as three equal channels, whose results are averaged), alpha through
@@ -23,13 +25,16 @@ def upscale_in_bands(picture: Picture, upscale: Upscale, *, scale: int, tile: in
 
     Args:
         picture: of 8 or 16 bits.
-        upscale: `Tensor[1, 3, h, w]` → `Tensor[1, 3, sh, sw]`, float in [0, 1], CPU; called for every tile.
+        upscale: `Tensor[1, 3, h, w]` → `Tensor[1, 3, sh, sw]`, float in [0, 1]; called for every tile.
         tile: largest side that `upscale` is given, in LR pixels, overlaps included; None: the whole picture.
+        device: where `upscale` works. A band is rounded there and waited for once, as a whole.
 
     Yields:
         (rows, sW, C), of the picture's bit depth; channels are colour, then alpha.
 
-    Raises ValueError if the overlaps leave nothing of a tile.
+    Raises:
+        FloatingPointError: if a result is not finite.
+        ValueError: if the overlaps leave nothing of a tile.
     """
     height, width, channels = picture.samples.shape
     colours = 3 if channels > 2 else 1
@@ -37,14 +42,23 @@ def upscale_in_bands(picture: Picture, upscale: Upscale, *, scale: int, tile: in
     for top, rows in tile_spans(height, tile_height, OVERLAP):
         strip = picture.samples[top : top + tile_height]
         kept = slice(scale * (rows.start - top), scale * (rows.stop - top))
-        band = np.empty((kept.stop - kept.start, scale * width, channels), strip.dtype)
+        shape, dtype = (kept.stop - kept.start, scale * width, colours), getattr(torch, strip.dtype.name)
+        band, finite = torch.empty(shape, dtype=dtype, device=device), torch.tensor(True, device=device)
         for left, columns in tile_spans(width, tile_width, OVERLAP):
-            sr = _upscale_colour(upscale, strip[:, left : left + tile_width, :colours])
+            lr = _to_unit(strip[:, left : left + tile_width, :colours]).to(device)
+            sr = upscale(lr.expand(-1, 3, -1, -1))
+            finite &= sr.isfinite().all()
+            sr = sr.mean(1, keepdim=True) if colours == 1 else sr
             inner = slice(scale * (columns.start - left), scale * (columns.stop - left))
-            band[:, scale * columns.start : scale * columns.stop, :colours] = sr[kept, inner]
+            values = sr[..., kept, inner] * torch.iinfo(dtype).max
+            band[:, scale * columns.start : scale * columns.stop] = _to_integers(values, dtype)
+        if not finite:
+            raise FloatingPointError("the network's result is not finite")
+        samples = band.cpu().numpy()
         if channels > colours:
-            band[..., colours:] = _upscale_alpha(strip[..., colours:], scale)[kept]
-        yield band
+            alpha = _upscale_alpha(strip[..., colours:], scale)[kept]
+            samples = np.concatenate((samples, alpha), axis=-1)
+        yield samples
 
 
 def tile_size(size: int, tile: int | None) -> int:
@@ -63,22 +77,18 @@ def count_tiles(picture: Picture, tile: int | None) -> int:
     return math.prod(len(tile_spans(size, tile_size(size, tile), OVERLAP)) for size in picture.samples.shape[:2])
 
 
-def _upscale_colour(upscale: Upscale, samples: Samples) -> Samples:
-    """(h, w, C) → (sh, sw, C)."""
-    largest = np.iinfo(samples.dtype).max
-    lr = torch.from_numpy(samples.astype(np.float32) / largest).permute(2, 0, 1)[None]
-    sr = upscale(lr.expand(-1, 3, -1, -1))
-    return _to_samples((sr.mean(1, keepdim=True) if len(lr[0]) == 1 else sr) * largest, samples.dtype)
+def _to_unit(samples: Samples) -> Tensor:
+    """(h, w, C) → `Tensor[1, C, h, w]` in [0, 1]."""
+    return torch.from_numpy(samples.astype(np.float32) / np.iinfo(samples.dtype).max).permute(2, 0, 1)[None]
 
 
 def _upscale_alpha(samples: Samples, scale: int) -> Samples:
     """(h, w, C) → (sh, sw, C) by `imresize`."""
     dtype = torch.uint8 if samples.dtype == np.uint8 else torch.float32
     lr = torch.from_numpy(samples.astype(np.int32)).to(dtype).permute(2, 0, 1)[None]
-    return _to_samples(imresize(lr, scale), samples.dtype)
+    return _to_integers(imresize(lr, scale), getattr(torch, samples.dtype.name)).numpy()
 
 
-def _to_samples(values: Tensor, dtype: np.dtype) -> Samples:
+def _to_integers(values: Tensor, dtype: torch.dtype) -> Tensor:
     """`Tensor[1, C, h, w]` → (h, w, C), clipped and rounded half up as `quantise` does."""
-    rounded = values[0].float().add(0.5).floor().clamp(0, np.iinfo(dtype).max).to(torch.int32)
-    return rounded.permute(1, 2, 0).numpy().astype(dtype)
+    return (values[0].float() + 0.5).clamp_(0, torch.iinfo(dtype).max).to(dtype).permute(1, 2, 0)

@@ -3,6 +3,7 @@
 import struct
 import zlib
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from PIL import Image
 from aldsr.core.files import atomic_write
 from aldsr.data import DataError
 from aldsr.data.images import Samples, round_to_8_bits
+from aldsr.pictures.deflate import PART, deflate, join_adler32, map_in_threads
 
 Shape = tuple[int, int, int]  # (H, W, C)
 SUFFIXES = {"png": ".png", "jpeg": ".jpg", "webp": ".webp", "tiff": ".tif"}
@@ -31,7 +33,14 @@ def format_of(path: Path) -> str | None:
 
 
 def write_picture(
-    path: Path, format: str, bands: Iterable[Samples], *, shape: Shape, dtype: np.dtype, icc: bytes | None
+    path: Path,
+    format: str,
+    bands: Iterable[Samples],
+    *,
+    shape: Shape,
+    dtype: np.dtype,
+    icc: bytes | None,
+    ahead: bool = False,
 ) -> None:
     """Write a picture whose rows come in bands; the file appears complete or not at all.
 
@@ -41,6 +50,8 @@ def write_picture(
     Args:
         bands: the picture's rows from top to bottom, (rows, W, C) each.
         shape, dtype, icc: (H, W, C), C as in `Picture`; uint8 or uint16; colour profile.
+        ahead: of PNG and TIFF, compute a band while the last one is compressed: for bands that a GPU computes. On a
+            CPU the network has all cores already, and is slow on cores that it shares.
 
     Raises:
         DataError: if the format cannot hold the picture; no band is computed then.
@@ -56,48 +67,64 @@ def write_picture(
         )
     with atomic_write(path) as temporary:
         if format == "png":
-            _write_png(temporary, bands, shape, dtype, icc)
+            _write_png(temporary, bands, shape, dtype, icc, ahead)
         elif format == "tiff":
-            _write_tiff(temporary, bands, shape, dtype, icc)
+            _write_tiff(temporary, bands, shape, dtype, icc, ahead)
         else:
             _write_with_pillow(temporary, format, bands, shape, icc)
 
 
-def _write_png(path: Path, bands: Iterable[Samples], shape: Shape, dtype: np.dtype, icc: bytes | None) -> None:
+def _write_png(
+    path: Path, bands: Iterable[Samples], shape: Shape, dtype: np.dtype, icc: bytes | None, ahead: bool
+) -> None:
     """Row by row: Pillow's encoder needs the whole picture at once and has no 16-bit colour.
 
     W3C, Portable Network Graphics (Third Edition): chunks (5.3), filters (9.2).
     """
     height, width, channels = shape
-    compressor = zlib.compressobj(6, zlib.DEFLATED, 15, 9, zlib.Z_FILTERED)  # as libpng's own default
     header = struct.pack(">IIBBBBB", width, height, 8 * dtype.itemsize, COLOUR_TYPES[channels], 0, 0, 0)
-    with path.open("wb") as file:
+    row = width * channels * dtype.itemsize
+    parts = _with_rows_above(_regroup(bands, max(1, PART // row)), np.zeros((1, width, channels), dtype))
+    checksum = zlib.adler32(b"")
+    with path.open("wb") as file, closing(map_in_threads(_compress_rows, parts, ahead=ahead)) as compressed:
         file.write(b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header))
         if icc:
             file.write(_chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(icc)))
-        for rows in _filter_rows(bands, width, channels * dtype.itemsize):
-            if data := compressor.compress(rows.data):
-                file.write(_chunk(b"IDAT", data))
-        file.write(_chunk(b"IDAT", compressor.flush()) + _chunk(b"IEND", b""))
+        file.write(_chunk(b"IDAT", b"\x78\x9c"))  # a zlib stream begins (RFC 1950)
+        for data, length, part_checksum in compressed:
+            file.write(_chunk(b"IDAT", data))
+            checksum = join_adler32(checksum, part_checksum, length)
+        end = b"\x03\0" + struct.pack(">I", checksum)  # after an empty last block (RFC 1951)
+        file.write(_chunk(b"IDAT", end) + _chunk(b"IEND", b""))
 
 
 def _chunk(kind: bytes, content: bytes) -> bytes:
     return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(content, zlib.crc32(kind)))
 
 
-def _filter_rows(bands: Iterable[Samples], width: int, pixel: int) -> Iterator[NDArray[np.uint8]]:
-    """Yield the bytes of the rows after PNG's filters: (rows, 1 + bytes of a row)."""
-    above = np.zeros((1, width * pixel), np.uint8)
-    for band in bands:
-        for start in range(0, len(band), ROWS):
-            part = np.ascontiguousarray(band[start : start + ROWS].astype(band.dtype.newbyteorder(">"), copy=False))
-            rows = part.view(np.uint8).reshape(len(part), -1)
-            yield _filter(rows, np.concatenate((above, rows[:-1])), pixel)
-            above = rows[-1:]
+def _with_rows_above(groups: Iterable[list[Samples]], above: Samples) -> Iterator[list[tuple[Samples, Samples]]]:
+    """Put before each part of the picture the row above it; `above`: that of the first."""
+    for group in groups:
+        yield list(zip((above, *(part[-1:] for part in group)), group, strict=False))
+        above = group[-1][-1:].copy()
 
 
-def _filter(rows: NDArray[np.uint8], up: NDArray[np.uint8], pixel: int) -> NDArray[np.uint8]:
-    """Rows → number of the filter and filtered bytes; the least sum of absolute differences decides (12.7)."""
+def _compress_rows(part: tuple[Samples, Samples]) -> tuple[bytes, int, int]:
+    """The row above and rows → the filtered rows as blocks of raw deflate; their length and checksum before."""
+    lines = np.concatenate(part)
+    pixel = lines[0, 0].nbytes
+    lines = lines.astype(lines.dtype.newbyteorder(">"), copy=False).view(np.uint8).reshape(len(lines), -1)
+    starts = range(0, len(lines) - 1, ROWS)
+    data = b"".join(_filter(lines[start : start + ROWS + 1], pixel).tobytes() for start in starts)
+    return deflate(data), len(data), zlib.adler32(data)
+
+
+def _filter(lines: NDArray[np.uint8], pixel: int) -> NDArray[np.uint8]:
+    """The row above and rows → number of the filter and filtered bytes of each of the rows.
+
+    The least sum of absolute differences decides (12.7).
+    """
+    rows, up = lines[1:], lines[:-1]
     left, corner = (np.pad(each, ((0, 0), (pixel, 0)))[:, :-pixel] for each in (rows, up))
     a, b, c = (each.astype(np.int16) for each in (left, up, corner))
     average = ((a + b) >> 1).astype(np.uint8)
@@ -116,27 +143,30 @@ def _filter(rows: NDArray[np.uint8], up: NDArray[np.uint8], pixel: int) -> NDArr
     return result
 
 
-def _write_tiff(path: Path, bands: Iterable[Samples], shape: Shape, dtype: np.dtype, icc: bytes | None) -> None:
+def _write_tiff(
+    path: Path, bands: Iterable[Samples], shape: Shape, dtype: np.dtype, icc: bytes | None, ahead: bool
+) -> None:
     """Strips of differences along the rows, deflated: 16 bits compress badly without."""
     height, width, channels = shape
     row = width * channels * dtype.itemsize
     rows = max(1, STRIP // row)
-    tifffile.imwrite(
-        path,
-        (_compress_strip(strip) for strip in _regroup(bands, rows)),
-        shape=shape if channels > 1 else shape[:2],
-        dtype=dtype,
-        byteorder="<",
-        bigtiff=row * height > CLASSIC,
-        photometric="rgb" if channels > 2 else "minisblack",
-        planarconfig="contig" if channels > 1 else None,
-        extrasamples=["unassalpha"] if channels in (2, 4) else None,
-        iccprofile=icc,
-        compression="zlib",
-        predictor=2,
-        rowsperstrip=rows,
-        metadata=None,
-    )
+    with closing(map_in_threads(_compress_strip, _regroup(bands, rows), ahead=ahead)) as strips:
+        tifffile.imwrite(
+            path,
+            strips,
+            shape=shape if channels > 1 else shape[:2],
+            dtype=dtype,
+            byteorder="<",
+            bigtiff=row * height > CLASSIC,
+            photometric="rgb" if channels > 2 else "minisblack",
+            planarconfig="contig" if channels > 1 else None,
+            extrasamples=["unassalpha"] if channels in (2, 4) else None,
+            iccprofile=icc,
+            compression="zlib",
+            predictor=2,
+            rowsperstrip=rows,
+            metadata=None,
+        )
 
 
 def _compress_strip(strip: Samples) -> bytes:
@@ -145,16 +175,17 @@ def _compress_strip(strip: Samples) -> bytes:
     return zlib.compress(differences.astype(f"<u{strip.dtype.itemsize}", copy=False).data, 6)
 
 
-def _regroup(bands: Iterable[Samples], rows: int) -> Iterator[Samples]:
-    """Yield the same rows in bands of `rows` each; the last may have fewer."""
+def _regroup(bands: Iterable[Samples], rows: int) -> Iterator[list[Samples]]:
+    """Yield the same rows in parts of `rows` each, those that a band completes at a time; the last may have fewer."""
     left: Samples | None = None
     for band in bands:
         joined = band if left is None else np.concatenate((left, band))
         full = len(joined) // rows * rows
-        yield from (joined[start : start + rows] for start in range(0, full, rows))
+        if full:
+            yield [joined[start : start + rows] for start in range(0, full, rows)]
         left = joined[full:]
     if left is not None and len(left):
-        yield left
+        yield [left]
 
 
 def _write_with_pillow(path: Path, format: str, bands: Iterable[Samples], shape: Shape, icc: bytes | None) -> None:
