@@ -72,12 +72,6 @@ def test_tiles_are_counted_before_and_no_larger_than_they_need_to_be(
     assert max(max(shape[-2:]) for shape in shapes) == largest
 
 
-@pytest.mark.parametrize("value", [torch.nan, torch.inf])
-def test_what_is_not_finite_is_no_picture(value: float) -> None:
-    with pytest.raises(FloatingPointError):
-        whole(Picture(noise(30, 30, 3), None), lambda lr: bicubic(lr).index_fill(-1, torch.tensor(50), value), tile=24)
-
-
 @pytest.mark.gpu
 @pytest.mark.parametrize("make", [noise, deep_noise])
 @pytest.mark.parametrize("channels", [1, 3, 4])
