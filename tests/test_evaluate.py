@@ -186,6 +186,7 @@ UNUSED = (
         (["model=bicubic", "protocol=yuv"], "protocol=yuv"),
         (["model=bicubic", "gray=none"], "gray=none"),
         (["model=bicubic", "tile=16"], "tile=16"),
+        (["model=ald_rdn", "kernels=triton"], "kernels=triton"),
         *((["model=bicubic", *option.split()], option.split()[-1]) for option in UNUSED),
         *((["predictions=bench", option], option) for option in ("tile=32", "self_ensemble=true", "size=small")),
         (["model=bicubic", "save_images=bench/HR/b0.png"], "bench/HR/b0.png: cannot be read or written"),

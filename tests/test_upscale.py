@@ -184,6 +184,7 @@ def test_a_folder_upscaled_into_itself_twice(tmp_path: Path, upscale: Upscale, c
         ("a.png -o out --recursive", "--recursive"),
         ("a.png -o out --weights= --allow-code mine", "--allow-code mine"),
         ("a.png -o out --device cuda", "--device cuda: "),
+        ("a.png -o out --kernels triton", "--kernels triton: "),
         ("a.png", "-o"),
         ("a.png -o out --weights none.safetensors", "none.safetensors: "),
         ("a.png -o out --weights a.png", "a.png: "),

@@ -21,6 +21,7 @@ from aldsr.evaluation.results import describe_network, summarise
 from aldsr.imaging import select
 from aldsr.nn import BicubicUpscale, deployed
 from aldsr.nn.deployment import deployed_description
+from aldsr.nn.kernels.choice import use_kernels
 from aldsr.nn.weights import pack_weights
 from aldsr.reporting.tables.results import write_results
 from aldsr.run.cli import hydra_command, prepare_process
@@ -54,6 +55,7 @@ MEMORY = memory_advice("take tile=128 or a smaller one, precision=bf16-mixed, or
 def evaluate(config: DictConfig) -> None:
     """Resolve the settings, then measure: here, or in one process per device."""
     settings, network = resolve_evaluation(config)
+    use_kernels(settings.kernels, network=network, on_gpu=settings.trainer.on_gpu)
     data: SuperResolutionData = instantiate(settings.data.to_config())
     data.prepare_data()
     settings = note_content(settings, network, data)
@@ -71,6 +73,7 @@ def evaluate(config: DictConfig) -> None:
 def measure_rank(settings: EvaluationSettings, form: Form | None) -> None:
     """What each of several processes does."""
     prepare_process()
+    use_kernels(settings.kernels)
     data: SuperResolutionData = instantiate(settings.data.to_config())
     data.setup("validate")
     network = load_measured(settings)
@@ -97,6 +100,7 @@ def measure(
         bicubic = scores
     else:
         bicubic = score_bicubic(data.benchmarks, scale=scale, protocols=module.protocols, device=device)
+    how = {**settings.inference, "kernels": settings.kernels} if network is not None else {}
     results = summarise(
         describe_network(settings.name, network, thaw(settings.model), scale=scale),
         scores,
@@ -104,7 +108,7 @@ def measure(
         protocols=module.protocols,
         benchmarks=data.benchmarks,
         scale=scale,
-        conditions={"device": device_name(device), **(settings.inference if network is not None else {})},
+        conditions={"device": device_name(device), **how},
     )
     if network is None:  # which LR the other system saw is not known
         for found in results["sets"].values():

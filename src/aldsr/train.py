@@ -14,6 +14,7 @@ from aldsr.core.memory import memory_advice
 from aldsr.core.run_files import WEIGHTS
 from aldsr.core.settings import RunSettings
 from aldsr.data import SuperResolutionData
+from aldsr.nn.kernels.choice import use_kernels
 from aldsr.nn.weights import pack_weights
 from aldsr.reporting.tables.results import protocol_line, write_results
 from aldsr.run.cli import hydra_command, prepare_process
@@ -58,6 +59,7 @@ def train(config: DictConfig) -> None:
 def lead(settings: RunSettings, nodes: Nodes) -> None:
     """Check, open the folder, train, report: what the first machine does, which is mostly the only one."""
     network = build_network(settings.model, seed=settings.seed)
+    use_kernels(settings.kernels, network=network, on_gpu=settings.trainer.on_gpu)
     settings = load_first_weights(settings, network)
     check_start(settings, network)
     settings = measure_settings(settings, network)
@@ -89,6 +91,7 @@ def train_rank(settings: RunSettings) -> None:
     """What each of several processes does."""
     prepare_process()
     network = build_network(settings.model, seed=settings.seed)
+    use_kernels(settings.kernels)
     load_first_weights(settings, network)
     module, trainer = build_training(settings, network)
     fit(settings, module, trainer, instantiate(settings.data.to_config()))

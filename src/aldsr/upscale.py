@@ -28,6 +28,7 @@ from aldsr.data.folders import list_names
 from aldsr.evaluation.inference import Inference
 from aldsr.imaging import OVERLAP
 from aldsr.nn import fold
+from aldsr.nn.kernels.choice import KERNELS, use_kernels
 from aldsr.nn.pretrained import default_weights
 from aldsr.nn.weights import load_network
 from aldsr.pictures import (
@@ -52,6 +53,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     options = make_parser().parse_args(argv)
     options.device = select_device(options.device)
     network, _ = load_network(options.weights or default_weights(), options.allow_code)
+    use_kernels(options.kernels, network=network, on_gpu=options.device.type == "cuda", option="--kernels ")
     # Tiles are cut where bands are made.
     inference = Inference(fold(network), self_ensemble=options.self_ensemble, precision=options.precision).eval()
     inference.to(options.device)
@@ -81,6 +83,7 @@ def make_parser() -> argparse.ArgumentParser:
     option("--self-ensemble", action="store_true", help="average over eight orientations: 8 x the time")
     option("--device", choices=("auto", "cpu", "cuda"), default="auto", help="(default auto)")
     option("--precision", choices=tuple(PRECISIONS), default="32-true", help="(default 32-true)")
+    option("--kernels", choices=KERNELS, default="torch", help="of RDBs on an NVIDIA GPU (default torch)")
     limit = f"refuse larger inputs (default {MAX_PIXELS:,})"
     option("--max-pixels", type=int, default=MAX_PIXELS, metavar="N", help=limit)
     code = "of a block of your own, in the weights"

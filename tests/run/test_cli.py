@@ -61,6 +61,8 @@ UNUSED = (  # each counts beside another option only
         ("scale=5", "scale"),
         ("seed=x", "seed=x"),
         ("layout=rows", "layout=rows"),
+        ("kernels=cuda", "kernels=cuda"),
+        ("kernels=triton", "kernels=triton"),
         ("optimizer.lr=fast", "optimizer"),
         ("trainer.precision=8", "trainer.precision=8"),
         ("trainer.devices=0", "trainer.devices=0"),

@@ -219,6 +219,7 @@ class RunSettings(Settings):
     ema: float | None = None  # decay of a moving average of the weights
     checkpoint_every: Annotated[int, FREE] = 500  # steps
     layout: Annotated[str, PINNED]
+    kernels: Annotated[str, Rule(variant=False, may_change=False, before="torch")] = "torch"
     pictures: Annotated[int, FREE] = 8  # comparisons per set
     datasets: Annotated[str | None, FREE] = None
     optimizer: FrozenDict

@@ -51,6 +51,7 @@ class EvaluationSettings(Settings):
     gray: str | None = None
     shave: int | None = None
     precision: str = "32-true"
+    kernels: str = "torch"
     deploy: bool = True
     self_ensemble: bool = False
     tile: int | None = None

@@ -158,7 +158,7 @@ def collect_results(
         protocols=module.protocols,
         benchmarks=data.benchmarks,
         scale=scale,
-        conditions={"device": device_name(device), "precision": "32-true"},
+        conditions={"device": device_name(device), "precision": "32-true", "kernels": settings.kernels},
     )
     callbacks: Sequence[Callback] = trainer.callbacks  # type: ignore[attr-defined]
     (progress,) = (each for each in callbacks if isinstance(each, ProgressFile))
@@ -166,6 +166,7 @@ def collect_results(
         "steps": trainer.global_step,
         "seconds": round(progress.training_seconds(), 1),
         "precision": trainer.precision,
+        "kernels": settings.kernels,
         "ranks": trainer.world_size,
         "threads": torch.get_num_threads(),
         "images": len(data.train_pairs),

@@ -49,7 +49,7 @@ def unused_in_evaluation(config: DictConfig) -> Unused:
     if not config.ckpt_path:
         yield "allow_code", "beside ckpt_path=FILE"
     if config.predictions:
-        yield "tile overlap self_ensemble precision deploy cost", "where a network makes the images"
+        yield "tile overlap self_ensemble precision kernels deploy cost", "where a network makes the images"
     if config.tile is None:
         yield "overlap", "beside tile=…"
     if config.protocol in ("rgb", "y_full_range", "gray_direct"):

@@ -139,9 +139,18 @@ def test_an_rdb_on_a_gpu_uses_them_if_chosen_and_if_its_blocks_allow_it(monkeypa
 
 
 def test_a_choice_that_cannot_be_met_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(OptionError, match="cuda"):
-        choice.use_kernels("cuda")
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(OptionError, match="GPU"):
-        choice.use_kernels("triton")
+    monkeypatch.setattr(choice, "chosen", None)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    for capability, options, named in [
+        ((9, 0), {"on_gpu": False}, "--kernels triton: expected an NVIDIA GPU"),
+        ((7, 5), {}, "--kernels triton: expected an NVIDIA GPU"),
+        ((8, 0), {"network": RDB(C=1, G=4, G0=6, conv=functools.partial(LDWBlock, kernel_size=5))}, "3x3"),
+    ]:
+        monkeypatch.setattr(torch.cuda, "get_device_capability", lambda capability=capability: capability)
+        with pytest.raises(OptionError, match=named):
+            choice.use_kernels("triton", option="--kernels ", **options)
+        assert choice.chosen is None
+    choice.use_kernels("triton", network=RDB(C=1, G=4, G0=6, conv=ALDBlock))
+    assert choice.chosen is triton
+    choice.use_kernels("torch")
     assert choice.chosen is None

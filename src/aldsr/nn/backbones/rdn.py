@@ -20,7 +20,7 @@ from torch.utils.checkpoint import checkpoint
 from aldsr.nn.bicubic import BicubicUpscale
 from aldsr.nn.blocks import ConvBlock, StandardBlock
 from aldsr.nn.kernels.buffered_rdb import buffered_rdb, find_layers, is_eager_on_cpu
-from aldsr.nn.layers import weights_and_biases
+from aldsr.nn.layers import has_layer, weights_and_biases
 
 
 def conv3x3(in_channels: int, out_channels: int) -> nn.Conv2d:
@@ -38,6 +38,10 @@ class RDB(nn.Module):
         super().__init__()
         self.layers = nn.ModuleList(conv(G0 + c * G, G) for c in range(C))
         self.LFF = nn.Conv2d(G0 + C * G, G0, 1)
+
+    def suits_kernels(self) -> bool:
+        """Whether the kernels that can be chosen for GPUs compute it (see `kernels.choice`)."""
+        return all(has_layer(each) and each.layer()[0].shape[-2:] == (3, 3) for each in self.layers)  # type: ignore[operator]
 
     def forward(self, x: Tensor) -> Tensor:
         if layers := find_layers(list(self.layers), x, others=[self.LFF]):

@@ -4,6 +4,7 @@ from importlib import import_module
 from types import ModuleType
 
 import torch
+from torch import nn
 
 from aldsr.core.errors import OptionError
 
@@ -11,25 +12,39 @@ KERNELS = ("torch", "triton")  # what `use_kernels` takes
 chosen: ModuleType | None = None  # None: torch's own
 
 
-def use_kernels(name: str) -> None:
+def use_kernels(name: str, *, network: nn.Module | None = None, on_gpu: bool = True, option: str = "kernels=") -> None:
     """Compute every RDB with these kernels from now on where they can: on a GPU, for blocks that they support.
 
-    Raises OptionError if there is no such choice here.
+    Args:
+        name: one of `KERNELS`.
+        network: what they are for.
+        on_gpu: whether it will run on an NVIDIA GPU.
+        option: what the user typed before the name.
+
+    Raises OptionError if the choice would have no effect, or cannot be met here.
     """
     global chosen
     if name not in KERNELS:
-        raise OptionError(f"kernels={name}: expected {' or '.join(KERNELS)}")
-    chosen = _load_triton() if name == "triton" else None
+        raise OptionError(f"{option}{name}: expected {' or '.join(KERNELS)}")
+    wanted = _load_triton(on_gpu, option) if name == "triton" else None
+    if wanted and network is not None and not any(map(_is_computed, network.modules())):
+        raise OptionError(f"{option}triton: the network has no RDB of 3x3 blocks, which they compute; leave it out")
+    chosen = wanted
 
 
-def _load_triton() -> ModuleType:
-    """Raises OptionError without a GPU for Triton, or without Triton."""
-    if not torch.cuda.is_available() or torch.cuda.get_device_capability() < (8, 0):
-        raise OptionError("kernels=triton: there is no NVIDIA GPU of the Ampere generation or newer; use kernels=torch")
+def _load_triton(on_gpu: bool, option: str) -> ModuleType:
+    if not on_gpu or not torch.cuda.is_available() or torch.cuda.get_device_capability() < (8, 0):
+        where = "expected an NVIDIA GPU of the Ampere generation or newer"
+        raise OptionError(f"{option}triton: {where}, and this would not run on one; leave it out")
     try:
         return import_module("aldsr.nn.kernels.triton")
     except ImportError as error:
         raise OptionError(
-            f"kernels=triton: Triton cannot be imported ({error}); install the package triton that this version of "
-            "torch needs, or use kernels=torch"
+            f"{option}triton: Triton cannot be imported ({error}); install the version of the package triton that "
+            "this torch needs, or leave it out"
         ) from error
+
+
+def _is_computed(module: nn.Module) -> bool:
+    check = getattr(type(module), "suits_kernels", None)
+    return check is not None and check(module)
