@@ -84,7 +84,8 @@ def test_logged_in_the_views_are_saved_and_updated_the_next_time(
 
 @pytest.mark.usefixtures("saved")
 def test_a_mistake_is_one_sentence(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "missing/views.json" in refuse(capsys, dashboard.main, "-o", "missing/views.json")
+    Path("file").touch()
+    assert "-o file/views.json" in refuse(capsys, dashboard.main, "-o", "file/views.json")
     monkeypatch.setattr("wandb.Api", Mock(side_effect=ConnectionError("no route\nto host")))
     assert "no route to host" in refuse(capsys, dashboard.main)
     monkeypatch.setitem(sys.modules, "wandb_workspaces", None)

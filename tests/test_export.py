@@ -116,7 +116,7 @@ def test_a_deployed_weights_file_is_exported(tmp_path: Path) -> None:
         ("net.pb", [], ".safetensors, .onnx, .pt2"),
         ("net.onnx", ["--format", "torch-export"], ".pt2"),
         ("net.bin", ["--format", "safetensors"], ".safetensors"),
-        ("absent/net.pt2", [], "No such file or directory"),
+        ("last.ckpt/net.pt2", [], "Not a directory"),
         ("last.ckpt", ["--format", "torch-export"], "WEIGHTS"),
     ],
 )

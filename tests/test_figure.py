@@ -38,12 +38,14 @@ def test_the_paper_s_image_is_found_in_the_sets_of_the_runs(
     [
         ("", "--image"),
         ("--image lost.png", "lost.png"),
+        ("--image small.png", "'small': .*19x19"),
         ("--image mine/image0.png --crop 90,0,16,8", "--crop 90,0,16,8: .*96x64"),
         ("--image mine/image0.png --crop 1,2,3", "--crop: '1,2,3'"),
         ("--image mine/image0.png --scale 2", "RDN: .*x4"),
     ],
 )
 def test_a_mistake_is_one_sentence(options: str, named: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Image.new("RGB", (64, 16)).save("small.png")
     assert run_command(main, "study", "-o", "fig", *options.split()) == 2
     assert re.search(rf"^.*error: .*{named}.*\n\Z", capsys.readouterr().err, re.M)
     assert not list(Path.cwd().glob("fig*"))

@@ -85,6 +85,7 @@ def move_images(study: Path) -> None:
         (lambda study: shutil.copy("mine/image0.png", "mine/image1.png"), "--sets mine", "mine: .* --sets DIR"),
         (lambda study: (study / "rdn-seed1/weights.safetensors").unlink(), "", "rdn-seed1/weights.saf.*--pictures 0"),
         (str, "-o .", "-o"),
+        (str, "-o mine/image0.png/page.html", "-o mine"),
         (str, "--pictures -1", "--pictures"),
     ],
 )

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 from unittest import mock
 from unittest.mock import Mock
 
@@ -10,14 +11,17 @@ import torch
 import yaml
 from lightning import Trainer
 
+from aldsr.compare import main as compare
 from aldsr.data import SuperResolutionData, patches
 from aldsr.evaluate import evaluate
 from aldsr.nn import RDN
 from aldsr.nn.weights import read_weights
+from aldsr.report import main as report
 from aldsr.run import continuing, resolve
+from aldsr.study import main as study
 from aldsr.train import train
 from aldsr.training import StepTiming, SuperResolution
-from tests.command import run_command
+from tests.command import refuse, run_command
 from tests.stopping import check_same_weights, checkpoint, killed_at, log_rows
 
 MODELS = [["model=rdn"], ["model=dw_rdn"], ["model=ldw_rdn"]]
@@ -127,6 +131,46 @@ def test_resuming_is_exact_to_the_last_bit(options: list[str], saved_at: int, sm
     torch.testing.assert_close(ours["state"], theirs["state"], rtol=0, atol=0)
     assert checkpoint("whole")["lr_schedulers"] == checkpoint("broken")["lr_schedulers"]
     assert Path("whole/log.csv").read_text() == Path("broken/log.csv").read_text()
+
+
+def test_without_images_to_measure_on_the_weights_and_a_result_that_says_so_are_left(
+    small: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_command(train, *small, "run_dir=runs/a", "data.eval_dirs=[]", "ema=0.9") == 0
+    assert Path("runs/a/weights.safetensors").is_file()
+    for command, place, said in (
+        (compare, "runs/a", "data.eval_dirs"),
+        (compare, "runs", "data.eval_dirs"),
+        (study, "runs", "4/4"),
+        (report, "runs", "report.html"),
+        (report, "runs/a", "report.html"),
+    ):
+        capsys.readouterr()
+        assert run_command(command, place) == 0
+        assert said in capsys.readouterr().out
+    assert "--chart" in refuse(capsys, compare, "runs", "--chart", "fig")
+    assert run_command(train, *small, "run_dir=runs/b", "seed=1") == 0
+    assert run_command(compare, "runs") == 0
+    assert "BT.601" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("free", "small_image", "named"), [(1000, False, "cache"), (100_000, False, "run_dir=run"), (1e12, True, "'t'")]
+)
+def test_what_would_fail_later_is_refused_before_the_first_step(
+    free: float,
+    small_image: bool,
+    named: str,
+    small: list[str],
+    make_image: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("ALDSR_CACHE", str(Path("cache").absolute()))
+    make_image(Path("bench/HR/t.png"), width=16 if small_image else 64, height=64)
+    monkeypatch.setattr("shutil.disk_usage", lambda place: mock.Mock(free=free))
+    assert named in refuse(capsys, train, *small, "run_dir=run")
+    assert not Path("run").exists()
 
 
 @pytest.mark.slow

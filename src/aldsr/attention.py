@@ -15,11 +15,12 @@ from rich.progress import track
 from torch import nn
 
 from aldsr.core.command import plain_command, positive_int
-from aldsr.core.files import write_json
+from aldsr.core.files import check_room, write_json
 from aldsr.core.memory import keep_memory
 from aldsr.core.version import code_version
 from aldsr.data import BenchmarkSet, DataError, SuperResolutionData, describe_pairs
 from aldsr.evaluation.attention import ablation_scores, load_networks, make_ablations, read_attention
+from aldsr.evaluation.results import check_scorable
 from aldsr.imaging import LITERATURE
 from aldsr.nn.description import Description, scale_of
 from aldsr.reporting.charts.attention import draw_ablations, draw_descriptor, draw_distribution
@@ -46,7 +47,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     scale = scale_of(networks[first][1])
     benchmarks = read_sets(options.data, options.lr, scale=scale)
     folder: Path = options.output or (first if first.is_dir() else first.parent) / "attention"
-    folder.mkdir(parents=True, exist_ok=True)
+    check_room(f"-o {folder}", folder)
+    check_scorable(benchmarks, {"y": LITERATURE}, scale)
     runs = [measure(place, *each, benchmarks, shuffles=options.shuffles) for place, each in networks.items()]
     attentions = group_runs(runs)
     sheets = [sheet for each in attentions for sheet in (layers_sheet(each), ablations_sheet(each))]

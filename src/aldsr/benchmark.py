@@ -28,7 +28,7 @@ from aldsr.bench.speed import measure_speed
 from aldsr.bench.tasks import DescribedCase, Task
 from aldsr.core.command import plain_command, positive_int
 from aldsr.core.device import PRECISIONS, device_name, select_device
-from aldsr.core.files import write_json
+from aldsr.core.files import check_output, write_json
 from aldsr.core.memory import memory_advice
 from aldsr.evaluation.results import ResultsError, read_benchmark
 from aldsr.reporting.charts.figures import FigureError, prepare_output, save_figure
@@ -57,8 +57,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     if options.source and (missing := [name for name in names if name not in measured]):
         raise ResultsError(f"{options.source}: has no results of {missing[0]}; it has {', '.join(measured) or 'none'}")
     charts = chart_files(options.chart, names)  # checked before measuring, which may take long
-    if options.json and not options.json.parent.is_dir():
-        raise ResultsError(f"--json {options.json}: no such folder; make it, or choose another place")
+    if options.json:
+        check_output(f"--json {options.json}", options.json)
     for name in names:
         if not options.source:
             results[name] = measure(name, options, console)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from aldsr.core.command import plain_command
 from aldsr.core.errors import UserError
-from aldsr.core.files import write_json
+from aldsr.core.files import check_output, write_json
 from aldsr.training.wandb import STEP, TABLE, wandb_mode
 
 if TYPE_CHECKING:  # an extra, imported where it is needed
@@ -43,6 +43,7 @@ class DashboardError(UserError):
 def main(argv: Sequence[str] | None = None) -> None:
     """Build the views; save them in W&B or only write them to a file."""
     options = parse_options(argv)
+    check_output(f"-o {options.output}", options.output)
     views = build_views(options.project, sets=options.sets, only=options.only)
     online = wandb_mode() == "online"
     if online:

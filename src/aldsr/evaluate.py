@@ -17,7 +17,7 @@ from aldsr.evaluation.bicubic import score_bicubic
 from aldsr.evaluation.cost import measure_cost
 from aldsr.evaluation.inference import Inference
 from aldsr.evaluation.predictions import find_predictions, read_prediction
-from aldsr.evaluation.results import describe_network, summarise
+from aldsr.evaluation.results import check_scorable, describe_network, summarise
 from aldsr.imaging import select
 from aldsr.nn import BicubicUpscale, deployed
 from aldsr.nn.deployment import deployed_description
@@ -58,6 +58,7 @@ def evaluate(config: DictConfig) -> None:
     use_kernels(settings.kernels, network=network, on_gpu=settings.trainer.on_gpu)
     data: SuperResolutionData = instantiate(settings.data.to_config())
     data.prepare_data()
+    check_scorable(data.benchmarks, select(settings.protocol, gray=settings.gray, shave=settings.shave), settings.scale)
     settings = note_content(settings, network, data)
     form, trainer = choose_form(settings, network), settings.trainer
     module = build_module(settings, data, network, form)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from aldsr.core.command import plain_command
-from aldsr.core.files import atomic_write
+from aldsr.core.files import atomic_write, check_output
 from aldsr.nn import fold
 from aldsr.nn.deployment import deployed_description
 from aldsr.nn.description import label, scale_of
@@ -45,6 +45,7 @@ def export(weights: Path, output: Path, format_name: str | None = None, *, allow
     """
     kind = choose_format(output, format_name)
     kind.check_installed()
+    check_output(str(output), output)
     if output.exists() and weights.exists() and output.samefile(weights):
         raise FormatError(f"{output}: is WEIGHTS itself, which is kept as it was trained; choose another with -o")
     network, description = load_network(weights, allow_code)

@@ -17,7 +17,7 @@ from rich.console import Console
 from aldsr.analysis.loading import read_variants
 from aldsr.core.command import plain_command
 from aldsr.data import MADE, BenchmarkSet, Pair, describe_pairs, find_folders, find_pairs, set_name
-from aldsr.evaluation.results import ResultsError
+from aldsr.evaluation.results import ResultsError, check_scorable
 from aldsr.evaluation.views import load_run, make_views, measured_places
 from aldsr.imaging import LITERATURE
 from aldsr.reporting.charts.comparison import Crop, draw_comparison, find_crop
@@ -34,6 +34,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     places = [place for run in runs for place in measured_places(run.config, run.results).values()]
     file = (options.image or find_paper_image(places, options.scale)).expanduser()
     image = load_image(file, options.scale, places)
+    check_scorable([image], {"y": LITERATURE}, options.scale)
     height, width = image[0].hr.shape[-2:]
     if (crop := options.crop) and (crop.x + crop.width > width or crop.y + crop.height > height):
         place = ",".join(map(str, crop))

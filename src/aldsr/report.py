@@ -6,7 +6,6 @@ that must not share a table are refused as by `aldsr.compare`.
 """
 
 import argparse
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from aldsr.analysis.scores import compare_variants
 from aldsr.analysis.study import Study
 from aldsr.analysis.variants import Variant
 from aldsr.core.command import plain_command
-from aldsr.core.files import atomic_write
+from aldsr.core.files import atomic_write, check_output
 from aldsr.data import MADE, BenchmarkSet, DataError, SuperResolutionData, set_name
 from aldsr.evaluation.results import ResultsError
 from aldsr.evaluation.views import load_run, make_views, measured_places
@@ -70,11 +69,10 @@ def parse_count(text: str) -> int:
 
 
 def choose_output(options: argparse.Namespace) -> Path:
-    """Return the file to write. Raises ResultsError if it cannot be written."""
+    """Return the file to write. Raises OptionError if it cannot be written."""
     first: Path = options.results[0]
     output: Path = options.output or (first if first.is_dir() else first.parent) / "report.html"
-    if output.is_dir() or not os.access(output.parent, os.W_OK):
-        raise ResultsError(f"-o {output}: expected a file in a folder that exists and can be written to")
+    check_output(f"-o {output}", output)
     return output
 
 
@@ -107,6 +105,8 @@ def find_sets(study: Study, folders: Sequence[Path] | None) -> list[BenchmarkSet
 
     Raises DataError if they are missing, and ResultsError if they are other images.
     """
+    if not folders and not any(run.results["sets"] for run in study.runs):
+        return []
     recorded = {name: each for run in study.runs for name, each in measured_places(run.config, run.results).items()}
     places = {set_name(folder): str(folder) for folder in folders or (hr for hr, _ in recorded.values())}
     lr = [recorded[name][1] if name in recorded else None for name in places]

@@ -14,6 +14,7 @@ from aldsr.core.memory import memory_advice
 from aldsr.core.run_files import WEIGHTS
 from aldsr.core.settings import RunSettings
 from aldsr.data import SuperResolutionData
+from aldsr.evaluation.results import check_scorable
 from aldsr.nn.kernels.choice import use_kernels
 from aldsr.nn.weights import pack_weights
 from aldsr.reporting.tables.results import protocol_line, write_results
@@ -27,6 +28,7 @@ from aldsr.run.training import (
     build_network,
     build_training,
     check_start,
+    checkpoint_room,
     collect_results,
     load_first_weights,
 )
@@ -66,9 +68,11 @@ def lead(settings: RunSettings, nodes: Nodes) -> None:
     module, trainer = build_training(settings, network)
     data: SuperResolutionData = instantiate(settings.data.to_config())
     data.prepare_data()
+    check_scorable(data.benchmarks, module.protocols, settings.scale)
     check_monitors(trainer.callbacks, [each.name for each in data.benchmarks])  # type: ignore[attr-defined]
     settings, earlier = note_images(settings, data), earlier_results(settings)
-    with open_run(settings.run_dir, settings.to_config(), keep=continues(settings), earlier_results=earlier):
+    keep, room = continues(settings), checkpoint_room(settings)
+    with open_run(settings.run_dir, settings.to_config(), keep=keep, earlier_results=earlier, room=room):
         print_start(settings, data, extends=bool(earlier))
         if settings.trainer.ranks == 1:
             fit(settings, module, trainer, data)
@@ -105,7 +109,7 @@ def fit(settings: RunSettings, module: SuperResolution, trainer: Trainer, data: 
         for logger in trainer.loggers:
             logger.log_hyperparams(settings.to_config())
         trainer.fit(module, datamodule=data, ckpt_path=settings.ckpt_path, weights_only=True)
-        if settings.ema or module.validated_step != trainer.global_step:
+        if data.benchmarks and (settings.ema or module.validated_step != trainer.global_step):
             trainer.validate(module, datamodule=data, verbose=False)
         if not trainer.is_global_zero:
             return

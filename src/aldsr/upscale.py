@@ -22,6 +22,7 @@ from torch import Tensor
 from aldsr.core.command import plain_command
 from aldsr.core.device import PRECISIONS, select_device
 from aldsr.core.errors import OptionError
+from aldsr.core.files import check_room
 from aldsr.core.memory import is_out_of_memory
 from aldsr.data import DataError
 from aldsr.data.folders import list_names
@@ -61,7 +62,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     found, output = find_pictures(options.inputs, recursive=options.recursive), options.output.expanduser()
     jobs = plan_jobs(found.pictures, output, format=options.format, suffix=suffix)
     refuse_unused(options, to_file=jobs[0].target == output)
-    next(job for job in jobs if not job.result_of).target.parent.mkdir(parents=True, exist_ok=True)
+    check_room(f"-o {output}", output if len(jobs) > 1 or output.is_dir() else jobs[0].target.parent)
     print_left_out(found)
     sys.exit(upscale_all(jobs, inference, options))
 
@@ -188,7 +189,6 @@ def upscale(job: Job, inference: Inference, options: argparse.Namespace, bar: ba
         bar.advance(tiles)
         return sr
 
-    job.target.parent.mkdir(parents=True, exist_ok=True)
     with torch.inference_mode():
         bands = upscale_in_bands(picture, network, scale=inference.scale, tile=options.tile, device=options.device)
         write_picture(

@@ -24,13 +24,13 @@ def ending(error: BaseException, capsys: pytest.CaptureFixture[str]) -> tuple[ob
     return end.value.code, capsys.readouterr().err
 
 
-def test_a_mistake_or_ctrl_c_is_one_sentence_and_a_status(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_mistake_or_ctrl_c_is_one_sentence_and_a_status(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert ending(UserError("FILE: found\n  this"), capsys) == (2, "error: FILE: found this\n")
     for number in (errno.ENOSPC, errno.EACCES, errno.EEXIST, errno.ENOTDIR):
         assert "disk/file" in ending(OSError(number, "", "disk/file"), capsys)[1]
-    with pytest.raises(FileNotFoundError) as missing, atomic_write(Path("nowhere/file.txt")) as temporary:
+    with pytest.raises(IsADirectoryError) as taken, atomic_write(tmp_path) as temporary:
         temporary.touch()
-    assert "error: nowhere/file.txt: cannot be read or written" in ending(missing.value, capsys)[1]
+    assert f"error: {tmp_path}: cannot be read or written" in ending(taken.value, capsys)[1]
     assert "--allow-code mine" in ending(UserError("allow it: allow_code=[mine]"), capsys)[1]
     assert ending(KeyboardInterrupt(), capsys) == (130, "interrupted: files are kept\n")
 

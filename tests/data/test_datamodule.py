@@ -99,6 +99,16 @@ def test_images_travel_to_the_device_as_bytes_and_their_bits_stay(train: str, ev
     assert sent[1].number == item.number
 
 
+def test_files_that_are_left_out_of_a_folder_are_counted_and_named(train: str, evaluation: str) -> None:
+    for file in (Path(train) / "a.HEIC", Path(train) / "b.avif.txt", Path(evaluation) / "HR" / "c.heif"):
+        file.touch()
+    with (
+        pytest.warns(UserWarning, match=r"/Set3/HR: 1 .*'c\.heif'"),
+        pytest.warns(UserWarning, match=r"/train: 2 .*'a\.HEIC', 'b\.avif\.txt'"),
+    ):
+        prepared(train_dirs=[train], eval_dirs=[evaluation])
+
+
 def test_images_smaller_than_a_patch_are_left_out_with_one_warning(make_image: MakeImage, train: str) -> None:
     for name, width, height in (("low", 64, 23), ("narrow", 23, 64), ("exact", 24, 24)):
         make_image(Path(train) / f"{name}.png", width=width, height=height)

@@ -62,7 +62,7 @@ def test_a_path_that_is_absent_is_not_looked_up_in_the_hub(
     name: str, hub: Mock, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
-    with pytest.raises(NetworkError, match="no such"):
+    with pytest.raises(NetworkError, match=r"no such|a folder"):
         aldsr.from_pretrained(name)
     hub.assert_not_called()
 
@@ -77,5 +77,5 @@ def test_a_folder_without_weights_and_a_revision_of_a_path_are_refused(run: Path
     with pytest.raises(NetworkError, match="revision v1"):
         aldsr.from_pretrained(run, revision="v1")
     (run / "weights.safetensors").unlink()
-    with pytest.raises(NetworkError, match=r"weights\.safetensors: no such weights file"):
+    with pytest.raises(NetworkError, match=r"a folder without weights\.safetensors"):
         aldsr.from_pretrained(run)

@@ -49,7 +49,7 @@ def test_a_loaded_network_gives_identical_outputs(block: str, path: Path) -> Non
 def test_a_missing_file_or_a_folder_is_named(path: Path) -> None:
     refused(path, "no such")
     path.mkdir()
-    refused(path, "no such")
+    refused(path, "a folder without")
 
 
 def test_a_file_of_something_else_or_cut_short_is_named(path: Path) -> None:

@@ -98,6 +98,7 @@ UNUSED = (  # each counts beside another option only
         ("model.conv.reduction=inf", "model.conv.reduction=inf"),
         ("logger=null", "csv, wandb"),
         *((option, option.split()[-1].lstrip("+")) for option in UNUSED),
+        ("hydra/sweeper=optuna", "hydra/sweeper=optuna"),
         ("logger=wandb +logger.entitty=x", "logger.entitty"),
         ("logger=wandb +logger.mode=ofline", "logger.mode"),
     ],

@@ -4,11 +4,15 @@ import hashlib
 import json
 import math
 import os
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 from uuid import uuid4
+
+from aldsr.core.errors import OptionError
 
 LONGEST = 240  # bytes of a picture's name, which gets a suffix
 
@@ -22,12 +26,13 @@ def absolute(path: str | Path) -> Path:
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path` to write to, then rename it to `path`.
+    """Yield a temporary path beside `path` to write to, then rename it to `path`; its folder is made if there is none.
 
     A process that is killed leaves a `*.part` file behind; an exception does not. The content is flushed to the disk
     before the rename, so that a power cut cannot leave an empty file.
     """
     temporary = path.with_name(f"{short_name(path.name)}.{uuid4().hex}.part")
+    path.parent.mkdir(parents=True, exist_ok=True)
     try:
         yield temporary
         if temporary.is_file():
@@ -63,3 +68,26 @@ def short_name(name: str, limit: int = 200) -> str:
     if len(content := os.fsencode(name)) <= limit:
         return name
     return f"{content[: limit - 9].decode(errors='ignore')}-{hashlib.blake2b(content, digest_size=4).hexdigest()}"
+
+
+def check_room(given: str, folder: Path, size: int = 0) -> None:
+    """Check, before hours of work, that a folder can be written or made, and that its disk has `size` bytes free.
+
+    Raises OptionError, naming the option as it was `given`.
+    """
+    try:
+        place = next(each for each in (folder.absolute(), *folder.absolute().parents) if each.exists())
+        TemporaryFile(dir=place).close()
+        free = shutil.disk_usage(place).free
+    except OSError as error:
+        raise OptionError(f"{given}: cannot be written ({error.strerror}); choose another place") from error
+    if free < size:
+        found = f"{size / 1e9:.2g} GB are needed, {free / 1e9:.2g} GB are free there"
+        raise OptionError(f"{given}: {found}; make room, or choose another place")
+
+
+def check_output(given: str, file: Path) -> None:
+    """`check_room` of a file, which must not be a folder."""
+    if file.is_dir():
+        raise OptionError(f"{given}: is a folder; expected the name of a file")
+    check_room(given, file.parent)

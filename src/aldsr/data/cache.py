@@ -22,8 +22,8 @@ import torch
 from rich.progress import track
 from torch import Tensor
 
-from aldsr.core.files import atomic_write
-from aldsr.data.images import DataError, read_image
+from aldsr.core.files import atomic_write, check_room
+from aldsr.data.images import DataError, open_image, read_image
 from aldsr.data.pairs import Pair
 from aldsr.imaging import imresize
 
@@ -69,6 +69,7 @@ def cache_pairs(pairs: Sequence[Pair], *, scale: int, folder: Path | None = None
             entries.append(_Entry(pair, scale, folder / f"{hr}-{FORMAT}.npy", folder / f"{lr}-{FORMAT}.npy"))
         _remove_leftovers(folder)
         missing = [entry for entry in entries if not (entry.hr.exists() and entry.lr.exists())]
+        check_room(f"ALDSR_CACHE={cache_dir()}", folder, sum(map(_Entry.size, missing)))
         _map_parallel(_Entry.build, missing, "Decoding images")
     except OSError as error:
         raise DataError(
@@ -86,6 +87,11 @@ class _Entry:
     scale: int
     hr: Path
     lr: Path
+
+    def size(self) -> int:
+        """About how many bytes it will have."""
+        with open_image(self.pair.hr) as image:
+            return 3 * image.width * image.height * (self.scale**2 + 1) // self.scale**2
 
     def build(self) -> None:
         """Write the files that are missing."""

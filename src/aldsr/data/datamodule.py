@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader
 
 from aldsr.data.augment import augment
 from aldsr.data.cache import CachedPair, cache_dir, cache_pairs
-from aldsr.data.folders import list_names
+from aldsr.data.folders import describe_others, list_names
 from aldsr.data.images import DataError
 from aldsr.data.layouts import find_folders
 from aldsr.data.pairs import Pair, find_pairs, set_name
@@ -120,7 +120,7 @@ class SuperResolutionData(LightningDataModule):
         self.loaded = True
 
     def _find(self, folders: Sequence[Any], lr_dirs: Sequence[Any] | None, use: str) -> list[list[Pair]]:
-        """The files of every folder; warn of LR that is not used."""
+        """The files of every folder; warn of LR that is not used, and of files in no format of images."""
         lr_dirs = lr_dirs or [None] * len(folders)
         if len(lr_dirs) != len(folders):
             raise DataError(
@@ -129,7 +129,8 @@ class SuperResolutionData(LightningDataModule):
             )
         places = list(zip(folders, lr_dirs, strict=True))
         for folder, lr in places:
-            for sentence in find_folders(folder, self.scale, lr).say_unused():
+            found = find_folders(folder, self.scale, lr)
+            for sentence in filter(None, (*found.say_unused(), describe_others(found.hr))):
                 rank_zero_warn(sentence)
         return [find_pairs(folder, scale=self.scale, lr=lr) for folder, lr in places]
 

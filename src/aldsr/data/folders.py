@@ -33,6 +33,12 @@ def list_folder(folder: Path) -> tuple[list[Path], list[Path], list[Path]]:
     return images, [path for path in found if path not in {*images, *folders}], folders
 
 
+def describe_others(folder: Path) -> str | None:
+    """A sentence that counts the files of a folder that are left out, if there are some."""
+    others = [file.name for file in list_folder(folder)[1]]
+    return f"{folder}: {len(others)} left out, in no format that Pillow reads: {list_names(others)}" if others else None
+
+
 def list_names(names: Sequence[str]) -> str:
     """List names in a message: the first three, and how many more."""
     shown = ", ".join(f"'{name}'" for name in names[:3])

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from scipy import stats
 from torch import Tensor, nn
 
-from aldsr.core.run_files import WEIGHTS
 from aldsr.data import BenchmarkSet
 from aldsr.evaluation.views import super_resolve
 from aldsr.imaging import psnr_y
@@ -37,7 +36,7 @@ def load_networks(
     """
     networks: dict[Path, tuple[nn.Module, Description]] = {}
     for path in paths:
-        network, description = load_network(path / WEIGHTS if path.is_dir() else path, allow_code)
+        network, description = load_network(path, allow_code)
         if not read_attention(network):
             raise NetworkError(
                 f"{path}: {label(description)} has no attention; expected networks of ALD blocks, as they were "

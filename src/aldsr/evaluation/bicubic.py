@@ -38,7 +38,6 @@ def score_bicubic(
         except (OSError, ValueError):  # there is none, or it is damaged
             found = _measure(benchmark, scale, protocols, device)
             with suppress(OSError):  # without a cache, they are measured again the next time
-                file.parent.mkdir(parents=True, exist_ok=True)
                 write_json(file, found)
         for name, images in found.items():
             restore_infinity(images.values())

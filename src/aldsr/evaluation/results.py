@@ -13,7 +13,8 @@ from torch import nn
 
 from aldsr.core.errors import UserError
 from aldsr.core.version import code_version
-from aldsr.data import BenchmarkSet
+from aldsr.data import BenchmarkSet, DataError
+from aldsr.data.folders import list_names
 from aldsr.evaluation.cost import count_parameters, multi_adds
 from aldsr.imaging import Protocol, Scores
 
@@ -66,6 +67,17 @@ def summarise(
             every[name]["bicubic"][each.name] = _summarise_set(bicubic[name][each.name], pixels)
     first = next(iter(every.values()))
     return first | {"explained": every} if len(every) > 1 else first
+
+
+def check_scorable(benchmarks: Sequence[BenchmarkSet], protocols: Mapping[str, Protocol], scale: int) -> None:
+    """Raise DataError, naming the images, if some are too small for a protocol."""
+    least = max(protocol.least_side(scale) for protocol in protocols.values())
+    for each in benchmarks:
+        if small := [pair.name for pair in each.pairs if min(pair.hr.shape[-2:]) < least]:
+            raise DataError(
+                f"{each.name}: {list_names(small)}: smaller than {least}x{least} HR pixels, which SSIM needs after "
+                "shaving; remove them"
+            )
 
 
 def describe_network(

@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 from torch import Tensor
 
 from aldsr.imaging.luma import luma, luma_full_range
-from aldsr.imaging.quality import crop_border, psnr, ssim
+from aldsr.imaging.quality import WINDOW, crop_border, psnr, ssim
 
 # The choices of each field, and how they are printed. Results hold the choices: rewording changes no comparison.
 CHOICES: dict[str, dict[str, str]] = {
@@ -92,6 +92,10 @@ class Protocol:
     def margin(self, scale: int) -> int:
         """Pixels left out at each side of the HR image."""
         return scale if self.shave is None else self.shave
+
+    def least_side(self, scale: int) -> int:
+        """The smallest side of an HR image that can be scored."""
+        return WINDOW + 2 * self.margin(scale)
 
     def score(self, sr: Tensor, hr: Tensor, *, scale: int, gray: bool = False) -> Score:
         """PSNR (dB) and SSIM of each image: `Tensor[B, 3, H, W]`, uint8. `gray`: whether HR's file is gray.

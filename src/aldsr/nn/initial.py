@@ -8,10 +8,9 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
-from aldsr.core.run_files import CHECKPOINT, WEIGHTS
 from aldsr.nn.description import NetworkError, label, scale_of
 from aldsr.nn.pretrained import default_weights
-from aldsr.nn.weights import read_described
+from aldsr.nn.weights import find_file, read_described
 
 MOST_NAMES = 12  # in a message
 PACKAGED = "packaged"  # the weights that come with aldsr
@@ -64,13 +63,7 @@ def find_weights(source: str) -> Path:
     """The file that a source stands for. Raises NetworkError if there is none."""
     if source == PACKAGED:
         return default_weights()
-    path = Path(source).expanduser()
-    if not path.is_dir():
-        return path
-    files = [path / name for name in (WEIGHTS, CHECKPOINT) if (path / name).is_file()]
-    if not files:
-        raise NetworkError(f"{source}: a folder without {WEIGHTS} or {CHECKPOINT}, so not of a run that has begun")
-    return files[0]
+    return find_file(source)
 
 
 def hash_weights(state: Mapping[str, Tensor]) -> str:

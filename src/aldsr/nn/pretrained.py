@@ -39,8 +39,6 @@ def from_pretrained(
         path = download_weights(str(path_or_repo), revision)
     elif revision is not None:
         raise NetworkError(f"{path}: is a path on this machine, which has no revision {revision}; leave it out")
-    if path.is_dir():
-        path = path / WEIGHTS
     network, _ = load_network(path, allow_code)
     return network.to(device).eval()
 

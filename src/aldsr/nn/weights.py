@@ -15,11 +15,12 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from aldsr.core.files import to_json
+from aldsr.core.run_files import CHECKPOINT, WEIGHTS
 from aldsr.nn.description import Description, NetworkError, build, complete_description, label
 
 
 def load_network(path: str | Path, allow_code: Sequence[str] = ()) -> tuple[nn.Module, Description]:
-    """The network of a weights file (`*.safetensors`) or training checkpoint, and its description.
+    """The network of a weights file (`*.safetensors`), training checkpoint or folder of a run, and its description.
 
     `allow_code` are packages beside aldsr.nn that the network's blocks may come from.
     Raises NetworkError if the file is missing, damaged, not of aldsr, or describes code that is not allowed.
@@ -60,8 +61,23 @@ def pack_weights(network: nn.Module, description: Description, deployment: Mappi
 
 
 def read_described(path: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """The description and weights in a weights file (`*.safetensors`) or training checkpoint."""
-    return (read_weights if Path(path).suffix == ".safetensors" else read_checkpoint)(path)
+    """The description and weights in a weights file (`*.safetensors`), training checkpoint, or folder of a run."""
+    path = find_file(path)
+    return (read_weights if path.suffix == ".safetensors" else read_checkpoint)(path)
+
+
+def find_file(source: str | Path) -> Path:
+    """The file that is named, or of the folder of a run its weights, else its checkpoint.
+
+    Raises NetworkError if a folder has neither.
+    """
+    path = Path(source).expanduser()
+    if not path.is_dir():
+        return path
+    files = [path / name for name in (WEIGHTS, CHECKPOINT) if (path / name).is_file()]
+    if not files:
+        raise NetworkError(f"{source}: a folder without {WEIGHTS} or {CHECKPOINT}, so not of a run that has begun")
+    return files[0]
 
 
 def read_weights(path: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]]:

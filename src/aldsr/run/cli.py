@@ -134,6 +134,7 @@ def _silence_libraries() -> None:
     # Checkpoints go into the run's own folder on purpose, and the sampler resumes by itself.
     warnings.filterwarnings("ignore", "Checkpoint directory .* exists and is not empty.*")
     warnings.filterwarnings("ignore", ".*dataloader is not resumable.*")
+    warnings.filterwarnings("ignore", "Total length of `list` across ranks is zero.*")  # data.eval_dirs=[]
     # A run may start from another one's checkpoint, or its folder may have been moved.
     warnings.filterwarnings("ignore", "The dirpath has changed from .*")
     warnings.formatwarning = lambda message, *_args, **_options: f"warning: {message}\n"

@@ -44,7 +44,7 @@ def find_checkpoint(config: DictConfig) -> str | None:
             "run_dir=ITS_FOLDER ckpt_path=last continues that run"
         )
     if not path.is_file():
-        raise OptionError(f"ckpt_path={given}: there is no {path}; leave it out to start the run")
+        raise OptionError(f"ckpt_path={given}: there is no such file, {path}; leave it out to start the run")
     if not (folder / CONFIG).is_file():
         raise OptionError(
             f"ckpt_path={given}: there is no {folder / CONFIG}, so what this run was is not known; init={path} starts "

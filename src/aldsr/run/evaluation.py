@@ -14,7 +14,7 @@ from torch import nn
 
 from aldsr.core.device import PRECISIONS, device_name
 from aldsr.core.errors import OptionError
-from aldsr.core.files import absolute, short_name
+from aldsr.core.files import absolute, check_room, short_name
 from aldsr.core.frozen import FrozenDict
 from aldsr.core.run_files import CONFIG, LOG, RESULTS
 from aldsr.core.settings import NO_OPTIONS, DataSettings, Settings, TrainerSettings
@@ -27,7 +27,7 @@ from aldsr.nn import BicubicUpscale, deploy
 from aldsr.nn.description import label, scale_of
 from aldsr.nn.folding import collapsible_blocks, foldable_blocks
 from aldsr.nn.initial import hash_weights
-from aldsr.nn.weights import load_network
+from aldsr.nn.weights import find_file, load_network
 from aldsr.run.resolve import resolve_trainer
 from aldsr.run.training import build_network
 from aldsr.run.unused import refuse_unused, unused_in_evaluation
@@ -86,12 +86,13 @@ def resolve_evaluation(config: DictConfig) -> tuple[EvaluationSettings, nn.Modul
     run: Any = OmegaConf.to_container(config, resolve=False)
     network: nn.Module | None = None
     if config.ckpt_path:
-        network, description = load_network(config.ckpt_path, config.allow_code)
+        run["ckpt_path"] = str(find_file(config.ckpt_path))
+        network, description = load_network(run["ckpt_path"], config.allow_code)
         scale, typed = scale_of(description), f"scale={config.scale}"
         if typed in HydraConfig.get().overrides.task and config.scale != scale:
             raise OptionError(f"{typed}: {config.ckpt_path} upscales x{scale}; leave it out")
         run |= {"model": description, "scale": scale}
-        run["run_dir"] = config.run_dir or _folder_beside(Path(config.ckpt_path))
+        run["run_dir"] = config.run_dir or _folder_beside(Path(run["ckpt_path"]))
     if config.predictions:
         run["name"] = config.name or absolute(config.predictions).name
     run["data"] |= {"train_dirs": [], "train_lr_dirs": None}
@@ -183,6 +184,8 @@ def _check_one(given: Mapping[str, str | None]) -> None:
 
 def _check_options(settings: EvaluationSettings) -> None:
     """Try what can be wrong before anything is read."""
+    if settings.data.eval_dirs == ():
+        raise OptionError("data.eval_dirs=[]: nothing to measure on; name at least one folder of images")
     try:
         select(settings.protocol, gray=settings.gray, shave=settings.shave)
         if not settings.predictions:
@@ -190,7 +193,7 @@ def _check_options(settings: EvaluationSettings) -> None:
     except ValueError as error:
         raise OptionError(str(error)) from error
     if settings.save_images:
-        Path(settings.save_images).expanduser().mkdir(parents=True, exist_ok=True)
+        check_room(f"save_images={settings.save_images}", Path(settings.save_images).expanduser())
 
 
 def _folder_beside(checkpoint: Path) -> Path:

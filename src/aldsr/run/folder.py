@@ -8,8 +8,8 @@ from typing import Any
 from omegaconf import OmegaConf
 from rich.console import Console
 
-from aldsr.core.files import atomic_write
-from aldsr.core.run_files import CONFIG, RESULTS, TABLES, WEIGHTS
+from aldsr.core.files import atomic_write, check_room
+from aldsr.core.run_files import CHECKPOINT, CONFIG, RESULTS, TABLES, WEIGHTS
 from aldsr.core.settings import RunSettings
 from aldsr.sweep.folders import lock_folder, open_run_folder
 
@@ -22,7 +22,7 @@ def read_settings(run_dir: str | Path) -> RunSettings:
 
 @contextmanager
 def open_run(
-    run_dir: str, config: Mapping[str, Any], *, keep: bool, earlier_results: str | None = None
+    run_dir: str, config: Mapping[str, Any], *, keep: bool, earlier_results: str | None = None, room: int = 0
 ) -> Iterator[None]:
     """Make a run's folder, lock it, and write its config.yaml.
 
@@ -31,12 +31,15 @@ def open_run(
         config: nested plain data.
         keep: whether what the folder holds stays; else an earlier run is moved aside.
         earlier_results: where in the folder results of a shorter run go, since a run that has results is done.
+        room: bytes that will be written.
 
     Raises:
-        OSError: if the folder cannot be written.
+        OptionError: if the folder cannot be written, or its disk lacks room.
         InUseError: if another process works in it.
     """
     folder = Path(run_dir)
+    for name in ("", Path(CHECKPOINT).parent, "pictures"):
+        check_room(f"run_dir={run_dir}", folder / name, room)
     with lock_folder(folder):
         if moved := open_run_folder(folder, keep=keep):
             Console().print(f"{folder} held an earlier run, which is now {moved}", highlight=False, soft_wrap=True)

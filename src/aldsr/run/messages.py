@@ -28,7 +28,7 @@ def print_start(settings: RunSettings, data: SuperResolutionData, *, extends: bo
     lines = [
         f"[bold]{label(settings.model)}[/bold] {settings.name}: {settings.parameters:,} parameters, x{settings.scale}",
         f"trains   {settings.total_steps:,} steps of {images}, LR {describe_pairs(data.train_pairs)}",
-        f"measures {sets}",
+        f"measures {sets or 'nothing: data.eval_dirs is empty'}",
         f"on       {ranks}{device}, {trainer.precision}{kernels}",
         f"writes   {settings.run_dir}",
     ]
@@ -70,14 +70,15 @@ def print_job_summary(run_dir: str | Path) -> None:
         f"{name} {found['psnr']:.2f} dB, bicubic {results['bicubic'][name]['psnr']:.2f}"
         for name, found in results["sets"].items()
     )
-    Console().print(f"done     {'; '.join(gains)}", highlight=False, soft_wrap=True)
+    Console().print(f"done     {'; '.join(gains) or protocol_line(results)}", highlight=False, soft_wrap=True)
 
 
 def print_summary(run_dir: str | Path) -> None:
     """The last lines: the scores, how they were taken, where everything lies, and what to do next."""
     folder, console = Path(run_dir), Console()
     results = read_results(folder)
-    console.print(images_sheet(results))
+    if results["sets"]:
+        console.print(images_sheet(results))
     lines = [f"protocol  {protocol_line(results)}"]
     if "explained" in results:
         console.print(protocols_sheet(results["explained"]))

@@ -108,6 +108,11 @@ def build_training(settings: RunSettings, network: nn.Module) -> tuple[SuperReso
     return module, trainer
 
 
+def checkpoint_room(settings: RunSettings) -> int:
+    """Bytes of the weights and of two checkpoints (one replaces the other): weights, two moments, the average."""
+    return 4 * (settings.parameters or 0) * (1 + 2 * (4 if settings.ema else 3))
+
+
 def build_callbacks(settings: RunSettings, checkpoint_io: AtomicCheckpointIO) -> list[Callback]:
     """Checkpoints, progress, comparison images, and the moving average if there is to be one."""
     folder, gpu = Path(settings.run_dir), "cuda" if settings.trainer.on_gpu else None

@@ -43,7 +43,6 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         path = Path(path)
         with ExitStack() as stack:
             stack.enter_context(_explain_failure(path))
-            path.parent.mkdir(parents=True, exist_ok=True)
             torch.save(checkpoint, stack.enter_context(atomic_write(path)))
             if self.defers:
                 self._pending = stack.pop_all()

@@ -79,7 +79,6 @@ class ValidationImages(Callback):
             self.images[benchmark.name, name] = batch.lr[0].cpu(), outputs[0].cpu(), batch.hr[0].cpu()
         if self.sr_folder:
             path = sr_file(self.sr_folder, benchmark.name, name, pl_module.scale)
-            path.parent.mkdir(parents=True, exist_ok=True)
             with atomic_write(path) as temporary:
                 _to_pil(outputs[0]).save(temporary, format="PNG")
 

@@ -173,6 +173,7 @@ class ProgressFile(Callback):
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.end = time.monotonic()
+        self._write(trainer)
 
     def _write(self, trainer: Trainer) -> None:
         if not trainer.is_global_zero or self.start is None:

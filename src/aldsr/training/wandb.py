@@ -102,7 +102,6 @@ def _start_run(options: Mapping[str, Any], settings: Mapping[str, Any]) -> Any:
 
 def _read_or_create_id(file: Path) -> str:
     if not file.is_file():
-        file.parent.mkdir(parents=True, exist_ok=True)
         with atomic_write(file) as temporary:
             temporary.write_text(secrets.token_hex(4))
     return file.read_text().strip()

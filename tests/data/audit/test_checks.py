@@ -115,6 +115,9 @@ def test_faults_of_lr(tmp_path: Path) -> None:
 def test_useless_images(tmp_path: Path, make_image: MakeImage) -> None:
     make_image(tmp_path / "tiny" / "a.png", width=48, height=3)
     check(audit_set(tmp_path / "tiny", scale=4, patch=96).findings, "too small", "/a.png: ", "48x3")
+    make_image(tmp_path / "shaved" / "a.png", width=48, height=16)  # 8 rows are left, and SSIM needs 11
+    assert audit_set(tmp_path / "shaved", scale=4).findings == []
+    check(audit_set(tmp_path / "shaved", scale=4, test=True).findings, "too small", "/a.png: ", "19x19")
     flat = save(Image.new("RGB", (64, 48), (10, 20, 31)), tmp_path / "flat" / "a.png")
     check(audit_set(flat.parent, scale=4).findings, "one colour", "/a.png: ")
 

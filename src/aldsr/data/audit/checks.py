@@ -18,11 +18,12 @@ from torch import Tensor
 
 from aldsr.data.audit.near_duplicates import Signature, compute_signature, find_near_duplicates
 from aldsr.data.audit.provenance import check_lr
-from aldsr.data.folders import list_folder, list_names
+from aldsr.data.folders import describe_others
 from aldsr.data.images import ORIENTATION, DataError, has_16_bits, open_image, read_image
 from aldsr.data.layouts import describe_lr, find_folders
 from aldsr.data.pairs import Pair, find_repeated, match_files, set_name
 from aldsr.data.patches import fingerprint
+from aldsr.imaging import LITERATURE
 
 
 class Finding(NamedTuple):
@@ -72,12 +73,12 @@ def audit_set(
     hr_folder, source = folders.hr, describe_lr("given" if folders.lr else "made", folders.track)
     findings = list(starmap(Finding, faults))
     findings += [Finding("LR not used", each, fault=not folders.lr) for each in folders.say_unused()]
-    if others := [file.name for file in list_folder(hr_folder)[1]]:
-        message = f"{hr_folder}: {len(others)} left out, in no format that Pillow reads: {list_names(others)}"
+    if message := describe_others(hr_folder):
         findings.append(Finding("other files", message, fault=False))
     images: list[AuditedImage] = []
+    least = LITERATURE.least_side(scale) if test else scale
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for image, found in pool.map(lambda pair: _audit_image(pair, scale, patch), pairs):
+        for image, found in pool.map(lambda pair: _audit_image(pair, scale, patch, least), pairs):
             images += [image] if image else []
             findings += found
     # In a benchmark they would count twice.
@@ -101,7 +102,7 @@ def find_shared_images(one: AuditedSet, other: AuditedSet) -> Iterator[Finding]:
             yield Finding("nearly in two sets", f"{message}{advice}", fault)
 
 
-def _audit_image(pair: Pair, scale: int, patch: int) -> tuple[AuditedImage | None, list[Finding]]:
+def _audit_image(pair: Pair, scale: int, patch: int, least: int) -> tuple[AuditedImage | None, list[Finding]]:
     """Check an HR image, and its LR image if there is one."""
     image: AuditedImage | None = None
     findings: list[Finding] = []
@@ -110,7 +111,7 @@ def _audit_image(pair: Pair, scale: int, patch: int) -> tuple[AuditedImage | Non
         size = hr.shape[2], hr.shape[1]
         with open_image(pair.hr) as header:
             remarks = [Finding(kind, f"{pair.hr}: {found}", fault=False) for kind, found in _check_header(header)]
-            findings += [*_check_content(pair.hr, hr, scale, patch), *remarks]
+            findings += [*_check_content(pair.hr, hr, scale, patch, least), *remarks]
             digest, signature = fingerprint([hr]), compute_signature(hr)
             image = AuditedImage(pair.hr, size, header.format or "?", header.mode, digest, signature)
         if pair.lr and min(size) >= scale:
@@ -140,11 +141,11 @@ def _check_header(image: Image.Image) -> Iterator[tuple[str, str]]:
         yield "lossy", "is a JPEG: HR with compression artefacts"
 
 
-def _check_content(file: Path, hr: Tensor, scale: int, patch: int) -> Iterator[Finding]:
+def _check_content(file: Path, hr: Tensor, scale: int, patch: int, least: int) -> Iterator[Finding]:
     height, width = hr.shape[-2:]
     found = f"{file}: is {width}x{height}"
-    if min(height, width) < scale:
-        yield Finding("too small", f"{found}, smaller than one LR pixel at scale {scale}; remove it")
+    if min(height - height % scale, width - width % scale) < least:
+        yield Finding("too small", f"{found}, smaller than the {least}x{least} needed at scale {scale}; remove it")
     elif height % scale or width % scale:
         yield Finding("no multiple", f"{found}, no multiple of {scale}; right and bottom edge are cropped", False)
     if scale <= min(height, width) < patch:

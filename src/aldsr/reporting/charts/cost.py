@@ -57,12 +57,13 @@ def draw_cost_chart(
 ) -> "Figure":
     """Draw a row of panels per data set (None: all) and a column per cost, see `read_costs`.
 
-    Raises ResultsError if the study has no such set, or `latency` lacks a network.
+    Raises ResultsError if the study has no such set or none, or `latency` lacks a network.
     """
     known, costs = set_sizes(variants), read_costs(variants, latency)
     if unknown := [name for name in sets or [] if name not in known]:
         raise ResultsError(f"--chart-sets {unknown[0]}: no set of this study; expected some of {', '.join(known)}")
-    sets = sets or list(known)
+    if not (sets := sets or list(known)):
+        raise ResultsError("--chart: nothing was measured, so there is no quality to draw; run aldsr.evaluate first")
     figure = create_figure(width=PANEL * len(costs), height=HEIGHT * len(sets) + LEGEND * (len(variants) // 3 + 2))
     panels = figure.subplots(len(sets), len(costs), sharey="row", sharex="col", squeeze=False)
     for row, name in zip(panels, sets, strict=True):

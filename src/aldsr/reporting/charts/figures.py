@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aldsr.core.errors import UserError
-from aldsr.core.files import atomic_write
+from aldsr.core.files import atomic_write, check_output
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,17 +33,19 @@ def has_matplotlib() -> bool:
 
 
 def prepare_output(output: Path, formats: Sequence[str]) -> list[Path]:
-    """Return one file per format for "fig" or, of one of the formats, "fig.png", and create their folder.
+    """Return one file per format for "fig" or, of one of the formats, "fig.png".
 
-    Raises FigureError if matplotlib is missing or the ending is another one, and OSError if there can be no folder.
+    Raises FigureError if matplotlib is missing or the ending is another one, OptionError if they cannot be written.
     """
     if not has_matplotlib():
         raise FigureError(f"figures need matplotlib, which is missing; {INSTALL}")
     if output.suffix and output.suffix[1:].lower() not in formats:
         endings = " or ".join(f".{each}" for each in formats)
         raise FigureError(f"{output}: ends in '{output.suffix}', expected {endings} (both are written), or no ending")
-    output.parent.mkdir(parents=True, exist_ok=True)
-    return [output.with_suffix(f".{each}") for each in formats]
+    files = [output.with_suffix(f".{each}") for each in formats]
+    for file in files:
+        check_output(str(file), file)
+    return files
 
 
 def create_figure(*, width: float, height: float, constrained: bool = True) -> "Figure":

@@ -69,7 +69,7 @@ def summarise(variants: Sequence[Variant]) -> str:
     """How many networks, of what scale, measured on what: "2 networks, x4, measured on Set5 (5 images)"."""
     scale = variants[0].first.results["protocol"]["scale"]
     sets = ", ".join(f"{name} ({pluralise(number, 'image')})" for name, number in set_sizes(variants).items())
-    return f"{pluralise(len(variants), 'network')}, x{scale}, measured on {sets}"
+    return f"{pluralise(len(variants), 'network')}, x{scale}, measured on {sets or 'nothing'}"
 
 
 def render_charts(variants: Sequence[Variant]) -> str:

@@ -54,6 +54,8 @@ def protocol_line(*results: Results) -> str:
     protocol, lr = results[0]["protocol"], dict[str, dict[str, None]]()
     for name, scores in chain(*(each["sets"].items() for each in results)):
         lr.setdefault(describe_lr(scores["lr"], scores["lr_track"]), {})[name] = None
+    if not lr:
+        return "nothing was measured: data.eval_dirs was empty"
     stated = ", ".join(f"{each} for {' and '.join(sets)}" if len(lr) > 1 else each for each, sets in lr.items())
     return f"{Protocol.from_fields(protocol).describe(protocol['scale'])}; LR {stated}"
 
