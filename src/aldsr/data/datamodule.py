@@ -128,11 +128,12 @@ class SuperResolutionData(LightningDataModule):
                 "one for each, or null where LR is looked for beside HR"
             )
         places = list(zip(folders, lr_dirs, strict=True))
+        pairs = [find_pairs(folder, scale=self.scale, lr=lr) for folder, lr in places]
         for folder, lr in places:
             found = find_folders(folder, self.scale, lr)
             for sentence in filter(None, (*found.say_unused(), describe_others(found.hr))):
                 rank_zero_warn(sentence)
-        return [find_pairs(folder, scale=self.scale, lr=lr) for folder, lr in places]
+        return pairs
 
     def train_dataloader(self) -> DataLoader[PatchBatch]:
         assert self.trainer is not None
