@@ -122,9 +122,7 @@ def find_sets(study: Study, folders: Sequence[Path] | None) -> list[BenchmarkSet
         identity, expected = each.identity, measured.get(each.name, {})
         if any(expected.get(key) != identity[key] for key in ("fingerprint", "lr_fingerprint")):
             place = places.get(each.name, each.name)
-            raise ResultsError(
-                f"{place}: has other images, HR or LR, than those of {each.name} that were measured; {HINT}"
-            )
+            raise ResultsError(f"{place}: has other images or other LR than {each.name} as it was measured; {HINT}")
     return data.benchmarks
 
 
