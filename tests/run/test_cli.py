@@ -49,6 +49,7 @@ UNUSED = (  # each counts beside another option only
     "study.budget=smoke",
     "hydra.launcher.cores_per_job=1",
     "+trainer.gradient_clip_algorithm=norm",
+    "data.scale=2",
 )
 
 
@@ -92,6 +93,8 @@ UNUSED = (  # each counts beside another option only
         ("trainer.max_steps=1.5", "trainer.max_steps=1.5"),
         ("trainer.deterministic=maybe", "trainer.deterministic=maybe"),
         ("init_partial=maybe", "init_partial=maybe"),
+        ("trainer.gradient_clip_val=-1", "trainer.gradient_clip_val=-1"),
+        ("optimizer.weight_decay=0.1", "+optimizer.weight_decay=…"),
         ("+trainer.callbacks=[{_target_:builtins.dict}]", "trainer.callbacks"),
         ("+trainer.callbacks=[{_target_:nowhere.Stop}]", "Stop"),
         *((f"+trainer.callbacks=[{{_target_:{each},monitor:loss_y}}]", "loss_y") for each in MONITORS),

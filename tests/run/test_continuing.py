@@ -169,6 +169,8 @@ def test_a_run_starts_from_the_weights_of_another(
     assert fingerprint == yaml_of("b")["initial"]
     assert f"from the weights of {source} ({fingerprint})" in capfd.readouterr().out
     assert checkpoint("b")["global_step"] == 1
+    assert run_command(train, *still, "run_dir=c", "model.residual=none", "model.checkpoint=true") == 0
+    assert "other options: residual=bicubic\n" in capfd.readouterr().out
     # The source is not needed any more to continue the run.
     shutil.rmtree("a")
     assert run_command(train, *still, "trainer.max_steps=2", "run_dir=b", "ckpt_path=last") == 0

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
-from aldsr.nn.description import NetworkError, label, scale_of
+from aldsr.nn.description import Description, NetworkError, label, scale_of
 from aldsr.nn.pretrained import default_weights
 from aldsr.nn.weights import find_file, read_described
 
@@ -17,10 +17,11 @@ PACKAGED = "packaged"  # the weights that come with aldsr
 
 
 class Initial(NamedTuple):
-    """A hash of the weights that a network was started from, and those of its weights that they did not give."""
+    """A hash of the weights that a network was started from, those that they did not give, and their description."""
 
     fingerprint: str
     new_weights: list[str]
+    description: Description
 
 
 def load_initial(network: nn.Module, source: str, *, partial: bool = False) -> Initial:
@@ -49,7 +50,7 @@ def load_initial(network: nn.Module, source: str, *, partial: bool = False) -> I
             "init_partial=true to take what fits"
         )
     network.load_state_dict({key: state[key] for key in fits}, strict=False)
-    return Initial(hash_weights(state), [key for key in own if key not in fits])
+    return Initial(hash_weights(state), [key for key in own if key not in fits], description)
 
 
 def _summarise(names: list[str]) -> list[str]:

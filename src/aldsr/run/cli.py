@@ -146,8 +146,8 @@ def _explain(message: str, name: str) -> str:
     if unknown := re.search(r"Could not (?:override|append to|delete from config\.?) '?([\w.@/]+)", message):
         near = difflib.get_close_matches(unknown[1], _options(name), n=1, cutoff=0.7)
         added = f"+{unknown[1]}=… if {unknown[1].split('.')[0]}._target_ takes it, or " if "." in unknown[1] else ""
-        meant = f"did you mean '{near[0]}'? Or " if near else added
-        return f"unknown option '{unknown[1]}': {meant}{hint}"
+        meant = f"did you mean '{near[0]}'? Or " if near else ""
+        return f"unknown option '{unknown[1]}': {meant}{added}{hint}"
     if missing := re.search(r"Missing mandatory value: .*?full_key: ([\w.]+)", message, re.S):
         return f"{missing[1]} is not set: give it on the command line, such as '{missing[1]}=[DIR]'; {hint}"
     if "Config group override must be" in message and (empty := [word for word in sys.argv if word.endswith("=null")]):

@@ -1,6 +1,7 @@
 """What `aldsr.train` fits: network, LightningModule and Trainer of the settings, each built once in a process."""
 
 import copy
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,13 +16,13 @@ from torch import nn
 
 from aldsr.core.device import device_name
 from aldsr.core.errors import OptionError
-from aldsr.core.frozen import FrozenDict, thaw
+from aldsr.core.frozen import FrozenDict, flatten_keys, thaw
 from aldsr.core.run_files import CHECKPOINT, LOG, PROGRESS
 from aldsr.core.settings import RunSettings
 from aldsr.data import SuperResolutionData, describe_pairs, micro_batch_size
 from aldsr.evaluation.bicubic import score_bicubic
 from aldsr.evaluation.results import describe_network, summarise
-from aldsr.nn.description import build, label
+from aldsr.nn.description import build, complete_description, label
 from aldsr.nn.grouped_attention import GroupedAttention
 from aldsr.nn.initial import load_initial
 from aldsr.nn.weights import check_network, check_resumable
@@ -39,6 +40,8 @@ from aldsr.training import (
     ValidationImages,
     find_environment,
 )
+
+OF_ONE_RUN = ("scale", "checkpoint")  # options of a network that its weights do not depend on
 
 
 def build_network(model: FrozenDict, *, seed: int) -> nn.Module:
@@ -59,6 +62,10 @@ def load_first_weights(settings: RunSettings, network: nn.Module) -> RunSettings
     if not settings.init or settings.ckpt_path:
         return settings
     initial = load_initial(network, settings.init, partial=settings.init_partial)
+    ours, theirs = (flatten_keys(complete_description(each)) for each in (settings.model, initial.description))
+    others = [f"{key}={theirs.get(key)}" for key in theirs if key not in OF_ONE_RUN and theirs[key] != ours.get(key)]
+    if others and "RANK" not in os.environ:  # options that no weight shows, such as model.residual
+        print(f"init={settings.init}: these weights were trained with other options: {', '.join(others)}")
     return replace(settings, initial=initial.fingerprint, new_weights=tuple(initial.new_weights))
 
 

@@ -60,6 +60,7 @@ def unused_in_evaluation(config: DictConfig) -> Unused:
 
 
 def _of_both(config: DictConfig) -> Unused:
+    yield "data.scale model.scale", "as part of scale=…, which sets both"
     content = OmegaConf.to_container(config, resolve=False)
     if "descriptor" not in (OmegaConf.select(config, "model.conv") or {}):
         yield "descriptor", "beside model=ald_rdn"
