@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("gpu") and not torch.cuda.is_available():
             item.add_marker(pytest.mark.skip(reason="no NVIDIA GPU, or ALDSR_TEST_GPU names none"))
+        for module in (each.args[0] for each in item.iter_markers("needs")):
+            if find_spec(module) is None:
+                item.add_marker(pytest.mark.skip(reason=f"{module} is not installed"))
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 

@@ -21,6 +21,9 @@ from tests.analysis.fake_runs import fake_config, fake_results, write_run
 from tests.command import run_command
 from tests.reporting.recorded import record, training
 
+NEEDS_MATPLOTLIB = pytest.mark.needs("matplotlib")
+WAYS = [("none", "torch"), ("graph", "torch"), ("graph", "triton")]
+IN_EVERY_WAY = [("literal", *way) for way in WAYS[:2]] + [(name, *way) for name in BLOCKS for way in WAYS]
 TINY = ["--size", "small", "--batch", "2", "--patch-size", "4", "--rounds", "2"]
 
 
@@ -102,21 +105,21 @@ def gpu(monkeypatch: pytest.MonkeyPatch) -> list[BenchmarkCase]:
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("training", [(name, form) for name in ("literal", *BLOCKS) for form in ("none", "graph")]),
-        ("upscaling", [(name, form) for name in ("literal", *BLOCKS) for form in ("none", "graph")]),
-        ("checkpointing", [(name, "none") for name in BLOCKS for _ in range(2)]),
-        ("growth", [("RDN", "graph"), ("ALD-RDN", "graph")]),
+        ("training", IN_EVERY_WAY),
+        ("upscaling", IN_EVERY_WAY),
+        ("checkpointing", [(name, "none", "torch") for name in BLOCKS for _ in range(2)]),
+        ("growth", [("RDN", "graph", "torch"), ("ALD-RDN", "graph", "torch")]),
     ],
 )
 def test_on_a_gpu_every_network_is_measured_launch_by_launch_and_in_a_graph_at_its_fastest(
-    name: str, expected: list[tuple[str, str]], groups: list[Group], gpu: list[BenchmarkCase]
+    name: str, expected: list[tuple[str, ...]], groups: list[Group], gpu: list[BenchmarkCase]
 ) -> None:
     main([name, *TINY, "--device", "cuda", "--rounds", "1", "--json", "gpu.json"])
     (group,) = groups
-    assert [(case.network, case.compile) for case, _ in group.jobs][: len(expected)] == expected
+    assert [(case.network, case.compile, case.kernels) for case, _ in group.jobs][: len(expected)] == expected
     assert {(case.precision, case.layout) for case, _ in group.jobs} == {("bf16-mixed", "contiguous")}
     assert {task.device for _, task in group.jobs} == {"cuda"}
-    assert len(gpu) == 4 * len({(case.network, case.compile) for case in gpu})
+    assert len(gpu) == 4 * len({(case.network, case.compile, case.kernels) for case in gpu})
     recorded = json.loads(Path("gpu.json").read_text())
     assert {"device": "a GPU", "accelerator": "cuda", "torch": torch.__version__}.items() <= recorded.items()
     assert recorded[name][0]["device"] == "cuda"
@@ -147,6 +150,7 @@ def test_growth_needs_the_memory_of_its_process(
     assert "memory" in capsys.readouterr().err
 
 
+@NEEDS_MATPLOTLIB
 def test_growing_steps_are_measured_together(groups: list[Group], capsys: pytest.CaptureFixture[str]) -> None:
     main(["growth", *TINY, "--patch-size", "3", "--json", "growth.json", "--chart", "growth"])
     assert len(groups) == 2
@@ -177,6 +181,7 @@ def test_networks_of_runs_are_measured_as_they_are_deployed(
     assert "deployed, output 1280x720" in capsys.readouterr().out
 
 
+@NEEDS_MATPLOTLIB
 def test_recorded_results_are_shown_and_drawn_without_measuring(capsys: pytest.CaptureFixture[str]) -> None:
     Path("both.json").write_text(json.dumps({**training(), "upscaling": [record("RDN", [1.0])]}))
     main(["training", "--from", "both.json", "--chart", "speed.png"])
@@ -194,10 +199,10 @@ def test_recorded_results_are_shown_and_drawn_without_measuring(capsys: pytest.C
         ("loadign", "loadign: expected training, upscaling, deployed, checkpointing, growth, loading"),
         ("--from nowhere.json", "nowhere.json"),
         ("growth --from training.json", "training.json: has no results of growth; it has training"),
-        ("growth --chart fig.jpg", "fig.jpg"),
+        pytest.param("growth --chart fig.jpg", "fig.jpg", marks=NEEDS_MATPLOTLIB),
         ("resize --json training.json/speed.json", "--json training.json/speed.json"),
         ("resize --json .", "--json ."),
-        ("growth --chart training.json/fig", "training.json/fig.png"),
+        pytest.param("growth --chart training.json/fig", "training.json/fig.png", marks=NEEDS_MATPLOTLIB),
         ("deployed", "--networks"),
         ("deployed --networks nowhere", "nowhere"),
         ("--from a.json --json b.json", "--json"),
@@ -212,3 +217,14 @@ def test_a_mistake_is_reported_before_anything_is_measured(
     assert run_command(main, *arguments.split()) == 2
     assert named in " ".join(capsys.readouterr().err.split())
     assert not groups
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("name", ["training", "upscaling", "checkpointing", "growth", "loading"])
+def test_a_gpu_is_measured_in_every_way(name: str) -> None:
+    main([name, *TINY, "--device", "cuda", "--rounds", "1", "--json", "gpu.json"])
+    found = json.loads(Path("gpu.json").read_text())[name]
+    for each in found if name != "loading" else []:
+        (process,) = each["processes"]
+        assert process["error"] == "", each
+        assert min(*process["seconds"], process["floor"], process["memory_floor"], process["peak_memory"]) > 0

@@ -100,6 +100,7 @@ def test_a_study_is_laid_out_as_the_papers_table(
     assert "warning" not in text + notes
 
 
+@pytest.mark.needs("matplotlib")
 def test_quality_against_cost_is_drawn_beside_the_table(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
     main([str(study), "--format", "markdown", "--chart", "cost", "--chart-sets", "Set5"])
     text = capsys.readouterr()

@@ -13,6 +13,8 @@ import pytest
 from aldsr import dashboard
 from tests.command import refuse, run_command
 
+pytestmark = pytest.mark.needs("wandb_workspaces")
+
 
 @pytest.fixture(autouse=True)
 def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ from aldsr.figure import main
 from tests.analysis.fake_runs import change_config
 from tests.command import run_command
 
-pytestmark = pytest.mark.usefixtures("study")
+pytestmark = [pytest.mark.usefixtures("study"), pytest.mark.needs("matplotlib")]
 
 
 def test_a_study_is_drawn_with_its_lowest_seeds(capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,8 +6,9 @@ faster. growth: a training step of RDN and ALD-RDN with more patches, larger one
 of a step with and without. loading: patches on one core, compared with decoding files for every patch. resize: making
 LR images, compared with a loop over rows.
 
---device cuda measures all but resize on an NVIDIA GPU: every network launch by launch and as one CUDA graph, each in
-the precision and layout that are fastest for it, beside the rates of a large copy and a large matrix product there.
+--device cuda measures all but resize on an NVIDIA GPU: every network launch by launch, as one CUDA graph, and so
+with the kernels in Triton, each in the precision and layout that are fastest for it, beside the rates of a large copy
+and a large matrix product there.
 
 --json keeps the results; --from shows those of such a file again, without measuring.
 """

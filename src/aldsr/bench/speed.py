@@ -23,6 +23,7 @@ from rich.progress import Progress
 from aldsr.bench.gpu import copy_rate, matmul_rate, time_once
 from aldsr.bench.tasks import BLOCKS, BenchmarkCase, DescribedCase, Task, growing_tasks
 from aldsr.core.device import PRECISIONS
+from aldsr.core.errors import OptionError
 from aldsr.core.memory import OutOfMemoryError, is_out_of_memory, keep_memory, peak_memory
 from aldsr.core.processes import end_with_parent
 from aldsr.training import LAYOUTS, autotune, supported_precisions
@@ -30,7 +31,7 @@ from aldsr.training import LAYOUTS, autotune, supported_precisions
 T = TypeVar("T")
 LITERAL = BenchmarkCase("literal", "32-true", "contiguous")
 GROWING = ("RDN", "ALD-RDN")
-GPU_WAYS = (("none", "torch"), ("graph", "torch"))  # `compile` and `kernels` of a case
+GPU_WAYS = (("none", "torch"), ("graph", "torch"), ("graph", "triton"))  # `compile` and `kernels` of a case
 GPU_RUNS = 20  # timed runs of a process; on a CPU 3
 
 
@@ -105,8 +106,8 @@ def choose_gpu_groups(benchmark: str, task: Task, deployed: Sequence[DescribedCa
         return [Group([(case, task) for case in ways])]
     names = GROWING if benchmark == "growth" else BLOCKS if benchmark == "checkpointing" else ("literal", *BLOCKS)
     fastest = run_in_process(tune_on_gpu, names, task)
-    if benchmark == "growth":  # in the last way alone: launch by launch, a step takes the same time at any size
-        cases = [case for case in fastest if case.compile == "graph"]
+    if benchmark == "growth":  # in graphs alone: launch by launch, a step takes the same time at any size
+        cases = [case for case in fastest if (case.compile, case.kernels) == ("graph", "torch")]
         return [Group([(case, each) for each in growing_tasks(task) for case in cases])]
     if benchmark == "checkpointing":
         eager = [case for case in fastest if case.compile == "none"]
@@ -141,13 +142,30 @@ def tune_on_gpu(names: Sequence[str], task: Task) -> list[BenchmarkCase]:
     choices = list(product(supported_precisions("cuda"), LAYOUTS))
     fastest = []
     for name, (form, kernels) in product(names, GPU_WAYS):
+        if name == "literal" and kernels != "torch":
+            continue  # it has no layers for kernels to compute
         cases = [BenchmarkCase(name, *choice, compile=form, kernels=kernels) for choice in choices]
         fastest.append(min(cases, key=lambda case: _try_on_gpu(case, task)))
     return fastest
 
 
+def _prepare(case: BenchmarkCase, task: Task) -> Callable[[], None]:
+    """The work of a case; on a GPU, what keeps it from being prepared is raised when it first runs."""
+    try:
+        return task.prepare(case)
+    except (RuntimeError, OptionError) as error:
+        if task.device != "cuda":
+            raise
+        reason = error
+
+    def fail() -> None:
+        raise reason
+
+    return fail
+
+
 def _try_on_gpu(case: BenchmarkCase, task: Task) -> float:
-    work, device = task.prepare(case), torch.device(task.device)
+    work, device = _prepare(case, task), torch.device(task.device)
     if _run_first(work, device)["error"]:
         return inf
     return min(time_once(work, device) for _ in range(3))
@@ -157,7 +175,7 @@ def _run_first(work: Callable[[], None], device: torch.device) -> dict[str, Any]
     """The peak memory of work that runs for the first time, or the error that keeps it from running on a GPU."""
     try:
         return {"peak_memory": peak_memory(work, device), "error": ""}
-    except RuntimeError as error:
+    except (RuntimeError, OptionError) as error:
         if device.type != "cuda":
             raise
         reason = "out of memory" if is_out_of_memory(error) else str(error).strip().partition("\n")[0]
@@ -180,7 +198,7 @@ def measure_in_turns(group: Group, threads: int, runs: int = 3) -> list[dict[str
     device = torch.device(group.jobs[0][1].device)
     runs = GPU_RUNS if device.type == "cuda" else runs
     torch.backends.cudnn.benchmark = device.type == "cuda"
-    work = [task.prepare(case) for case, task in group.jobs]
+    work = [_prepare(case, task) for case, task in group.jobs]
     found = [_run_first(each, device) for each in work]
     seconds: list[list[float]] = [[] for _ in work]
     for _ in range(runs):

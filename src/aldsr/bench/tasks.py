@@ -16,6 +16,7 @@ from aldsr.core.device import PRECISIONS
 from aldsr.evaluation.cost import input_size, multi_adds
 from aldsr.nn import RDN, ALDBlock, DWBlock, LDWBlock, StandardBlock, deploy, fold
 from aldsr.nn.description import build
+from aldsr.nn.kernels.choice import use_kernels
 from aldsr.training import LAYOUTS
 
 BLOCKS = {"RDN": StandardBlock, "DW-RDN": DWBlock, "LDW-RDN": LDWBlock, "ALD-RDN": ALDBlock}
@@ -43,7 +44,7 @@ class BenchmarkCase:
     micro_batches: int = 1  # of a training step
     checkpoint: bool = False  # recompute the activations of each RDB in the backward pass
     compile: str = "none"  # or "graph": all launches of the task as one CUDA graph
-    kernels: str = "torch"
+    kernels: str = "torch"  # or "triton": how RDBs are computed on a GPU
 
     def build(self, size: Mapping[str, Any]) -> nn.Module:
         """Build the network with random weights."""
@@ -103,8 +104,14 @@ class Task:
 
     def prepare(self, case: BenchmarkCase) -> Callable[[], None]:
         """Build the network of a case; return the function that does the task once."""
+        use_kernels(case.kernels)
         work = self._prepare_step(case) if self.batch else self._prepare_upscaling(case)
-        return CapturedGraph(work) if case.compile == "graph" else work
+
+        def run() -> None:
+            use_kernels(case.kernels)  # the process has one choice, and other cases take turns with this one
+            work()
+
+        return CapturedGraph(run) if case.compile == "graph" else run
 
     def _build(self, case: BenchmarkCase) -> nn.Module:
         return case.build(self.size).to(self.device, memory_format=LAYOUTS[case.layout])  # type: ignore[call-overload]

@@ -9,6 +9,8 @@ from aldsr.reporting.charts.cost import draw_cost_chart
 from tests.analysis.fake_runs import fake_config, fake_results, variants_by_name, write_run
 from tests.reporting.recorded import record
 
+pytestmark = pytest.mark.needs("matplotlib")
+
 DESCRIPTIONS = {label: {"_target_": "aldsr.nn.RDN", "conv": {"_target_": label}} for label in ("RDN", "DW-RDN")}
 
 

@@ -4,11 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from matplotlib.figure import Figure
 
 from aldsr.evaluation.results import ResultsError
 from aldsr.reporting.charts import curves
 from tests.analysis.fake_runs import variants_by_name, write_variant
+
+figure = pytest.importorskip("matplotlib.figure")
 
 
 def test_a_network_is_a_line_with_the_range_of_its_seeds(tmp_path: Path) -> None:
@@ -18,7 +19,7 @@ def test_a_network_is_a_line_with_the_range_of_its_seeds(tmp_path: Path) -> None
         rows = [f"{step},{seed + 1},{29 + seed if step == 19 else ''}" for step in range(20)]
         folder.joinpath("log.csv").write_text("\n".join(["step,loss,psnr_y", *rows, f"20,,{29 + seed}"]))
     variants = list(variants_by_name(tmp_path).values())
-    loss, validation = Figure().subplots(1, 2)
+    loss, validation = figure.Figure().subplots(1, 2)
     curves.draw_loss(loss, variants)
     assert [line.get_label() for line in loss.lines] == ["RDN", "DW-RDN"]
     np.testing.assert_allclose(loss.lines[0].get_ydata(), 2.5)

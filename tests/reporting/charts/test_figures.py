@@ -12,6 +12,8 @@ from aldsr.evaluation.views import View
 from aldsr.reporting.charts.comparison import Crop, draw_comparison, find_crop, format_scores
 from aldsr.reporting.charts.figures import FigureError, create_figure, prepare_output, render_svg, save_figure
 
+pytestmark = pytest.mark.needs("matplotlib")
+
 FORMATS = ("png", "pdf", "svg")
 
 

@@ -7,6 +7,8 @@ from aldsr.reporting.charts.speed import draw_growth_chart, draw_speed_chart
 from aldsr.reporting.tables.speed import summarise_timings
 from tests.reporting.recorded import growth, of_gpu, record, training
 
+pytestmark = pytest.mark.needs("matplotlib")
+
 
 def test_a_bar_is_as_long_as_its_median_and_a_process_that_was_killed_has_none() -> None:
     killed, alive = record("literal", keep_memory=False), record("ALD-RDN", [2.0, 4.0], checkpoint=True)

@@ -26,6 +26,7 @@ from tests.analysis.fake_runs import variants_by_name, write_variant
 EVIL = '</script><!-- <b>&"'
 
 
+@pytest.mark.needs("matplotlib")
 def test_text_is_escaped_images_stay_data_and_only_the_page_s_own_program_and_style_run(tmp_path: Path) -> None:
     for label in ("RDN", "DW-RDN"):
         write_variant(tmp_path, label, {EVIL: [[30.0, 31.0]]}, study=EVIL)
@@ -47,6 +48,7 @@ def test_text_is_escaped_images_stay_data_and_only_the_page_s_own_program_and_st
         assert f"{kind} 'sha256-{digest}';" in page
 
 
+@pytest.mark.needs("matplotlib")
 def test_every_set_and_cost_has_a_chart_and_every_network_a_mark(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

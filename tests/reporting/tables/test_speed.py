@@ -46,8 +46,9 @@ def test_times_of_a_gpu_are_milliseconds_beside_both_floors_relative_to_the_fast
     assert text.startswith("training: a GPU, torch 9.9 ")
     assert "1 literal 200.00 200.00-200.00 1.0 0.12 1 5.00 10.00 5%" in text
     assert "3 RDN, graph 25.00 25.00-25.00 8.0 1.00 1 5.00 10.00 40%" in text
-    assert "4 ALD-RDN, graph out of memory" in text
+    assert "4 ALD-RDN, graph failed" in text
     assert "3 TB/s of copies, 700 TFLOP/s of matrix products in 32-true" in text
+    assert "4 ALD-RDN: 32-true, contiguous, graph; failed: out of memory" in text
     assert "allocator" not in text
 
 

@@ -80,8 +80,8 @@ class Timing(NamedTuple):
 
     @property
     def error(self) -> str:
-        """Why there are no seconds."""
-        return next((each["error"] for each in self.record["processes"]), "killed: out of memory?")
+        """Why there are no seconds; empty if the process was killed."""
+        return next((each["error"] for each in self.record["processes"]), "")
 
     @property
     def form(self) -> str:
@@ -113,7 +113,8 @@ class Timing(NamedTuple):
             allocator if record.get("device", "cpu") == "cpu" else "",
         ]
         name = "ALD-RDN, the equations as typed in" if record["network"] == "literal" else record["network"]
-        return f"{name}: {', '.join(filter(None, options))}"
+        failure = f"; failed: {self.error}" if not self.seconds and self.error else ""
+        return f"{name}: {', '.join(filter(None, options))}{failure}"
 
 
 def summarise_timings(records: Sequence[Mapping[str, Any]]) -> list[Timing]:
@@ -171,7 +172,7 @@ def speed_sheet(benchmark: str, measurements: Measurements) -> Sheet:
     rows = []
     for timing in timings:
         if not timing.seconds:
-            rows.append([timing.error])
+            rows.append(["failed" if timing.error else "killed: out of memory?"])
             continue
         ratios = [f"{base.median / timing.median:.{digits}f}" if base.seconds else "-" for _, base, digits in bases]
         peak = "not measured" if timing.peak is None else f"{timing.peak / 2**20:,.0f}"

@@ -1,0 +1,132 @@
+"""Training on an NVIDIA GPU, and `make gpu` itself as far as it goes without one."""
+
+import importlib.util
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import torch
+
+from aldsr.evaluate import evaluate
+from aldsr.train import train
+from tests.command import run_command
+from tests.stopping import STOP_STEP, TrainingProcess, checkpoint, log_rows, updates, waiting
+
+__all__ = ["waiting"]
+
+SCRIPT = Path(__file__).parents[1] / "experiments" / "speed" / "gpu.py"
+
+
+def on_gpu(options: list[str], trainer: str = "gpu") -> list[str]:
+    return [f"trainer={trainer}" if each == "trainer=cpu" else each for each in options]
+
+
+def losses(run: str) -> list[float]:
+    return [float(row["loss"]) for row in log_rows(run) if row["loss"]]
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("model", ["rdn", "dw_rdn", "ald_rdn"])
+def test_a_gpu_learns_what_a_cpu_learns(model: str, small: list[str]) -> None:
+    options = [*small, f"model={model}", "model.residual=none", "trainer.max_steps=200", "data.steps_per_epoch=200"]
+    assert run_command(train, *options, "run_dir=cpu") == 0
+    assert run_command(train, *on_gpu(options), "run_dir=gpu") == 0
+    assert len(losses("cpu")) == 200
+    assert losses("gpu") == pytest.approx(losses("cpu"), abs=1e-3)
+
+
+@pytest.mark.gpu
+def test_a_training_on_a_gpu_that_is_stopped_continues_to_the_same_weights(waiting: list[str]) -> None:
+    options = on_gpu(waiting)
+    with TrainingProcess(*options, "run_dir=run") as process:
+        process.wait_for_stop_step()
+        assert process.stop(signal.SIGTERM) == 128 + signal.SIGTERM, process.output.read_text()
+    assert updates("run") == {STOP_STEP}
+    for folder in ("run", "whole"):
+        assert run_command(train, *options, f"run_dir={folder}", "if_exists=continue") == 0
+    found, expected = (checkpoint(run)["state_dict"] for run in ("run", "whole"))
+    torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-4)  # a GPU's sums have no order
+
+
+@pytest.mark.gpu
+def test_all_gpus_together_learn_what_one_learns(small: list[str]) -> None:
+    options = [*small, "data.batch_size=8", "trainer.max_steps=20", "data.steps_per_epoch=20", "model.residual=none"]
+    assert run_command(train, *on_gpu(options), "run_dir=one") == 0
+    assert run_command(train, *on_gpu(options, "ddp"), "run_dir=all") == 0
+    assert losses("all") == pytest.approx(losses("one"), abs=1e-3)
+
+
+@pytest.mark.gpu
+def test_a_gpu_that_is_full_is_told_in_a_sentence(small: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command(train, *small, "run_dir=done") == 0
+    torch.cuda.empty_cache()
+    torch.cuda.set_per_process_memory_fraction(1e-4)
+    try:
+        assert run_command(train, *on_gpu(small), "size=small", "run_dir=run") == 2
+        assert "accumulate_grad_batches" in capsys.readouterr().err
+        images = [each for each in on_gpu(small) if each.startswith(("data", "trainer=")) and "eval" in each]
+        assert run_command(evaluate, "ckpt_path=done", "data=folder", *images, "trainer=gpu") == 2
+        assert "tile=128" in capsys.readouterr().err
+    finally:
+        torch.cuda.set_per_process_memory_fraction(1.0)
+
+
+@pytest.fixture
+def script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """experiments/speed/gpu.py on a machine with a GPU by name only, which writes into a folder of its own."""
+    if not SCRIPT.is_file():
+        pytest.skip("experiments/ is not part of a wheel")
+    spec = importlib.util.spec_from_file_location("make_gpu", SCRIPT)
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "NVIDIA H1 (80GB)")
+    for name, value in {"HERE": tmp_path, "SCRATCH": tmp_path / "scratch", "GRACE": 5.0}.items():
+        monkeypatch.setattr(module, name, value)
+    return module
+
+
+@pytest.mark.slow
+def test_a_stage_that_fails_or_takes_too_long_stops_no_other(
+    script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wait, stage = ["-c", "import time; time.sleep(600)"], script.Stage
+    stages = [
+        stage("fails", ["-c", "import sys; print('why'); sys.exit(3)"], 60),
+        stage("hangs", wait, 1),
+        stage("trains", wait, 1, runs_on=True),
+        stage("works", ["-c", "print('well')"], 60),
+    ]
+    monkeypatch.setattr(script, "list_stages", lambda path: stages)
+    began = time.monotonic()
+    assert script.main() == 1
+    assert time.monotonic() - began < 60
+    lines = (tmp_path / "gpu-NVIDIA-H1-80GB.txt").read_text().splitlines()
+    for line, expected in zip(
+        lines, ("fails failed, status 3", "hangs stopped", "trains passed", "works passed"), strict=True
+    ):
+        assert " ".join(line.split()).startswith(expected)
+    assert lines[0].endswith("why")
+    assert "works" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_the_stages_are_commands_that_exist(script: ModuleType) -> None:
+    for stage in script.list_stages(Path("gpu.json")):
+        command = [sys.executable, *stage.command]
+        asked = [*command, "--cfg", "job"] if "aldsr.train" in command else [*command, "--help"]
+        subprocess.run(asked, check=True, capture_output=True, env=script.surroundings())
+
+
+@pytest.mark.slow
+def test_without_a_gpu_make_gpu_is_one_sentence() -> None:
+    if torch.cuda.is_available() or not SCRIPT.is_file():
+        pytest.skip("there is a GPU, or no experiments/, which is not part of a wheel")
+    ended = subprocess.run([sys.executable, SCRIPT], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (2, "", 1)
