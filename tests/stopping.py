@@ -17,6 +17,7 @@ from aldsr.training import SuperResolution
 from tests.command import PATIENCE
 
 STOP_STEP = 3  # the step at which the optimizer below waits for a signal
+VALIDATED_STEP = 4  # the step whose validation the callback below stops
 SOURCE = f'''
 """Adam that waits at step {STOP_STEP} until a signal comes, unless there is a file called "pass"."""
 
@@ -26,6 +27,16 @@ import time
 from pathlib import Path
 
 import torch
+from lightning import Callback
+
+
+class StopInValidation(Callback):
+    """Sends this process the signal whose number is in the file "signal", once."""
+
+    def on_validation_batch_start(self, trainer, *given):
+        if trainer.global_step == {VALIDATED_STEP} and (number := Path("signal").read_text()):
+            Path("signal").write_text("")
+            os.kill(os.getpid(), int(number))
 
 
 class Adam(torch.optim.Adam):
@@ -33,7 +44,7 @@ class Adam(torch.optim.Adam):
         loss = super().step(closure)
         if all(state["step"] == {STOP_STEP} for state in self.state.values()) and not Path("pass").exists():
             caught = []
-            for number in (signal.SIGTERM, signal.SIGUSR1):
+            for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM, signal.SIGUSR1):
                 earlier = signal.getsignal(number)
                 signal.signal(number, lambda *given, earlier=earlier: (caught.append(given), earlier(*given)))
             Path(f"waits{{os.environ.get('RANK', 0)}}").touch()
@@ -73,9 +84,9 @@ class TrainingProcess(subprocess.Popen[bytes]):
         assert self.poll() is None, self.output.read_text()
         Path("pass").touch()  # for later attempts
 
-    def stop(self, number: int) -> int:
-        """Send the command, and no other process, a signal; its exit status."""
-        self.send_signal(number)
+    def stop(self, number: int, *, group: bool) -> int:
+        """Send the command a signal, and if `group` all processes that it has started; its exit status."""
+        (os.killpg if group else os.kill)(self.pid, number)
         return self.wait(PATIENCE)
 
 

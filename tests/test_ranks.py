@@ -7,8 +7,17 @@ from pathlib import Path
 import pytest
 
 from aldsr.train import train
-from tests.command import run_command
-from tests.stopping import STOP_STEP, TrainingProcess, check_same_weights, checkpoint, log_rows, updates, waiting
+from tests.command import PATIENCE, run_command
+from tests.stopping import (
+    STOP_STEP,
+    VALIDATED_STEP,
+    TrainingProcess,
+    check_same_weights,
+    checkpoint,
+    log_rows,
+    updates,
+    waiting,
+)
 
 __all__ = ["waiting"]
 
@@ -33,12 +42,20 @@ def test_two_ranks_and_one_rank_have_the_same_losses_and_scores(small: list[str]
     assert others["bicubic"] == found["bicubic"]  # no training involved: the same to the last bit
 
 
-@pytest.mark.parametrize(("ranks", "number"), [(1, signal.SIGUSR1), (2, signal.SIGTERM)])
-def test_a_stopped_training_continues_to_the_same_weights(ranks: int, number: int, waiting: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("ranks", "number", "group"),
+    [(1, signal.SIGTERM, True), (2, signal.SIGINT, True), (2, signal.SIGUSR1, False)],
+)
+def test_a_stopped_training_continues_to_the_same_weights(
+    ranks: int, number: int, group: bool, waiting: list[str]
+) -> None:
+    """A scheduler or a terminal sends the signal to the `group` of processes, thus to ranks and workers as well."""
     options = waiting if ranks == 1 else [*(each for each in waiting if each != "trainer=cpu"), *RANKS]
+    options = [*options, "data.num_workers=2"]
     with TrainingProcess(*options, "run_dir=run") as process:
         process.wait_for_stop_step(ranks)
-        assert process.stop(number) == 128 + number, process.output.read_text()
+        assert process.stop(number, group=group) == 128 + number, process.output.read_text()
+        assert "Traceback" not in process.output.read_text()
     assert checkpoint("run")["global_step"] == STOP_STEP
     assert updates("run") == {STOP_STEP}
     assert not {"results.json", "failure.txt"} & {path.name for path in Path("run").iterdir()}
@@ -46,4 +63,19 @@ def test_a_stopped_training_continues_to_the_same_weights(ranks: int, number: in
         assert run_command(train, *options, f"run_dir={folder}", "if_exists=continue") == 0
     check_same_weights("run", "whole")
     assert updates("run") == {7}
+    assert Path("run/log.csv").read_text() == Path("whole/log.csv").read_text()
+
+
+def test_a_validation_that_is_stopped_costs_no_step_and_is_repeated(waiting: list[str]) -> None:
+    """By a signal that is caught, and by one that is not."""
+    Path("pass").touch()
+    options = [*waiting, "+trainer.callbacks=[{_target_: waiting.StopInValidation}]"]
+    for number, status in ((signal.SIGTERM, 143), (signal.SIGKILL, -9)):
+        Path("signal").write_text(str(int(number)))
+        with TrainingProcess(*options, "run_dir=run", "if_exists=continue") as process:
+            assert process.wait(PATIENCE) == status, process.output.read_text()
+        assert checkpoint("run")["global_step"] == VALIDATED_STEP
+    for folder in ("run", "whole"):
+        assert run_command(train, *options, f"run_dir={folder}", "if_exists=continue") == 0
+    check_same_weights("run", "whole")
     assert Path("run/log.csv").read_text() == Path("whole/log.csv").read_text()

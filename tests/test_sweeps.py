@@ -14,12 +14,12 @@ import pytest
 from torch import Tensor
 
 from aldsr.run.cli import config_dir
-from aldsr.sweep.folders import is_locked, lock_folder
+from aldsr.sweep.folders import lock_folder
 from aldsr.sweep.status import run_status
 from aldsr.train import train
 from aldsr.training import SuperResolution, devices
 from tests.command import run_command
-from tests.stopping import STOP_STEP, TrainingProcess, check_same_weights, checkpoint, updates, wait_for, waiting
+from tests.stopping import STOP_STEP, TrainingProcess, check_same_weights, checkpoint, updates, waiting
 
 __all__ = ["waiting"]
 
@@ -151,15 +151,16 @@ def test_a_study_runs_at_the_smallest_budget(small: list[str]) -> None:
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux's kernel tells of a parent's end")
-def test_a_stopped_sweep_writes_a_checkpoint_and_the_same_command_continues(waiting: list[str]) -> None:
+@pytest.mark.parametrize("group", [True, False])
+def test_a_stopped_sweep_writes_a_checkpoint_and_the_same_command_continues(waiting: list[str], group: bool) -> None:
     run = Path("runs/stopped/seed1")
-    options = ["-m", *waiting, "seed=choice(1)", "study.name=stopped"]
+    options = ["-m", *waiting, "seed=choice(1,2)", "study.name=stopped"]
     with TrainingProcess(*options) as process:
         process.wait_for_stop_step()
         assert run_status(run).state == "running"
-        assert process.stop(signal.SIGTERM) != 0
-        wait_for(lambda: not is_locked(run))
+        assert process.stop(signal.SIGINT, group=group) == 130
     assert run_status(run).state == "interrupted", process.output.read_text()
+    assert run_status(Path("runs/stopped/seed2")).state == "waiting"
     assert checkpoint(run)["global_step"] == STOP_STEP
     assert run_command(train, *IN_PROCESS, *options[1:]) == 0
     assert run_command(train, *waiting, "seed=1", "run_dir=whole") == 0

@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from pathlib import Path
 from queue import SimpleQueue
+from threading import Event
 from typing import Any, NamedTuple
 
 from hydra.core.override_parser.types import Quote, QuotedString
@@ -25,12 +26,12 @@ from omegaconf import DictConfig
 
 from aldsr.core.errors import OptionError
 from aldsr.core.processes import LAUNCHER
+from aldsr.core.signals import STOP_SIGNALS
 from aldsr.sweep.plan import find_job_name
 from aldsr.sweep.status import run_status, write_failure
 
 ATTEMPTS = 2  # at a job that is killed, as the kernel does where memory is short
 KILL_SIGNALS = (signal.SIGKILL, signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT)
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)  # somebody asked the job to stop
 
 Slot = Mapping[str, str]  # environment variables that give a job its GPUs or cores
 
@@ -108,13 +109,14 @@ def run_jobs(jobs: Sequence[Job], slots: Sequence[Slot]) -> list[int]:
     free: SimpleQueue[Slot] = SimpleQueue()
     for slot in slots:
         free.put(slot)
+    stop = Event()
 
     def run_numbered(number: int, job: Job) -> int:
         slot = free.get()
         try:
             gpus = slot.get("CUDA_VISIBLE_DEVICES")
             print(f"[{number}/{len(jobs)}] {job.folder}{f' on GPU {gpus}' if gpus else ''}", flush=True)
-            return run_job(job, slot, capture=len(slots) > 1)
+            return run_job(job, slot, stop, capture=len(slots) > 1)
         finally:
             free.put(slot)
 
@@ -123,13 +125,15 @@ def run_jobs(jobs: Sequence[Job], slots: Sequence[Slot]) -> list[int]:
             return list(pool.map(run_numbered, range(1, len(jobs) + 1), jobs))
         except BaseException:  # the command is asked to stop: start no further job
             pool.shutdown(wait=False, cancel_futures=True)
+            stop.set()
             raise
 
 
-def run_job(job: Job, slot: Slot, *, capture: bool) -> int:
+def run_job(job: Job, slot: Slot, stop: Event, *, capture: bool) -> int:
     """Run a job, and once more if it is killed; record why it failed if it could not do so itself.
 
     Args:
+        stop: set when the job is to stop: by SIGTERM, since a terminal's Ctrl-C has reached it as well.
         capture: write its output to `output.log`.
     """
     environment = {**os.environ, **slot, LAUNCHER: str(os.getpid())}
@@ -138,9 +142,14 @@ def run_job(job: Job, slot: Slot, *, capture: bool) -> int:
     for attempt in range(1, ATTEMPTS + 1):
         start = time.monotonic()
         with (job.folder / "output.log").open("ab") if capture else nullcontext() as log:
-            status = subprocess.run(job.command, env=environment, stdout=log, stderr=log, check=False).returncode
+            process = subprocess.Popen(job.command, env=environment, stdout=log, stderr=log)
+            while process.poll() is None:
+                if stop.wait(0.1):
+                    process.terminate()
+                    process.wait()
+        status = process.returncode
         number = -status if status < 0 else status - 128  # the signal that ended it, directly or through its shell
-        if number not in KILL_SIGNALS:
+        if number not in KILL_SIGNALS or stop.is_set():
             break
         name = signal.Signals(number).name
         write_failure(job.folder, f"killed by {name} after {time.monotonic() - start:.0f} s")

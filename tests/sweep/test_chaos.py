@@ -17,38 +17,45 @@ from pathlib import Path
 import pytest
 
 from aldsr.train import train
-from tests.command import run_command
-from tests.stopping import check_same_weights
+from tests.command import PATIENCE, run_command
+from tests.stopping import check_same_weights, wait_for
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="finds processes in Linux's /proc")
 
 START_UP = 5.0  # seconds, within which a job on an idle machine has begun
 SETTINGS = ["logger=wandb", "checkpoint_every=1", "trainer.max_steps=12", "study.name=chaos"]
-ONE_JOB = ["model=ldw_rdn", "seed=choice(1)"]
-SIX_JOBS = ["model=rdn,ldw_rdn,ald_rdn", "seed=1,2", "trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2"]
+RANKS = ["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2", "data.num_workers=2"]
+ONE_JOB = ["model=ldw_rdn", "seed=choice(1)", *RANKS, "hydra/launcher=basic"]
+SIX_JOBS = ["model=rdn,ldw_rdn,ald_rdn", "seed=1,2", *RANKS]
+SIGNALS = [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGKILL]
 
 
 @pytest.mark.slow
 def test_a_sweep_killed_twice_ends_as_if_never_killed(small: list[str], tmp_path: Path) -> None:
-    check_chaos([*small, *ONE_JOB, *SETTINGS], tmp_path, kills=2, steps=(1, 5), seed=2)
+    check_chaos([*without_trainer(small), *ONE_JOB, *SETTINGS], tmp_path, kills=2, steps=(1, 5), seed=2)
 
 
 @pytest.mark.slow
 @pytest.mark.chaos
 def test_a_study_killed_twenty_times_ends_as_if_never_killed(small: list[str], tmp_path: Path) -> None:
-    options = [each for each in small if each != "trainer=cpu"]
-    check_chaos([*options, *SIX_JOBS, *SETTINGS], tmp_path, kills=24, steps=(-2, 5), seed=3)
+    options = [*without_trainer(small), *SIX_JOBS, *SETTINGS, "trainer.max_steps=16"]
+    check_chaos(options, tmp_path, kills=24, steps=(-2, 5), seed=3)
+
+
+def without_trainer(options: Sequence[str]) -> list[str]:
+    return [each for each in options if each != "trainer=cpu"]
 
 
 def check_chaos(options: Sequence[str], folder: Path, *, kills: int, steps: tuple[int, int], seed: int) -> None:
-    """Kill a sweep each time it has made a random number of further steps; at 0 or fewer, kill it while it starts."""
+    """Kill a sweep by one signal after another after a random number of further steps; 0 or fewer: at once."""
     calm, chaos, randoms, finished = folder / "calm", folder / "chaos", random.Random(seed), {}
     assert run_command(train, "-m", *options, f"run_dir={calm}") == 0
     for number in range(kills):
         further = randoms.randint(*steps)
         delay, wanted = 0 if further > 0 else randoms.uniform(0, START_UP), logged(chaos) + max(0, further)
-        killed = kill_sweep([*options, f"run_dir={chaos}"], lambda wanted=wanted: logged(chaos) >= wanted, delay=delay)
-        assert killed, f"the sweep was done after {number} kills; kill it earlier"
+        kind, start = SIGNALS[(seed + number) % len(SIGNALS)], time.monotonic()
+        kill_sweep([*options, f"run_dir={chaos}"], kind, lambda wanted=wanted: logged(chaos) >= wanted, delay=delay)
+        print(f"{number}: {kind.name} at {logged(chaos)} rows, {time.monotonic() - start:.1f} s")
         for path in chaos.glob("*/results.json"):
             finished.setdefault(path, path.stat().st_mtime_ns)
     assert run_command(train, "-m", *options, f"run_dir={chaos}") == 0
@@ -76,21 +83,34 @@ def logged(study: Path) -> int:
     return sum(path.read_text().count("\n") - 1 for path in study.glob("*/log.csv"))
 
 
-def kill_sweep(options: Sequence[str], when: Callable[[], bool], *, delay: float) -> bool:
-    """Kill a sweep and all its processes some seconds after something holds; whether it was still running."""
+def kill_sweep(options: Sequence[str], kind: signal.Signals, when: Callable[[], bool], *, delay: float) -> None:
+    """Kill a sweep and all its processes some seconds after something holds."""
     command = [sys.executable, "-m", "aldsr.train", "-m", *options]
-    mark, quiet = secrets.token_hex(16), {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    process = subprocess.Popen(command, env={**os.environ, "CHAOS": mark}, start_new_session=True, **quiet)
+    mark, output = secrets.token_hex(16), Path("output.txt")
+    with output.open("wb") as file:
+        quiet = {"stdout": file, "stderr": file}
+        process = subprocess.Popen(command, env={**os.environ, "CHAOS": mark}, start_new_session=True, **quiet)
     while process.poll() is None and not when():
         time.sleep(0.01)
     time.sleep(delay)
+    assert process.poll() is None, f"the sweep was done; kill it earlier: {output.read_text()}"
+    if kind == signal.SIGKILL:
+        kill_all(mark)
+    else:
+        os.killpg(process.pid, kind)
+    # A process that has not yet set up its handlers dies by the signal.
+    assert process.wait(PATIENCE) in (-kind, 128 + kind), output.read_text()
+    wait_for(lambda: not find_processes(mark))
+    assert "Traceback" not in output.read_text(), output.read_text()
+
+
+def kill_all(mark: str) -> None:
     number = signal.SIGSTOP  # first, so that none acts on the end of another
     while pids := find_processes(mark):
         for pid in pids:
             with suppress(ProcessLookupError):
                 os.kill(pid, number)
         number = signal.SIGKILL
-    return process.wait() == -signal.SIGKILL
 
 
 def find_processes(mark: str) -> list[int]:

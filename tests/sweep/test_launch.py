@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from aldsr.core.errors import OptionError, UserError
-from aldsr.sweep.launch import Nodes, RankError, find_nodes, launch
+from aldsr.sweep.launch import Nodes, RankError, RankKilledError, find_nodes, launch
 
 PATIENCE = 600  # seconds; not that of tests.command: the ranks import this file by itself
 
@@ -73,19 +73,19 @@ def test_two_ranks_share_the_cores(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("kind", "error", "message", "number"),
+    ("kind", "error", "message", "status"),
     [
-        ("bug", RankError, r"rank 1 failed: ValueError: rank one\nfails\nTraceback", 0),
-        ("mistake", UserError, "rank one fails", None),
-        ("killed", RankError, "rank 1 failed: ", signal.SIGKILL),
+        ("bug", RankError, r"rank 1 failed: ValueError: rank one\nfails\nTraceback", None),
+        ("mistake", UserError, "rank one fails", 2),
+        ("killed", RankKilledError, "rank 1 was killed by SIGKILL", 137),
     ],
 )
 def test_a_rank_that_fails_ends_the_others_and_gives_its_error(
-    kind: str, error: type[Exception], message: str, number: int | None
+    kind: str, error: type[Exception], message: str, status: int | None
 ) -> None:
     with pytest.raises(error, match=message) as caught:
         launch(fail_on_rank_1, kind, ranks=2, share_cpu=True)
-    assert getattr(caught.value, "signal", None) == number
+    assert getattr(caught.value, "status", None) == status
 
 
 @pytest.mark.slow

@@ -53,7 +53,7 @@ def test_jobs_run_side_by_side_and_the_next_takes_the_gpu_that_is_free(monkeypat
     """The first job waits for all others, which thus run beside it, and none on its GPU."""
     others_done, done, busy = threading.Event(), [], []
 
-    def run_job(job: Job, slot: Slot, *, capture: bool) -> int:
+    def run_job(job: Job, slot: Slot, stop: threading.Event, *, capture: bool) -> int:
         assert capture
         assert slot not in busy
         busy.append(slot)
@@ -80,7 +80,7 @@ def test_no_further_job_starts_after_ctrl_c(monkeypatch: pytest.MonkeyPatch) -> 
             if cancel_futures:
                 cancelled.set()
 
-    def run_job(job: Job, slot: Slot, *, capture: bool) -> int:
+    def run_job(job: Job, slot: Slot, stop: threading.Event, *, capture: bool) -> int:
         ran.append(job)
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
         cancelled.wait(PATIENCE)

@@ -12,9 +12,9 @@ from unittest.mock import MagicMock
 import pytest
 import torch
 
+from aldsr.core.signals import STOP_SIGNALS, stop_request
 from aldsr.train import train
 from aldsr.training import AtomicCheckpointIO, CheckpointError, CheckpointOnSignal, checkpoints
-from aldsr.training.checkpoints import SIGNALS
 from tests.command import run_command
 from tests.stopping import checkpoint
 
@@ -80,15 +80,18 @@ def make_trainer(*, other: bool = False) -> MagicMock:
 @pytest.fixture
 def callback() -> Iterator[CheckpointOnSignal]:
     """A callback of a training that has begun; handlers of signals are restored afterwards."""
-    handlers = {number: signal.getsignal(number) for number in SIGNALS}
+    handlers = {number: signal.getsignal(number) for number in STOP_SIGNALS}
     callback = CheckpointOnSignal(checkpoint=Path("last.ckpt"))
     callback.on_train_start(MagicMock(), MagicMock())
     yield callback
+    stop_request.received, stop_request.waits = 0, False
     for number, handler in handlers.items():
         signal.signal(number, handler)
 
 
-@pytest.mark.parametrize(("number", "validates"), [(signal.SIGTERM, False), (signal.SIGUSR1, True), (None, False)])
+@pytest.mark.parametrize(
+    ("number", "validates"), [*((number, number == signal.SIGUSR1) for number in STOP_SIGNALS), (None, False)]
+)
 def test_a_signal_is_obeyed_at_the_end_of_the_step(
     number: int | None, validates: bool, callback: CheckpointOnSignal
 ) -> None:

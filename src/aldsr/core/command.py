@@ -1,7 +1,7 @@
 """What all commands share: how a mistake, Ctrl-C or a closed pipe ends them, and options that are numbers.
 
-Exit status: 0 done; 1 a bug, with its traceback; 2 the user's mistake, in one sentence on standard error; 130 Ctrl-C;
-141 nobody reads the output any more.
+Exit status: 0 done; 1 a bug, with its traceback; 2 the user's mistake, in one sentence on standard error; 130 Ctrl-C,
+and 128 + signal in general; 141 nobody reads the output any more.
 """
 
 import argparse
@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from aldsr.core.errors import UserError
+from aldsr.core.signals import Stopped, catch_stop_signals
 
 ASCII = dict(zip("×→…±–−·─²", ("x", "->", "...", "+-", "-", "-", "-", "-", "^2"), strict=True))
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EEXIST, errno.ENOTDIR)
@@ -52,14 +53,15 @@ def exit_status(*, interrupted: str = "") -> Iterator[None]:
     """Turn what ends a command into its exit status and, for a user's mistake, into one sentence.
 
     Args:
-        interrupted: what Ctrl-C leaves behind, for the message.
+        interrupted: what Ctrl-C and other stop signals leave behind, for the message.
     """
     print_any_text()
     try:
-        yield
-    except KeyboardInterrupt:
+        with catch_stop_signals():
+            yield
+    except (KeyboardInterrupt, Stopped) as error:
         print(": ".join(filter(None, ("interrupted", interrupted))), file=sys.stderr)
-        sys.exit(130)
+        sys.exit(error.code if isinstance(error, Stopped) else 130)
     except BrokenPipeError:  # the reader, such as `head`, has left
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
@@ -67,7 +69,7 @@ def exit_status(*, interrupted: str = "") -> Iterator[None]:
         if (message := user_message(error)) is None:
             raise
         print(f"error: {message}", file=sys.stderr)
-        sys.exit(2)
+        sys.exit(error.status if isinstance(error, UserError) else 2)
 
 
 @contextmanager

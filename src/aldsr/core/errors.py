@@ -4,8 +4,10 @@
 class UserError(Exception):
     """A mistake that the user can mend; its text is one sentence that says what was found and what to do.
 
-    Commands print the sentence and end with status 2; every other exception is a bug and shows its traceback.
+    Commands print the sentence and end with its status; every other exception is a bug and shows its traceback.
     """
+
+    status = 2
 
 
 class OptionError(UserError, ValueError):

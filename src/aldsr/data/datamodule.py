@@ -1,7 +1,12 @@
 """The LightningDataModule: image folders → batches, independent of the number of ranks and workers."""
 
+import atexit
 import os
+import signal
+import sys
 from collections.abc import Sequence
+from functools import partial
+from multiprocessing import active_children
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +15,8 @@ from lightning import LightningDataModule
 from lightning.pytorch.utilities.rank_zero import rank_zero_warn
 from torch.utils.data import DataLoader
 
+from aldsr.core.processes import end_with_parent
+from aldsr.core.signals import spare_children
 from aldsr.data.augment import augment
 from aldsr.data.cache import CachedPair, cache_dir, cache_pairs
 from aldsr.data.folders import describe_others, list_names
@@ -21,6 +28,26 @@ from aldsr.data.photographs import write_photographs
 from aldsr.data.sampling import StepBatches
 from aldsr.data.synthetic import VERSION, write_images
 from aldsr.imaging import unit_float
+
+
+class UndisturbedLoader(DataLoader[PatchBatch]):
+    """A loader whose workers end when this process says so or ends, not by a signal to the group of processes."""
+
+    def __iter__(self) -> Any:
+        with spare_children():
+            return super().__iter__()
+
+
+@atexit.register
+def _end_workers() -> None:
+    """End workers that do not end by themselves, before Python would wait for them."""
+    for process in active_children():
+        if process.daemon:
+            process.kill()
+
+
+def _start_worker(parent: int, number: int) -> None:
+    end_with_parent(parent, signal.SIGKILL)
 
 
 class SuperResolutionData(LightningDataModule):
@@ -153,13 +180,16 @@ class SuperResolutionData(LightningDataModule):
             micro_batches=trainer.accumulate_grad_batches,
         )
         patches = Patches(self.train_pairs, patch_size=self.patch_size, scale=self.scale, seed=self.seed)
-        return DataLoader(
+        return UndisturbedLoader(
             patches,
             batch_size=None,  # `Patches` returns whole batches
             sampler=batches,
             num_workers=workers,
             pin_memory=on_gpu,
             persistent_workers=workers > 0,
+            worker_init_fn=partial(_start_worker, os.getpid()),
+            # Ranks are spawned, and so would be their workers, which the mapped images cannot be sent to.
+            multiprocessing_context="fork" if workers and sys.platform == "linux" else None,
         )
 
     def val_dataloader(self) -> list[DataLoader[ImagePair]]:

@@ -24,7 +24,6 @@ from aldsr.core.errors import OptionError, UserError
 from aldsr.core.frozen import flatten_keys
 from aldsr.core.memory import keep_memory
 from aldsr.core.processes import end_with_launcher
-from aldsr.sweep.launch import RankError
 from aldsr.sweep.plan import WritePlan
 from aldsr.sweep.status import print_sweep_summary
 
@@ -61,7 +60,9 @@ def hydra_command(name: str) -> Callable[[Callable[[DictConfig], None]], Callabl
                     if multirun:
                         _print_failure(error, name)
 
-            with exit_status():
+            option = "" if multirun else " with if_exists=continue"
+            advice = f"the same command{option} goes on from the last checkpoint" if name == "train" else ""
+            with exit_status(interrupted=advice):
                 try:
                     hydra.main(version_base="1.3", config_path=str(config_dir()), config_name=name)(job)()
                 except Exception as error:  # the job's own are in `failed`: this is what Hydra makes of the options
@@ -97,8 +98,6 @@ def _as_user_error(error: BaseException, name: str) -> BaseException:
     option = ""
     while isinstance(error, InstantiationException) and error.__cause__:
         option, error = str(error).split("'")[1].rpartition(".")[2], error.__cause__
-    if isinstance(error, RankError) and error.signal:
-        return SystemExit(128 + error.signal)  # as a shell says that a process was killed
     if isinstance(error, UserError) and not option:
         return error
     wrong_value = isinstance(error, TypeError | ValueError | ImportError) and option
@@ -125,6 +124,7 @@ def _silence_libraries() -> None:
     logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)  # of W&B, which cannot be reached
     # A rank's traceback comes with the error that its failure raises; torchelastic would print it as well.
     logging.getLogger("torch.distributed.elastic.multiprocessing.api").setLevel(logging.CRITICAL)
+    logging.getLogger("torch.multiprocessing.spawn").setLevel(logging.ERROR)
     # On a CPU the loader runs in the training process on purpose: it takes a hundredth of a step.
     warnings.filterwarnings("ignore", ".*does not have many workers.*")
     # Whoever trains on a CPU beside a GPU has typed trainer=cpu.

@@ -130,7 +130,7 @@ def build_callbacks(settings: RunSettings, checkpoint_io: AtomicCheckpointIO) ->
         enable_version_counter=False,
     )
     return [
-        CheckpointAfterLog(checkpoint_io, final=folder / CHECKPOINT),
+        CheckpointAfterLog(checkpoint_io, last=folder / CHECKPOINT),
         checkpoints,
         *([MovingAverage(decay=settings.ema, device=gpu)] if settings.ema else []),
         LearningRateMonitor("step"),

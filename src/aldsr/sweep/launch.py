@@ -10,10 +10,12 @@ import os
 import re
 import secrets
 import signal
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Sequence
+from multiprocessing import active_children
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import FrameType
 from typing import Any, NamedTuple
 
 import torch
@@ -25,6 +27,7 @@ from aldsr.core.command import user_message
 from aldsr.core.errors import OptionError, UserError
 from aldsr.core.files import atomic_write
 from aldsr.core.processes import end_with_parent
+from aldsr.core.signals import STOP_SIGNALS, Stopped, catch_stop_signals, spare_children, stop_request, take_signals
 
 
 class Nodes(NamedTuple):
@@ -58,14 +61,24 @@ def find_nodes(num_nodes: int) -> Nodes:
 
 
 class RankError(RuntimeError):
-    """A rank failed by a bug, or was killed by `signal`, which is 0 otherwise."""
+    """A rank failed by a bug."""
 
     def __init__(self, rank: int, failure: ProcessFailure) -> None:
-        found: Any = failure.message  # torchelastic's dict of the rank's exception, or a text if it was killed
+        found: Any = failure.message  # torchelastic's dict of the rank's exception, or a text
         summary = str(found["message"] if isinstance(found, dict) else found)
         trace = found["extraInfo"]["py_callstack"] if isinstance(found, dict) else ""
-        self.signal = max(0, -failure.exitcode) if not trace else 0
         super().__init__(f"rank {rank} failed: {summary}\n{trace}")
+
+
+class RankKilledError(UserError):
+    """A rank was killed by a signal."""
+
+    def __init__(self, rank: int, number: int) -> None:
+        self.status = 128 + number
+        super().__init__(
+            f"rank {rank} was killed by {signal.Signals(number).name}, by the system if memory was short; the same "
+            "command with if_exists=continue goes on from the last checkpoint"
+        )
 
 
 def launch(work: Callable[..., None], *arguments: Any, ranks: int, share_cpu: bool, nodes: Nodes | None = None) -> None:
@@ -77,8 +90,9 @@ def launch(work: Callable[..., None], *arguments: Any, ranks: int, share_cpu: bo
         nodes: the machines, each of which calls this; None: this one.
 
     Raises:
-        UserError: if a rank met a mistake of the user.
+        UserError: if a rank met a mistake of the user, or was killed.
         RankError: if a rank failed otherwise. With one rank, whatever `work` raises.
+        Stopped: if a signal has stopped the ranks.
     """
     nodes = nodes or find_nodes(1)
     if ranks * nodes.num_nodes == 1:
@@ -96,39 +110,41 @@ def launch(work: Callable[..., None], *arguments: Any, ranks: int, share_cpu: bo
         max_restarts=0,
         monitor_interval=0.5,
         run_id=nodes.run_id,
+        signals_to_handle="SIGQUIT",  # of the others its agent would end the ranks half a minute later
     )
     with TemporaryDirectory() as folder:
         mistake = Path(folder) / "mistake.txt"
         try:
-            with _signals():
+            with catch_stop_signals(_pass_on), spare_children():
                 elastic_launch(settings, _rank)(work, arguments, threads, os.getpid(), mistake)
         except SignalException as error:
-            raise SystemExit(128 + error.sigval) from None
+            raise Stopped(128 + error.sigval) from None
         except ChildFailedError as error:
             if mistake.is_file():
                 raise UserError(mistake.read_text()) from None
-            raise RankError(*error.get_first_failure()) from None
+            raise _explain(*error.get_first_failure()) from None
 
 
-@contextmanager
-def _signals() -> Iterator[None]:
-    """torchelastic's agent passes SIGTERM on to the ranks, which then write a checkpoint; SIGUSR1 shall do the same.
+def _pass_on(number: int, frame: FrameType | None) -> None:
+    """Have the ranks stop; a terminal's Ctrl-C has told them already."""
+    ranks = active_children()
+    for rank in ranks:
+        rank.terminate()
+    stop_request.waits = bool(ranks)
+    stop_request.handle(number)
 
-    The agent leaves its handlers behind; here they are put back.
-    """
-    numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1)
-    before = {number: signal.getsignal(number) for number in numbers}
-    signal.signal(signal.SIGUSR1, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+
+def _explain(rank: int, failure: ProcessFailure) -> BaseException:
+    """What to raise for the first rank that has failed."""
+    if stop_request.received or failure.exitcode - 128 in STOP_SIGNALS:
+        return Stopped(128 + stop_request.received if stop_request.received else failure.exitcode)
+    return RankKilledError(rank, -failure.exitcode) if failure.exitcode < 0 else RankError(rank, failure)
 
 
 def _rank(work: Callable[..., None], arguments: Sequence[Any], threads: int, parent: int, mistake: Path) -> None:
     """Run the work; a mistake of the user is left as a sentence in the file `mistake`."""
     end_with_parent(parent, signal.SIGKILL)
+    take_signals()
     if threads:
         torch.set_num_threads(threads)
     try:
@@ -137,4 +153,6 @@ def _rank(work: Callable[..., None], arguments: Sequence[Any], threads: int, par
         if message := user_message(error):
             with atomic_write(mistake) as temporary:
                 temporary.write_text(message)
+        elif isinstance(error, RuntimeError):
+            time.sleep(3)  # if it failed because another rank has ended, torchelastic sees that one first
         raise

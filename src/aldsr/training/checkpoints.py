@@ -1,11 +1,10 @@
-"""Checkpoints that are always complete, and one more when a scheduler is about to take the machine away."""
+"""Checkpoints that are always complete, and one more when a signal asks the run to stop."""
 
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from itertools import chain
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import torch
@@ -17,8 +16,8 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from aldsr.core.errors import UserError
 from aldsr.core.files import atomic_write
+from aldsr.core.signals import Stopped, handle_stop_signals, stop_request
 
-SIGNALS = (signal.SIGTERM, signal.SIGUSR1)  # sent by schedulers before they kill a job
 GPU_STEPS = 10  # after which several GPUs ask each other whether one has received a signal, for which all have to wait
 
 
@@ -39,7 +38,8 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         self._pending = ExitStack()
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
-        self.rename_pending()
+        with suppress(GeneratorExit), self._pending:
+            raise GeneratorExit  # drops the deferred one, if there is one
         path = Path(path)
         with ExitStack() as stack:
             stack.enter_context(_explain_failure(path))
@@ -70,12 +70,13 @@ class CheckpointAfterLog(Callback):
     Lightning saves a checkpoint before it logs the step, and before the validation that follows an epoch's last step.
     A process that is killed in between would continue from that checkpoint and never log either.
 
-    Writes the last checkpoint as well, to the path `final`, before a moving average replaces the weights.
+    Writes more of them to the path `last`: one before each validation, which a run that continues from there begins
+    with, and one at the end, before a moving average replaces the weights.
     """
 
-    def __init__(self, checkpoint_io: AtomicCheckpointIO, *, final: Path) -> None:
+    def __init__(self, checkpoint_io: AtomicCheckpointIO, *, last: Path) -> None:
         self.checkpoint_io = checkpoint_io
-        self.final = final
+        self.last = last
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.checkpoint_io.defers = True
@@ -83,9 +84,22 @@ class CheckpointAfterLog(Callback):
     def on_train_batch_start(self, trainer: Trainer, *args: Any, **options: Any) -> None:
         self.checkpoint_io.rename_pending()
 
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if trainer.state.fn == "fit":
+            for logger in trainer.loggers:
+                logger.save()
+            trainer.save_checkpoint(self.last)
+            self.checkpoint_io.rename_pending()
+
+    def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        if trainer.validating:  # as Lightning knows that a validation was interrupted, here at its first image
+            progress = checkpoint["loops"]["fit_loop"]["epoch_loop.val_loop.batch_progress"]
+            for counts in (progress["total"], progress["current"]):
+                counts |= {"ready": 1, "started": 1, "processed": 0, "completed": 0}
+
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._stop_deferring()
-        trainer.save_checkpoint(self.final)
+        trainer.save_checkpoint(self.last)
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         self._stop_deferring()
@@ -146,21 +160,20 @@ def update_without_waiting(average: AveragedModel, decay: float) -> Callable[[nn
 
 
 class CheckpointOnSignal(Callback):
-    """On SIGTERM or SIGUSR1: finish the step, write a checkpoint, exit with status 128 + signal.
+    """On a stop signal: finish the step, write a checkpoint, exit with status 128 + signal.
 
-    During a validation it exits at once and leaves the last checkpoint as it is.
+    During a validation it exits at once: the step's checkpoint is there already (see `CheckpointAfterLog`).
     """
 
     def __init__(self, *, checkpoint: Path) -> None:
         self.checkpoint = checkpoint
-        self.received = 0  # number of the signal
         self.saved = False
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         # In place of Lightning's, which communicate with the other ranks inside the handler, in the middle of another
         # collective operation, and end with status 0. Lightning restores the user's handlers after training.
-        for number in SIGNALS:
-            signal.signal(number, self._receive)
+        handle_stop_signals()
+        stop_request.waits = True
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -170,7 +183,7 @@ class CheckpointOnSignal(Callback):
         if trainer.strategy.root_device.type == "cuda" and trainer.world_size > 1 and trainer.global_step % GPU_STEPS:
             return
         # The signal reaches the ranks at different steps; all of them have to exit after the same one.
-        if trainer.strategy.reduce_boolean_decision(bool(self.received), all=False):
+        if trainer.strategy.reduce_boolean_decision(bool(stop_request.received), all=False):
             trainer.save_checkpoint(self.checkpoint)
             self.saved = True  # exit as soon as this step has been logged
 
@@ -181,11 +194,16 @@ class CheckpointOnSignal(Callback):
         self._exit_if(self.saved)
 
     def on_validation_batch_end(self, trainer: Trainer, *args: Any, **options: Any) -> None:
-        self._exit_if(bool(self.received))
+        self._exit_if(bool(stop_request.received))
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._exit_if(bool(stop_request.received))
+        stop_request.waits = False
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        stop_request.waits = bool(stop_request.received)
 
     def _exit_if(self, condition: bool) -> None:
         if condition:
-            raise SystemExit(128 + (self.received or signal.SIGTERM))
-
-    def _receive(self, number: int, frame: FrameType | None) -> None:
-        self.received = number
+            stop_request.received = stop_request.received or signal.SIGTERM
+            raise Stopped(128 + stop_request.received)

@@ -85,9 +85,6 @@ class TrainingProgress(Callback):
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         self._close_bars()
-        if isinstance(exception, KeyboardInterrupt) and trainer.is_global_zero:
-            message = f"Interrupted at step {trainer.global_step:,}. Continue from the last checkpoint with "
-            self.console.print(message + "the same command and ckpt_path=last.", soft_wrap=True)
 
     def _close_bars(self) -> None:
         self.bars.stop()
