@@ -2,6 +2,10 @@
 
 import copy
 import functools
+import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -105,6 +109,18 @@ def test_operators_keep_the_rules_by_which_torch_compiles_and_exports(block: Con
     buffer = triton.rdb_features(x, weights, sizes).detach()
     plain = [each.detach() for each in weights]
     torch.library.opcheck(triton.rdb_features_backward, (torch.ones_like(buffer), buffer, plain, sizes))
+
+
+@pytest.mark.slow
+def test_kernels_compile_for_the_oldest_gpus_and_fit_into_the_smallest_shared_memory(tmp_path: Path) -> None:
+    script = Path(__file__).with_name("compile_triton.py")
+    settings = os.environ | {"TRITON_INTERPRET": "0", "TRITON_CACHE_DIR": str(tmp_path)}
+    compiled = subprocess.run([sys.executable, script, "80"], env=settings, capture_output=True, text=True)
+    assert compiled.returncode == 0, compiled.stderr
+    sizes = [line.split() for line in compiled.stdout.splitlines()]
+    depthwise = {"separable", "separable_features", "depthwise_input", "depthwise_weight"}
+    assert {name for name, _ in sizes} == {"conv", "conv_weight"} | depthwise
+    assert max(int(size) for _, size in sizes) <= 99 * 1024
 
 
 @pytest.mark.parametrize("block", [DWBlock, StandardBlock])
