@@ -85,7 +85,7 @@ def rdb_features(x: Tensor, weights: list[Tensor], sizes: list[int]) -> Tensor:
             out, strides = buffer[..., end : end + outputs], (buffer.shape[-1],)
             if len(layer) == 2:
                 taps = _taps(layer[0], x.dtype)
-                pointers, strides = [taps, layer[1], out, out], (*strides * 2, *taps.stride())
+                pointers, strides = [taps, layer[1].contiguous(), out, out], (*strides * 2, *taps.stride())
                 _launch("conv", buffer, pointers, end, outputs, *strides, over="outputs", RELU=True, SIGN=1)
             else:
                 pointers = [each.contiguous() for each in layer]
