@@ -202,8 +202,9 @@ class SuperResolutionData(LightningDataModule):
         ]
 
     def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
-        """Move the images as uint8; the bits that flip them are read on the CPU and stay there."""
-        return batch._replace(lr=batch.lr.to(device, non_blocking=True), hr=batch.hr.to(device, non_blocking=True))
+        """Move the images as uint8, and the bits that flip them; nothing waits for them to arrive."""
+        moved = [name for name in ("lr", "hr", "flips") if hasattr(batch, name)]
+        return batch._replace(**{name: getattr(batch, name).to(device, non_blocking=True) for name in moved})
 
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
         """Flip, turn and scale training patches on their device."""
