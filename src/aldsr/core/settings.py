@@ -220,6 +220,7 @@ class RunSettings(Settings):
     checkpoint_every: Annotated[int, FREE] = 500  # steps
     layout: Annotated[str, PINNED]
     kernels: Annotated[str, Rule(variant=False, may_change=False, before="torch")] = "torch"
+    compile: Annotated[str, FREE] = "none"  # "graph": training steps are CUDA graphs
     pictures: Annotated[int, FREE] = 8  # comparisons per set
     datasets: Annotated[str | None, FREE] = None
     optimizer: FrozenDict

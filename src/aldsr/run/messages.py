@@ -22,6 +22,7 @@ def print_start(settings: RunSettings, data: SuperResolutionData, *, extends: bo
         f"GPU, {torch.cuda.get_device_name()}" if trainer.on_gpu else f"CPU, {threads} thread{'s' * (threads != 1)}"
     )
     ranks = f"{trainer.ranks} × " if trainer.ranks > 1 else ""
+    graph = ", steps as CUDA graphs" if settings.compile == "graph" else ""
     kernels = ", RDBs in Triton" if settings.kernels == "triton" else ""
     images = f"{data.batch_size} LR patches, {patch}x{patch}, from {len(data.train_pairs)} images"
     sets = ", ".join(f"{each.name} ({len(each)}, LR {describe_pairs(each.pairs)})" for each in data.benchmarks)
@@ -29,7 +30,7 @@ def print_start(settings: RunSettings, data: SuperResolutionData, *, extends: bo
         f"[bold]{label(settings.model)}[/bold] {settings.name}: {settings.parameters:,} parameters, x{settings.scale}",
         f"trains   {settings.total_steps:,} steps of {images}, LR {describe_pairs(data.train_pairs)}",
         f"measures {sets or 'nothing: data.eval_dirs is empty'}",
-        f"on       {ranks}{device}, {trainer.precision}{kernels}",
+        f"on       {ranks}{device}, {trainer.precision}{kernels}{graph}",
         f"writes   {settings.run_dir}",
     ]
     if extends:

@@ -20,6 +20,7 @@ from aldsr.core.settings import RunSettings, TrainerSettings
 from aldsr.core.version import code_version
 from aldsr.evaluation.cost import count_parameters
 from aldsr.nn.description import find_target
+from aldsr.nn.grouped_attention import GroupedAttention
 from aldsr.run.continuing import find_checkpoint, recall_choices
 from aldsr.run.unused import refuse_unused, unused_in_training
 from aldsr.sweep.names import run_name, run_tags
@@ -28,6 +29,7 @@ from aldsr.training import LAYOUTS, StepTiming, autotune, resolve_devices, suppo
 from aldsr.training.options import check_trainer_options
 from aldsr.training.wandb import check_wandb_options
 
+COMPILES = ("none", "graph")
 IF_EXISTS = ("archive", "continue")
 QUICK_STEPS = 1000  # of the quick start: about two and a half minutes on two CPU cores
 
@@ -56,7 +58,11 @@ def resolve_config(config: DictConfig) -> RunSettings:
     steps = run["trainer"]["max_steps"], run["trainer"]["max_epochs"]
     run["quick"] = (*steps, choices["data"], choices["size"]) == (None, None, "embedded", "small")
     _drop_foreign_options(run["model"], overrides)
-    run["trainer"] = resolve_trainer(run["trainer"]).to_config()
+    trainer = resolve_trainer(run["trainer"])
+    run["trainer"] = trainer.to_config()
+    if run["compile"] == "graph" and not trainer.on_gpu:
+        raise OptionError("compile=graph: there are CUDA graphs on NVIDIA GPUs only; use compile=none or trainer=gpu")
+    run["compile"] = run["compile"] if trainer.on_gpu else "none"
     return RunSettings.from_options(run)
 
 
@@ -82,11 +88,12 @@ def measure_settings(settings: RunSettings, network: nn.Module) -> RunSettings:
     Also notes the network's size and the code's version. The network stays as it is, and so does torch's random state.
     """
     trainer = settings.trainer
-    if "auto" in (trainer.precision, settings.layout, trainer.accumulate_grad_batches):
+    if "auto" in (trainer.precision, settings.layout, settings.compile, trainer.accumulate_grad_batches):
         timings = _time_steps(settings, network)
         best = timings[-1]
         trainer = replace(trainer, precision=best.precision, accumulate_grad_batches=best.micro_batches)
-        settings = replace(settings, trainer=trainer, layout=best.layout, timings=tuple(map(str, timings)))
+        chosen = {"layout": best.layout, "compile": best.compile, "timings": tuple(map(str, timings))}
+        settings = replace(settings, trainer=trainer, **chosen)
     return replace(settings, parameters=count_parameters(network), version=code_version())
 
 
@@ -102,8 +109,10 @@ def _time_steps(settings: RunSettings, network: nn.Module) -> list[StepTiming]:
             patch_size=settings.data.patch_size,
             precisions=supported_precisions(trainer.accelerator) if precision == "auto" else [precision],
             layouts=list(LAYOUTS) if settings.layout == "auto" else [settings.layout],
+            compiles=COMPILES if settings.compile == "auto" else [settings.compile],
             micro_batches=None if number == "auto" else int(number),
             device="cuda" if trainer.on_gpu else "cpu",
+            sharing=GroupedAttention if trainer.on_gpu else None,
         )
     finally:
         torch.set_num_threads(threads)
@@ -116,7 +125,7 @@ def _check_values(run: Mapping[str, Any]) -> None:
     for option, value in flatten_keys({"model": run["model"]}).items():
         if isinstance(value, float) and not math.isfinite(value):  # which the file of the weights could not hold
             raise OptionError(f"{option}={value}: expected a finite number")
-    for option, offered in (("if_exists", IF_EXISTS), ("layout", ("auto", *LAYOUTS))):
+    for option, offered in (("if_exists", IF_EXISTS), ("layout", ("auto", *LAYOUTS)), ("compile", ("auto", *COMPILES))):
         if run[option] not in offered:
             raise OptionError(f"{option}={run[option]}: expected {' or '.join(offered)}")
     if (ema := run["ema"]) is not None and (not isinstance(ema, float) or not 0 < ema < 1):

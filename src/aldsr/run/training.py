@@ -99,6 +99,7 @@ def build_training(settings: RunSettings, network: nn.Module) -> tuple[SuperReso
         scheduler=scheduler,
         layout=settings.layout,
         sharing=GroupedAttention if settings.trainer.on_gpu else None,
+        graph=settings.compile == "graph",
         extended_at=settings.segments[-1]["steps"] if settings.segments else 0,
     )
     parts, ranks = settings.trainer.accumulate_grad_batches, settings.trainer.ranks

@@ -1,4 +1,4 @@
-"""Measure which precision, memory layout and number of micro-batches trains a network fastest on this device.
+"""Measure with which precision, memory layout, micro-batches and CUDA graph a network trains fastest on this device.
 
 A CPU is fast while a layer's tensors fit in its cache, so a batch computed in parts, with summed gradients, may take
 less time than the whole, and takes less memory. Whether it does depends on the network, the patch and the processor.
@@ -6,7 +6,7 @@ less time than the whole, and takes less memory. Whether it does depends on the 
 
 import copy
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from itertools import product
@@ -15,9 +15,11 @@ import torch
 from torch import nn
 
 from aldsr.core.device import PRECISIONS
+from aldsr.training.graph import GraphedStep
 from aldsr.training.step import LAYOUTS, Sharing, TrainingStep
 
 PROBE_PARTS = 8  # precisions and layouts are compared on one of so many parts of the batch
+GPU_RUNS = 5
 MIN_GAIN = 0.05  # part of the time that has to be saved for anything but the plainest setting
 
 
@@ -29,10 +31,12 @@ class StepTiming:
     layout: str
     micro_batches: int
     seconds: float
+    compile: str = "none"
 
     def __str__(self) -> str:
         parts = f", {self.micro_batches} micro-batches" if self.micro_batches > 1 else ""
-        return f"{self.precision}, {self.layout}{parts}: {self.seconds:.3g} s a step"
+        graph = ", as a CUDA graph" if self.compile == "graph" else ""
+        return f"{self.precision}, {self.layout}{parts}{graph}: {self.seconds:.3g} s a step"
 
 
 class StepTimer:
@@ -43,29 +47,51 @@ class StepTimer:
     ) -> None:
         self.device = device
         self.sharing = sharing
+        self.failed = False  # to record a CUDA graph
         self.network = copy.deepcopy(network).to(device).train()
         scale: int = network.scale  # type: ignore[assignment]
         self.lr = torch.rand(batch_size, 3, patch_size, patch_size, device=device)
         self.hr = torch.rand(batch_size, 3, scale * patch_size, scale * patch_size, device=device)
 
-    def time_step(self, precision: str, layout: str, micro_batches: int) -> StepTiming:
-        """Time one micro-batch, the faster of two runs after one to warm up, and multiply by their number."""
+    def time_step(self, precision: str, layout: str, micro_batches: int, compile: str = "none") -> StepTiming:
+        """Time one micro-batch and multiply by their number."""
         self.network.to(memory_format=LAYOUTS[layout])  # type: ignore[call-overload]
         size, dtype = len(self.lr) // micro_batches, PRECISIONS[precision]
-        lr = self.lr[:size].contiguous(memory_format=LAYOUTS[layout])
+        lr, hr = self.lr[:size].contiguous(memory_format=LAYOUTS[layout]), self.hr[:size]
         step = TrainingStep(self.network, layout=LAYOUTS[layout], sharing=self.sharing)
-        times = []
-        for _ in range(3):
+        graph = GraphedStep()
+        graph.failed = self.failed or compile != "graph"
+
+        def run() -> None:
             self.network.zero_grad()
-            started = time.perf_counter()
             with torch.autocast(self.device.type, dtype, enabled=dtype is not None):
-                loss = step(lr, self.hr[:size])
+                loss = graph(step, lr, hr, copies=micro_batches > 1)
             with step.shared:
                 loss.backward()
-            if self.device.type == "cuda":
-                torch.cuda.synchronize(self.device)
+
+        seconds = time_runs(run, self.device) * micro_batches
+        self.failed |= compile == "graph" and graph.failed
+        return StepTiming(precision, layout, micro_batches, seconds, "none" if graph.failed else compile)
+
+
+def time_runs(run: Callable[[], None], device: torch.device) -> float:
+    """Seconds of a run after some to warm up: the faster of two; on a GPU the mean of several by the GPU's clock."""
+    if device.type != "cuda":
+        times = []
+        for _ in range(3):
+            started = time.perf_counter()
+            run()
             times.append(time.perf_counter() - started)
-        return StepTiming(precision, layout, micro_batches, min(times[1:]) * micro_batches)
+        return min(times[1:])
+    for _ in range(GPU_RUNS):
+        run()
+    start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+    start.record()
+    for _ in range(GPU_RUNS):  # without waiting between them, as in training
+        run()
+    end.record()
+    end.synchronize()
+    return start.elapsed_time(end) / 1000 / GPU_RUNS
 
 
 def autotune(
@@ -75,6 +101,7 @@ def autotune(
     patch_size: int,
     precisions: Sequence[str],
     layouts: Sequence[str] = ("contiguous", "channels-last"),
+    compiles: Sequence[str] = ("none",),
     micro_batches: int | None = None,
     device: torch.device | str | None = None,
     sharing: Sharing | None = None,
@@ -91,6 +118,7 @@ def autotune(
         patch_size: side of an LR patch.
         precisions: names in `PRECISIONS`, the plainest first; another one has to save `MIN_GAIN` of the time.
         layouts: names in `LAYOUTS`, likewise.
+        compiles: "none" and on a GPU "graph" (see `GraphedStep`), likewise.
         micro_batches: their number; None to try the powers of two that divide the batch.
         device: to measure on; None for that of the network.
         sharing: computes what several layers share (see `TrainingStep`).
@@ -102,11 +130,14 @@ def autotune(
     device = torch.device(device or next(network.parameters()).device)
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         timer = StepTimer(network, batch_size=batch_size, patch_size=patch_size, device=device, sharing=sharing)
-        probes = [timer.time_step(precision, layout, parts) for precision, layout in product(precisions, layouts)]
+        probes = [
+            timer.time_step(precision, layout, parts, compile)
+            for precision, layout, compile in product(precisions, layouts, compiles)
+        ]
         best = reduce(lambda best, probe: probe if probe.seconds < (1 - MIN_GAIN) * best.seconds else best, probes)
         timings: list[StepTiming] = []
         for count in counts:
-            timings.append(timer.time_step(best.precision, best.layout, count))
+            timings.append(timer.time_step(best.precision, best.layout, count, best.compile))
             if timings[-1].seconds > (1 + MIN_GAIN) * min(timing.seconds for timing in timings):
                 break
     limit = min(timing.seconds for timing in timings) / (1 - MIN_GAIN)  # as fast as the fastest, up to noise

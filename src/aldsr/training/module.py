@@ -14,6 +14,7 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler, MultiStepLR
 from aldsr.core.device import runs_ahead
 from aldsr.core.errors import UserError
 from aldsr.imaging import Protocol, quantise, unit_float
+from aldsr.training.graph import GraphedStep
 from aldsr.training.measuring import ValidationModule
 from aldsr.training.step import LAYOUTS, Loss, Sharing, TrainingStep
 
@@ -46,6 +47,7 @@ class SuperResolution(ValidationModule):
         protocols: how validation scores the network (see `ValidationModule`).
         layout: memory format of the network and its input, "channels-last" or "contiguous".
         sharing: computes what several layers share, in training (see `TrainingStep`).
+        graph: whether training steps are computed by CUDA graphs (see `GraphedStep`).
         extended_at: steps at which the run was extended; checkpoints up to there hold the shorter run's schedule.
     """
 
@@ -60,6 +62,7 @@ class SuperResolution(ValidationModule):
         protocols: Mapping[str, Protocol] | None = None,
         layout: str = "channels-last",
         sharing: Sharing | None = None,
+        graph: bool = False,
         extended_at: int = 0,
     ) -> None:
         super().__init__(scale=network.scale, protocols=protocols)  # type: ignore[arg-type]
@@ -72,6 +75,7 @@ class SuperResolution(ValidationModule):
         self.scheduler = scheduler
         self.loss = loss
         self.sharing = sharing
+        self.graph = GraphedStep() if graph else None
         self.shared: AbstractContextManager[Any] = nullcontext()  # by the forward pass with the backward pass
         self.extended_at = extended_at
 
@@ -81,11 +85,12 @@ class SuperResolution(ValidationModule):
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         step = TrainingStep(self.network, loss=self.loss, layout=self.layout, sharing=self.sharing)
-        loss: Tensor = step(*batch)
+        parts = self.trainer.accumulate_grad_batches
+        loss: Tensor = self.graph(step, *batch, copies=parts > 1) if self.graph else step(*batch)
         self.shared = step.shared
         self.losses.append(loss.detach())
         self.unread.append((self.global_step, loss.detach()))
-        complete = (batch_idx + 1) % self.trainer.accumulate_grad_batches == 0
+        complete = (batch_idx + 1) % parts == 0
         every: int = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
         if not runs_ahead(loss.device) or (complete and every and (self.global_step + 1) % every == 0):
             self.check_losses()

@@ -135,7 +135,9 @@ class RDN(nn.Module):
         features, local = self.SFE2(shallow), []
         for rdb in self.RDBs:
             if self.checkpoint and torch.is_grad_enabled():
-                features = checkpoint(rdb, features, use_reentrant=False)
+                # A CUDA graph can neither read nor restore the state of random numbers.
+                keep = not torch.cuda.is_current_stream_capturing()
+                features = checkpoint(rdb, features, use_reentrant=False, preserve_rng_state=keep)
             else:
                 features = rdb(features)
             local.append(features)
