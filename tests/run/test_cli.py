@@ -81,6 +81,8 @@ UNUSED = (  # each counts beside another option only
         ("data.eval_dirs=[bench,bench/HR]", "'bench'"),
         ("data.patch_size=99", "396x396"),
         ("trainer.devices=3 trainer.accelerator=gpu", "0 usable NVIDIA GPUs"),
+        ("compile=graph", "compile=none"),
+        ("compile=jit", "none or graph"),
         ("trainer.devices=[0]", "CUDA_VISIBLE_DEVICES"),
         ("trainer.accelerator=mps", "trainer.accelerator=mps"),
         ("trainer.strategy=fsdp", "trainer.strategy=fsdp"),

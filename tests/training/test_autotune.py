@@ -1,5 +1,7 @@
 """Which timing is chosen, from times that the tests make up, and once for real."""
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -10,6 +12,7 @@ from aldsr.training.autotune import StepTimer
 Settings = tuple[str, str, int]  # precision, layout, micro-batches
 PLAINEST = ("32-true", "contiguous", 1)
 FOUR_PARTS = ("32-true", "contiguous", 4)
+GRAPH = ("", "", 0)  # any of them as a CUDA graph
 BF16 = ("bf16-mixed", "channels-last", 8)
 
 
@@ -28,8 +31,10 @@ def network() -> RDN:
         ({}, {FOUR_PARTS: 0.5}, FOUR_PARTS),
         ({"batch_size": 6, "micro_batches": 3}, {}, ("32-true", "contiguous", 3)),
         ({"batch_size": 1}, {}, PLAINEST),
+        ({"compiles": ["none", "graph"]}, {GRAPH: 0.96}, PLAINEST),
+        ({"compiles": ["none", "graph"]}, {GRAPH: 0.5}, GRAPH),
     ],
-    ids=["plainest", "noise", "bf16", "layout", "parts", "given-parts", "one-patch"],
+    ids=["plainest", "noise", "bf16", "layout", "parts", "given-parts", "one-patch", "graph-noise", "graph"],
 )
 def test_the_plainest_setting_unless_another_saves_time(
     options: dict, seconds: dict[Settings, float], chosen: Settings, network: RDN, monkeypatch: pytest.MonkeyPatch
@@ -37,14 +42,16 @@ def test_the_plainest_setting_unless_another_saves_time(
     """`seconds` of a step are 1 where they are not given."""
     timed: list[Settings] = []
 
-    def time_step(self: StepTimer, *settings: str | int) -> StepTiming:
-        timed.append(settings)  # type: ignore[arg-type]
-        return StepTiming(*settings, seconds.get(settings, 1.0))  # type: ignore[arg-type, call-overload]
+    def time_step(self: StepTimer, *settings: Any) -> StepTiming:
+        *others, compile = settings
+        timed.append(tuple(others))  # type: ignore[arg-type]
+        return StepTiming(*others, seconds.get(GRAPH if compile == "graph" else tuple(others), 1.0), compile)
 
     monkeypatch.setattr(StepTimer, "time_step", time_step)
     given = {"batch_size": 16, "patch_size": 4, "precisions": ["32-true", "bf16-mixed"], **options}
     best = autotune(network, **given)[-1]
-    assert (best.precision, best.layout, best.micro_batches) == chosen
+    found = best.precision, best.layout, best.micro_batches
+    assert (GRAPH if best.compile == "graph" else found) == chosen
     assert all(given["batch_size"] % micro_batches == 0 for _, _, micro_batches in timed)
     if chosen == FOUR_PARTS:  # the whole batch, for which memory may be short, is not tried after 2 were slower
         assert [micro_batches for _, _, micro_batches in timed[4:]] == [8, 4, 2]

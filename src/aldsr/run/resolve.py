@@ -92,8 +92,8 @@ def measure_settings(settings: RunSettings, network: nn.Module) -> RunSettings:
         timings = _time_steps(settings, network)
         best = timings[-1]
         trainer = replace(trainer, precision=best.precision, accumulate_grad_batches=best.micro_batches)
-        chosen = {"layout": best.layout, "compile": best.compile, "timings": tuple(map(str, timings))}
-        settings = replace(settings, trainer=trainer, **chosen)
+        settings = replace(settings, trainer=trainer, layout=best.layout, compile=best.compile)
+        settings = replace(settings, timings=tuple(map(str, timings)))
     return replace(settings, parameters=count_parameters(network), version=code_version())
 
 

@@ -20,7 +20,7 @@ from aldsr.core.hooks import has_hooks
 from aldsr.training.step import TrainingStep
 
 WARM_UP = 3  # steps, in which libraries choose their algorithms, before one is recorded
-Work = Callable[[], Sequence[Tensor | None]]
+Work = Callable[[], Sequence[Any]]  # tensors and None
 
 
 class GraphedStep:
@@ -48,7 +48,7 @@ class GraphedStep:
                 reason = (str(error) or type(error).__name__).splitlines()[0]
                 rank_zero_only(print)(f"compile=graph: the step cannot be a CUDA graph and trains without: {reason}")
         if self.recording is None or self.recording.shapes != (lr.shape, hr.shape):
-            return step(lr, hr)  # type: ignore[no-any-return]
+            return step(lr, hr)
         weights = [each for each in step.parameters() if each.requires_grad]
         loss: Tensor = Replay.apply(self.recording, copies, lr, hr, *weights)
         return loss
@@ -126,7 +126,7 @@ class Replay(torch.autograd.Function):
         return None, None, None, None, *grads
 
 
-def capture(*works: Work) -> list[tuple[Callable[[], None], Sequence[Tensor | None]]]:
+def capture(*works: Work) -> list[tuple[Callable[[], None], Sequence[Any]]]:
     """Record each in a graph of its own: how to run it again, and what it then writes to. They share their memory."""
     recorded, pool = [], torch.cuda.graph_pool_handle()
     for work in works:

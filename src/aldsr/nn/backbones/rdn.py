@@ -136,7 +136,7 @@ class RDN(nn.Module):
         for rdb in self.RDBs:
             if self.checkpoint and torch.is_grad_enabled():
                 # A CUDA graph can neither read nor restore the state of random numbers.
-                keep = not torch.cuda.is_current_stream_capturing()
+                keep = not (x.is_cuda and torch.cuda.is_current_stream_capturing())
                 features = checkpoint(rdb, features, use_reentrant=False, preserve_rng_state=keep)
             else:
                 features = rdb(features)

@@ -1,0 +1,152 @@
+"""Training by CUDA graphs is training without them; on a CPU with stand-ins that reuse their tensors as graphs do."""
+
+import copy
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from aldsr.nn.grouped_attention import GroupedAttention
+from aldsr.run import training
+from aldsr.train import train
+from aldsr.training import SuperResolution, TrainingStep, graph
+from aldsr.training.graph import GraphedStep, Work
+from tests.command import run_command
+from tests.nn.conftest import network_of
+from tests.stopping import checkpoint, killed_at
+
+LR, HR = torch.rand(2, 3, 5, 5), torch.rand(2, 3, 10, 10)
+
+
+def stand_in(*works: Work) -> list[Any]:
+    """What `graph.capture` does: what is computed goes to the same tensors each time, whoever still has them."""
+
+    def replay(work: Work, outputs: Any) -> None:
+        with torch.enable_grad():
+            computed = work()
+        for ours, new in zip(outputs, computed, strict=True):
+            if ours is not None:
+                ours.detach().copy_(new.detach())
+
+    return [(partial(replay, work, outputs), outputs) for work in works for outputs in [work()]]
+
+
+@pytest.fixture
+def run(small: list[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
+    """Runs a training, `graph=True` by graphs: by real ones if there is a GPU for tests, else by the stand-in."""
+    on_gpu = torch.cuda.is_available()
+    if not on_gpu:
+        monkeypatch.setattr(graph, "capture", stand_in)
+
+    def run(name: str, *options: str, graph: bool) -> int:
+        def build(**settings: Any) -> SuperResolution:
+            return SuperResolution(**settings | {"graph": graph, "sharing": GroupedAttention})
+
+        monkeypatch.setattr(training, "SuperResolution", build)
+        device = ["trainer=gpu", "data.num_workers=1", f"compile={'graph' if graph else 'none'}"] if on_gpu else []
+        return run_command(train, *small, *device, f"run_dir={name}", *options)
+
+    return run
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        [],
+        ["trainer.accumulate_grad_batches=4"],
+        ["trainer.gradient_clip_val=0.01", "ema=0.9", "model.checkpoint=true", "trainer.precision=bf16-mixed"],
+        ["trainer.accumulate_grad_batches=2", "trainer.gradient_clip_val=0.01", "ema=0.9", "model.checkpoint=true"],
+    ],
+    ids=["plain", "accumulating", "all-in-bf16", "all"],
+)
+@pytest.mark.parametrize("device", ["stand-in", pytest.param("gpu", marks=pytest.mark.gpu)])
+def test_a_training_is_the_same_also_stopped_and_continued(
+    options: list[str], device: str, run: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    steps = 50 if device == "gpu" else 6
+    options = [
+        *options,
+        f"trainer.max_steps={steps}",
+        f"data.steps_per_epoch={steps}",
+        f"checkpoint_every={steps // 2}",
+    ]
+    assert run("eager", *options, graph=False) == run("graph", *options, graph=True) == 0
+    with killed_at(steps // 2 + 1):
+        run("stopped", *options, graph=True)
+    assert run("stopped", *options, "ckpt_path=last", graph=True) == 0
+    assert "compile=graph" not in capsys.readouterr().out
+    for name in ("graph", "stopped"):
+        for part in {"state_dict", "current_model_state"} & checkpoint(name).keys():
+            ours, theirs = (torch.cat([v.flatten() for v in checkpoint(r)[part].values()]) for r in (name, "eager"))
+            assert (ours - theirs).norm() <= (0.01 * theirs.norm() if device == "gpu" else 0)
+
+
+def step_of(network: nn.Module) -> TrainingStep:
+    return TrainingStep(network, layout=torch.channels_last, sharing=GroupedAttention)
+
+
+@pytest.fixture
+def graphed(monkeypatch: pytest.MonkeyPatch) -> GraphedStep:
+    monkeypatch.setattr(graph, "capture", stand_in)
+    return GraphedStep()
+
+
+@pytest.mark.parametrize("copies", [True, False])
+def test_gradients_of_several_batches_are_added_if_they_are_copied(copies: bool, graphed: GraphedStep) -> None:
+    """Without copies they are not, silently: the reason for copying."""
+    network, other = network_of(), network_of()
+    for lr in (LR, LR.flip(0), LR / 2):
+        graphed(step_of(network), lr, HR, copies=copies).backward()
+        step_of(other)(lr, HR).backward()
+    both = [torch.cat([p.grad.flatten() for p in each.parameters()]) for each in (network, other)]
+    assert torch.allclose(*both, rtol=1e-4, atol=1e-6) == copies
+
+
+def test_weights_that_move_are_recorded_again_and_another_shape_is_computed_without(graphed: GraphedStep) -> None:
+    network = network_of()
+    graphed(step_of(network), LR, HR, copies=False)
+    first = graphed.recording
+    torch.testing.assert_close(
+        graphed(step_of(network), LR[:1], HR[:1], copies=False), step_of(network)(LR[:1], HR[:1])
+    )
+    assert graphed.recording is first
+    network.SFE1.weight.data = network.SFE1.weight.data * 2
+    torch.testing.assert_close(graphed(step_of(network), LR, HR, copies=False), step_of(network)(LR, HR))
+    assert graphed.recording is not first
+    assert copy.deepcopy(graphed).recording is None
+
+
+class Drawing(nn.Module):
+    """Adds noise, of which a graph would repeat the first."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + torch.rand_like(x)
+
+
+class Replacing(nn.BatchNorm2d):
+    """Replaces a buffer at every step."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.running_mean = self.running_mean * 2
+        return super().forward(x)
+
+
+@pytest.mark.parametrize("kind", ["hooks", "draws", "replaces", "capture"])
+def test_what_a_graph_would_not_repeat_trains_without_and_one_line_says_so(
+    kind: str, graphed: GraphedStep, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    network = network_of()
+    if kind == "hooks":
+        network.GFF[0].register_forward_hook(lambda *_: None)
+    elif kind == "capture":
+        monkeypatch.setattr(graph, "capture", lambda *_: torch.zeros(2) @ torch.zeros(3))
+    else:
+        network.UPNet.append(Drawing() if kind == "draws" else Replacing(3))
+        network.UPNet.forward = nn.Sequential.forward.__get__(network.UPNet)
+    for _ in range(2):
+        graphed(step_of(network), LR, HR, copies=False).backward()
+    said = capsys.readouterr().out
+    assert said.count("compile=graph") == said.count("\n") == 1
