@@ -19,43 +19,35 @@ from tests.stopping import checkpoint, log_rows
 READING = {"item", "tolist", "__bool__", "__float__", "__int__", "__index__", "__format__", "cpu", "numpy", "nonzero"}
 
 
-class Readings(TorchFunctionMode):
-    """Notes every reading of a number of float that Python asks for."""
+class Watch(TorchFunctionMode, Callback):
+    """Notes at which steps Python reads a number of float; `spoils`: from this step on, weights are NaN."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.step = 0
-        self.found: list[tuple[int, str]] = []
-
-    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        name = getattr(function, "__name__", "")
-        if name in READING and args[0].is_floating_point():
-            self.found.append((self.step, name))
-        return function(*args, **(kwargs or {}))
-
-
-class Watch(Callback):
-    """Has the readings between two steps; `spoils`: after this step, weights are NaN."""
-
-    readings = Readings()
+    found: set[int] = set()
 
     def __init__(self, *, spoils: int = -1) -> None:
+        super().__init__()
         self.spoils = spoils
+        self.step = 0
+        Watch.found = set()
+
+    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if getattr(function, "__name__", "") in READING and args[0].is_floating_point():
+            Watch.found.add(self.step)
+        return function(*args, **(kwargs or {}))
 
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
-        Watch.readings = Readings()
-        Watch.readings.__enter__()
+        self.__enter__()
 
     def on_train_batch_start(self, trainer: Any, pl_module: Any, *_: Any) -> None:
-        Watch.readings.step = trainer.global_step + 1
+        self.step = trainer.global_step + 1
         if trainer.global_step == self.spoils:
             next(pl_module.parameters()).data.fill_(torch.nan)
 
     def on_train_end(self, trainer: Any, pl_module: Any) -> None:
-        Watch.readings.__exit__(None, None, None)
+        self.__exit__(None, None, None)
 
     def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:
-        Watch.readings.__exit__(None, None, None)
+        self.__exit__(None, None, None)
 
 
 @pytest.fixture
@@ -75,7 +67,7 @@ WATCH = "+trainer.callbacks=[{_target_: tests.training.test_waiting.Watch, spoil
 @pytest.mark.parametrize("parts", [1, 2])
 def test_only_steps_that_are_logged_or_saved_read_a_number(parts: int, ahead: list[str]) -> None:
     assert run_command(train, *ahead, WATCH % -1, f"trainer.accumulate_grad_batches={parts}") == 0
-    assert {step for step, _ in Watch.readings.found} == {20, 30, 40}
+    assert Watch.found == {20, 30, 40}
     assert [row["step"] for row in log_rows("run") if row["loss"]] == ["19", "39"]  # counted from 0
 
 

@@ -7,7 +7,7 @@ tensors in the same memory, to which nothing is attached, neither by DDP nor by 
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any, Self
 
 import torch
@@ -87,6 +87,8 @@ class Recording:
                 self._forward()
                 self._backward()
             drawn = [torch.get_rng_state(), *([torch.cuda.get_rng_state(device)] if on_gpu else [])]
+        # What hangs on these would take the side stream along into the recording.
+        self.output, self.step.shared = self.grad, nullcontext()
         if find_state(self.step) != self.state:
             raise RuntimeError("the network replaces its buffers or parameters")
         for buffer, value in zip(self.step.buffers(), before, strict=True):

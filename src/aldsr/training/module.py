@@ -102,6 +102,7 @@ class SuperResolution(ValidationModule):
     def backward(self, loss: Tensor, *args: Any, **options: Any) -> None:
         with self.shared:
             super().backward(loss, *args, **options)
+        self.shared = nullcontext()
 
     def check_losses(self) -> None:
         """Read the losses since the last reading, for which a GPU has to finish. Raises NonFiniteError."""
