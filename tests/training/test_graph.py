@@ -34,11 +34,16 @@ def stand_in(*works: Work) -> list[Any]:
     return [(partial(replay, work, outputs), outputs) for work in works for outputs in [work()]]
 
 
+@pytest.fixture(params=["stand-in", pytest.param("gpu", marks=pytest.mark.gpu)])
+def device(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
 @pytest.fixture
-def run(small: list[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
-    """Runs a training, `graph=True` by graphs: by real ones if there is a GPU for tests, else by the stand-in."""
-    on_gpu = torch.cuda.is_available()
-    if not on_gpu:
+def run(device: str, small: list[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
+    """Runs a training, `graph=True` by graphs."""
+    if device == "stand-in":
         monkeypatch.setattr(graph, "capture", stand_in)
 
     def run(name: str, *options: str, graph: bool) -> int:
@@ -46,12 +51,13 @@ def run(small: list[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]
             return SuperResolution(**settings | {"graph": graph, "sharing": GroupedAttention})
 
         monkeypatch.setattr(training, "SuperResolution", build)
-        device = ["trainer=gpu", "data.num_workers=1", f"compile={'graph' if graph else 'none'}"] if on_gpu else []
-        return run_command(train, *small, *device, f"run_dir={name}", *options)
+        on_gpu = ["trainer=gpu", "data.num_workers=1", f"compile={'graph' if graph else 'none'}"]
+        return run_command(train, *small, *(on_gpu if device == "gpu" else []), f"run_dir={name}", *options)
 
     return run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [
@@ -62,7 +68,6 @@ def run(small: list[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]
     ],
     ids=["plain", "accumulating", "all-in-bf16", "all"],
 )
-@pytest.mark.parametrize("device", ["stand-in", pytest.param("gpu", marks=pytest.mark.gpu)])
 def test_a_training_is_the_same_also_stopped_and_continued(
     options: list[str], device: str, run: Callable[..., int], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -64,6 +64,7 @@ def ahead(small: list[str], monkeypatch: pytest.MonkeyPatch) -> list[str]:
 WATCH = "+trainer.callbacks=[{_target_: tests.training.test_waiting.Watch, spoils: %d}]"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("parts", [1, 2])
 def test_only_steps_that_are_logged_or_saved_read_a_number(parts: int, ahead: list[str]) -> None:
     assert run_command(train, *ahead, WATCH % -1, f"trainer.accumulate_grad_batches={parts}") == 0
@@ -71,6 +72,7 @@ def test_only_steps_that_are_logged_or_saved_read_a_number(parts: int, ahead: li
     assert [row["step"] for row in log_rows("run") if row["loss"]] == ["19", "39"]  # counted from 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("spoils", "saved"), [(12, 0), (25, 0), (35, 30)], ids=["log", "checkpoint", "end"])
 def test_a_loss_that_is_not_finite_is_named_with_its_step_before_anything_is_saved(
     spoils: int, saved: int, ahead: list[str], capfd: pytest.CaptureFixture[str]

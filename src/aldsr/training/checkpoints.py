@@ -160,7 +160,7 @@ def update_without_waiting(average: AveragedModel, decay: float) -> Callable[[nn
 
 
 class CheckpointOnSignal(Callback):
-    """On a stop signal: finish the step, write a checkpoint, exit with status 128 + signal.
+    """On a stop signal: finish the step, on several GPUs up to ten, write a checkpoint, exit with status 128 + signal.
 
     During a validation it exits at once: the step's checkpoint is there already (see `CheckpointAfterLog`).
     """
