@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from aldsr.core.errors import OptionError, UserError
+from aldsr.core.signals import STOP_SIGNALS
 from aldsr.sweep.launch import Nodes, RankError, RankKilledError, find_nodes, launch
 
 PATIENCE = 600  # seconds; not that of tests.command: the ranks import this file by itself
@@ -42,6 +43,8 @@ def test_one_node_needs_no_slurm_and_several_do(monkeypatch: pytest.MonkeyPatch)
 
 
 def write_rank(folder: Path) -> None:
+    if "RANK" in os.environ:  # its main thread runs no handler, such as Lightning's, which waits for other ranks
+        assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) >= set(STOP_SIGNALS)
     (folder / os.environ.get("RANK", "alone")).write_text(f"{os.environ.get('WORLD_SIZE')} {torch.get_num_threads()}")
 
 

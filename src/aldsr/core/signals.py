@@ -4,6 +4,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from threading import Event, Thread, current_thread, main_thread
 from types import FrameType
 
@@ -65,6 +66,7 @@ def spare_children() -> Iterator[None]:
     """Processes that this thread starts meanwhile get no stop signals; this one does, by another thread."""
     done = Event()
     Thread(target=done.wait, daemon=True).start()
+    resource_tracker.ensure_running()  # which unblocks signals when it starts
     earlier = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
     try:
         yield
