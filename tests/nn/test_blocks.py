@@ -8,13 +8,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from aldsr.nn import ALDBlock, Dense, DWBlock, FilterAttention, Layer, LDWBlock, Separable, StandardBlock
+from aldsr.nn import ALDBlock, BSConvBlock, Dense, DWBlock, FilterAttention, Layer, LDWBlock, StandardBlock
 from aldsr.nn.descriptors import Descriptor, average, determinant, maximum, scale_free, standardised, zero
+from aldsr.nn.layers import ACTIVATIONS, PointwiseFirst
 from tests.nn.conftest import activate, kept_features, same_with_gradients
 
 DESCRIPTORS = [average, determinant, maximum, zero]
 DESCRIPTORS += [functools.partial(standardised, of=determinant), functools.partial(scale_free, of=determinant)]
-BLOCKS = [StandardBlock, DWBlock, LDWBlock, ALDBlock]
+BLOCKS = [StandardBlock, DWBlock, LDWBlock, ALDBlock, BSConvBlock, functools.partial(BSConvBlock, bias=True)]
 
 
 def image() -> Tensor:
@@ -50,21 +51,29 @@ def test_ald_is_the_literal_equations_with_their_gradients(descriptor: Descripto
 
 def literal_layer(x: Tensor, layer: Layer) -> Tensor:
     """A layer written out with torch's convolutions. `Tensor[B, K, H, W]` → `Tensor[B, G, H, W]`."""
+    halo = layer.kernel_size // 2
     if isinstance(layer, Dense):
-        return F.conv2d(x, layer.weight, layer.bias, padding=layer.weight.shape[-1] // 2).clamp_min(0)
-    halo, channels = layer.depthwise.shape[-1] // 2, len(layer.depthwise)
+        return layer.activation(F.conv2d(x, layer.weight, layer.bias, padding=halo))
+    channels = len(layer.depthwise)
+    if isinstance(layer, PointwiseFirst):
+        features = F.conv2d(x, layer.pointwise, layer.pointwise_bias)
+        return layer.activation(
+            F.conv2d(features, layer.depthwise, layer.depthwise_bias, padding=halo, groups=channels)
+        )
     features = F.conv2d(x, layer.depthwise, layer.depthwise_bias, padding=halo, groups=channels)
     features = features.clamp_min(0) if layer.inner_relu else features
-    return F.conv2d(features, layer.pointwise, layer.pointwise_bias).clamp_min(0)
+    return layer.activation(F.conv2d(features, layer.pointwise, layer.pointwise_bias))
 
 
 @pytest.mark.parametrize("kernel_size", [1, 3, 5])
 @pytest.mark.parametrize("block", BLOCKS)
 def test_layer_is_what_the_block_computes_with_its_gradients(block: Any, kernel_size: int) -> None:
-    made, x = make(block, kernel_size=kernel_size), image()
-    layer = made.layer()
-    assert type(layer) is (Dense if block is StandardBlock else Separable)
-    same_with_gradients(literal_layer(x, layer), made(x), (x, *made.parameters()))
+    for activation in ACTIVATIONS:
+        made, x = make(block, kernel_size=kernel_size, activation=activation), image()
+        layer = made.layer()
+        assert (layer.channels, layer.kernel_size) == ((6, 4), kernel_size)
+        assert type(layer.activation) is type(ACTIVATIONS[activation]())
+        same_with_gradients(literal_layer(x, layer), made(x), (x, *made.parameters()))
 
 
 def test_ald_keeps_no_more_feature_maps_for_backward_than_ldw() -> None:
@@ -95,6 +104,8 @@ def test_options_that_make_no_block_are_refused(block: Any) -> None:
     for kernel_size in (0, 2, -1):
         with pytest.raises(ValueError, match="kernel_size"):
             block(4, 4, kernel_size=kernel_size)
+    with pytest.raises(ValueError, match=r"activation.*'swish'"):
+        block(4, 4, activation="swish")
     with pytest.raises(ValueError, match="reduction"):
         ALDBlock(4, 4, reduction=0)
 

@@ -10,8 +10,21 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from aldsr.nn import RDN, ALDBlock, BicubicUpscale, ConvBlock, DWBlock, LDWBlock, StandardBlock, collapse, fold
+from aldsr.nn import (
+    RDN,
+    ALDBlock,
+    BicubicUpscale,
+    BSConvBlock,
+    ConvBlock,
+    DWBlock,
+    LDWBlock,
+    StandardBlock,
+    collapse,
+    fold,
+)
 from aldsr.nn.descriptors import Descriptor, determinant, standardised, zero
+from aldsr.nn.folding import collapsible_blocks
+from aldsr.nn.layers import ACTIVATIONS
 from tests.nn.conftest import activate, same_state
 
 SMALL: dict[str, Any] = {"scale": 2, "D": 2, "C": 2, "G": 4, "G0": 6}
@@ -62,19 +75,41 @@ def test_a_folded_network_is_an_ldw_network_with_the_same_output(
 
 @pytest.mark.parametrize(("dtype", "tolerance"), PRECISIONS)
 @pytest.mark.parametrize("kernel_size", [1, 3, 5])
-@pytest.mark.parametrize("block", [LDWBlock, ald()])
+@pytest.mark.parametrize("block", [LDWBlock, ald(), BSConvBlock])
 def test_a_collapsed_block_gives_the_same_output_up_to_the_edges(
     block: Any, kernel_size: int, dtype: torch.dtype, tolerance: float
 ) -> None:
     torch.manual_seed(1)
-    block = activate(block(6, 4, kernel_size=kernel_size)).to(dtype)
-    dense, layer = collapse(block), block.layer()
+    block = activate(block(6, 4, kernel_size=kernel_size, activation="none")).to(dtype)  # no ReLU hides anything
+    dense = collapse(block)
     assert type(dense) is StandardBlock
     for height, width in ((1, 1), (2, 3), (7, 9)):
         x = image(channels=6, dtype=dtype)[..., :height, :width]
-        features = F.conv2d(x, layer.depthwise, layer.depthwise_bias, padding=kernel_size // 2, groups=6)
-        expected = F.conv2d(features, layer.pointwise, layer.pointwise_bias)
-        torch.testing.assert_close(dense[0](x), expected, rtol=tolerance, atol=tolerance)  # where no ReLU hides it
+        torch.testing.assert_close(dense(x), block(x), rtol=tolerance, atol=tolerance)
+
+
+def test_bsconv_with_a_bias_between_its_halves_does_not_collapse_because_of_the_edges() -> None:
+    torch.manual_seed(0)
+    block = BSConvBlock(6, 4, activation="none", bias=True).double()
+    pointwise, pointwise_bias, depthwise, bias, _ = block.layer()
+    x, total = image(channels=6, dtype=torch.float64), depthwise.sum((1, 2, 3)) * pointwise_bias
+    dense, expected = F.conv2d(x, pointwise * depthwise, bias + total, padding=1), block(x)
+    torch.testing.assert_close(dense[..., 1:-1, 1:-1], expected[..., 1:-1, 1:-1], rtol=0, atol=1e-12)
+    assert (dense - expected).abs().max() > 0.01
+    assert collapsible_blocks(nn.Sequential(block, BSConvBlock(4, 4))) == ["1"]
+    with pytest.raises(ValueError, match="bias"):
+        collapse(block, [""])
+
+
+@pytest.mark.parametrize("simplify", [fold, collapse])
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_the_activation_travels_with_its_weights(activation: str, simplify: Callable[[nn.Module], nn.Module]) -> None:
+    network = nn.Sequential(ald(activation=activation)(3, 4), LDWBlock(4, 4, activation=activation))
+    for parameter in network.parameters():
+        nn.init.normal_(parameter)
+    simple, x = simplify(network), image()
+    torch.testing.assert_close(simple(x), network(x), rtol=1e-5, atol=1e-5)
+    assert places(simple).isdisjoint(places(network))
 
 
 def test_only_the_named_blocks_are_collapsed() -> None:

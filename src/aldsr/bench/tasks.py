@@ -31,7 +31,7 @@ class LiteralALD(ALDBlock):
     def forward(self, x: Tensor) -> Tensor:
         features = self.depthwise(x)
         r = self.attention(self.depthwise.weight).view(1, -1, 1, 1)
-        return F.relu(self.pointwise(features + r * features))
+        return self.activation(self.pointwise(features + r * features))
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,8 @@
 
 from aldsr.nn.backbones.rdn import RDB, RDN, UPNet
 from aldsr.nn.bicubic import BicubicUpscale
-from aldsr.nn.blocks import ALDBlock, ConvBlock, DWBlock, FilterAttention, LDWBlock, StandardBlock
+from aldsr.nn.blocks import ALDBlock, BSConvBlock, ConvBlock, DWBlock, FilterAttention, LDWBlock, StandardBlock
 from aldsr.nn.deployment import deploy, deployed
 from aldsr.nn.descriptors import Descriptor, average, determinant, maximum, scale_free, standardised, zero
 from aldsr.nn.folding import collapse, fold
-from aldsr.nn.layers import Dense, Layer, Separable
+from aldsr.nn.layers import Dense, Layer, PointwiseFirst, Separable

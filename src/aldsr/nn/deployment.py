@@ -42,9 +42,10 @@ def deploy(network: nn.Module, *, lr: Tensor, dtype: torch.dtype | None = None) 
         for path in collapsible_blocks(folded):
             block = folded.get_submodule(path)
             layer = block.layer()  # type: ignore[operator]
-            kind = f"{len(layer.depthwise)}→{len(layer.pointwise)}"
+            inputs, outputs = layer.channels
+            kind = f"{inputs}→{outputs}"
             if kind not in measured:
-                x = torch.rand(1, len(layer.depthwise), *lr.shape[-2:], device=lr.device)
+                x = torch.rand(1, inputs, *lr.shape[-2:], device=lr.device)
                 measured[kind] = time_in_turns({"folded": block, "collapsed": collapse(block)}, x)
             if measured[kind]["collapsed"] < measured[kind]["folded"]:
                 faster.append(path)
@@ -63,8 +64,8 @@ def deployed_description(
     folded = dict(description)
     if blocks := foldable_blocks(network):
         block = fold(network.get_submodule(blocks[0]))
-        size = {key: value for key, value in description["conv"].items() if key == "kernel_size"}
-        folded["conv"] = {"_target_": f"aldsr.nn.{type(block).__name__}", "_partial_": True, **size}
+        options = {key: value for key, value in description["conv"].items() if key in ("kernel_size", "activation")}
+        folded["conv"] = {"_target_": f"aldsr.nn.{type(block).__name__}", "_partial_": True, **options}
     if not collapsed:
         return folded
     return {"_target_": "aldsr.nn.deployed", "network": folded, "collapsed": list(collapsed)}

@@ -28,6 +28,7 @@ class NetworkError(UserError, ValueError):
 
 PAPER_SIZE = {"scale": 4, "D": 16, "C": 8, "G": 64, "G0": 64}
 STANDARD = {"_target_": "aldsr.nn.StandardBlock", "_partial_": True}
+RELU_3X3 = {"kernel_size": 3, "activation": "relu"}
 DETERMINANT = {"_target_": "aldsr.nn.descriptors.determinant", "_partial_": True}
 
 # What a description may name and, for each optional argument, the value that counts where a description lacks it: what
@@ -36,10 +37,11 @@ MISSING_OPTIONS: dict[Callable[..., Any], dict[str, Any]] = {
     nn.RDN: {"conv": STANDARD, **PAPER_SIZE, "residual": "none", "checkpoint": False},
     nn.BicubicUpscale: {},
     nn.deployed: {"collapsed": []},
-    nn.StandardBlock: {"kernel_size": 3},
-    nn.DWBlock: {"kernel_size": 3},
-    nn.LDWBlock: {"kernel_size": 3},
-    nn.ALDBlock: {"kernel_size": 3, "reduction": 32, "descriptor": DETERMINANT, "live": False},
+    nn.StandardBlock: RELU_3X3,
+    nn.DWBlock: RELU_3X3,
+    nn.LDWBlock: RELU_3X3,
+    nn.BSConvBlock: {**RELU_3X3, "bias": False},
+    nn.ALDBlock: {**RELU_3X3, "reduction": 32, "descriptor": DETERMINANT, "live": False},
     **{each: {} for each in (nn.average, nn.maximum, nn.determinant, nn.zero, nn.standardised, nn.scale_free)},
 }
 PUBLIC = {

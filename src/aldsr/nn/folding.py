@@ -2,7 +2,8 @@
 
 Fold: the attention depends on the weights only (ALDNet, eq. 3), so ALD becomes LDW. Collapse: LDW is linear from the
 depthwise input to the pointwise output, so it becomes one dense convolution, with more operations, but on some
-devices less time. Both are exact to float rounding, zero padding and biases included.
+devices less time; so does BSConv, unless it has a bias between its halves. Both are exact to float rounding, zero
+padding and biases included.
 """
 
 import copy
@@ -10,8 +11,8 @@ from collections.abc import Iterable
 
 from torch import Tensor, nn
 
-from aldsr.nn.blocks import DWBlock, LDWBlock, StandardBlock
-from aldsr.nn.layers import Dense, Layer, Separable, collapse_layer, has_layer
+from aldsr.nn.blocks import BSConvBlock, DWBlock, LDWBlock, StandardBlock
+from aldsr.nn.layers import Dense, Layer, PointwiseFirst, collapse_layer, has_layer
 
 
 def fold(network: nn.Module) -> nn.Module:
@@ -21,19 +22,19 @@ def fold(network: nn.Module) -> nn.Module:
 
 def foldable_blocks(network: nn.Module) -> list[str]:
     """The paths of the blocks that `fold` replaces, such as "RDBs.0.layers.3"."""
-    plain = (StandardBlock, DWBlock, LDWBlock)
+    plain = (StandardBlock, DWBlock, LDWBlock, BSConvBlock)
     modules = network.named_modules(remove_duplicate=False)
     return [path for path, module in modules if has_layer(module) and not isinstance(module, plain)]
 
 
 def collapsible_blocks(network: nn.Module) -> list[str]:
-    """The paths of the blocks that can be collapsed: linear from depthwise input to pointwise output."""
+    """The paths of the blocks that can be collapsed: linear before the activation, and not dense yet."""
     layers = ((path, module.layer()) for path, module in network.named_modules() if has_layer(module))
-    return [path for path, layer in layers if isinstance(layer, Separable) and not layer.inner_relu]
+    return [path for path, layer in layers if layer.collapsible and not isinstance(layer, Dense)]
 
 
 def collapse(network: nn.Module, paths: Iterable[str] | None = None) -> nn.Module:
-    """A copy in which the linear depthwise blocks at these paths, by default all, are dense convolutions.
+    """A copy in which the linear separable blocks at these paths, by default all, are dense convolutions.
 
     Raises ValueError if there is no block at a path, or it is not linear.
     """
@@ -57,13 +58,16 @@ def replace_blocks(network: nn.Module, paths: Iterable[str], *, dense: bool = Fa
 
 def make_plain_block(layer: Layer) -> nn.Module:
     """The block without attention that computes a layer."""
+    block: nn.Sequential
     if isinstance(layer, Dense):
-        outputs, inputs, *_, size = layer.weight.shape
-        block: nn.Module = StandardBlock(inputs, outputs, kernel_size=size)
+        block = StandardBlock(*layer.channels, kernel_size=layer.kernel_size)
+    elif isinstance(layer, PointwiseFirst):
+        block = BSConvBlock(*layer.channels, kernel_size=layer.kernel_size, bias=layer.pointwise_bias is not None)
     else:
         kind = DWBlock if layer.inner_relu else LDWBlock
-        block = kind(len(layer.depthwise), len(layer.pointwise), kernel_size=layer.depthwise.shape[-1])
+        block = kind(*layer.channels, kernel_size=layer.kernel_size)
     weights = [each.detach() for each in layer if isinstance(each, Tensor)]
     block.to(weights[0].device, weights[0].dtype)
     block.load_state_dict(dict(zip(block.state_dict(), weights, strict=True)))
+    block[-1] = copy.deepcopy(layer.activation)  # a PReLU has a weight
     return block

@@ -1,24 +1,56 @@
-"""What a block computes, as plain weights: the two kinds of layer that all blocks come down to.
+"""What a block computes, as plain weights: the three kinds of layer that all blocks come down to.
 
 A block returns its own by `layer()`. The attention of ALD is part of the weights by then, so folding, collapsing and
-the RDB without concatenation need not know of it.
+the RDB without concatenation need not know of it. Every kind has `channels`, those it reads and writes, `kernel_size`
+k, `activation`, the module that is applied last, and `collapsible`: whether one dense convolution computes the same.
 """
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
+    "relu": partial(nn.ReLU, inplace=True),
+    "leaky_relu": partial(nn.LeakyReLU, 0.05, inplace=True),  # the slope of IMDN
+    "gelu": nn.GELU,
+    "prelu": nn.PReLU,  # one slope for all channels
+    "none": nn.Identity,
+}
+RELU = nn.ReLU(inplace=True)
+
+
+def make_activation(name: str) -> nn.Module:
+    """The activation of this name. Raises ValueError for one that is not in `ACTIVATIONS`."""
+    if name not in ACTIVATIONS:
+        raise ValueError(f"activation must be one of {', '.join(ACTIVATIONS)}, got {name!r}")
+    return ACTIVATIONS[name]()
+
 
 class Dense(NamedTuple):
-    """Convolution k×k → ReLU. `weight` `Tensor[G, K, k, k]`, `bias` `Tensor[G]`."""
+    """Convolution k×k → activation. `weight` `Tensor[G, K, k, k]`, `bias` `Tensor[G]`."""
 
     weight: Tensor
     bias: Tensor
+    activation: nn.Module = RELU
+
+    @property
+    def channels(self) -> tuple[int, int]:
+        return self.weight.shape[1], len(self.weight)
+
+    @property
+    def kernel_size(self) -> int:
+        return self.weight.shape[-1]
+
+    @property
+    def collapsible(self) -> bool:
+        return True
 
 
 class Separable(NamedTuple):
-    """Depthwise k×k → ReLU, if `inner_relu` → pointwise 1×1 → ReLU.
+    """Depthwise k×k → ReLU, if `inner_relu` → pointwise 1×1 → activation.
 
     `depthwise` `Tensor[K, 1, k, k]`, `depthwise_bias` `Tensor[K]`, `pointwise` `Tensor[G, K, 1, 1]`,
     `pointwise_bias` `Tensor[G]`.
@@ -29,9 +61,48 @@ class Separable(NamedTuple):
     pointwise: Tensor
     pointwise_bias: Tensor
     inner_relu: bool = False
+    activation: nn.Module = RELU
+
+    @property
+    def channels(self) -> tuple[int, int]:
+        return len(self.depthwise), len(self.pointwise)
+
+    @property
+    def kernel_size(self) -> int:
+        return self.depthwise.shape[-1]
+
+    @property
+    def collapsible(self) -> bool:
+        return not self.inner_relu
 
 
-Layer = Dense | Separable
+class PointwiseFirst(NamedTuple):
+    """Pointwise 1×1 → depthwise k×k → activation.
+
+    `pointwise` `Tensor[G, K, 1, 1]`, `pointwise_bias` `Tensor[G]` or None, `depthwise` `Tensor[G, 1, k, k]`,
+    `depthwise_bias` `Tensor[G]`.
+    """
+
+    pointwise: Tensor
+    pointwise_bias: Tensor | None
+    depthwise: Tensor
+    depthwise_bias: Tensor
+    activation: nn.Module = RELU
+
+    @property
+    def channels(self) -> tuple[int, int]:
+        return self.pointwise.shape[1], len(self.pointwise)
+
+    @property
+    def kernel_size(self) -> int:
+        return self.depthwise.shape[-1]
+
+    @property
+    def collapsible(self) -> bool:
+        return self.pointwise_bias is None
+
+
+Layer = Dense | Separable | PointwiseFirst
 
 
 def has_layer(module: nn.Module) -> bool:
@@ -45,15 +116,22 @@ def weights_and_biases(*convolutions: nn.Module) -> list[Any]:
 
 
 def collapse_layer(layer: Layer) -> Dense:
-    """The dense convolution that equals a linear depthwise layer. Raises ValueError for one with an inner ReLU."""
+    """The dense convolution that equals a linear layer. Raises ValueError for one that none equals."""
     if isinstance(layer, Dense):
         return layer
+    if isinstance(layer, PointwiseFirst):
+        if layer.pointwise_bias is not None:
+            raise ValueError(
+                "a block with a bias between pointwise and depthwise (BSConv, bias=True) cannot collapse: the bias is "
+                "added inside the image, but not to the zeros around it"
+            )
+        return Dense(layer.pointwise * layer.depthwise, layer.depthwise_bias, layer.activation)
     if layer.inner_relu:
         raise ValueError("a block with a ReLU between depthwise and pointwise (DW) is not linear and cannot collapse")
     with torch.autocast(layer.pointwise.device.type, enabled=False):  # weights must not be rounded
         pointwise = layer.pointwise.flatten(1)
         weight = pointwise[:, :, None, None] * layer.depthwise.squeeze(1)
-        return Dense(weight, layer.pointwise_bias + pointwise @ layer.depthwise_bias)
+        return Dense(weight, layer.pointwise_bias + pointwise @ layer.depthwise_bias, layer.activation)
 
 
 def compute_dtype(x: Tensor) -> torch.dtype:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch._subclasses import FakeTensorMode
 
-from aldsr.nn import RDB, ALDBlock, ConvBlock, DWBlock, LDWBlock, StandardBlock
+from aldsr.nn import RDB, ALDBlock, BSConvBlock, ConvBlock, DWBlock, LDWBlock, StandardBlock
 from aldsr.nn.kernels import buffered_rdb as module
 from aldsr.nn.kernels import cpu
 from aldsr.nn.kernels.buffered_rdb import buffered_rdb, find_layers
@@ -186,7 +186,7 @@ def test_other_blocks_concatenate() -> None:
     rdb, x = fitting()
     named = nn.ModuleDict({"layer": nn.Conv2d(96, 32, 1)})  # a submodule is no method `layer()`
     with torch.no_grad():
-        for other in (StandardBlock(96, 32), nn.Conv2d(96, 32, 1), named):
+        for other in (StandardBlock(96, 32), BSConvBlock(96, 32), LDWBlock(96, 32, activation="gelu"), named):
             assert find_layers([*list(rdb.layers)[:2], other], x) is None
 
 

@@ -20,6 +20,7 @@ from torch.utils.checkpoint import checkpoint
 from aldsr.nn.bicubic import BicubicUpscale
 from aldsr.nn.blocks import ConvBlock, StandardBlock
 from aldsr.nn.kernels.buffered_rdb import buffered_rdb, find_layers, is_eager_on_cpu
+from aldsr.nn.kernels.choice import triton_computes
 from aldsr.nn.layers import has_layer, weights_and_biases
 
 
@@ -41,7 +42,7 @@ class RDB(nn.Module):
 
     def suits_kernels(self) -> bool:
         """Whether the kernels that can be chosen for GPUs compute it (see `kernels.choice`)."""
-        return all(has_layer(each) and each.layer()[0].shape[-2:] == (3, 3) for each in self.layers)  # type: ignore[operator]
+        return all(has_layer(each) and triton_computes(each.layer()) for each in self.layers)  # type: ignore[operator]
 
     def forward(self, x: Tensor) -> Tensor:
         if layers := find_layers(list(self.layers), x, others=[self.LFF]):

@@ -6,7 +6,7 @@ from torch.nn import functional as F
 
 from aldsr.nn.blocks.standard import same_conv
 from aldsr.nn.descriptors import Descriptor, determinant
-from aldsr.nn.layers import Separable, weights_and_biases
+from aldsr.nn.layers import Separable, make_activation, weights_and_biases
 
 # Filters and r of the attentions that were computed together, while a `GroupedAttention` is entered.
 GIVEN: dict[nn.Module, tuple[Tensor, Tensor]] = {}
@@ -78,6 +78,7 @@ class ALDBlock(nn.Module):
         out_channels: int,
         *,
         kernel_size: int = 3,
+        activation: str = "relu",
         reduction: int = 32,
         descriptor: Descriptor = determinant,
         live: bool = False,
@@ -88,14 +89,16 @@ class ALDBlock(nn.Module):
         if live:
             self.attention.activate_hidden_units(self.depthwise.weight)
         self.pointwise = nn.Conv2d(in_channels, out_channels, 1)
+        self.activation = make_activation(activation)
 
     def layer(self) -> Separable:
         """What the block computes, as weights: those of the depthwise layer are multiplied by (1 + r)."""
         filters, bias, *pointwise = weights_and_biases(self.depthwise, self.pointwise)
         scale = 1 + self.attention(filters)
-        return Separable(filters * scale.view(-1, 1, 1, 1), bias * scale, *pointwise)
+        weights = filters * scale.view(-1, 1, 1, 1), bias * scale, *pointwise
+        return Separable._make((*weights, False, self.activation))
 
     def forward(self, x: Tensor) -> Tensor:
         weight, bias, *_ = self.layer()
         features = F.conv2d(x, weight, bias, padding=weight.shape[-1] // 2, groups=len(weight))
-        return F.relu(self.pointwise(features), inplace=True)
+        return self.activation(self.pointwise(features))

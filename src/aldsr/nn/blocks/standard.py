@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from torch import nn
 
-from aldsr.nn.layers import Dense, weights_and_biases
+from aldsr.nn.layers import Dense, make_activation, weights_and_biases
 
 ConvBlock = Callable[[int, int], nn.Module]  # called with in_channels and out_channels
 
@@ -17,11 +17,11 @@ def same_conv(in_channels: int, out_channels: int, kernel_size: int, *, groups: 
 
 
 class StandardBlock(nn.Sequential):
-    """Dense k×k convolution, then ReLU."""
+    """Dense k×k convolution, then the activation (see `layers.ACTIVATIONS`)."""
 
-    def __init__(self, in_channels: int, out_channels: int, *, kernel_size: int = 3) -> None:
-        super().__init__(same_conv(in_channels, out_channels, kernel_size), nn.ReLU(inplace=True))
+    def __init__(self, in_channels: int, out_channels: int, *, kernel_size: int = 3, activation: str = "relu") -> None:
+        super().__init__(same_conv(in_channels, out_channels, kernel_size), make_activation(activation))
 
     def layer(self) -> Dense:
         """What the block computes, as weights."""
-        return Dense(*weights_and_biases(self[0]))
+        return Dense._make((*weights_and_biases(self[0]), self[1]))

@@ -23,7 +23,7 @@ from torch.nn import functional as F
 
 from aldsr.core.hooks import has_hooks
 from aldsr.nn.kernels import choice, cpu, ops
-from aldsr.nn.layers import Layer, Separable, compute_dtype, has_layer
+from aldsr.nn.layers import RELU, Layer, Separable, compute_dtype, has_layer
 
 STRIP_BYTES = 11 * 2**19  # of the buffer, computed at a time: two patches of 48x48 at the paper's size
 
@@ -35,7 +35,7 @@ def is_eager_on_cpu(x: Tensor) -> bool:
 
 
 def find_layers(blocks: Sequence[nn.Module], x: Tensor, *, others: Sequence[nn.Module] = ()) -> list[Layer] | None:
-    """The layers of an RDB's blocks if `buffered_rdb` can compute it: of blocks with `layer()`, depthwise on a CPU.
+    """The layers of an RDB's blocks if `buffered_rdb` can compute it: all with ReLU, on a CPU depthwise first.
 
     None otherwise; also with hooks on a block or on one of `others`, which would not be called, for training on a CPU
     without compiled kernels, where concatenating is faster, and on a GPU unless Triton was chosen (see `choice`).
@@ -48,7 +48,7 @@ def find_layers(blocks: Sequence[nn.Module], x: Tensor, *, others: Sequence[nn.M
     layers = [each.layer() for each in blocks]  # type: ignore[operator]
     if triton:
         return layers if triton.supports(x, layers) else None
-    if not all(isinstance(layer, Separable) for layer in layers):
+    if not all(isinstance(layer, Separable) and type(layer.activation) is nn.ReLU for layer in layers):
         return None
     compiled = cpu.supports(compute_dtype(x), [layer.depthwise for layer in layers])
     return layers if compiled or not _requires_grad(x, layers) else None
@@ -106,7 +106,7 @@ class BufferedRDB(torch.autograd.Function):
 
 
 def _unflatten(flat: Sequence[Tensor], inner_relu: Sequence[bool]) -> list[Separable]:
-    return [Separable._make((*flat[4 * c : 4 * c + 4], each)) for c, each in enumerate(inner_relu)]
+    return [Separable._make((*flat[4 * c : 4 * c + 4], each, RELU)) for c, each in enumerate(inner_relu)]
 
 
 def _add_layer_gradients(layer: Separable, buffer: Tensor, grads: Tensor, sums: Sequence[Tensor]) -> None:
@@ -210,4 +210,4 @@ def _split_batch(images: Tensor, pixel_bytes: int) -> list[slice]:
 
 
 def _cast(layer: Separable, dtype: torch.dtype) -> Separable:
-    return Separable._make((*(each.to(dtype) for each in layer[:4]), layer.inner_relu))
+    return Separable._make((*(each.to(dtype) for each in layer[:4]), *layer[4:]))

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from aldsr.core.errors import OptionError
+from aldsr.nn.layers import Layer, Separable
 
 KERNELS = ("torch", "triton")  # what `use_kernels` takes
 chosen: ModuleType | None = None  # None: torch's own
@@ -28,7 +29,9 @@ def use_kernels(name: str, *, network: nn.Module | None = None, on_gpu: bool = T
         raise OptionError(f"{option}{name}: expected {' or '.join(KERNELS)}")
     wanted = _load_triton(on_gpu, option) if name == "triton" else None
     if wanted and network is not None and not any(map(_is_computed, network.modules())):
-        raise OptionError(f"{option}triton: the network has no RDB of 3x3 blocks, which they compute; leave it out")
+        raise OptionError(
+            f"{option}triton: the network has no RDB of 3x3 blocks with ReLU, which they need; leave it out"
+        )
     chosen = wanted
 
 
@@ -48,3 +51,9 @@ def _load_triton(on_gpu: bool, option: str) -> ModuleType:
 def _is_computed(module: nn.Module) -> bool:
     check = getattr(type(module), "suits_kernels", None)
     return check is not None and check(module)
+
+
+def triton_computes(layer: Layer) -> bool:
+    """Whether the kernels in Triton compute a layer: 3×3, with ReLU, and dense, collapsible or depthwise first."""
+    kind = layer.collapsible or isinstance(layer, Separable)
+    return kind and layer.kernel_size == 3 and type(layer.activation) is nn.ReLU

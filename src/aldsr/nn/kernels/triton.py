@@ -1,7 +1,7 @@
 """The RDB without concatenation on NVIDIA GPUs, in Triton: see `buffered_rdb`, which has the same interface.
 
 The features lie in one channels-last buffer, `Tensor[B, H, W, T]`; layer c reads its first K channels and writes the
-next G. The backward pass keeps the buffer and the weights. A linear layer (standard, LDW, ALD) is one dense
+next G. The backward pass keeps the buffer and the weights. A linear layer (standard, LDW, ALD, BSConv) is one dense
 convolution, a product on the tensor cores; DW computes its depthwise features in registers and multiplies them from
 there. torch's own functions do the rest, also collapsing the weights, so that autograd knows the gradients of the
 depthwise and pointwise weights and of the attention.
@@ -20,7 +20,8 @@ from torch.nn import functional as F
 from triton import cdiv, next_power_of_2
 
 from aldsr.nn.kernels import triton_jit as jit
-from aldsr.nn.layers import Layer, Separable, collapse_layer, compute_dtype
+from aldsr.nn.kernels.choice import triton_computes
+from aldsr.nn.layers import Layer, collapse_layer, compute_dtype
 
 DTYPES = (torch.float32, torch.bfloat16, torch.float16)
 SPLIT_PROGRAMS = 512  # of sums over pixels, at least, if there are as many pixels
@@ -63,11 +64,11 @@ def buffered_rdb(x: Tensor, layers: Sequence[Layer], weight: Tensor, bias: Tenso
 
 def supports(x: Tensor, layers: Sequence[Layer]) -> bool:
     """Whether the kernels compute these layers for x."""
-    return compute_dtype(x) in DTYPES and x.numel() > 0 and all(layer[0].shape[-2:] == (3, 3) for layer in layers)
+    return compute_dtype(x) in DTYPES and x.numel() > 0 and all(map(triton_computes, layers))
 
 
 def _simplify(layer: Layer) -> Layer:
-    return layer if isinstance(layer, Separable) and layer.inner_relu else collapse_layer(layer)
+    return collapse_layer(layer) if layer.collapsible else layer
 
 
 @torch.library.custom_op("aldsr::rdb_features", mutates_args=())
