@@ -66,8 +66,9 @@ def spare_children() -> Iterator[None]:
     """Processes that this thread starts meanwhile get no stop signals; this one does, by another thread."""
     done = Event()
     Thread(target=done.wait, daemon=True).start()
-    resource_tracker.ensure_running()  # which unblocks signals when it starts
     earlier = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+    resource_tracker.ensure_running()  # spared as well; if this starts it, it unblocks two of the signals here
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
     try:
         yield
     finally:
