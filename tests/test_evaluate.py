@@ -60,7 +60,7 @@ def test_saved_images_score_the_same_as_predictions(small: list[str], make_image
     out, again = results("out"), results("again")
     assert again["bicubic"] == out["bicubic"]
     for name, scores in again["sets"].items():
-        assert {**out["sets"][name], "lr": "not known", "lr_fingerprint": None} == scores
+        assert {**out["sets"][name], "lr": "not known", "lr_track": None, "lr_fingerprint": None} == scores
     assert again["network"] == {"label": "sr", "parameters": None, "multi_adds": None}
 
 
