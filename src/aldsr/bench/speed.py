@@ -149,38 +149,22 @@ def tune_on_gpu(names: Sequence[str], task: Task) -> list[BenchmarkCase]:
     return fastest
 
 
-def _prepare(case: BenchmarkCase, task: Task) -> Callable[[], None]:
-    """The work of a case; on a GPU, what keeps it from being prepared is raised when it first runs."""
+def _try_on_gpu(case: BenchmarkCase, task: Task) -> float:
+    work, _ = _start(case, task)
+    return inf if work is None else min(time_once(work, torch.device(task.device)) for _ in range(3))
+
+
+def _start(case: BenchmarkCase, task: Task) -> tuple[Callable[[], None] | None, dict[str, Any]]:
+    """The work of a case, and the peak memory of its first run; on a GPU none, and the error, if it cannot run."""
     try:
-        return task.prepare(case)
+        work = task.prepare(case)
+        return work, {"peak_memory": peak_memory(work, torch.device(task.device))}
     except (RuntimeError, OptionError) as error:
         if task.device != "cuda":
             raise
-        reason = error
-
-    def fail() -> None:
-        raise reason
-
-    return fail
-
-
-def _try_on_gpu(case: BenchmarkCase, task: Task) -> float:
-    work, device = _prepare(case, task), torch.device(task.device)
-    if _run_first(work, device)["error"]:
-        return inf
-    return min(time_once(work, device) for _ in range(3))
-
-
-def _run_first(work: Callable[[], None], device: torch.device) -> dict[str, Any]:
-    """The peak memory of work that runs for the first time, or the error that keeps it from running on a GPU."""
-    try:
-        return {"peak_memory": peak_memory(work, device), "error": ""}
-    except (RuntimeError, OptionError) as error:
-        if device.type != "cuda":
-            raise
         reason = "out of memory" if is_out_of_memory(error) else str(error).strip().partition("\n")[0]
     torch.cuda.empty_cache()
-    return {"peak_memory": None, "error": reason}
+    return None, {"peak_memory": None, "error": reason}
 
 
 def measure_in_turns(group: Group, threads: int, runs: int = 3) -> list[dict[str, Any]]:
@@ -198,21 +182,18 @@ def measure_in_turns(group: Group, threads: int, runs: int = 3) -> list[dict[str
     device = torch.device(group.jobs[0][1].device)
     runs = GPU_RUNS if device.type == "cuda" else runs
     torch.backends.cudnn.benchmark = device.type == "cuda"
-    work = [_prepare(case, task) for case, task in group.jobs]
-    found = [_run_first(each, device) for each in work]
-    seconds: list[list[float]] = [[] for _ in work]
+    started = [_start(case, task) for case, task in group.jobs]
+    seconds: list[list[float]] = [[] for _ in started]
     for _ in range(runs):
-        for times, each, first in zip(seconds, work, found, strict=True):
-            if not first["error"]:
-                times.append(time_once(each, device))
+        for times, (work, _) in zip(seconds, started, strict=True):
+            if work is not None:
+                times.append(time_once(work, device))
     rates = {precision: matmul_rate(precision, device) for precision in {case.precision for case, _ in group.jobs}}
     copies = copy_rate(device) if device.type == "cuda" else None
-    for (case, task), times, first in zip(group.jobs, seconds, found, strict=True):
+    for (case, task), times, (_, found) in zip(group.jobs, seconds, started, strict=True):
         network, rate = case.build(task.size), rates[case.precision]
-        first |= {"seconds": times, "floor": task.flops(network) / rate}
-        if copies is None:
-            del first["error"]
-        else:
+        found |= {"seconds": times, "floor": task.flops(network) / rate}
+        if copies is not None:
             size = 4 if PRECISIONS[case.precision] is None else 2  # bytes
-            first |= {"memory_floor": size * task.traffic(network) / copies, "matmul_rate": rate, "copy_rate": copies}
-    return found
+            found |= {"memory_floor": size * task.traffic(network) / copies, "matmul_rate": rate, "copy_rate": copies}
+    return [found for _, found in started]

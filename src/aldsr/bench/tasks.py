@@ -16,8 +16,9 @@ from aldsr.core.device import PRECISIONS
 from aldsr.evaluation.cost import input_size, multi_adds
 from aldsr.nn import RDN, ALDBlock, DWBlock, LDWBlock, StandardBlock, deploy, fold
 from aldsr.nn.description import build
+from aldsr.nn.grouped_attention import GroupedAttention
 from aldsr.nn.kernels.choice import use_kernels
-from aldsr.training import LAYOUTS
+from aldsr.training import LAYOUTS, TrainingStep
 
 BLOCKS = {"RDN": StandardBlock, "DW-RDN": DWBlock, "LDW-RDN": LDWBlock, "ALD-RDN": ALDBlock}
 SCALE = 4  # of the networks of `BLOCKS`
@@ -89,23 +90,26 @@ class Task:
 
     def flops(self, network: nn.Module) -> float:
         """Operations, two for a multi-add; the backward pass takes twice those of the forward pass."""
-        scale: int = network.scale  # type: ignore[assignment]
-        return 2 * (multi_adds(network, scale=scale) or 0) * (3 if self.batch else 1) * self._share(scale)
+        counted = multi_adds(network, scale=network.scale) or 0  # type: ignore[arg-type]
+        return 2 * counted * (3 if self.batch else 1) * self._share(network)
 
     def traffic(self, network: nn.Module) -> float:
-        """Values that have to be read from memory or written there, at the least."""
-        scale: int = network.scale  # type: ignore[assignment]
-        counted = count_traffic(network, scale=scale)
-        return (counted.of_training if self.batch else sum(counted)) * self._share(scale)
+        """Values to read and write at the least; the backward pass reads features and gradients, writes gradients."""
+        read, written = count_traffic(network, scale=network.scale)  # type: ignore[arg-type]
+        return (3 * read + 2 * written if self.batch else read + written) * self._share(network)
 
-    def _share(self, scale: int) -> float:
+    def _share(self, network: nn.Module) -> float:
         """The number of LR pixels as a part of those for 1280x720 pixels of output."""
-        return self.batch * self.patch**2 / prod(input_size(scale)) if self.batch else 1.0
+        return self.batch * self.patch**2 / prod(input_size(network.scale)) if self.batch else 1.0  # type: ignore[arg-type]
 
     def prepare(self, case: BenchmarkCase) -> Callable[[], None]:
         """Build the network of a case; return the function that does the task once."""
         use_kernels(case.kernels)
-        work = self._prepare_step(case) if self.batch else self._prepare_upscaling(case)
+        layout = LAYOUTS[case.layout]
+        network = case.build(self.size).to(self.device, memory_format=layout)  # type: ignore[call-overload]
+        sides = (self.patch, self.patch) if self.batch else input_size(network.scale)
+        lr = torch.rand(self.batch or 1, 3, *sides).to(self.device).contiguous(memory_format=layout)
+        work = (self._prepare_step if self.batch else self._prepare_upscaling)(case, network, lr)
 
         def run() -> None:
             use_kernels(case.kernels)  # the process has one choice, and other cases take turns with this one
@@ -113,13 +117,8 @@ class Task:
 
         return CapturedGraph(run) if case.compile == "graph" else run
 
-    def _build(self, case: BenchmarkCase) -> nn.Module:
-        return case.build(self.size).to(self.device, memory_format=LAYOUTS[case.layout])  # type: ignore[call-overload]
-
-    def _prepare_upscaling(self, case: BenchmarkCase) -> Callable[[], None]:
-        network, dtype = self._build(case), PRECISIONS[case.precision]
-        lr = torch.rand(1, 3, *input_size(network.scale))  # type: ignore[arg-type]
-        lr = lr.to(self.device).contiguous(memory_format=LAYOUTS[case.layout])
+    def _prepare_upscaling(self, case: BenchmarkCase, network: nn.Module, lr: Tensor) -> Callable[[], None]:
+        dtype = PRECISIONS[case.precision]
         deployed = case.deploy(network, lr).to(memory_format=LAYOUTS[case.layout])  # type: ignore[call-overload]
 
         def upscale() -> None:
@@ -128,22 +127,22 @@ class Task:
 
         return upscale
 
-    def _prepare_step(self, case: BenchmarkCase) -> Callable[[], None]:
-        network, dtype = self._build(case), PRECISIONS[case.precision]
-        lr = torch.rand(self.batch, 3, self.patch, self.patch)
-        lr = lr.to(self.device).contiguous(memory_format=LAYOUTS[case.layout])
+    def _prepare_step(self, case: BenchmarkCase, network: nn.Module, lr: Tensor) -> Callable[[], None]:
+        dtype, on_gpu = PRECISIONS[case.precision], self.device == "cuda"
         side: int = network.scale * self.patch  # type: ignore[assignment, operator]
         hr = torch.rand(self.batch, 3, side, side).to(self.device)
         parts = list(zip(lr.chunk(case.micro_batches), hr.chunk(case.micro_batches), strict=True))
-        on_gpu = self.device == "cuda"
+        sharing = GroupedAttention if on_gpu and case.network != "literal" else None  # as in training
+        loss = TrainingStep(network, layout=LAYOUTS[case.layout], sharing=sharing)
         optimizer = torch.optim.Adam(network.parameters(), 1e-4, fused=on_gpu or None, capturable=on_gpu)
 
         def step() -> None:
             optimizer.zero_grad()
             for part, target in parts:
                 with torch.autocast(self.device, dtype, enabled=dtype is not None):
-                    sr = network(part)
-                (F.l1_loss(sr.float(), target) / case.micro_batches).backward()
+                    share = loss(part, target) / case.micro_batches
+                with loss.shared:
+                    share.backward()
             optimizer.step()
 
         return step

@@ -1,6 +1,6 @@
 """The memory traffic that a network cannot do without: the features of its layers, each read and written once."""
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import nn
@@ -9,25 +9,11 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from aldsr.evaluation.cost import run_without_values
 
 
-class Traffic(NamedTuple):
-    """Values that the layers of a network read and write for 1280x720 pixels of output."""
-
-    read: int
-    written: int
-
-    @property
-    def of_training(self) -> int:
-        """Forward and backward: the backward pass reads the features and their gradients and writes gradients."""
-        return 3 * self.read + 2 * self.written
-
-
 class TrafficCounter(TorchDispatchMode):
     """Counts inputs and outputs of convolutions; what passes from a depthwise one to the next can stay on chip."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.read = self.written = 0
-        self.after_depthwise = False
+    read = written = 0
+    after_depthwise = False
 
     def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = function(*args, **(kwargs or {}))
@@ -39,8 +25,7 @@ class TrafficCounter(TorchDispatchMode):
         return result
 
 
-def count_traffic(network: nn.Module, *, scale: int) -> Traffic:
-    """Count the features that convolutions read and write; zero for a network that cannot run without values."""
+def count_traffic(network: nn.Module, *, scale: int) -> tuple[int, int]:
+    """Values read and written for 1280x720 pixels of output; zero for a network that cannot run without values."""
     counter = TrafficCounter()
-    counted = run_without_values(network, counter, scale=scale)
-    return Traffic(counter.read, counter.written) if counted else Traffic(0, 0)
+    return (counter.read, counter.written) if run_without_values(network, counter, scale=scale) else (0, 0)

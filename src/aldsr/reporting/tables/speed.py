@@ -81,7 +81,7 @@ class Timing(NamedTuple):
     @property
     def error(self) -> str:
         """Why there are no seconds; empty if the process was killed."""
-        return next((each["error"] for each in self.record["processes"]), "")
+        return next((each.get("error", "") for each in self.record["processes"]), "")
 
     @property
     def form(self) -> str:
