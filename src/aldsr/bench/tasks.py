@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from aldsr.bench.gpu import CapturedGraph
 from aldsr.bench.traffic import count_traffic
