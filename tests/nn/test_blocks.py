@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from aldsr.nn import ALDBlock, BSConvBlock, Dense, DWBlock, FilterAttention, Layer, LDWBlock, StandardBlock
 from aldsr.nn.descriptors import Descriptor, average, determinant, maximum, scale_free, standardised, zero
-from aldsr.nn.layers import ACTIVATIONS, PointwiseFirst
+from aldsr.nn.layers import ACTIVATIONS, PointwiseFirst, channels_of, kernel_size_of
 from tests.nn.conftest import activate, kept_features, same_with_gradients
 
 DESCRIPTORS = [average, determinant, maximum, zero]
@@ -51,7 +51,7 @@ def test_ald_is_the_literal_equations_with_their_gradients(descriptor: Descripto
 
 def literal_layer(x: Tensor, layer: Layer) -> Tensor:
     """A layer written out with torch's convolutions. `Tensor[B, K, H, W]` → `Tensor[B, G, H, W]`."""
-    halo = layer.kernel_size // 2
+    halo = kernel_size_of(layer) // 2
     if isinstance(layer, Dense):
         return layer.activation(F.conv2d(x, layer.weight, layer.bias, padding=halo))
     channels = len(layer.depthwise)
@@ -71,7 +71,7 @@ def test_layer_is_what_the_block_computes_with_its_gradients(block: Any, kernel_
     for activation in ACTIVATIONS:
         made, x = make(block, kernel_size=kernel_size, activation=activation), image()
         layer = made.layer()
-        assert (layer.channels, layer.kernel_size) == ((6, 4), kernel_size)
+        assert (channels_of(layer), kernel_size_of(layer)) == ((6, 4), kernel_size)
         assert type(layer.activation) is type(ACTIVATIONS[activation]())
         same_with_gradients(literal_layer(x, layer), made(x), (x, *made.parameters()))
 

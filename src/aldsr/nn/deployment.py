@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.utils.benchmark import Timer
 
 from aldsr.nn.folding import collapse, collapsible_blocks, fold, foldable_blocks
+from aldsr.nn.layers import channels_of
 
 REPEATS = 5
 
@@ -42,7 +43,7 @@ def deploy(network: nn.Module, *, lr: Tensor, dtype: torch.dtype | None = None) 
         for path in collapsible_blocks(folded):
             block = folded.get_submodule(path)
             layer = block.layer()  # type: ignore[operator]
-            inputs, outputs = layer.channels
+            inputs, outputs = channels_of(layer)
             kind = f"{inputs}→{outputs}"
             if kind not in measured:
                 x = torch.rand(1, inputs, *lr.shape[-2:], device=lr.device)

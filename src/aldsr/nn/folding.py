@@ -12,7 +12,16 @@ from collections.abc import Iterable
 from torch import Tensor, nn
 
 from aldsr.nn.blocks import BSConvBlock, DWBlock, LDWBlock, StandardBlock
-from aldsr.nn.layers import Dense, Layer, PointwiseFirst, collapse_layer, has_layer
+from aldsr.nn.layers import (
+    Dense,
+    Layer,
+    PointwiseFirst,
+    channels_of,
+    collapse_layer,
+    has_layer,
+    is_collapsible,
+    kernel_size_of,
+)
 
 
 def fold(network: nn.Module) -> nn.Module:
@@ -30,7 +39,7 @@ def foldable_blocks(network: nn.Module) -> list[str]:
 def collapsible_blocks(network: nn.Module) -> list[str]:
     """The paths of the blocks that can be collapsed: linear before the activation, and not dense yet."""
     layers = ((path, module.layer()) for path, module in network.named_modules() if has_layer(module))
-    return [path for path, layer in layers if layer.collapsible and not isinstance(layer, Dense)]
+    return [path for path, layer in layers if is_collapsible(layer) and not isinstance(layer, Dense)]
 
 
 def collapse(network: nn.Module, paths: Iterable[str] | None = None) -> nn.Module:
@@ -58,14 +67,15 @@ def replace_blocks(network: nn.Module, paths: Iterable[str], *, dense: bool = Fa
 
 def make_plain_block(layer: Layer) -> nn.Module:
     """The block without attention that computes a layer."""
+    channels, size = channels_of(layer), kernel_size_of(layer)
     block: nn.Sequential
     if isinstance(layer, Dense):
-        block = StandardBlock(*layer.channels, kernel_size=layer.kernel_size)
+        block = StandardBlock(*channels, kernel_size=size)
     elif isinstance(layer, PointwiseFirst):
-        block = BSConvBlock(*layer.channels, kernel_size=layer.kernel_size, bias=layer.pointwise_bias is not None)
+        block = BSConvBlock(*channels, kernel_size=size, bias=layer.pointwise_bias is not None)
     else:
         kind = DWBlock if layer.inner_relu else LDWBlock
-        block = kind(*layer.channels, kernel_size=layer.kernel_size)
+        block = kind(*channels, kernel_size=size)
     weights = [each.detach() for each in layer if isinstance(each, Tensor)]
     block.to(weights[0].device, weights[0].dtype)
     block.load_state_dict(dict(zip(block.state_dict(), weights, strict=True)))

@@ -1,8 +1,7 @@
 """What a block computes, as plain weights: the three kinds of layer that all blocks come down to.
 
 A block returns its own by `layer()`. The attention of ALD is part of the weights by then, so folding, collapsing and
-the RDB without concatenation need not know of it. Every kind has `channels`, those it reads and writes, `kernel_size`
-k, `activation`, the module that is applied last, and `collapsible`: whether one dense convolution computes the same.
+the RDB without concatenation need not know of it. `activation` is the module that is applied last.
 """
 
 from collections.abc import Callable
@@ -36,18 +35,6 @@ class Dense(NamedTuple):
     bias: Tensor
     activation: nn.Module = RELU
 
-    @property
-    def channels(self) -> tuple[int, int]:
-        return self.weight.shape[1], len(self.weight)
-
-    @property
-    def kernel_size(self) -> int:
-        return self.weight.shape[-1]
-
-    @property
-    def collapsible(self) -> bool:
-        return True
-
 
 class Separable(NamedTuple):
     """Depthwise k×k → ReLU, if `inner_relu` → pointwise 1×1 → activation.
@@ -63,18 +50,6 @@ class Separable(NamedTuple):
     inner_relu: bool = False
     activation: nn.Module = RELU
 
-    @property
-    def channels(self) -> tuple[int, int]:
-        return len(self.depthwise), len(self.pointwise)
-
-    @property
-    def kernel_size(self) -> int:
-        return self.depthwise.shape[-1]
-
-    @property
-    def collapsible(self) -> bool:
-        return not self.inner_relu
-
 
 class PointwiseFirst(NamedTuple):
     """Pointwise 1×1 → depthwise k×k → activation.
@@ -89,20 +64,25 @@ class PointwiseFirst(NamedTuple):
     depthwise_bias: Tensor
     activation: nn.Module = RELU
 
-    @property
-    def channels(self) -> tuple[int, int]:
-        return self.pointwise.shape[1], len(self.pointwise)
-
-    @property
-    def kernel_size(self) -> int:
-        return self.depthwise.shape[-1]
-
-    @property
-    def collapsible(self) -> bool:
-        return self.pointwise_bias is None
-
 
 Layer = Dense | Separable | PointwiseFirst
+
+
+def channels_of(layer: Layer) -> tuple[int, int]:
+    """The channels that a layer reads and writes."""
+    mixing = layer.weight if isinstance(layer, Dense) else layer.pointwise
+    return mixing.shape[1], len(mixing)
+
+
+def kernel_size_of(layer: Layer) -> int:
+    return (layer.weight if isinstance(layer, Dense) else layer.depthwise).shape[-1]
+
+
+def is_collapsible(layer: Layer) -> bool:
+    """Whether one dense convolution computes the same, up to the edges."""
+    if isinstance(layer, PointwiseFirst):
+        return layer.pointwise_bias is None
+    return isinstance(layer, Dense) or not layer.inner_relu
 
 
 def has_layer(module: nn.Module) -> bool:

@@ -14,18 +14,14 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
 from aldsr.nn.bicubic import BicubicUpscale
 from aldsr.nn.blocks import ConvBlock, StandardBlock
-from aldsr.nn.kernels.buffered_rdb import buffered_rdb, find_layers, is_eager_on_cpu
+from aldsr.nn.kernels.buffered_rdb import buffered_rdb, find_layers
 from aldsr.nn.kernels.choice import triton_computes
 from aldsr.nn.layers import has_layer, weights_and_biases
-
-
-def conv3x3(in_channels: int, out_channels: int) -> nn.Conv2d:
-    return nn.Conv2d(in_channels, out_channels, 3, padding=1)
+from aldsr.nn.upscaling import UPNet, check_scale, conv3x3
 
 
 class RDB(nn.Module):
@@ -53,39 +49,6 @@ class RDB(nn.Module):
         return self.LFF(features) + x
 
 
-class UPNet(nn.Sequential):
-    """Sub-pixel upscaling, by 4 in two steps. `Tensor[B, G0, H, W]` → `Tensor[B, 3, sH, sW]`."""
-
-    def __init__(self, *, scale: int, G: int, G0: int) -> None:
-        steps = [2, 2] if scale == 4 else [scale]
-        layers: list[nn.Module] = []
-        for channels, step in zip((G0, G), steps, strict=False):
-            layers += [conv3x3(channels, G * step**2), nn.PixelShuffle(step)]
-        super().__init__(*layers, conv3x3(G, 3))
-
-    def forward(self, x: Tensor) -> Tensor:
-        if not is_eager_on_cpu(x):
-            return super().forward(x)
-        *steps, last = self
-        for conv, shuffle in zip(steps[::2], steps[1::2], strict=True):
-            x = conv_pixel_shuffle(x, conv, shuffle.upscale_factor)  # type: ignore[arg-type]
-        return last(x)
-
-
-def conv_pixel_shuffle(x: Tensor, conv: nn.Conv2d, step: int) -> Tensor:
-    """PixelShuffle(step) of conv(x), in channels-last layout.
-
-    The channels of the convolution are put into the order in which shuffling moves whole pixels: torch's own
-    PixelShuffle, which moves single values, was a tenth of the time of upscaling on a CPU.
-    """
-    # C, r, r → r, r, C
-    weight, bias = (each.unflatten(0, (-1, step**2)).transpose(0, 1).flatten(0, 1) for each in weights_and_biases(conv))
-    y = F.conv2d(x, weight, bias, padding=1).permute(0, 2, 3, 1)
-    batch, height, width, _ = y.shape
-    y = y.reshape(batch, height, width, step, step, -1).transpose(2, 3)
-    return y.reshape(batch, height * step, width * step, -1).permute(0, 3, 1, 2)
-
-
 class RDN(nn.Module):
     """Residual dense network for super-resolution.
 
@@ -96,6 +59,7 @@ class RDN(nn.Module):
         D, C, G, G0: see above. The defaults are the papers'.
         checkpoint: keep only the inputs of the RDBs for the backward pass and compute the rest again: less memory, a
             third more time.
+        up: the width of the upscaler. Default: G, as in the paper; at small sizes most of the cost is there.
 
     Raises ValueError for a scale that is not 2, 3 or 4, or another residual.
     """
@@ -113,10 +77,10 @@ class RDN(nn.Module):
         G0: int = 64,
         residual: Literal["none", "bicubic"] = "none",
         checkpoint: bool = False,
+        up: int | None = None,
     ) -> None:
         super().__init__()
-        if scale not in (2, 3, 4):
-            raise ValueError(f"scale must be 2, 3 or 4, got {scale}")
+        check_scale(scale)
         if residual not in ("none", "bicubic"):
             raise ValueError(f"residual must be 'none' or 'bicubic', got {residual!r}")
         self.scale = scale
@@ -125,7 +89,7 @@ class RDN(nn.Module):
         self.SFE2 = conv3x3(G0, G0)
         self.RDBs = nn.ModuleList(RDB(C=C, G=G, G0=G0, conv=conv) for _ in range(D))
         self.GFF = nn.Sequential(nn.Conv2d(D * G0, G0, 1), conv3x3(G0, G0))
-        self.UPNet = UPNet(scale=scale, G=G, G0=G0)
+        self.UPNet = UPNet(scale=scale, G=G if up is None else up, G0=G0)
         self.upscale = BicubicUpscale(scale=scale) if residual == "bicubic" else None
         if self.upscale is not None:  # training then starts at bicubic, not 20 dB below it
             for parameter in self.UPNet[-1].parameters():

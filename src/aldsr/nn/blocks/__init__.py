@@ -17,4 +17,4 @@ inside an RDB on a CPU, computed without concatenation.
 
 from aldsr.nn.blocks.ald import ALDBlock, FilterAttention
 from aldsr.nn.blocks.separable import BSConvBlock, DWBlock, LDWBlock
-from aldsr.nn.blocks.standard import ConvBlock, StandardBlock
+from aldsr.nn.blocks.standard import ConvBlock, StandardBlock, make_block

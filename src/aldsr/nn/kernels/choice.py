@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from aldsr.core.errors import OptionError
-from aldsr.nn.layers import Layer, Separable
+from aldsr.nn.layers import Layer, Separable, is_collapsible, kernel_size_of
 
 KERNELS = ("torch", "triton")  # what `use_kernels` takes
 chosen: ModuleType | None = None  # None: torch's own
@@ -55,5 +55,5 @@ def _is_computed(module: nn.Module) -> bool:
 
 def triton_computes(layer: Layer) -> bool:
     """Whether the kernels in Triton compute a layer: 3×3, with ReLU, and dense, collapsible or depthwise first."""
-    kind = layer.collapsible or isinstance(layer, Separable)
-    return kind and layer.kernel_size == 3 and type(layer.activation) is nn.ReLU
+    kind = is_collapsible(layer) or isinstance(layer, Separable)
+    return kind and kernel_size_of(layer) == 3 and type(layer.activation) is nn.ReLU

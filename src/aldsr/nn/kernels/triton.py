@@ -21,7 +21,7 @@ from triton import cdiv, next_power_of_2
 
 from aldsr.nn.kernels import triton_jit as jit
 from aldsr.nn.kernels.choice import triton_computes
-from aldsr.nn.layers import Layer, collapse_layer, compute_dtype
+from aldsr.nn.layers import Layer, collapse_layer, compute_dtype, is_collapsible
 
 DTYPES = (torch.float32, torch.bfloat16, torch.float16)
 SPLIT_PROGRAMS = 512  # of sums over pixels, at least, if there are as many pixels
@@ -68,7 +68,7 @@ def supports(x: Tensor, layers: Sequence[Layer]) -> bool:
 
 
 def _simplify(layer: Layer) -> Layer:
-    return collapse_layer(layer) if layer.collapsible else layer
+    return collapse_layer(layer) if is_collapsible(layer) else layer
 
 
 @torch.library.custom_op("aldsr::rdb_features", mutates_args=())

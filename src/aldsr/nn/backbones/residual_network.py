@@ -1,0 +1,57 @@
+"""What EDSR and RCAN have in common: a residual body between the first features and the upscaler."""
+
+from collections.abc import Iterable, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from aldsr.nn.upscaling import UPNet, check_scale, conv3x3
+
+
+class ResidualNetwork(nn.Module):
+    """Head 3×3 → units of the body → 3×3 → + head → upscaler.
+
+    `Tensor[B, 3, H, W]` RGB in [0, 1] → `Tensor[B, 3, sH, sW]`, nominally in [0, 1], not clipped.
+
+    Args:
+        units: what the body is made of.
+        n_feats: feature maps.
+        scale: 2, 3 or 4.
+        up: the width of the upscaler; None: `n_feats`.
+        mean: of red, green and blue, subtracted before the network and added after it; None: none is.
+        value_range: what the network computes in: 1 for [0, 1], 255 for [0, 255].
+
+    Raises ValueError for a value that is not offered.
+    """
+
+    upsampling = "tail"  # the part that depends on the scale
+
+    def __init__(
+        self,
+        units: Iterable[nn.Module],
+        *,
+        n_feats: int,
+        scale: int,
+        up: int | None,
+        mean: Sequence[float] | None,
+        value_range: int,
+    ) -> None:
+        super().__init__()
+        check_scale(scale)
+        if mean is not None and len(mean) != 3:
+            raise ValueError(f"mean must be three numbers, of red, green and blue, got {mean}")
+        if value_range not in (1, 255):
+            raise ValueError(f"value_range must be 1 or 255, got {value_range}")
+        self.scale = scale
+        self.value_range = value_range
+        self.mean = (
+            None if mean is None else nn.Buffer(torch.tensor([*map(float, mean)]).view(1, 3, 1, 1), persistent=False)
+        )
+        self.head = conv3x3(3, n_feats)
+        self.body = nn.Sequential(*units, conv3x3(n_feats, n_feats))
+        self.tail = UPNet(scale=scale, G=n_feats if up is None else up, G0=n_feats)
+
+    def forward(self, x: Tensor) -> Tensor:
+        shallow = self.head((x if self.mean is None else x - self.mean) * self.value_range)
+        output: Tensor = self.tail(self.body(shallow) + shallow) / self.value_range
+        return output if self.mean is None else output + self.mean

@@ -1,0 +1,208 @@
+"""EDSR, RCAN and IMDN against their wiring written out, published counts and published weights; every block in each."""
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from aldsr.data import SuperResolutionData
+from aldsr.evaluation.cost import count_parameters, multi_adds
+from aldsr.evaluation.views import super_resolve
+from aldsr.imaging import select
+from aldsr.nn import EDSR, IMDN, RCAN, RDN, ALDBlock, BSConvBlock, DWBlock, LDWBlock, StandardBlock, collapse, fold
+from aldsr.nn.conversion import imdn_state_dict
+from aldsr.nn.description import build
+from aldsr.nn.folding import collapsible_blocks
+from aldsr.nn.formats import FORMATS, check_file
+from tests.nn.conftest import activate, same_with_gradients
+
+MEAN = (0.4488, 0.4371, 0.4040)
+BASELINE: dict[str, Any] = {"n_resblocks": 16, "n_feats": 64, "res_scale": 1.0}
+SMALL: dict[Any, dict[str, Any]] = {
+    RDN: {"D": 1, "C": 2, "G": 4, "G0": 6, "up": 3},
+    EDSR: {"n_resblocks": 2, "n_feats": 6, "up": 4, "mean": MEAN, "value_range": 255},
+    RCAN: {"n_resgroups": 2, "n_resblocks": 2, "n_feats": 6, "reduction": 2, "mean": MEAN, "value_range": 255},
+    IMDN: {"nf": 8, "num_modules": 2},
+}
+BLOCKS = [StandardBlock, DWBlock, LDWBlock, functools.partial(ALDBlock, reduction=2), BSConvBlock]
+
+Weights = dict[str, Tensor]
+
+
+def make(network: Any, **options: Any) -> Any:
+    torch.manual_seed(0)
+    return activate(network(**SMALL[network] | options))
+
+
+# Wiring
+
+
+def conv(x: Tensor, s: Weights, name: str) -> Tensor:
+    """The convolution of this name, with zeros around the image."""
+    weight = s[f"{name}.weight"]
+    return F.conv2d(x, weight, s[f"{name}.bias"], padding=weight.shape[-1] // 2)
+
+
+def attention(x: Tensor, described: Tensor, s: Weights, name: str) -> Tensor:
+    return x * torch.sigmoid(conv(F.relu(conv(described, s, f"{name}.0")), s, f"{name}.2"))
+
+
+def upscale(x: Tensor, s: Weights, scale: int) -> Tensor:
+    x = F.pixel_shuffle(conv(x, s, "tail.0"), 2 if scale == 4 else scale)
+    return conv(F.pixel_shuffle(conv(x, s, "tail.2"), 2), s, "tail.4") if scale == 4 else conv(x, s, "tail.2")
+
+
+def residual_network(x: Tensor, s: Weights, scale: int, body: Callable[[Tensor, Weights], Tensor]) -> Tensor:
+    mean = torch.tensor(MEAN).double().view(1, 3, 1, 1)
+    shallow = conv(255 * x - 255 * mean, s, "head")
+    return (upscale(conv(body(shallow, s), s, "body.2") + shallow, s, scale) + 255 * mean) / 255
+
+
+def edsr_body(features: Tensor, s: Weights) -> Tensor:
+    for block in ("body.0", "body.1"):
+        inner = F.relu(conv(features, s, f"{block}.conv1.0"))
+        features = features + 0.1 * conv(inner, s, f"{block}.conv2.0")
+    return features
+
+
+def rcan_body(features: Tensor, s: Weights) -> Tensor:
+    for group in ("body.0", "body.1"):
+        before = features
+        for block in (f"{group}.0", f"{group}.1"):
+            inner = conv(F.relu(conv(features, s, f"{block}.conv1.0")), s, f"{block}.conv2.0")
+            features = features + attention(inner, F.adaptive_avg_pool2d(inner, 1), s, f"{block}.attention")
+        features = before + conv(features, s, f"{group}.2")
+    return features
+
+
+literal_edsr, literal_rcan = (functools.partial(residual_network, body=each) for each in (edsr_body, rcan_body))
+
+
+def literal_imdn(x: Tensor, s: Weights, scale: int) -> Tensor:
+    act = functools.partial(F.leaky_relu, negative_slope=0.05)
+    shallow = features = conv(x, s, "fea_conv")
+    outputs = []
+    for module in ("IMDMs.0", "IMDMs.1"):
+        d1, r1 = act(conv(features, s, f"{module}.c1.0")).split([2, 6], 1)
+        d2, r2 = act(conv(r1, s, f"{module}.c2.0")).split([2, 6], 1)
+        d3, r3 = act(conv(r2, s, f"{module}.c3.0")).split([2, 6], 1)
+        joined = torch.cat((d1, d2, d3, conv(r3, s, f"{module}.c4.0")), 1)
+        contrast = joined.std((2, 3), correction=0, keepdim=True) + joined.mean((2, 3), keepdim=True)
+        features = conv(attention(joined, contrast, s, f"{module}.cca"), s, f"{module}.c5") + features
+        outputs.append(features)
+    low = conv(act(conv(torch.cat(outputs, 1), s, "c.0")), s, "LR_conv") + shallow
+    return F.pixel_shuffle(conv(low, s, "upsampler.0"), scale)
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+@pytest.mark.parametrize(("kind", "literal"), [(EDSR, literal_edsr), (RCAN, literal_rcan), (IMDN, literal_imdn)])
+def test_outputs_and_gradients_are_those_of_the_wiring_written_out(kind: Any, literal: Any, scale: int) -> None:
+    network = make(kind, scale=scale).double()
+    x = torch.rand(2, 3, 5, 7, dtype=torch.float64, requires_grad=True)
+    same_with_gradients(network(x), literal(x, dict(network.named_parameters()), scale), (x, *network.parameters()))
+
+
+def test_an_image_without_contrast_has_gradients() -> None:
+    network = make(IMDN, scale=2)
+    network(torch.rand(1, 3, 1, 1)).sum().backward()
+    assert all(each.grad is None or each.grad.isfinite().all() for each in network.parameters())
+
+
+# Counts
+
+
+@pytest.mark.parametrize(
+    ("network", "parameters", "giga_multi_adds"),
+    [
+        (functools.partial(EDSR, scale=4, **BASELINE), 1_517_571, 114.2),
+        (functools.partial(EDSR, scale=3, **BASELINE), 1_554_499, None),
+        (functools.partial(EDSR, scale=2, **BASELINE), 1_369_859, None),
+        (EDSR, 43_089_923, None),
+        (RCAN, 15_592_355, None),
+        (IMDN, 715_176, 40.9),
+    ],
+)
+def test_parameters_and_multi_adds_are_the_published_ones(
+    network: Callable[[], nn.Module], parameters: int, giga_multi_adds: float | None
+) -> None:
+    with torch.device("meta"):
+        made = network()
+    assert count_parameters(made) == parameters
+    if giga_multi_adds:
+        assert (multi_adds(made, scale=4) or 0) / 1e9 == pytest.approx(giga_multi_adds, abs=0.05)
+
+
+# Any block in any backbone
+
+
+@pytest.mark.parametrize("kernel_size", [3, 5])
+@pytest.mark.parametrize("block", BLOCKS)
+@pytest.mark.parametrize("kind", SMALL)
+def test_folded_and_collapsed_networks_compute_the_same(kind: Any, block: Any, kernel_size: int) -> None:
+    network, x = make(kind, conv=functools.partial(block, kernel_size=kernel_size), scale=3), torch.rand(1, 3, 5, 7)
+    linear = block not in (StandardBlock, DWBlock)
+    assert len(collapsible_blocks(network)) == linear * {RDN: 2, EDSR: 4, RCAN: 8, IMDN: 8}[kind]
+    with torch.no_grad():
+        expected, scale = network(x), network(x).abs().max()
+        for simplify in (fold, collapse):
+            assert (simplify(network)(x) - expected).abs().max() <= 1e-6 * max(1, scale)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "block"), [("EDSR", "BSConvBlock"), ("RCAN", "DWBlock"), ("IMDN", "ALDBlock")])
+def test_an_onnx_file_computes_what_the_network_computes(name: str, block: str, tmp_path: Path) -> None:
+    pytest.importorskip("onnxscript")
+    conv = {"_target_": f"aldsr.nn.{block}", "_partial_": True}
+    options = next(SMALL[kind] for kind in SMALL if kind.__name__ == name)
+    description = {"_target_": f"aldsr.nn.{name}", "scale": 3, "conv": conv, **options}
+    network, file = build(description).eval(), tmp_path / "network.onnx"
+    FORMATS["onnx"].write(file, network, description)
+    check_file(network, FORMATS["onnx"], file, file)
+
+
+def test_a_block_that_cannot_have_the_activation_of_its_place_is_refused() -> None:
+    def plain(in_channels: int, out_channels: int) -> nn.Module:
+        return nn.Conv2d(in_channels, out_channels, 3, padding=1)
+
+    for kind in (EDSR, RCAN, IMDN):
+        for block, named in ((plain, "plain.*activation"), (functools.partial(LDWBlock, activation="gelu"), "gelu")):
+            with pytest.raises(ValueError, match=named):
+                make(kind, conv=block)
+    assert make(RDN, conv=plain)(torch.rand(1, 3, 4, 4)).shape[-1] == 16
+
+
+@pytest.mark.parametrize(
+    ("kind", "option", "value"),
+    [
+        *((kind, "scale", 5) for kind in SMALL),
+        *((kind, "up", 0) for kind in (RDN, EDSR, RCAN)),
+        *((kind, *bad) for kind in (EDSR, RCAN) for bad in (("mean", (0.5,)), ("value_range", 100))),
+        (RCAN, "reduction", 0),
+        (IMDN, "nf", 10),
+    ],
+)
+def test_options_that_are_not_offered_are_refused(kind: Any, option: str, value: Any) -> None:
+    with pytest.raises(ValueError, match=option):
+        make(kind, **{option: value})
+
+
+# Published weights
+
+
+@pytest.mark.slow
+def test_imdn_with_its_authors_weights_scores_on_set5_what_they_published(shared: Path) -> None:
+    network = IMDN().eval()
+    published = torch.load(shared / "published" / "IMDN_x4.pth", map_location="cpu", weights_only=True)
+    network.load_state_dict(imdn_state_dict(published))  # strict
+    data = SuperResolutionData(scale=4, train_dirs=[], eval_dirs=[str(shared / "data" / "benchmarks" / "Set5")])
+    data.prepare_data()
+    (benchmark,) = data.benchmarks
+    pairs = [benchmark[number] for number in range(len(benchmark))]
+    scores = [select("y")["y"].score(super_resolve(network, each.lr), each.hr, scale=4) for each in pairs]
+    psnr, ssim = (sum(map(float, values)) / len(scores) for values in zip(*scores, strict=True))
+    assert (psnr, ssim) == (pytest.approx(32.21, abs=0.01), pytest.approx(0.8948, abs=0.0005))
