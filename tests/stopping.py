@@ -34,7 +34,8 @@ class StopInValidation(Callback):
     """Sends this process the signal whose number is in the file "signal", once."""
 
     def on_validation_batch_start(self, trainer, *given):
-        if trainer.global_step == {VALIDATED_STEP} and (number := Path("signal").read_text()):
+        due = trainer.is_global_zero and trainer.global_step == {VALIDATED_STEP}
+        if due and (number := Path("signal").read_text()):
             Path("signal").write_text("")
             os.kill(os.getpid(), int(number))
 

@@ -69,8 +69,9 @@ def test_a_stopped_training_continues_to_the_same_weights(
 def test_a_validation_that_is_stopped_costs_no_step_and_is_repeated(waiting: list[str]) -> None:
     """By a signal that is caught, and by one that is not."""
     Path("pass").touch()
-    options = [*waiting, "+trainer.callbacks=[{_target_: waiting.StopInValidation}]"]
-    for number, status in ((signal.SIGTERM, 143), (signal.SIGKILL, -9)):
+    options = [*(each for each in waiting if each != "trainer=cpu"), *RANKS, "data.num_workers=2"]
+    options = [*options, "+trainer.callbacks=[{_target_: waiting.StopInValidation}]"]
+    for number, status in ((signal.SIGTERM, 143), (signal.SIGKILL, 137)):
         Path("signal").write_text(str(int(number)))
         with TrainingProcess(*options, "run_dir=run", "if_exists=continue") as process:
             assert process.wait(PATIENCE) == status, process.output.read_text()

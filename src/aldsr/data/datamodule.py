@@ -1,12 +1,12 @@
 """The LightningDataModule: image folders → batches, independent of the number of ranks and workers."""
 
-import atexit
 import os
 import signal
 import sys
 from collections.abc import Sequence
 from functools import partial
 from multiprocessing import active_children
+from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import Any
 
@@ -38,9 +38,8 @@ class UndisturbedLoader(DataLoader[PatchBatch]):
             return super().__iter__()
 
 
-@atexit.register
 def _end_workers() -> None:
-    """End workers that do not end by themselves, before Python would wait for them."""
+    """End workers that Lightning has left, as when it is stopped in a validation, before Python waits for them."""
     for process in active_children():
         if process.daemon:
             process.kill()
@@ -180,6 +179,7 @@ class SuperResolutionData(LightningDataModule):
             micro_batches=trainer.accumulate_grad_batches,
         )
         patches = Patches(self.train_pairs, patch_size=self.patch_size, scale=self.scale, seed=self.seed)
+        Finalize(None, _end_workers, exitpriority=0)
         return UndisturbedLoader(
             patches,
             batch_size=None,  # `Patches` returns whole batches
