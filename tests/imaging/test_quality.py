@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from aldsr.imaging import psnr, psnr_y, quantise, ssim_y, unit_float
+from aldsr.imaging.quality import ssim
 from tests.imaging.test_protocol import pair, reference
 
 Score = Callable[..., Tensor]
@@ -24,6 +26,17 @@ def test_scores_equal_scikit_image_on_luma(shave: int, noise: int) -> None:
     sr, hr = pair(noise=noise)
     scores = tuple(score(sr, hr, shave=shave).tolist() for score in (psnr_y, ssim_y))
     assert scores == reference(sr, hr, "y", shave)
+
+
+@pytest.mark.parametrize("windows", ["valid", "same"])
+@pytest.mark.parametrize("pixels", [1, 400, 10_000])
+def test_ssim_of_a_large_image_is_computed_in_bands(
+    windows: Literal["valid", "same"], pixels: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sr, hr = pair()
+    whole = ssim(sr, hr, windows=windows)
+    monkeypatch.setattr("aldsr.imaging.quality.BAND", pixels)
+    torch.testing.assert_close(ssim(sr, hr, windows=windows), whole, rtol=1e-14, atol=0)
 
 
 @pytest.mark.parametrize("score", [psnr_y, ssim_y])

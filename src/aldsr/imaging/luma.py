@@ -31,4 +31,4 @@ def luma_full_range(rgb: Tensor) -> Tensor:
 def _unit_double(rgb: Tensor) -> Tensor:
     if rgb.dim() < 3 or rgb.shape[-3] != 3:
         raise ValueError(f"luma needs RGB, (..., 3, H, W), got shape {tuple(rgb.shape)}")
-    return rgb.double() / 255 if rgb.dtype == torch.uint8 else rgb.double()
+    return rgb.double().div_(255) if rgb.dtype == torch.uint8 else rgb.double()

@@ -21,6 +21,7 @@ WINDOW = 11
 _BELL = [math.exp(-((place - WINDOW // 2) ** 2) / (2 * 1.5**2)) for place in range(WINDOW)]
 GAUSSIAN = [value / sum(_BELL) for value in _BELL]
 C1, C2 = (0.01 * PEAK) ** 2, (0.03 * PEAK) ** 2
+BAND = 2**25  # pixels whose SSIM is computed at a time, some 3 GB; images of the benchmark sets are far below
 
 
 def unit_float(image: Tensor) -> Tensor:
@@ -53,15 +54,24 @@ def ssim(a: Tensor, b: Tensor, *, windows: Literal["valid", "same"] = "valid") -
     height, width = a.shape[-2:]
     if min(height, width) < WINDOW:
         raise ValueError(f"SSIM needs {WINDOW}x{WINDOW} pixels, after shaving the image is {width}x{height}")
-    a, b = a.double(), b.double()
     if windows == "same":
-        a, b = (F.pad(each, 4 * [WINDOW // 2], mode="reflect") for each in (a, b))
+        a, b = (F.pad(each.double(), 4 * [WINDOW // 2], mode="reflect") for each in (a, b))
+    positions, rows = a.shape[-2] - WINDOW + 1, max(1, BAND // width)
+    bands = [slice(start, start + rows + WINDOW - 1) for start in range(0, positions, rows)]
+    if len(bands) == 1:
+        return _ssim_map(a.double(), b.double()).mean((-3, -2, -1))
+    sums = [_ssim_map(a[..., band, :].double(), b[..., band, :].double()).mean((-3, -1)).sum(-1) for band in bands]
+    return torch.stack(sums).sum(0) / positions
+
+
+def _ssim_map(a: Tensor, b: Tensor) -> Tensor:
+    """SSIM of every window inside two images, float64."""
     mean_a, mean_b, product, squares = map(_window_means, (a, b, a * b, a.square().addcmul_(b, b)))
     means, mean_squares = mean_a * mean_b, mean_a.square_().addcmul_(mean_b, mean_b)
     luminance = (2 * means + C1) / (mean_squares + C1)
     # The sum of both variances is all that is needed of them.
     structure = (2 * (product - means) + C2) / (squares - mean_squares + C2)
-    return (luminance * structure).mean((-3, -2, -1))
+    return luminance * structure
 
 
 def _window_means(image: Tensor) -> Tensor:
