@@ -22,12 +22,13 @@ SOURCE = f'''
 """Adam that waits at step {STOP_STEP} until a signal comes, unless there is a file called "pass"."""
 
 import os
-import signal
 import time
 from pathlib import Path
 
 import torch
 from lightning import Callback
+
+from aldsr.core.signals import stop_request
 
 
 class StopInValidation(Callback):
@@ -44,12 +45,8 @@ class Adam(torch.optim.Adam):
     def step(self, closure=None):
         loss = super().step(closure)
         if all(state["step"] == {STOP_STEP} for state in self.state.values()) and not Path("pass").exists():
-            caught = []
-            for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM, signal.SIGUSR1):
-                earlier = signal.getsignal(number)
-                signal.signal(number, lambda *given, earlier=earlier: (caught.append(given), earlier(*given)))
             Path(f"waits{{os.environ.get('RANK', 0)}}").touch()
-            while not caught:
+            while not stop_request.received:
                 time.sleep(0.01)
         return loss
 '''
