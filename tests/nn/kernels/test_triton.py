@@ -14,13 +14,13 @@ from torch import Tensor
 from torch._subclasses import FakeTensorMode
 
 from aldsr.core.errors import OptionError
-from aldsr.nn import RDB, ALDBlock, ConvBlock, DWBlock, LDWBlock, StandardBlock
+from aldsr.nn import RDB, ALDBlock, BSConvBlock, ConvBlock, DWBlock, LDWBlock, StandardBlock
 from aldsr.nn.kernels import choice
 from aldsr.nn.kernels.buffered_rdb import find_layers
 from tests.nn.conftest import kept_features
 from tests.nn.kernels.test_buffered_rdb import gradients, image, literal, make
 
-BLOCKS = [StandardBlock, DWBlock, LDWBlock, ALDBlock]
+BLOCKS = [StandardBlock, DWBlock, LDWBlock, ALDBlock, BSConvBlock]
 GPU = torch.cuda.is_available()
 DEVICE = "cuda" if GPU else "cpu"
 SIZES = [  # C, G, G0; height, width
@@ -143,7 +143,8 @@ def test_values_that_are_not_numbers_stay_visible() -> None:
 
 def test_an_rdb_on_a_gpu_uses_them_if_chosen_and_if_its_blocks_allow_it(monkeypatch: pytest.MonkeyPatch) -> None:
     rdb, x = network(ALDBlock, {"C": 2, "G": 4, "G0": 6}, 1, 3, 3)
-    other = RDB(C=1, G=4, G0=6, conv=functools.partial(StandardBlock, kernel_size=5))
+    others: list[Any] = [functools.partial(StandardBlock, kernel_size=5), functools.partial(BSConvBlock, bias=True)]
+    others.append(functools.partial(DWBlock, activation="gelu"))
     with FakeTensorMode(allow_non_fake_inputs=True):
         on_gpu = torch.empty(1, 6, 4, 4, device="cuda")
         assert find_layers(list(rdb.layers), on_gpu) is None
@@ -151,7 +152,8 @@ def test_an_rdb_on_a_gpu_uses_them_if_chosen_and_if_its_blocks_allow_it(monkeypa
         assert find_layers(list(rdb.layers), on_gpu) is not None
         assert find_layers(list(rdb.layers), torch.empty(1, 6, 4, 4, device="cuda", dtype=torch.float64)) is None
         assert find_layers(list(rdb.layers), torch.empty(0, 6, 4, 4, device="cuda")) is None
-        assert find_layers(list(other.layers), on_gpu) is None
+        for other in others:
+            assert find_layers(list(RDB(C=1, G=4, G0=6, conv=other).layers), on_gpu) is None
         rdb.LFF.register_forward_hook(lambda *_: None)
         assert find_layers(list(rdb.layers), on_gpu, others=[rdb.LFF]) is None
     assert find_layers([StandardBlock(6, 4)], x.detach().cpu()) is None
