@@ -80,6 +80,7 @@ def test_without_matplotlib_there_are_numbers_but_no_plots_in_the_chosen_folder(
     ("arguments", "fault"),
     [
         (["ldw"], "ldw: LDW-RDN has no attention"),
+        (["edsr"], "edsr: BSConv-EDSR has no attention"),
         (["a0", "x3"], "a0 is for x2 and x3 for x3"),
         (["nowhere"], "nowhere"),
         (["a0", "--data", "nowhere"], "nowhere"),
@@ -95,6 +96,9 @@ def test_a_mistake_is_one_sentence(
     write_run("a0")
     write_run("ldw", "LDWBlock")
     write_run("x3", scale=3)
+    edsr = {"_target_": "aldsr.nn.EDSR", "scale": 2, "n_resblocks": 1, "n_feats": 4}
+    edsr["conv"] = {"_target_": "aldsr.nn.BSConvBlock", "_partial_": True}
+    write_weights("edsr", build(edsr), edsr)
     write_weights("stranger", nn.Identity(), {"_target_": "somebody.Net", "scale": 2})
     assert run_command(main, *arguments, *([] if "--data" in arguments else ["--data", bench])) == 2
     assert fault in capsys.readouterr().err

@@ -52,7 +52,7 @@ def load_networks(
 class LayerAttention(NamedTuple):
     """The attention of one layer: C filters, H hidden units."""
 
-    place: str  # "RDBs.0.layers.3"
+    place: str  # "RDBs.0.layers.3", "body.0.conv1"
     z: Values  # [C], the descriptor
     hidden: Values  # [H], before the ReLU
     r: Values  # [C]

@@ -7,7 +7,7 @@ import numpy as np
 
 from aldsr.evaluation.attention import LayerAttention
 from aldsr.reporting.charts.figures import FONT, create_figure
-from aldsr.reporting.tables.attention import Attention, layer_name
+from aldsr.reporting.tables.attention import Attention, layer_names, layers_head
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -28,28 +28,28 @@ def draw_distribution(attention: Attention) -> "Figure":
         below.plot(places, [layer.statistics()[key] for layer in layers], ".-", label=label, color=colour)
     below.set_ylim(bottom=0)
     below.legend(fontsize=FONT, frameon=False, ncols=2, loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0)
-    below.set_xlabel("RDB.layer")
-    below.set_xticks(places, [layer_name(layer.place) for layer in layers], rotation=90, fontsize=7)
+    below.set_xlabel(layers_head(layers))
+    below.set_xticks(places, [layer_names(layer.place)[1] for layer in layers], rotation=90, fontsize=7)
     return figure
 
 
 def draw_descriptor(attention: Attention) -> "Figure":
-    """r against z: a panel per RDB, a colour per layer, a point per channel."""
+    """r against z: a panel per RDB or other unit, a colour per layer, a point per channel."""
     from matplotlib import colormaps
 
-    blocks: dict[str, list[LayerAttention]] = {}
+    units: dict[str, list[LayerAttention]] = {}
     for layer in _pool_runs(attention):
-        blocks.setdefault(layer_name(layer.place).partition(".")[0], []).append(layer)
-    rows, columns = -(-len(blocks) // COLUMNS), min(len(blocks), COLUMNS)
+        units.setdefault(layer_names(layer.place)[0], []).append(layer)
+    rows, columns = -(-len(units) // COLUMNS), min(len(units), COLUMNS)
     figure = create_figure(width=520 * columns + 120, height=480 * rows + 160)
     panels = list(figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).flat)
-    for axes, (name, layers) in zip(panels, blocks.items(), strict=False):
+    for axes, (name, layers) in zip(panels, units.items(), strict=False):
         for place, layer in enumerate(layers):
             colour = colormaps["viridis"](place / max(1, len(layers) - 1) * 0.9)
-            axes.plot(layer.z, layer.r, ".", markersize=3, alpha=0.6, color=colour, label=layer_name(layer.place))
-        axes.set_title(f"RDB {name}", fontsize=9)
+            axes.plot(layer.z, layer.r, ".", markersize=3, alpha=0.6, color=colour, label=layer_names(layer.place)[1])
+        axes.set_title(name, fontsize=9)
         axes.legend(fontsize=6, frameon=False, markerscale=2, handletextpad=0)
-    for axes in panels[len(blocks) :]:
+    for axes in panels[len(units) :]:
         axes.set_visible(False)
     figure.suptitle(f"{attention.name}: r against the descriptor z", fontsize=11)
     figure.supxlabel("z", fontsize=9)

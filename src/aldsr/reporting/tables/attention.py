@@ -89,8 +89,9 @@ def layers_sheet(attention: Attention) -> Sheet:
         means = [mean_sd(known).mean if (known := _known(values)) else None for values in by_run]
         rows = [*zip(*by_run, strict=True), means]
         columns.append(Column(head, [_runs_cell(row, decimals) for row in rows]))
-    names = [*(layer_name(layer.place) for layer in layers), "mean"]
-    return Sheet(f"{attention.name}: r and z of every layer, {attention.repeats}", "RDB.layer", names, columns)
+    names = [*(layer_names(layer.place)[1] for layer in layers), "mean"]
+    title = f"{attention.name}: r and z of every layer, {attention.repeats}"
+    return Sheet(title, layers_head(layers), names, columns)
 
 
 def ablations_sheet(attention: Attention) -> Sheet:
@@ -138,10 +139,20 @@ def attention_data(networks: Sequence[Attention]) -> list[dict[str, Any]]:
     ]
 
 
-def layer_name(place: str) -> str:
-    """ "RDBs.0.layers.3" → "1.4", counted from one as in papers; names of other networks' modules are kept."""
+def layer_names(place: str) -> tuple[str, str]:
+    """The unit that a layer is in, and its own name: "RDBs.0.layers.3" → "RDB 1", "1.4", counted as in papers.
+
+    In other backbones both are the modules' names: "body.0.conv1" → "body.0", "body.0.conv1".
+    """
     parts = place.split(".")
-    return f"{int(parts[1]) + 1}.{int(parts[3]) + 1}" if parts[::2] == ["RDBs", "layers"] else place
+    if parts[::2] == ["RDBs", "layers"]:
+        return f"RDB {int(parts[1]) + 1}", f"{int(parts[1]) + 1}.{int(parts[3]) + 1}"
+    return ".".join(parts[:-1]) or place, place
+
+
+def layers_head(layers: Sequence[LayerAttention]) -> str:
+    """What the names of layers are, for the heading of a column or axis."""
+    return "RDB.layer" if layer_names(layers[0].place)[0].startswith("RDB ") else "layer"
 
 
 def _layer_data(layer: LayerAttention) -> dict[str, Any]:
