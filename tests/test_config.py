@@ -10,7 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 from aldsr.run.cli import config_dir
 from aldsr.sweep.plan import make_plan
 
-GROUPS = ("model", "descriptor", "size", "schedule", "data", "trainer", "logger", "experiment")
+GROUPS = ("model", "backbone", "block", "descriptor", "size", "schedule", "data", "trainer", "logger", "experiment")
 EXPERIMENTS = config_dir().parent / "experiments"
 VARIANTS = {  # block, descriptor, reduction, live
     "rdn": ("StandardBlock", None, None, False),
@@ -42,7 +42,7 @@ def plain(config: DictConfig) -> Any:
 
 @pytest.mark.parametrize("group", GROUPS)
 def test_every_choice_composes(group: str) -> None:
-    for choice in sorted(path.stem for path in (config_dir() / group).glob("*.yaml")):
+    for choice in sorted({path.stem for path in (config_dir() / group).glob("*.yaml")} - {"budget"}):
         config = composed(f"{group}={choice}", *(["data.train_dirs=[a]"] if choice == "folder" else []))
         config.run_dir = "run"
         assert plain(config)
@@ -94,6 +94,14 @@ def test_every_variant_of_every_study_composes_at_every_budget(study: str) -> No
             assert content["schedule"] == amounts["schedule"]
             networks.add(str(content["model"]))
         assert len(networks) == JOBS[study], "two variants are the same network"
+
+
+@pytest.mark.skipif(not EXPERIMENTS.is_dir(), reason="experiments/ is not part of a wheel")
+@pytest.mark.slow
+def test_a_recorded_study_would_train_the_same_networks() -> None:
+    for run in sorted((EXPERIMENTS / "small/runs").glob("*-seed0")):
+        config = of_study("small", [f"variant={run.name.removesuffix('-seed0')}"])
+        assert plain(config.model) == plain(OmegaConf.load(run / "config.yaml").model)
 
 
 @pytest.mark.parametrize("variant", ["rdn", "ald_det"])

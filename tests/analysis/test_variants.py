@@ -27,13 +27,14 @@ MACHINE = {
     "ema": None,
 }
 DESCRIPTOR, OF, LIVE = "model.conv.descriptor._target_", "model.conv.descriptor.of._target_", "model.conv.live"
-REDUCTION = "model.conv.reduction"
+REDUCTION, EDSR = "model.conv.reduction", {"model._target_": "aldsr.nn.EDSR"}
 
 
 def find_variants(folder: Path, *runs: tuple[str, dict[str, Any]]) -> list[Variant]:
     """The variants of runs with seeds from 1 up: of each its label and what differs from the fake configuration."""
     for seed, (label, options) in enumerate(runs, 1):
         config = update_config(fake_config(label, seed), options)
+        label = label.replace("RDN", config.model._target_.rpartition(".")[2])
         write_run(folder / f"run{seed}", config, fake_results(label, {"Set5": [30.0]}))
     return list(variants_by_name(folder).values())
 
@@ -98,6 +99,13 @@ def test_everything_but_seeds_and_machines_keeps_runs_apart(
         (
             [("RDN", {}), ("RDN", {"model.conv._target_": "other.StandardBlock"})],
             ["RDN conv=aldsr.nn.StandardBlock", "RDN conv=other.StandardBlock"],
+        ),
+        # a kernel is told even of another block
+        ([("RDN", {}), ("LDW-RDN", {"model.conv.kernel_size": 5})], ["RDN", "LDW-RDN (5x5)"]),
+        # by backbone, then by block; the options of one are not those of another
+        (
+            [("LDW-RDN", {}), ("RDN", EDSR), ("LDW-RDN", {**EDSR, "model.n_feats": 8}), ("RDN", {})],
+            ["RDN", "LDW-RDN", "EDSR n_feats=256", "LDW-EDSR n_feats=8"],
         ),
         # numbers in their own order
         ([("ALD-RDN", {REDUCTION: n}) for n in (32, 8, 16)], [f"ALD-RDN (det) reduction={n}" for n in (8, 16, 32)]),

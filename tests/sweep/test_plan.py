@@ -12,7 +12,6 @@ import hydra
 import pytest
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.global_hydra import GlobalHydra
-from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
@@ -21,9 +20,6 @@ from aldsr.run.cli import config_dir
 from aldsr.sweep import plan
 from aldsr.sweep.names import run_name, run_tags
 from aldsr.sweep.plan import PLAN, Plan, WritePlan, find_job_name, make_plan, read_plan, write_plan
-
-ALD_BLOCK = ["model=rdn", "model.conv._target_=aldsr.nn.ALDBlock"]
-MAXIMUM = "aldsr.nn.descriptors.maximum"
 
 
 @pytest.fixture
@@ -34,30 +30,11 @@ def _configs() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("_configs")
-@pytest.mark.parametrize(
-    ("overrides", "expected"),
-    [
-        (["model=ald_rdn"], "ald_rdn-det-small-x4"),
-        (["descriptor=none", "size=tiny", "scale=2"], "ald_rdn-none-tiny-x2"),
-        (["model=rdn", "descriptor=max"], "rdn-small-x4"),
-        (ALD_BLOCK, "rdn-small-x4"),
-        ([*ALD_BLOCK, "+model.conv.descriptor=${descriptor}", "descriptor=max"], "rdn-max-small-x4"),
-        ([f"descriptor._target_={MAXIMUM}"], "ald_rdn-maximum-small-x4"),
-        ([f"model.conv.descriptor={{_target_:{MAXIMUM}}}"], "ald_rdn-maximum-small-x4"),
-        (["descriptor=det_std", f"descriptor.of._target_={MAXIMUM}"], "ald_rdn-standardised-of-maximum-small-x4"),
-        (["+descriptor.exponent=3"], "ald_rdn-determinant-exponent3-small-x4"),
-    ],
-)
-def test_a_run_is_named_by_its_choices_and_its_descriptor(overrides: list[str], expected: str) -> None:
-    config = hydra.compose("train", overrides, return_hydra_config=True)
-    HydraConfig.instance().set_config(config)
-    model: Any = OmegaConf.to_container(config.model, resolve=True)
-    assert run_name(HydraConfig.get().runtime.choices, model, config.scale) == expected
-
-
 def test_tags_name_the_budget_in_place_of_the_size() -> None:
-    choices = {"model": "rdn", "size": "small"}
-    assert run_tags(choices, {}, 4, "smoke") == ["rdn", "budget-smoke", "x4"]
+    config = hydra.compose("budgets", ["variant=dw", "study.budget=smoke"], return_hydra_config=True)
+    choices, model = config.hydra.runtime.choices, OmegaConf.to_container(config.model, resolve=True)
+    assert run_tags(choices, model, 4, "smoke") == ["dw_rdn", "budget-smoke", "x4"]
+    assert run_name(choices, model, 4, "smoke") == "dw_rdn-smoke-x4"
 
 
 @pytest.mark.usefixtures("_configs")

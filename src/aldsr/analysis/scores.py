@@ -8,7 +8,7 @@ import numpy as np
 
 from aldsr.analysis.statistics import Difference, MeanSd, mean_sd, paired_difference
 from aldsr.analysis.study import Study
-from aldsr.analysis.variants import Variant, find_reference
+from aldsr.analysis.variants import Variant, find_reference, split_label
 
 QUANTITIES = ("psnr", "ssim")  # in dB, and from 0 to 1
 
@@ -17,13 +17,14 @@ class VariantDifference(NamedTuple):
     """A variant's differences from the reference on a set, or why there are none."""
 
     variant: Variant
+    reference: Variant
     set_name: str
     psnr: Difference | str
     ssim: Difference | str
 
 
 class Comparison(NamedTuple):
-    """A study's variants, and how they differ from one of them."""
+    """A study's variants, and how they differ from one of them, or each from the plain one of its backbone."""
 
     study: Study
     variants: Sequence[Variant]
@@ -32,18 +33,25 @@ class Comparison(NamedTuple):
 
 
 def compare_variants(study: Study, variants: Sequence[Variant], against: str | None = None) -> Comparison:
-    """Compare the variants of a study, see `read_variants`, with one of them on every set that both were measured on.
+    """Compare the variants of a study, see `group_variants`, on every set that both of a pair were measured on.
 
-    Raises ResultsError if there is no such variant (see `find_reference`).
+    Each is compared with the named one; without a name with its backbone's baseline (see `find_reference`), and that
+    with the first backbone's. Raises ResultsError if there is no such variant.
     """
     reference = find_reference(variants, against)
+    pairs = [(each, reference if against else _find_baseline(each, variants, reference)) for each in variants]
     differences = [
-        VariantDifference(each, name, *(score_difference(each, reference, name, quantity) for quantity in QUANTITIES))
-        for name in set_sizes([reference])
-        for each in variants
-        if each is not reference and name in set_sizes([each])
+        VariantDifference(each, other, name, *(score_difference(each, other, name, what) for what in QUANTITIES))
+        for name in set_sizes([other for _, other in pairs])
+        for each, other in pairs
+        if each is not other and all(name in set_sizes([one]) for one in (each, other))
     ]
     return Comparison(study, variants, reference, differences)
+
+
+def _find_baseline(variant: Variant, variants: Sequence[Variant], reference: Variant) -> Variant:
+    own = [each for each in variants if split_label(each.label)[0] == split_label(variant.label)[0]]
+    return reference if variant is (baseline := find_reference(own, None)) else baseline
 
 
 def set_sizes(variants: Sequence[Variant]) -> dict[str, int]:

@@ -11,16 +11,19 @@ from typing import Any, NamedTuple
 from aldsr.analysis.budgets import list_folders
 from aldsr.analysis.study import TrainingRun
 from aldsr.core.settings import flatten, rule_of
-from aldsr.evaluation import complete_description
+from aldsr.evaluation import block_terms, complete_description
 from aldsr.evaluation.results import ResultsError
 
 NETWORK = "network"  # the key of the label among a variant's settings
-LABELLED = ("model._target_", "model.conv._target_", "model.conv.descriptor.", "model.conv.live")  # what the label says
+# What the label says.
+OF_BLOCK = ("_target_", "descriptor.", "live", "kernel_size", "activation")
+LABELLED = ("model._target_", *(f"model.conv.{option}" for option in OF_BLOCK))
 SHORT = {"average": "avg", "maximum": "max", "determinant": "det", "zero": "none", "scale_free": "scale-free"}
-# The paper's order, which is that of its tables.
-ORDER = ("RDN", "DW-RDN", "LDW-RDN", "ALD-RDN (avg)", "ALD-RDN (max)", "ALD-RDN (det)", "ALD-RDN (none)")
+# The order of backbones, and of one's blocks, which is that of the paper's tables; "" is the plain network.
+BACKBONES = ("RDN", "EDSR", "RCAN", "IMDN")
+BLOCKS = ("", "DW", "LDW", "ALD (avg)", "ALD (max)", "ALD (det)", "ALD (none)", "BSConv")
 # What others are compared with, the first that is there: the plain network, else the control of what was added.
-BASELINES = ("RDN", "DW-RDN", "ALD-RDN (none)", "ALD-RDN (avg)")
+BASELINES = ("", "DW", "ALD (none)", "ALD (avg)")
 
 
 class Variant(NamedTuple):
@@ -70,9 +73,10 @@ def run_label(run: TrainingRun) -> str:
 
 
 def network_label(label: str, description: Mapping[str, Any]) -> str:
-    """A network's label with its block's attention, if it has one: "ALD-RDN (det)", "ALD-RDN (det, live)".
+    """A network's label with its block's attention and other options: "ALD-RDN (det)", "ALD-RDN (det, live, 5x5)".
 
-    The attention is the descriptor, what is made of it, and "live" if its hidden units start alive.
+    The attention is the descriptor, what is made of it, and "live" if its hidden units start alive; then come kernel
+    size and activation if they are not 3x3 and ReLU.
     """
     conv = description.get("conv") or {}
     terms, descriptor = [], conv.get("descriptor")
@@ -80,15 +84,15 @@ def network_label(label: str, description: Mapping[str, Any]) -> str:
         name = str(descriptor.get("_target_", "")).rpartition(".")[2]
         terms.append(SHORT.get(name, name))
         descriptor = descriptor.get("of")
-    terms = [*reversed(terms), *(["live"] if conv.get("live") else [])]
+    terms = [*reversed(terms), *(["live"] if conv.get("live") else []), *block_terms(conv)]
     return f"{label} ({', '.join(terms)})" if terms else label
 
 
 def name_networks(settings: Sequence[Mapping[str, str]]) -> list[str]:
     """A name for each of several settings: the label, and the options in which it differs from others: "reduction=8".
 
-    What the label says is compared within one label, and other options of a block within one block; every other option
-    among all, so that networks of different sizes are never called by their blocks alone.
+    What the label says is compared within one label, other options of a block within one block, and of a network within
+    one backbone, so that networks of different sizes are never called by their blocks alone; all else among all.
     """
     names = [own[NETWORK] for own in settings]
     for key in sorted({key for own in settings for key in own if not key.endswith("._partial_")} - {NETWORK}):
@@ -100,22 +104,25 @@ def name_networks(settings: Sequence[Mapping[str, str]]) -> list[str]:
 
 
 def _scope(key: str, settings: Mapping[str, str]) -> str:
-    """Settings in which this is the same are compared in an option: the label, the block's part of it, or nothing."""
+    """Settings in which this is the same are compared in an option: the label, a part of it, or nothing."""
     label = settings[NETWORK]
     if key.startswith(LABELLED):
         return label
-    return label.partition(" ")[0] if key.startswith("model.conv.") else ""
+    if key.startswith("model.conv."):
+        return label.partition(" ")[0]
+    return split_label(label)[0] if key.startswith("model.") else ""
 
 
 def find_reference(variants: Sequence[Variant], against: str | None) -> Variant:
-    """The variant that the others are compared with: the named one, else a baseline, else the first.
+    """The variant that the others are compared with: the named one, else the first backbone's baseline, else the first.
 
     It is named by its name, or by a label that only one has, with or without its descriptor. Raises ResultsError if no
     variant, or more than one, has that name.
     """
     if against is None:
-        by_label = {variant.label: variant for variant in reversed(variants)}
-        return next((by_label[name] for name in BASELINES if name in by_label), variants[0])
+        first, _ = split_label(variants[0].label)
+        own = {split_label(each.label): each for each in reversed(variants)}
+        return next((own[first, block] for block in BASELINES if (first, block) in own), variants[0])
     for name_of in (lambda each: each.name, lambda each: each.label, lambda each: each.label.partition(" ")[0]):
         if len(matching := [each for each in variants if name_of(each).lower() == against.lower()]) == 1:
             return matching[0]
@@ -123,11 +130,19 @@ def find_reference(variants: Sequence[Variant], against: str | None) -> Variant:
     raise ResultsError(f"--against '{against}': {fault}; expected one of: {', '.join(each.name for each in variants)}")
 
 
-def _sort_key(variant: Variant) -> tuple[int, list[tuple[float, str]]]:
-    """The paper's order, then by name, 8 before 16."""
+def split_label(label: str) -> tuple[str, str]:
+    """The backbone of a label, and its block with its attention: "ALD-RDN (det)" → "RDN", "ALD (det)"."""
+    name, _, terms = label.partition(" ")
+    block, _, backbone = name.rpartition("-")
+    return backbone, f"{block} {terms}".strip()
+
+
+def _sort_key(variant: Variant) -> tuple[int, int, list[tuple[float, str]]]:
+    """The order of backbones and of blocks, then by name, 8 before 16."""
     parts = re.split(r"(\d+(?:\.\d+)?(?:e-?\d+)?)", variant.name)
     numbers = [(float(part), "") if place % 2 else (0.0, part) for place, part in enumerate(parts)]
-    return ORDER.index(variant.label) if variant.label in ORDER else len(ORDER), numbers
+    backbone, block = split_label(variant.label)
+    return (*BACKBONES, backbone).index(backbone), (*BLOCKS, block).index(block), numbers
 
 
 def _short_name(key: str) -> str:

@@ -131,6 +131,12 @@ def label(description: Description) -> str:
     return network if block in ("", "Standard") else f"{block}-{network}"
 
 
+def block_terms(conv: Description) -> list[str]:
+    """What a block's description says beyond the defaults: `["5x5", "gelu"]`."""
+    kernel, activation = conv.get("kernel_size", 3), conv.get("activation", "relu")
+    return [f"{kernel}x{kernel}"] * (kernel != 3) + [str(activation)] * (activation != "relu")
+
+
 def scale_of(description: Description) -> int:
     """HR pixels per LR pixel of a network, along each axis. Raises NetworkError if it has no scale, as a block."""
     if "network" in description:  # a deployed one

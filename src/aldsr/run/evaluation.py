@@ -28,10 +28,12 @@ from aldsr.nn.description import label, scale_of
 from aldsr.nn.folding import collapsible_blocks, foldable_blocks
 from aldsr.nn.initial import hash_weights
 from aldsr.nn.weights import find_file, load_network
+from aldsr.run.network import resolve_network
 from aldsr.run.resolve import resolve_trainer
 from aldsr.run.training import build_network
 from aldsr.run.unused import refuse_unused, unused_in_evaluation
 from aldsr.sweep.folders import find_differences
+from aldsr.sweep.names import network_tags
 from aldsr.training import sr_file
 
 
@@ -80,8 +82,11 @@ def resolve_evaluation(config: DictConfig) -> tuple[EvaluationSettings, nn.Modul
     Raises:
         OptionError, DeviceError, NetworkError: for options that cannot be met.
     """
-    choice = HydraConfig.get().runtime.choices.get("model")
-    _check_one({"model": choice, "ckpt_path": config.ckpt_path, "predictions": config.predictions})
+    resolve_network(config)
+    choices = HydraConfig.get().runtime.choices
+    chosen = "model" if choices.get("model") else "backbone"
+    choice = choices.get(chosen) or config.model.get("_target_")
+    _check_one({chosen: choice, "ckpt_path": config.ckpt_path, "predictions": config.predictions})
     refuse_unused(unused_in_evaluation(config))
     run: Any = OmegaConf.to_container(config, resolve=False)
     network: nn.Module | None = None
@@ -96,7 +101,8 @@ def resolve_evaluation(config: DictConfig) -> tuple[EvaluationSettings, nn.Modul
     if config.predictions:
         run["name"] = config.name or absolute(config.predictions).name
     run["data"] |= {"train_dirs": [], "train_lr_dirs": None}
-    run["run_dir"] = str(run["run_dir"] or f"runs/evaluate-{short_name(choice or run['name'])}")
+    name = "-".join(network_tags(choices, run["model"])) if choice else run["name"]
+    run["run_dir"] = str(run["run_dir"] or f"runs/evaluate-{short_name(name)}")
     run = OmegaConf.to_container(OmegaConf.create(run), resolve=True, throw_on_missing=True)
     run["model"] = run.get("model") or {}
     run["name"] = run["name"] or label(run["model"]) + ("+" if run["self_ensemble"] else "")

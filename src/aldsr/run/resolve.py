@@ -1,6 +1,5 @@
 """The command line of `aldsr.train` becomes one frozen `RunSettings`."""
 
-import inspect
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -19,9 +18,9 @@ from aldsr.core.run_files import LOG
 from aldsr.core.settings import RunSettings, TrainerSettings
 from aldsr.core.version import code_version
 from aldsr.evaluation.cost import count_parameters
-from aldsr.nn.description import find_target
 from aldsr.nn.grouped_attention import GroupedAttention
 from aldsr.run.continuing import find_checkpoint, recall_choices
+from aldsr.run.network import resolve_network
 from aldsr.run.unused import refuse_unused, unused_in_training
 from aldsr.sweep.names import run_name, run_tags
 from aldsr.sweep.plan import find_job_name
@@ -42,9 +41,10 @@ def resolve_config(config: DictConfig) -> RunSettings:
     """
     hydra = HydraConfig.get()
     choices, overrides = hydra.runtime.choices, list(hydra.overrides.task)
+    resolve_network(config)
     refuse_unused(unused_in_training(config))
     model: Any = OmegaConf.to_container(config.model, resolve=True)
-    config.name = config.name or run_name(choices, model, config.scale)
+    config.name = config.name or run_name(choices, model, config.scale, config.study.budget)
     if hydra.mode == RunMode.MULTIRUN:  # of a launcher that calls the job itself, such as one for a cluster
         _place_in_study(config, Path(hydra.sweep.dir), overrides)
     config.run_dir = str(config.run_dir or f"runs/{config.name}")
@@ -57,7 +57,6 @@ def resolve_config(config: DictConfig) -> RunSettings:
     run["logger"] = _resolve_logger(run, run_tags(choices, model, run["scale"], run["study"]["budget"]))
     steps = run["trainer"]["max_steps"], run["trainer"]["max_epochs"]
     run["quick"] = (*steps, choices["data"], choices["size"]) == (None, None, "embedded", "small")
-    _drop_foreign_options(run["model"], overrides)
     trainer = resolve_trainer(run["trainer"])
     run["trainer"] = trainer.to_config()
     if run["compile"] == "graph" and not trainer.on_gpu:
@@ -149,19 +148,3 @@ def _place_in_study(config: DictConfig, folder: Path, overrides: list[str]) -> N
     config.run_dir = str(folder / config.name)
     config.study.name = config.study.name or folder.name
     config.if_exists = config.if_exists or "continue"
-
-
-def _drop_foreign_options(model: dict[str, Any], overrides: list[str]) -> None:
-    """Let `model.conv._target_=mypackage.MyBlock` stand alone.
-
-    What the chosen model's own block takes (ALD: reduction, descriptor) is left out where the user's
-    block does not take it, unless the user typed it.
-    """
-    conv = model.get("conv", {})
-    if "_target_" not in conv or conv["_target_"].startswith("aldsr."):
-        return
-    accepted = inspect.signature(find_target(conv["_target_"], allow_code=None)).parameters
-    for option in ("reduction", "descriptor"):
-        typed = any(override.startswith(f"model.conv.{option}") for override in overrides)
-        if option in conv and option not in accepted and not typed:
-            del conv[option]

@@ -45,7 +45,7 @@ def unused_in_evaluation(config: DictConfig) -> Unused:
     yield " ".join(f"data.{option}" for option in training), "in aldsr.train"
     yield "trainer.", f"in aldsr.train; here precision=… and {', '.join(DEVICES)} do"
     if config.ckpt_path or config.predictions:
-        yield "model size descriptor seed", "beside model=…; a file brings its own network"
+        yield "model backbone block size descriptor seed", "beside model=…; a file brings its own network"
     if not config.ckpt_path:
         yield "allow_code", "beside ckpt_path=FILE"
     if config.predictions:
@@ -63,6 +63,6 @@ def _of_both(config: DictConfig) -> Unused:
     yield "data.scale model.scale", "as part of scale=…, which sets both"
     content = OmegaConf.to_container(config, resolve=False)
     if "descriptor" not in (OmegaConf.select(config, "model.conv") or {}):
-        yield "descriptor", "beside model=ald_rdn"
+        yield "descriptor", "beside a block with attention, such as block=ald"
     if "${datasets}" not in str(content):
         yield "datasets", "with data=div2k, or where ${datasets} is typed"

@@ -10,17 +10,41 @@ from hydra.types import RunMode
 from omegaconf import OmegaConf
 
 from aldsr.core.files import short_name
+from aldsr.nn.description import block_terms
+
+# The pairs of backbone and block that the paper has a name for.
+MODELS = {"rdn": ("rdn", "standard"), "dw_rdn": ("rdn", "dw"), "ldw_rdn": ("rdn", "ldw"), "ald_rdn": ("rdn", "ald")}
 
 
-def run_name(choices: Mapping[str, str], model: Mapping[str, Any], scale: int) -> str:
-    """Name of a single run from Hydra's choices and the resolved model: `ald_rdn-det-small-x4`, `rdn-small-x4`."""
-    return short_name("-".join(run_tags(choices, model, scale, budget=None)))
+def run_name(choices: Mapping[str, str], model: Mapping[str, Any], scale: int, budget: str | None = None) -> str:
+    """Name of a single run from Hydra's choices and the resolved model: `ald_rdn-det-small-x4`, `edsr-ldw-small-x4`."""
+    return short_name(_clean("-".join(run_tags(choices, model, scale, budget)).replace("budget-", "")))
 
 
 def run_tags(choices: Mapping[str, str], model: Mapping[str, Any], scale: int, budget: str | None) -> list[str]:
-    """W&B tags of a run: model, descriptor, size or the budget that sets it, scale."""
-    size = f"budget-{budget}" if budget else choices["size"]
-    return [choices["model"], *_descriptor_name(choices, model), size, f"x{scale}"]
+    """W&B tags of a run: model, descriptor, what else its block is, size or the budget that sets it, scale."""
+    size = f"budget-{budget}" if choices["size"] == "budget" else choices["size"]
+    parts = [*network_tags(choices, model), *_descriptor_name(choices, model), *block_terms(model.get("conv") or {})]
+    return [*parts, *([size] if choices["size"] in sizes_of(choices.get("backbone")) else []), f"x{scale}"]
+
+
+def sizes_of(backbone: str | None) -> list[str]:
+    """The sizes that `conf/size/sizes` has for a backbone; without one, it is of its class's own."""
+    offered = GlobalHydra.instance().config_loader().get_group_options("size/sizes")
+    return [each.removeprefix(f"{backbone}-") for each in offered if each.startswith(f"{backbone}-")]
+
+
+def network_tags(choices: Mapping[str, str], model: Mapping[str, Any]) -> list[str]:
+    """The paper's name of the network, else its backbone and its block; those of the user's own by their class."""
+    if (name := choices.get("model")) and name not in MODELS:
+        return [name]
+    pair = _part_name(choices.get("backbone"), model), _part_name(choices.get("block"), model.get("conv") or {})
+    return [name for name, known in MODELS.items() if known == pair] or [each for each in pair if each]
+
+
+def _part_name(choice: str | None, description: Mapping[str, Any]) -> str:
+    target = str(description.get("_target_", ""))
+    return choice if choice and target.startswith("aldsr.") else target.rpartition(".")[2]
 
 
 def _descriptor_name(choices: Mapping[str, str], model: Mapping[str, Any]) -> list[str]:

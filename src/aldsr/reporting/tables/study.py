@@ -60,22 +60,25 @@ def scores_sheet(study: str, variants: Sequence[Variant], published: paper.Paper
 def differences_sheet(comparison: Comparison) -> Sheet:
     """Each variant less the reference, per set, with 95 % intervals, and in words where they hold 0."""
     differences = comparison.differences
+    names = list(dict.fromkeys(each.reference.name for each in differences))
     sets = [each.set_name for each in differences]
     rows = [name if name not in sets[max(0, n - 1) : n] else "" for n, name in enumerate(sets)]
     columns = [
-        Column("variant", [_variant_cell(each) for each in differences], left=True),
+        Column("variant", [_variant_cell(each, against=len(names) > 1) for each in differences], left=True),
         Column("PSNR (dB)", [difference_cell(each.psnr, "psnr") for each in differences]),
         Column("SSIM", [difference_cell(each.ssim, "ssim") for each in differences]),
     ]
-    return Sheet(f"Differences from {comparison.reference.name}, 95 % intervals", "data set", rows, columns, glue=", ")
+    title = f"Differences from {names[0] if len(names) == 1 else 'what is named below each'}, 95 % intervals"
+    return Sheet(title, "data set", rows, columns, glue=", ")
 
 
-def _variant_cell(difference: VariantDifference) -> Cell:
-    """The label, an option a line, and the size of what was paired."""
+def _variant_cell(difference: VariantDifference, *, against: bool) -> Cell:
+    """The label, an option a line, what it is compared with if that is asked for, and the size of what was paired."""
     variant, psnr = difference.variant, difference.psnr
     options = re.split(r" (?=\w+=)", variant.name.removeprefix(variant.label).strip())
     size = f"{pluralise(psnr.images, 'image')} × {pluralise(psnr.seeds, 'seed')}" if not isinstance(psnr, str) else ""
-    return tuple(line for line in (variant.label, *options, size) if line)
+    reference = f"less {difference.reference.name}" if against else ""
+    return tuple(line for line in (variant.label, *options, reference, size) if line)
 
 
 def parameters_sheet(variants: Sequence[Variant]) -> Sheet:
@@ -103,7 +106,7 @@ def study_notes(comparison: Comparison) -> list[Note]:
 
 
 def _intervals(comparison: Comparison) -> Iterator[Note]:
-    intervals = [each for pair in comparison.differences for each in pair[2:] if not isinstance(each, str)]
+    intervals = [each for pair in comparison.differences for each in pair[3:] if not isinstance(each, str)]
     if intervals:
         yield (
             "intervals",

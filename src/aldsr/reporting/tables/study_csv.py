@@ -76,7 +76,7 @@ def _differences(comparison: Comparison) -> Iterator[Row]:
         numbers = dict(zip(("difference", "low", "high", "seeds", "images"), paired, strict=False))
         *_, last = difference_cell(difference, quantity)
         verdict = last if last == NO_DIFFERENCE or not paired else "difference shown"
-        yield {**row, **numbers, "against": comparison.reference.name, "verdict": verdict}
+        yield {**row, **numbers, "against": each.reference.name, "verdict": verdict}
 
 
 def _published(study: str, variants: Sequence[Variant]) -> Iterator[Row]:

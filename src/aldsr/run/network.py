@@ -1,0 +1,75 @@
+"""The network that a command line describes: `backbone=` × `block=`, or `model=`, a name for a pair of them."""
+
+import inspect
+from typing import Any
+
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+from aldsr.core.errors import OptionError
+from aldsr.nn.description import MISSING_OPTIONS, find_target
+from aldsr.sweep.names import MODELS, sizes_of
+
+PLACES = {"backbone": "model", "block": "model.conv"}  # where an option of each belongs in the configuration
+OURS = set().union(*MISSING_OPTIONS.values()) - {"scale"}  # options that a file in conf/ may have chosen
+
+
+def resolve_network(config: DictConfig) -> None:
+    """Let `config.model` be the whole description of the network, with what `backbone.…` and `block.…` add to it.
+
+    A backbone or block of the user's own stands alone: what was chosen for the one that it replaces, such as
+    `reduction` for ALD, is left out where it does not take it, unless the user typed it.
+
+    Raises OptionError for options that contradict each other, and a size that the backbone does not have.
+    """
+    task = HydraConfig.get().overrides.task
+    typed: dict[str, str] = dict(each.lstrip("+~").partition("=")[::2] for each in task)
+    _refuse_contradictions(typed)
+    _check_size(typed, in_study="budgets" in config)
+    with open_dict(config):
+        for group, place in PLACES.items():
+            options: Any = OmegaConf.to_container(config.pop(group, None) or OmegaConf.create(), resolve=True)
+            given = {option: value for option, value in options.items() if value is not None}
+            if same := [option for option in given if f"{place}.{option}" in typed]:
+                raise OptionError(f"{group}.{same[0]} and {place}.{same[0]}: are the same option; leave one out")
+            if "_target_" in given:
+                given |= {"scale": config.scale} if group == "backbone" else {"_partial_": True}
+            if given:
+                OmegaConf.update(config, place, given, force_add=True)
+        config.model = OmegaConf.to_container(config.get("model") or OmegaConf.create(), resolve=True)
+        for group, place in PLACES.items():
+            _drop_foreign_options(config, group, place, typed)
+
+
+def _refuse_contradictions(typed: dict[str, str]) -> None:
+    pair = dict(zip(PLACES, MODELS.get(typed.get("model", ""), ()), strict=False))
+    for name, others in (("model", PLACES), ("variant", ("model", "block", "descriptor"))):
+        for other in others:
+            if name in typed and other in typed and (name == "variant" or typed[other] != pair.get(other)):
+                raise OptionError(
+                    f"{name}={typed[name]} and {other}={typed[other]}: {name}=… chooses the {other} too; leave one out"
+                )
+
+
+def _drop_foreign_options(config: DictConfig, group: str, place: str, typed: dict[str, str]) -> None:
+    description, choice = OmegaConf.select(config, place), HydraConfig.get().runtime.choices.get(group)
+    if not description or "_target_" not in description or not choice:
+        return
+    chosen = GlobalHydra.instance().config_loader().load_configuration(f"{group}/{choice}", [], RunMode.RUN)
+    if description._target_ == OmegaConf.select(chosen, f"{place}._target_"):
+        return
+    accepted = inspect.signature(find_target(description._target_, allow_code=None)).parameters
+    for option in OURS.intersection(description) - set(accepted):
+        stated = ["block", "descriptor"] if option == "conv" else ["size"] if group == "backbone" else []
+        stated += [f"{place}.{option}", f"{group}.{option}"]
+        if not any(each == name or each.startswith(f"{name}.") for each in typed for name in stated):
+            del description[option]
+
+
+def _check_size(typed: dict[str, str], *, in_study: bool) -> None:
+    backbone, size = HydraConfig.get().runtime.choices.get("backbone"), typed.get("size", "null")
+    sizes = [each for each in sizes_of(backbone) if in_study or each != "budget"]
+    if backbone and size not in ("null", *sizes):
+        raise OptionError(f"size={size}: backbone={backbone} has no such size; it has {', '.join(sizes) or 'none'}")

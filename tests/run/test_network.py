@@ -1,0 +1,94 @@
+"""What `backbone=`, `block=`, `model=` and options of one's own make of a network, and what is refused."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import OmegaConf
+from torch import nn
+
+from aldsr.core.errors import UserError
+from aldsr.nn.description import build, label
+from aldsr.run.cli import config_dir
+from aldsr.run.network import resolve_network
+from aldsr.run.unused import refuse_unused, unused_in_training
+from aldsr.sweep.names import run_name
+
+MAXIMUM = "aldsr.nn.descriptors.maximum"
+ALD_BLOCK = "model=rdn model.conv._target_=aldsr.nn.ALDBlock +model.conv.descriptor=${descriptor}"
+OWN_BLOCK, OWN_NET = "block._target_=torch.nn.Linear", f"backbone._target_={__name__}.OwnNet"
+
+
+class OwnNet(nn.Conv2d):
+    def __init__(self, *, scale: int, width: int = 8) -> None:
+        super().__init__(3, width, scale)
+
+
+@pytest.fixture(autouse=True)
+def _configs() -> Iterator[None]:
+    with initialize_config_dir(str(config_dir()), version_base="1.3"):
+        yield
+
+
+def resolved(*overrides: str) -> tuple[str, dict[str, Any]]:
+    """A run's name and its network's description."""
+    config = compose("train", list(overrides), return_hydra_config=True)
+    HydraConfig.instance().set_config(config)
+    resolve_network(config)
+    refuse_unused(unused_in_training(config))
+    assert not {"block", "backbone"} & set(config)  # what is recorded is the network alone
+    model: Any = OmegaConf.to_container(config.model, resolve=True)
+    return run_name(HydraConfig.get().runtime.choices, model, config.scale), model
+
+
+@pytest.mark.parametrize("backbone", ["rdn", "edsr", "rcan", "imdn"])
+def test_every_block_goes_into_every_backbone(backbone: str) -> None:
+    for block in ("Standard", "DW", "LDW", "ALD", "BSConv"):
+        _, model = resolved(f"backbone={backbone}", f"block={block.lower()}", "size=tiny")
+        build(model)
+        assert label(model) == f"{block}-{backbone.upper()}".removeprefix("Standard-")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "name"),
+    [
+        ("model=dw_rdn size=paper", "dw_rdn-paper-x4"),
+        ("block=ldw", "ldw_rdn-small-x4"),
+        ("model=ald_rdn descriptor=none size=tiny scale=2", "ald_rdn-none-tiny-x2"),
+        (f"{ALD_BLOCK} descriptor=max", "rdn-max-small-x4"),
+        (f"descriptor._target_={MAXIMUM}", "ald_rdn-maximum-small-x4"),
+        (f"model.conv.descriptor={{_target_:{MAXIMUM}}}", "ald_rdn-maximum-small-x4"),
+        ("+descriptor.exponent=3", "ald_rdn-determinant-exponent3-small-x4"),
+        (f"descriptor=det_std descriptor.of._target_={MAXIMUM}", "ald_rdn-standardised-of-maximum-small-x4"),
+        ("backbone=imdn", "imdn-ald-det-small-x4"),
+        ("backbone=edsr block=standard size=baseline", "edsr-standard-baseline-x4"),
+        ("block=ldw block.kernel_size=5 block.activation=gelu", "ldw_rdn-5x5-gelu-small-x4"),
+        ("model=dw_rdn +model.conv.kernel_size=5 block=dw", "dw_rdn-5x5-small-x4"),
+        (OWN_BLOCK, "rdn-Linear-small-x4"),
+        (f"model=rdn model.conv{OWN_BLOCK.removeprefix('block')}", "rdn-Linear-small-x4"),
+        (f"{OWN_NET} +backbone.width=4", "OwnNet-small-x4"),
+    ],
+)
+def test_a_network_is_named_by_what_it_is_and_the_papers_as_ever(overrides: str, name: str) -> None:
+    assert resolved(*overrides.split())[0] == name
+
+
+@pytest.mark.parametrize(
+    ("overrides", "named"),
+    [
+        ("model=dw_rdn block=ldw", "block=ldw"),
+        ("model=rdn backbone=edsr", "backbone=edsr"),
+        ("block=ldw descriptor=max", "descriptor=max"),
+        ("+model.conv.live=true +block.live=false", "block.live"),
+        ("backbone=rdn size=baseline", "size=baseline"),
+        ("size=budget", "size=budget"),
+        (f"{OWN_BLOCK} block.kernel_size=5", "kernel_size"),
+        (f"{OWN_NET} size=paper", "G0"),
+        (f"{OWN_NET} block=ldw", "conv"),
+    ],
+)
+def test_what_cannot_be_or_would_do_nothing_is_refused(overrides: str, named: str) -> None:
+    with pytest.raises(UserError, match=named):
+        build(resolved(*overrides.split())[1], allow_code=None)
