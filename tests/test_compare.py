@@ -1,12 +1,13 @@
 """`python -m aldsr.compare`: one table, if it may be one."""
 
+from itertools import product
 from pathlib import Path
 
 import pytest
 
 from aldsr.compare import main
 from aldsr.reporting.tables.results import protocol_line, write_results
-from tests.analysis.fake_runs import change_config, fake_config, write_run, write_variant
+from tests.analysis.fake_runs import change_config, fake_config, fake_results, write_run, write_variant
 from tests.command import refuse, run_command
 from tests.evaluation.test_results import benchmark, results
 
@@ -65,6 +66,7 @@ def test_lr_is_said_by_sets_where_it_is_not_alike() -> None:
         (["nowhere"], "nowhere"),
         (["empty"], "empty"),
         (["--against", "RDN"], "--against"),
+        (["--grid"], "--grid"),
         (["--format", "csv"], "--format csv"),
         (["--allow-unequal-budgets"], "--allow-unequal-budgets"),
         (["--chart", "cost"], "--chart"),
@@ -111,6 +113,47 @@ def test_quality_against_cost_is_drawn_beside_the_table(study: Path, capsys: pyt
     assert "--latency" in refuse(capsys, main, study, "--chart", "other", "--latency", "seconds.json")
     assert run_command(main, study, "--latency", "seconds.json") == 2
     assert "--latency" in capsys.readouterr().err
+
+
+@pytest.fixture
+def backbones(study: Path) -> Path:
+    """Three backbones and three blocks without two of the pairs, RDN's without the seed 3, on two sets."""
+    left_out = [("IMDN", "DW-RDN"), ("EDSR", "ALD-RDN")]
+    for place, (backbone, label) in enumerate(product(("RDN", "EDSR", "IMDN"), ("RDN", "DW-RDN", "ALD-RDN"))):
+        for seed in range(0 if (backbone, label) in left_out else 2 if backbone == "RDN" else 3):
+            config = fake_config(label, seed, study="backbones")
+            config["model"]["_target_"] = f"aldsr.nn.{backbone}"
+            scores = [30.0 + place + seed / 100] * 5
+            results = fake_results(label.replace("RDN", backbone), {"Set5": scores, "B100": scores})
+            write_run(Path("backbones") / f"{backbone}-{label}-{seed}", config, results)
+    return Path("backbones")
+
+
+@pytest.mark.parametrize(
+    ("form", "texts"),
+    [
+        ("table", ["30.01 ± 0.01", "200.0 G", "2 seeds"]),
+        ("markdown", ["| backbone | standard | DW | ALD (det) |", "33.01 ± 0.01 / 200.0 G |", "| IMDN |", "| - |"]),
+        ("latex", ["backbone & standard & DW & ALD (det) \\\\", "IMDN & 36.01 $\\pm$ 0.01 / 200.0 G & - & 38.01"]),
+        ("csv", ["EDSR,DW,B100,5,3,34.01,0.01", "RDN,standard,Set5,5,2,30.005"]),
+    ],
+)
+def test_backbones_and_blocks_are_rows_and_columns(
+    form: str, texts: list[str], backbones: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main([str(backbones), "--grid", "--format", form])
+    text, notes = capsys.readouterr()
+    for expected in texts:
+        assert expected in text
+    assert form == "csv" or "on B100 (bicubic 28.00)" in text
+    assert "Y of" in (notes if form == "csv" else text)  # the protocol
+
+
+def test_what_is_no_grid_is_refused(study: Path, backbones: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "--grid: is for at least two" in refuse(capsys, main, study, "--grid")
+    change_config(next(backbones.glob("EDSR-DW-RDN-2")), {"model.n_feats": 16})
+    assert "both EDSR with the block DW" in refuse(capsys, main, backbones, "--grid")
+    assert run_command(main, backbones, "--grid", "--against", "RDN") == 2
 
 
 def test_studies_and_runs_beside_them_become_one(study: Path, capsys: pytest.CaptureFixture[str]) -> None:

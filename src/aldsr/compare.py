@@ -3,7 +3,8 @@
 Runs become the rows of one table. A study, a folder of runs, is laid out as in the paper's tables: mean ± sd over
 seeds, paired differences with intervals, the published numbers beside them; several studies, and runs named beside
 them, become one. Results of different protocols, of different images in sets of one name or, in a study, of unequal
-budgets are refused, naming the difference.
+budgets are refused, naming the difference. --grid lays out a study of several backbones and blocks as a row per
+backbone and a column per block.
 """
 
 import argparse
@@ -12,13 +13,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from aldsr.analysis.loading import read_by_label, read_variants
-from aldsr.analysis.scores import compare_variants
+from aldsr.analysis.scores import Comparison, compare_variants
 from aldsr.analysis.study import is_study
 from aldsr.core.command import plain_command
 from aldsr.core.errors import OptionError
 from aldsr.evaluation.results import read_benchmark
 from aldsr.reporting.charts.cost import draw_cost_chart
 from aldsr.reporting.charts.figures import prepare_output, save_figure
+from aldsr.reporting.tables.grid import arrange_grid, grid_csv, grid_sheets
 from aldsr.reporting.tables.results import comparison_sheet, protocol_line
 from aldsr.reporting.tables.sheet import print_sheets
 from aldsr.reporting.tables.study import study_notes, study_sheets
@@ -42,6 +44,9 @@ def parse_options(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--format", choices=("table", "markdown", "latex", "csv"), default="table")
     parser.add_argument("--against", metavar="NAME", help="of a study: the network that the others are compared with")
     parser.add_argument(
+        "--grid", action="store_true", help="of a study: PSNR and multi-adds by backbone (rows) and block (columns)"
+    )
+    parser.add_argument(
         "--allow-unequal-budgets",
         action="store_true",
         help="of a study: compare runs that differ in steps, batch, patches, schedule or training images all the same",
@@ -54,6 +59,8 @@ def parse_options(argv: Sequence[str] | None) -> argparse.Namespace:
     options = parser.parse_args(argv)
     if not options.chart and (options.latency or options.chart_sets):
         parser.error("--latency and --chart-sets: are of a chart; say where to draw it with --chart FILE")
+    if options.grid and options.against is not None:
+        parser.error("--grid: shows no differences, which are what --against is of; leave out one")
     return options
 
 
@@ -62,6 +69,7 @@ def compare_runs(options: argparse.Namespace) -> None:
     of_studies = {
         "--format csv": options.format == "csv",
         "--against": options.against is not None,
+        "--grid": options.grid,
         "--allow-unequal-budgets": options.allow_unequal_budgets,
         "--chart": options.chart is not None,
     }
@@ -76,20 +84,24 @@ def compare_runs(options: argparse.Namespace) -> None:
 def compare_study(options: argparse.Namespace) -> None:
     """A study's runs as variants with their seeds, and quality against cost as a chart.
 
-    Raises FigureError or ResultsError if runs cannot be read, must not be compared or cannot be drawn.
+    Raises FigureError, OptionError or ResultsError if runs cannot be read, must not be compared or cannot be drawn.
     """
     study, variants = read_variants(options.results, allow_unequal_budgets=options.allow_unequal_budgets)
-    comparison = compare_variants(study, variants, options.against)
+    grid = arrange_grid(variants) if options.grid else None
+    comparison = (
+        Comparison(study, variants, variants[0], []) if grid else compare_variants(study, variants, options.against)
+    )
     files = prepare_output(options.chart, ("png", "svg")) if options.chart else []
     if files:
         latency = read_benchmark(options.latency) if options.latency else None
         save_figure(draw_cost_chart(variants, sets=options.chart_sets, latency=latency), files)
-    notes = study_notes(comparison)
+    notes = [note for note in study_notes(comparison) if not (grid and note[0] == "paper")]
     if options.format == "csv":
-        print(study_csv(comparison), end="")
+        print(grid_csv(grid) if grid else study_csv(comparison), end="")
         print(*(f"{word}: {text}" for word, text in notes), sep="\n", file=sys.stderr)
     else:
-        print_sheets(study_sheets(comparison), notes, form=options.format)
+        sheets = grid_sheets(study.name, grid) if grid else study_sheets(comparison)
+        print_sheets(sheets, notes, form=options.format)
     if files:
         print(f"chart     {', '.join(map(str, files))}", file=sys.stderr)
 
