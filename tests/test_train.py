@@ -154,6 +154,10 @@ def test_without_images_to_measure_on_the_weights_and_a_result_that_says_so_are_
     assert "BT.601" in capsys.readouterr().out
 
 
+def test_a_network_without_weights_is_refused(small: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert "BicubicUpscale" in refuse(capsys, train, *small, "model=bicubic")
+
+
 @pytest.mark.parametrize(
     ("free", "small_image", "named"), [(1000, False, "cache"), (100_000, False, "run_dir=run"), (1e12, True, "'t'")]
 )

@@ -24,8 +24,7 @@ def resolve_network(config: DictConfig) -> None:
 
     Raises OptionError for options that contradict each other, and a size that the backbone does not have.
     """
-    task = HydraConfig.get().overrides.task
-    typed: dict[str, str] = dict(each.lstrip("+~").partition("=")[::2] for each in task)
+    typed: dict[str, str] = dict(each.lstrip("+~").partition("=")[::2] for each in HydraConfig.get().overrides.task)
     _refuse_contradictions(typed)
     _check_size(typed, in_study="budgets" in config)
     with open_dict(config):

@@ -22,7 +22,7 @@ from aldsr.core.settings import RunSettings
 from aldsr.data import SuperResolutionData, describe_pairs, micro_batch_size
 from aldsr.evaluation.bicubic import score_bicubic
 from aldsr.evaluation.results import describe_network, summarise
-from aldsr.nn.description import build, complete_description, label
+from aldsr.nn.description import NetworkError, build, complete_description, label
 from aldsr.nn.grouped_attention import GroupedAttention
 from aldsr.nn.initial import load_initial
 from aldsr.nn.weights import check_network, check_resumable
@@ -72,8 +72,10 @@ def load_first_weights(settings: RunSettings, network: nn.Module) -> RunSettings
 def check_start(settings: RunSettings, network: nn.Module) -> None:
     """Check the network, and the checkpoint that it continues from, before anything else starts.
 
-    Raises NetworkError if the network does not upscale by the scale, or the checkpoint is of another network.
+    Raises NetworkError if the network has no weights or another scale, or the checkpoint is of another network.
     """
+    if not any(weights.requires_grad for weights in network.parameters()):
+        raise NetworkError(f"model: {label(thaw(settings.model))} has no weights to train; aldsr.evaluate measures it")
     with torch.random.fork_rng():  # a block may draw random numbers
         check_network(copy.deepcopy(network), settings.scale)
     if settings.ckpt_path:
