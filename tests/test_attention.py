@@ -96,8 +96,8 @@ def test_a_mistake_is_one_sentence(
     write_run("a0")
     write_run("ldw", "LDWBlock")
     write_run("x3", scale=3)
-    edsr = {"_target_": "aldsr.nn.EDSR", "scale": 2, "n_resblocks": 1, "n_feats": 4}
-    edsr["conv"] = {"_target_": "aldsr.nn.BSConvBlock", "_partial_": True}
+    edsr = {"_target_": "aldsr.nn.EDSR", "scale": 2, "conv": {"_target_": "aldsr.nn.BSConvBlock", "_partial_": True}}
+    edsr |= {"n_resblocks": 1, "n_feats": 4}
     write_weights("edsr", build(edsr), edsr)
     write_weights("stranger", nn.Identity(), {"_target_": "somebody.Net", "scale": 2})
     assert run_command(main, *arguments, *([] if "--data" in arguments else ["--data", bench])) == 2

@@ -15,15 +15,16 @@ import torch
 from aldsr import benchmark
 from aldsr.bench.loading import decoding_rate, resize_times
 from aldsr.bench.speed import Group, OutOfMemoryError, measure_in_turns
-from aldsr.bench.tasks import BLOCKS, BenchmarkCase, Task
+from aldsr.bench.tasks import BenchmarkCase, Task, name_networks
 from aldsr.benchmark import main
 from tests.analysis.fake_runs import fake_config, fake_results, write_run
 from tests.command import run_command
 from tests.reporting.recorded import record, training
 
 NEEDS_MATPLOTLIB = pytest.mark.needs("matplotlib")
+_, *RDNS = name_networks("RDN")
 WAYS = [("none", "torch"), ("graph", "torch"), ("graph", "triton")]
-IN_EVERY_WAY = [("literal", *way) for way in WAYS[:2]] + [(name, *way) for name in BLOCKS for way in WAYS]
+IN_EVERY_WAY = [("literal", *way) for way in WAYS[:2]] + [(name, *way) for name in RDNS for way in WAYS]
 TINY = ["--size", "small", "--batch", "2", "--patch-size", "4", "--rounds", "2"]
 
 
@@ -69,9 +70,9 @@ def test_loading_and_resizing_are_printed_and_saved(
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("training", [["literal"], ["literal"], list(BLOCKS)]),
-        ("upscaling", [["literal"], ["literal"], list(BLOCKS)]),
-        ("checkpointing", [[block] for block in BLOCKS for _ in range(2)]),
+        ("training", [["literal"], ["literal"], RDNS]),
+        ("upscaling", [["literal"], ["literal"], RDNS]),
+        ("checkpointing", [[block] for block in RDNS for _ in range(2)]),
     ],
 )
 def test_networks_are_measured_in_turns_and_what_must_not_share_a_process_by_itself(
@@ -83,6 +84,14 @@ def test_networks_are_measured_in_turns_and_what_must_not_share_a_process_by_its
     record = json.loads(Path("speed.json").read_text())[name][1]
     assert record["checkpoint"] is (name == "checkpointing")
     assert record["processes"] == [{"seconds": [1.0], "peak_memory": None, "floor": 1.0}] * 2
+
+
+def test_another_backbone_is_measured_alike(groups: list[Group], capsys: pytest.CaptureFixture[str]) -> None:
+    main(["upscaling", *TINY, "--backbone", "imdn", "--rounds", "1"])
+    literal, *names = name_networks("IMDN")
+    assert [[case.network for case, _ in group.jobs] for group in groups] == [[literal], [literal], names]
+    text = " ".join(capsys.readouterr().out.split())
+    assert all(each in text for each in ("IMDN, small size", "× IMDN", "ALD-IMDN, the equations as typed in"))
 
 
 @pytest.fixture
@@ -107,7 +116,7 @@ def gpu(monkeypatch: pytest.MonkeyPatch) -> list[BenchmarkCase]:
     [
         ("training", IN_EVERY_WAY),
         ("upscaling", IN_EVERY_WAY),
-        ("checkpointing", [(name, "none", "torch") for name in BLOCKS for _ in range(2)]),
+        ("checkpointing", [(name, "none", "torch") for name in RDNS for _ in range(2)]),
         ("growth", [("RDN", "graph", "torch"), ("ALD-RDN", "graph", "torch")]),
     ],
 )
@@ -207,6 +216,7 @@ def test_recorded_results_are_shown_and_drawn_without_measuring(capsys: pytest.C
         ("deployed --networks nowhere", "nowhere"),
         ("--from a.json --json b.json", "--json"),
         ("training --device cuda", "--device cuda"),
+        ("training growth --backbone edsr", "--backbone"),
         ("training resize --device cuda", "--device cuda"),
     ],
 )

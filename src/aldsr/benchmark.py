@@ -1,10 +1,10 @@
 """`python -m aldsr.benchmark`: how fast this machine trains, upscales, loads patches and resizes, compared.
 
-training, upscaling: RDN, DW-, LDW- and ALD-RDN, each in the settings that are fastest for it, and the equations of the
-paper typed in literally. deployed: the networks of --networks upscale to 1280x720, folded, and collapsed where that is
-faster. growth: a training step of RDN and ALD-RDN with more patches, larger ones, more RDBs. checkpointing: peak memory
-of a step with and without. loading: patches on one core, compared with decoding files for every patch. resize: making
-LR images, compared with a loop over rows.
+training, upscaling: RDN, DW-, LDW- and ALD-RDN, or those of another --backbone, each in the settings that are fastest
+for it, and the equations of the paper typed in literally. deployed: the networks of --networks upscale to 1280x720,
+folded, and collapsed where that is faster. growth: a training step of RDN and ALD-RDN with more patches, larger ones,
+more RDBs. checkpointing: peak memory of a step with and without. loading: patches on one core, compared with decoding
+files for every patch. resize: making LR images, compared with a loop over rows.
 
 --device cuda measures all but resize on an NVIDIA GPU: every network launch by launch, as one CUDA graph, and so
 with the kernels in Triton, each in the precision and layout that are fastest for it, beside the rates of a large copy
@@ -26,7 +26,7 @@ from rich.progress import Progress
 from aldsr.analysis.loading import read_variants
 from aldsr.bench.loading import measure_loading, resize_times
 from aldsr.bench.speed import measure_speed
-from aldsr.bench.tasks import DescribedCase, Task
+from aldsr.bench.tasks import BACKBONES, DescribedCase, Task
 from aldsr.core.command import plain_command, positive_int
 from aldsr.core.device import PRECISIONS, device_name, select_device
 from aldsr.core.files import check_output, write_json
@@ -37,6 +37,11 @@ from aldsr.reporting.charts.speed import draw_growth_chart, draw_speed_chart
 from aldsr.reporting.tables.speed import Measurements, growth_sheet, loading_sheet, resize_sheet, speed_sheet
 
 SIZES = {"paper": {"D": 16, "C": 8, "G": 64, "G0": 64}, "small": {"D": 4, "C": 4, "G": 32, "G0": 32}}
+SMALL = {  # of the other backbones; their paper's size is their classes' default
+    "EDSR": {"n_resblocks": 16, "n_feats": 32, "res_scale": 1},
+    "RCAN": {"n_resgroups": 3, "n_resblocks": 5, "n_feats": 32, "reduction": 8},
+    "IMDN": {"nf": 48},
+}
 SPEEDS = ("training", "upscaling", "deployed", "checkpointing")
 TABLES: dict[str, Callable[[Measurements], RenderableType]] = {
     **{what: partial(speed_sheet, what) for what in SPEEDS},
@@ -80,6 +85,7 @@ def parse_options(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("what", nargs="*", help=f"{', '.join(TABLES)} (default: loading resize)")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="(default cpu)")
+    parser.add_argument("--backbone", choices=[*map(str.lower, BACKBONES)], default="rdn", help="(default rdn)")
     parser.add_argument("--size", choices=SIZES, default="paper", help="of the networks")
     parser.add_argument(
         "--networks", nargs="+", type=Path, metavar="RUN", help="for deployed: folders of runs or studies"
@@ -101,6 +107,8 @@ def parse_options(argv: Sequence[str] | None) -> argparse.Namespace:
         parser.error(f"{unknown[0]}: expected {', '.join(TABLES)}")
     if options.source is None and ("deployed" in options.what) != bool(options.networks):
         parser.error("deployed: measures the networks of --networks RUN…, which are of no other use; give both")
+    if options.backbone != "rdn" and (options.source or not {"training", "upscaling"}.issuperset(options.what or [""])):
+        parser.error("--backbone: is of what training and upscaling measure; leave it out, or ask for these alone")
     if options.source and options.json:
         parser.error("--json: saves what is measured, and --from measures nothing; leave one of them out")
     if options.device == "cuda" and (options.source or "resize" in options.what):
@@ -111,6 +119,8 @@ def parse_options(argv: Sequence[str] | None) -> argparse.Namespace:
 def conditions(options: argparse.Namespace) -> dict[str, Any]:
     """The machine and the settings, which stand beside the records. Raises OptionError if there is no such device."""
     settings = {key: getattr(options, key) for key in ("size", "batch", "patch_size", "scale")}
+    if options.backbone != "rdn":
+        settings["size"] = f"{options.backbone.upper()}, {options.size}"
     device = select_device(options.device)
     found = {"device": device_name(device), "threads": torch.get_num_threads(), "settings": settings}
     return found | ({"accelerator": "cuda", "torch": torch.__version__} if device.type == "cuda" else {})
@@ -141,7 +151,9 @@ def measure(name: str, options: argparse.Namespace, console: Console) -> Any:
     if name == "resize":
         return resize_times(scale=options.scale)
     batch = 0 if name in ("upscaling", "deployed") else options.batch
-    task = Task(SIZES[options.size], batch, options.patch_size, options.device)
+    backbone = options.backbone.upper()
+    size = SIZES[options.size] if backbone == "RDN" else SMALL[backbone] if options.size == "small" else {}
+    task = Task(size, batch, options.patch_size, options.device, backbone)
     deployed = read_cases(options) if name == "deployed" else []
     with Progress(console=console, transient=True) as progress:
         return measure_speed(name, task, deployed=deployed, rounds=options.rounds, progress=progress)

@@ -6,12 +6,14 @@ import pytest
 import torch
 
 from aldsr.bench.loading import resize_by_rows
-from aldsr.bench.tasks import BenchmarkCase
+from aldsr.bench.tasks import BenchmarkCase, name_networks
 from aldsr.imaging import imresize
+from tests.bench.test_tasks import SIZES
 
 
-def test_the_literal_equations_and_our_network_are_the_same_function_with_the_same_gradients() -> None:
-    literal, ours = (BenchmarkCase(name).build({"D": 2, "C": 3, "G": 4, "G0": 4}) for name in ("literal", "ALD-RDN"))
+@pytest.mark.parametrize(("backbone", "size"), SIZES.items())
+def test_the_literal_equations_and_our_network_are_the_same_function(backbone: str, size: dict[str, int]) -> None:
+    literal, ours = (BenchmarkCase(name).build(size) for name in (name_networks(backbone)[0], f"ALD-{backbone}"))
     ours.load_state_dict(literal.state_dict())
     x = torch.rand(2, 3, 6, 5, dtype=torch.float64)
     torch.testing.assert_close(ours.double()(x), literal.double()(x), rtol=1e-12, atol=1e-12)

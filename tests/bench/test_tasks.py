@@ -7,11 +7,13 @@ import torch
 from torch import nn
 
 from aldsr.bench.gpu import CapturedGraph, copy_rate, time_once
-from aldsr.bench.tasks import BLOCKS, BenchmarkCase, DescribedCase, Task
+from aldsr.bench.tasks import BenchmarkCase, DescribedCase, Task, name_networks
 from aldsr.nn.description import NetworkError
 from aldsr.nn.folding import foldable_blocks
 
 TINY = {"D": 1, "C": 1, "G": 4, "G0": 4}
+RESIDUAL = {"n_resblocks": 1, "n_feats": 4}
+SIZES = {"RDN": {**TINY, "D": 2, "C": 3}, "EDSR": RESIDUAL, "RCAN": RESIDUAL, "IMDN": {"num_modules": 1, "nf": 8}}
 CONV = {"_target_": "aldsr.nn.ALDBlock", "_partial_": True}
 DESCRIPTION = {"_target_": "aldsr.nn.RDN", "scale": 2, "conv": CONV, **TINY}
 
@@ -21,10 +23,11 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("aldsr.evaluation.cost.OUTPUT", (32, 48))
 
 
-@pytest.mark.parametrize("network", [*BLOCKS, "literal"])
+@pytest.mark.parametrize(("backbone", "size"), SIZES.items())
 @pytest.mark.parametrize("batch", [0, 2])
-def test_every_network_trains_and_upscales(network: str, batch: int) -> None:
-    Task(TINY, batch=batch, patch=4).prepare(BenchmarkCase(network, "32-true"))()
+def test_every_network_trains_and_upscales(backbone: str, size: dict[str, int], batch: int) -> None:
+    for network in name_networks(backbone):
+        Task(size, batch=batch, patch=4).prepare(BenchmarkCase(network, "32-true"))()
 
 
 def test_micro_batches_and_checkpointing_sum_to_the_gradient_of_the_batch(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -68,7 +71,7 @@ def test_work_is_recorded_once_after_it_is_warm_and_replayed_from_then_on(monkey
 
 @pytest.mark.gpu
 @pytest.mark.parametrize("batch", [0, 2])
-@pytest.mark.parametrize("network", [*BLOCKS, "literal"])
+@pytest.mark.parametrize("network", name_networks("RDN"))
 def test_a_graph_does_what_the_launches_do(network: str, batch: int, monkeypatch: pytest.MonkeyPatch) -> None:
     built: list[nn.Module] = []
     build = BenchmarkCase.build

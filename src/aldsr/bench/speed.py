@@ -21,7 +21,7 @@ import torch
 from rich.progress import Progress
 
 from aldsr.bench.gpu import copy_rate, matmul_rate, time_once
-from aldsr.bench.tasks import BLOCKS, BenchmarkCase, DescribedCase, Task, growing_tasks
+from aldsr.bench.tasks import BenchmarkCase, DescribedCase, Task, growing_tasks, name_networks
 from aldsr.core.device import PRECISIONS
 from aldsr.core.errors import OptionError
 from aldsr.core.memory import OutOfMemoryError, is_out_of_memory, keep_memory, peak_memory
@@ -90,10 +90,12 @@ def choose_groups(benchmark: str, task: Task, deployed: Sequence[DescribedCase] 
         return [Group([(case, each) for each in growing_tasks(task) for case in cases])]
     if benchmark == "deployed":
         return [Group([(case, task) for case in deployed])]
-    literal = [Group([(LITERAL, task)], keep_freed=False), Group([(LITERAL, task)])]
+    first, *names = name_networks(task.backbone)
+    job = replace(LITERAL, network=first), task
+    literal = [Group([job], keep_freed=False), Group([job])]
     if benchmark == "upscaling":
-        return [*literal, Group([(BenchmarkCase(name, precision), task) for name in BLOCKS])]
-    fastest = [run_in_process(tune_case, name, task) for name in BLOCKS]
+        return [*literal, Group([(BenchmarkCase(name, precision), task) for name in names])]
+    fastest = [run_in_process(tune_case, name, task) for name in names]
     if benchmark == "checkpointing":
         return [Group([(each, task)]) for case in fastest for each in (case, replace(case, checkpoint=True))]
     return [*literal, Group([(case, task) for case in fastest])]
@@ -104,7 +106,7 @@ def choose_gpu_groups(benchmark: str, task: Task, deployed: Sequence[DescribedCa
     if benchmark == "deployed":
         ways = [replace(case, compile=form, kernels=kernels) for case in deployed for form, kernels in GPU_WAYS]
         return [Group([(case, task) for case in ways])]
-    names = GROWING if benchmark == "growth" else BLOCKS if benchmark == "checkpointing" else ("literal", *BLOCKS)
+    names = GROWING if benchmark == "growth" else name_networks(task.backbone)[benchmark == "checkpointing" :]
     fastest = run_in_process(tune_on_gpu, names, task)
     if benchmark == "growth":  # in graphs alone: launch by launch, a step takes the same time at any size
         cases = [case for case in fastest if (case.compile, case.kernels) == ("graph", "torch")]
@@ -142,8 +144,8 @@ def tune_on_gpu(names: Sequence[str], task: Task) -> list[BenchmarkCase]:
     choices = list(product(supported_precisions("cuda"), LAYOUTS))
     fastest = []
     for name, (form, kernels) in product(names, GPU_WAYS):
-        if name == "literal" and kernels != "torch":
-            continue  # it has no layers for kernels to compute
+        if (name == "literal" or task.backbone != "RDN") and kernels != "torch":
+            continue  # it has no RDBs for kernels to compute
         cases = [BenchmarkCase(name, *choice, compile=form, kernels=kernels) for choice in choices]
         fastest.append(min(cases, key=lambda case: _try_on_gpu(case, task)))
     return fastest

@@ -13,14 +13,14 @@ from aldsr.bench.gpu import CapturedGraph
 from aldsr.bench.traffic import count_traffic
 from aldsr.core.device import PRECISIONS
 from aldsr.evaluation.cost import input_size, multi_adds
-from aldsr.nn import RDN, ALDBlock, DWBlock, LDWBlock, StandardBlock, deploy, fold
+from aldsr.nn import EDSR, IMDN, RCAN, RDN, ALDBlock, DWBlock, LDWBlock, StandardBlock, deploy, fold
 from aldsr.nn.description import build
 from aldsr.nn.grouped_attention import GroupedAttention
 from aldsr.nn.kernels.choice import use_kernels
 from aldsr.training import LAYOUTS, TrainingStep
 
-BLOCKS = {"RDN": StandardBlock, "DW-RDN": DWBlock, "LDW-RDN": LDWBlock, "ALD-RDN": ALDBlock}
-SCALE = 4  # of the networks of `BLOCKS`
+BACKBONES = {"RDN": RDN, "EDSR": EDSR, "RCAN": RCAN, "IMDN": IMDN}
+SCALE = 4  # of the networks of `BACKBONES` with `BLOCKS`
 
 
 class LiteralALD(ALDBlock):
@@ -34,11 +34,19 @@ class LiteralALD(ALDBlock):
         return self.activation(self.pointwise(features + r * features))
 
 
+BLOCKS = {"literal": LiteralALD, "": StandardBlock, "DW": DWBlock, "LDW": LDWBlock, "ALD": ALDBlock}
+
+
+def name_networks(backbone: str) -> list[str]:
+    """A backbone with every block: "literal-EDSR", "EDSR", "DW-EDSR", …; RDN's literal form is "literal" in records."""
+    return [f"{block}-{backbone}".removeprefix("-").replace("literal-RDN", "literal") for block in BLOCKS]
+
+
 @dataclass(frozen=True)
 class BenchmarkCase:
     """A network and how it is run. The fields stand in the recorded JSON files by these names."""
 
-    network: str  # of BLOCKS, or "literal": ALD-RDN as the equations of the paper are usually implemented
+    network: str  # of `name_networks`, or "literal-EDSR": ALD as the paper's equations are usually implemented
     precision: str = "bf16-mixed"
     layout: str = "channels-last"
     micro_batches: int = 1  # of a training step
@@ -49,15 +57,17 @@ class BenchmarkCase:
     def build(self, size: Mapping[str, Any]) -> nn.Module:
         """Build the network with random weights."""
         torch.manual_seed(0)
-        if self.network != "literal":
-            return RDN(conv=BLOCKS[self.network], **size, scale=SCALE, checkpoint=self.checkpoint)
-        network = RDN(conv=LiteralALD, **size, scale=SCALE)
-        network.UPNet.forward = MethodType(nn.Sequential.forward, network.UPNet)  # type: ignore[method-assign]
+        block, _, backbone = ("literal-RDN" if self.network == "literal" else self.network).rpartition("-")
+        options = {"checkpoint": True} if self.checkpoint else {}
+        network = BACKBONES[backbone](conv=BLOCKS[block], **size, scale=SCALE, **options)
+        if block == "literal":
+            upscaler = getattr(network, network.upsampling)
+            upscaler.forward = MethodType(nn.Sequential.forward, upscaler)
         return network
 
     def deploy(self, network: nn.Module, lr: Tensor) -> nn.Module:
         """Fold the network, of which the literal form has nothing; on a GPU also collapse it where that is faster."""
-        if lr.device.type == "cuda" and self.network != "literal":
+        if lr.device.type == "cuda" and not self.network.startswith("literal"):
             return deploy(network, lr=lr, dtype=PRECISIONS[self.precision]).network
         return fold(network)
 
@@ -82,10 +92,11 @@ class DescribedCase(BenchmarkCase):
 class Task:
     """A training step or, with `batch` 0, upscaling to 1280x720 (x4: LR 320x180) by the deployed network."""
 
-    size: dict[str, int]  # D, C, G and G0 of the networks of `BLOCKS`
+    size: dict[str, int]  # of the networks of `BACKBONES`: D, C, G and G0 of RDN
     batch: int = 16  # patches of a training step
     patch: int = 48  # side of an LR patch, in pixels
     device: str = "cpu"  # or "cuda"
+    backbone: str = "RDN"
 
     def flops(self, network: nn.Module) -> float:
         """Operations, two for a multi-add; the backward pass takes twice those of the forward pass."""
@@ -131,7 +142,7 @@ class Task:
         side: int = network.scale * self.patch  # type: ignore[assignment, operator]
         hr = torch.rand(self.batch, 3, side, side).to(self.device)
         parts = list(zip(lr.chunk(case.micro_batches), hr.chunk(case.micro_batches), strict=True))
-        sharing = GroupedAttention if on_gpu and case.network != "literal" else None  # as in training
+        sharing = GroupedAttention if on_gpu and not case.network.startswith("literal") else None  # as in training
         loss = TrainingStep(network, layout=LAYOUTS[case.layout], sharing=sharing)
         optimizer = torch.optim.Adam(network.parameters(), 1e-4, fused=on_gpu or None, capturable=on_gpu)
 

@@ -69,18 +69,6 @@ def test_json_holds_every_value_and_every_change() -> None:
     assert network["changes"]["Set5"]["r = 0"]["mean"] == pytest.approx(-10.5)
 
 
-def test_layers_of_other_backbones_go_by_their_modules_names() -> None:
-    pytest.importorskip("matplotlib")
-    from aldsr.reporting.charts.attention import draw_descriptor, draw_distribution
-
-    places = ["body.0.conv1", "body.0.conv2", "body.1.conv1"]
-    found = networks(0, places=places)
-    sheet = tables.layers_sheet(found)
-    assert (sheet.corner, sheet.rows) == ("layer", [*places, "mean"])
-    assert [axes.get_title() for axes in draw_descriptor(found).axes] == ["body.0", "body.1"]
-    assert draw_distribution(found).axes[1].get_xlabel() == "layer"
-
-
 def test_plots_show_every_channel_and_every_change() -> None:
     pytest.importorskip("matplotlib")
     from aldsr.reporting.charts.attention import draw_ablations, draw_descriptor, draw_distribution
@@ -88,6 +76,9 @@ def test_plots_show_every_channel_and_every_change() -> None:
     found = networks(0, 1)
     points = [line for axes in draw_descriptor(found).axes for line in axes.lines]
     assert sum(len(line.get_xdata()) for line in points) == 3 * 4 * 2  # layers, channels, runs
+    others = networks(0, places=["body.0.conv1", "body.0.conv2", "body.1.conv1"])
+    assert tables.layers_sheet(others).rows[0] == "body.0.conv1"
+    assert [axes.get_title() for axes in draw_descriptor(others).axes] == ["body.0", "body.1"]
     above, below = draw_distribution(found).axes
     assert [tick.get_text() for tick in below.get_xticklabels()] == ["1.1", "1.2", "2.1"]
     low, high = above.get_ylim()

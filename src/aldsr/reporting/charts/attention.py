@@ -7,7 +7,7 @@ import numpy as np
 
 from aldsr.evaluation.attention import LayerAttention
 from aldsr.reporting.charts.figures import FONT, create_figure
-from aldsr.reporting.tables.attention import Attention, layer_names, layers_head
+from aldsr.reporting.tables.attention import Attention, layer_names
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -28,7 +28,7 @@ def draw_distribution(attention: Attention) -> "Figure":
         below.plot(places, [layer.statistics()[key] for layer in layers], ".-", label=label, color=colour)
     below.set_ylim(bottom=0)
     below.legend(fontsize=FONT, frameon=False, ncols=2, loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0)
-    below.set_xlabel(layers_head(layers))
+    below.set_xlabel("unit.layer")
     below.set_xticks(places, [layer_names(layer.place)[1] for layer in layers], rotation=90, fontsize=7)
     return figure
 

@@ -29,7 +29,7 @@ PANEL = 640  # pixels of a panel of lines
 
 
 def draw_speed_chart(benchmark: str, measurements: Measurements) -> "Figure":
-    """Draw a bar per timing: median, range, roofline, speed relative to RDN. Raises FigureError if all were killed."""
+    """Draw a bar per timing: median, range, roofline, relative speed. Raises FigureError if all were killed."""
     timings = [timing for timing in summarise_timings(measurements[benchmark]) if timing.seconds]
     if not timings:
         raise FigureError(f"{benchmark}: every process was killed: nothing to draw; measure a smaller --size")
@@ -37,7 +37,7 @@ def draw_speed_chart(benchmark: str, measurements: Measurements) -> "Figure":
     axes = figure.subplots()
     unit = time_unit(measurements)
     places, median = np.arange(len(timings)), [unit.of_second * timing.median for timing in timings]
-    colours = [GRAY if timing.record["network"] == "literal" else BLUE for timing in timings]
+    colours = [GRAY if timing.name.startswith("literal") else BLUE for timing in timings]
     axes.barh(places, median, height=0.6, color=colours)
     ends = unit.of_second * _find_ends(timings)
     axes.errorbar(median, places, xerr=ends, fmt="none", ecolor="#333333", capsize=3, linewidth=1, label="all runs")
@@ -46,7 +46,7 @@ def draw_speed_chart(benchmark: str, measurements: Measurements) -> "Figure":
     axes.scatter(floors, places, marker="|", s=180, linewidths=2, color=RED, zorder=3, label=label)
     dense, last = find_dense(timings), [unit.of_second * timing.seconds[-1] for timing in timings]
     for place, timing in enumerate(timings):
-        ratio = f", {dense.median / timing.median:.2f} × RDN's speed" if dense else ""
+        ratio = f", {dense.median / timing.median:.2f} × {dense.record['network']}'s speed" if dense else ""
         text = f"  {median[place]:.3g} {'ms' if is_of_gpu(measurements) else 's'}{ratio}"
         axes.text(last[place], place, text, va="center", fontsize=FONT)
     axes.set_xlim(0, 1.5 * max(last))  # room for the text
@@ -67,7 +67,7 @@ def _find_ends(timings: Sequence[Timing]) -> NDArray[np.float64]:
 def name_bar(timing: Timing) -> str:
     """Name a bar by the network and what distinguishes it from the next one."""
     name = timing.name
-    if name == "literal" and timing.record.get("device", "cpu") == "cpu":
+    if name.startswith("literal") and timing.record.get("device", "cpu") == "cpu":
         name += ", freed memory kept" if timing.record["keep_memory"] else ", the system's allocator"
     return f"{name}, checkpointing" if timing.record["checkpoint"] else name
 

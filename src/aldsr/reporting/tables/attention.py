@@ -90,8 +90,7 @@ def layers_sheet(attention: Attention) -> Sheet:
         rows = [*zip(*by_run, strict=True), means]
         columns.append(Column(head, [_runs_cell(row, decimals) for row in rows]))
     names = [*(layer_names(layer.place)[1] for layer in layers), "mean"]
-    title = f"{attention.name}: r and z of every layer, {attention.repeats}"
-    return Sheet(title, layers_head(layers), names, columns)
+    return Sheet(f"{attention.name}: r and z of every layer, {attention.repeats}", "unit.layer", names, columns)
 
 
 def ablations_sheet(attention: Attention) -> Sheet:
@@ -148,11 +147,6 @@ def layer_names(place: str) -> tuple[str, str]:
     if parts[::2] == ["RDBs", "layers"]:
         return f"RDB {int(parts[1]) + 1}", f"{int(parts[1]) + 1}.{int(parts[3]) + 1}"
     return ".".join(parts[:-1]) or place, place
-
-
-def layers_head(layers: Sequence[LayerAttention]) -> str:
-    """What the names of layers are, for the heading of a column or axis."""
-    return "RDB.layer" if layer_names(layers[0].place)[0].startswith("RDB ") else "layer"
 
 
 def _layer_data(layer: LayerAttention) -> dict[str, Any]:

@@ -25,7 +25,7 @@ SPEED_NOTE = (
     "would take at the rate of a large matrix product of the same precision"
 )
 GPU_NOTE = (
-    "ms: median of all runs, by the GPU's clock; × RDN: relative to RDN's fastest row; peak: allocated beyond the "
+    "ms: median of all runs, by the GPU's clock; × RDN: relative to its fastest row; peak: allocated beyond the "
     "weights; arithmetic: all multi-adds at the rate of a large matrix product of the same precision; memory: the "
     "features of all layers, each read and written once, at the rate of a large copy; of roofline: the share of the "
     "larger of both. Measured in the same process: {}"
@@ -93,7 +93,7 @@ class Timing(NamedTuple):
     def is_usual_literal(self) -> bool:
         """Whether it is the equations as most code has them: with the system's allocator, or launch by launch."""
         usual = self.record.get("device") == "cuda" or not self.record["keep_memory"]
-        return self.record["network"] == "literal" and usual and not self.form
+        return self.name.startswith("literal") and usual and not self.form
 
     @property
     def name(self) -> str:
@@ -112,7 +112,8 @@ class Timing(NamedTuple):
             self.form,
             allocator if record.get("device", "cpu") == "cpu" else "",
         ]
-        name = "ALD-RDN, the equations as typed in" if record["network"] == "literal" else record["network"]
+        backbone = record["network"].partition("-")[2] or "RDN"
+        name = f"ALD-{backbone}, the equations as typed in" if self.name.startswith("literal") else record["network"]
         failure = f"; failed: {self.error}" if not self.seconds and self.error else ""
         return f"{name}: {', '.join(filter(None, options))}{failure}"
 
@@ -157,18 +158,20 @@ def describe_ceilings(timings: Iterable[Timing]) -> str:
     return ", ".join(f"{rate / 1e12:.3g} {name}" for name, rate in rates.items())
 
 
-def find_dense(timings: Iterable[Timing]) -> Timing | None:
-    """RDN's fastest timing."""
-    dense = [each for each in timings if each.record["network"] == "RDN"]
+def find_dense(timings: Sequence[Timing]) -> Timing | None:
+    """The fastest timing of RDN, or of the first other backbone with standard blocks."""
+    names = [each.record["network"] for each in timings]
+    name = next((each for each in ("RDN", "EDSR", "RCAN", "IMDN") if each in names), None)
+    dense = [each for each in timings if each.record["network"] == name]
     return min(dense, key=lambda each: each.median if each.seconds else inf, default=None)
 
 
 def speed_sheet(benchmark: str, measurements: Measurements) -> Sheet:
-    """A row per timing, with its speed as a multiple of that of the literal form and of RDN where they are there."""
+    """A row per timing, with its speed as a multiple of the literal form's and the backbone's where they are there."""
     timings, unit, on_gpu = summarise_timings(measurements[benchmark]), time_unit(measurements), is_of_gpu(measurements)
     literal = next((each for each in timings if each.is_usual_literal), None)
-    found = (("literal", literal, 1), ("RDN", find_dense(timings), 2))
-    bases = [(name, base, digits) for name, base, digits in found if base]
+    found = ((literal, 1), (find_dense(timings), 2))
+    bases = [(base.record["network"], base, digits) for base, digits in found if base]
     rows = []
     for timing in timings:
         if not timing.seconds:
