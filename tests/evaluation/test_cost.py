@@ -14,6 +14,7 @@ def test_the_block_of_a_description_is_counted_at_the_papers_size_without_biases
     dw = {"_target_": "aldsr.nn.DWBlock", "_partial_": True}
     assert block_parameters({"_target_": "aldsr.nn.RDN", "scale": 2, "D": 1, "conv": dw}) == 205_056
     assert block_parameters({"_target_": "aldsr.nn.BicubicUpscale", "scale": 2}) is None
+    assert block_parameters({"_target_": "aldsr.nn.EDSR", "scale": 2, "conv": dw}) is None  # it has no RDB
     stranger = {"_target_": "os.mkdir", "_partial_": True, "path": "made"}
     assert block_parameters({"_target_": "aldsr.nn.RDN", "conv": stranger}) is None
 

@@ -16,7 +16,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from aldsr.core.device import PRECISIONS, device_name
 from aldsr.core.memory import peak_memory
 from aldsr.nn import RDB, fold
-from aldsr.nn.description import NetworkError, build
+from aldsr.nn.description import NetworkError, build, label
 from aldsr.nn.folding import foldable_blocks
 
 OUTPUT = (720, 1280)  # height and width of the output for which the literature counts multi-adds
@@ -30,11 +30,11 @@ def count_parameters(module: nn.Module, *, biases: bool = True) -> int:
 def block_parameters(description: Mapping[str, Any]) -> int | None:
     """Parameters of one RDB of a network's blocks as ALDNet's Table IV counts them: C = 8, G = G0 = 64, without biases.
 
-    None without a block, or for one from outside aldsr: descriptions come from the folders of others, so no other code
-    is run.
+    None of another backbone, without a block, or for one from outside aldsr: descriptions come from the folders of
+    others, so no other code is run.
     """
     try:
-        conv = build(description["conv"]) if description.get("conv") else None
+        conv = build(description["conv"]) if description.get("conv") and label(description).endswith("RDN") else None
     except NetworkError:
         return None
     return None if conv is None else count_parameters(RDB(C=8, G=64, G0=64, conv=conv), biases=False)
