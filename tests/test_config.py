@@ -16,6 +16,7 @@ VARIANTS = {  # block, descriptor, reduction, live
     "rdn": ("StandardBlock", None, None, False),
     "dw": ("DWBlock", None, None, False),
     "ldw": ("LDWBlock", None, None, False),
+    "standard": ("StandardBlock", None, None, False),
     "bsconv": ("BSConvBlock", None, None, False),
     "ald_avg": ("ALDBlock", "average", 32, False),
     "ald_max": ("ALDBlock", "maximum", 32, False),
