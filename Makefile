@@ -25,7 +25,7 @@ demo: $(READY) ## Train a small ALD-RDN in three minutes on two CPU cores and co
 test: $(READY) ## Run the test suite (offline, CPU) with line coverage
 	$(PYTEST) $(if $(findstring pytest_cov,$(HAS)),--cov --cov-report=term) $(ARGS)
 
-quick: $(READY) ## Run the tests that start no process and no browser, in less than a minute
+quick: $(READY) ## Run the tests that start no process and no browser, in a minute and a half
 	$(PYTEST) -m "not slow and not chaos" $(ARGS)
 
 gpu: $(READY) ## On an NVIDIA GPU, in eight minutes: its tests, the benchmark, a minute of training, the quick start
