@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.library import custom_op
 from torch.nn import functional as F
 from triton import cdiv, next_power_of_2
 
@@ -71,7 +72,7 @@ def _simplify(layer: Layer) -> Layer:
     return collapse_layer(layer) if is_collapsible(layer) else layer
 
 
-@torch.library.custom_op("aldsr::rdb_features", mutates_args=())
+@custom_op("aldsr::rdb_features", mutates_args=())
 def rdb_features(x: Tensor, weights: list[Tensor], sizes: list[int]) -> Tensor:
     """All features of an RDB, `Tensor[B, H, W, T]`, x first. `Tensor[B, H, W, G0]` → the same.
 
@@ -95,7 +96,7 @@ def rdb_features(x: Tensor, weights: list[Tensor], sizes: list[int]) -> Tensor:
     return buffer
 
 
-@torch.library.custom_op("aldsr::rdb_features_backward", mutates_args=())
+@custom_op("aldsr::rdb_features_backward", mutates_args=())
 def rdb_features_backward(grad: Tensor, buffer: Tensor, weights: list[Tensor], sizes: list[int]) -> list[Tensor]:
     """The gradients with respect to x and each of the weights, from that with respect to the features."""
     before, grads, end, found = grad.contiguous(), torch.empty_like(buffer), buffer.shape[-1], list[Tensor]()
