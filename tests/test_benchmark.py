@@ -32,6 +32,7 @@ TINY = ["--size", "small", "--batch", "2", "--patch-size", "4", "--rounds", "2"]
 def _tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setitem(benchmark.SIZES, "small", {"D": 2, "C": 1, "G": 4, "G0": 4})
+    monkeypatch.setattr(benchmark, "precision_differences", lambda names, device: dict.fromkeys(names, -0.0125))
 
 
 @pytest.fixture
@@ -64,6 +65,16 @@ def test_loading_and_resizing_are_printed_and_saved(
     assert found["loading"]["cut"] > found["loading"]["augmented"] > found["loading"]["float"] > 0
     assert min(found["loading"]["decoding"], *found["resize"].values()) > 0
     main(["--from", "rates.json"])
+    assert capsys.readouterr().out in printed
+
+
+@pytest.mark.usefixtures("groups")
+def test_what_half_precision_costs_is_kept_and_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["training", "upscaling", "--size", "small", "--json", "speed.json"])
+    found, printed = json.loads(Path("speed.json").read_text()), capsys.readouterr().out
+    assert found["precision_db"].keys() == {each["precision"] for each in found["upscaling"]} - {"32-true"}
+    assert printed.count("-0.0125 dB") == len(found["precision_db"])
+    main(["upscaling", "--from", "speed.json"])
     assert capsys.readouterr().out in printed
 
 

@@ -25,6 +25,7 @@ from rich.progress import Progress
 
 from aldsr.analysis.loading import read_variants
 from aldsr.bench.loading import measure_loading, resize_times
+from aldsr.bench.precision import precision_differences
 from aldsr.bench.speed import measure_speed
 from aldsr.bench.tasks import BACKBONES, DescribedCase, Task
 from aldsr.core.command import plain_command, positive_int
@@ -67,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         check_output(f"--json {options.json}", options.json)
     for name in names:
         if not options.source:
-            results[name] = measure(name, options, console)
+            results |= measure(name, options, console)
         console.print(TABLES[name](results))
         if options.json:
             write_json(options.json, results, indent=1)  # after each, so that nothing is lost if the next one fails
@@ -139,24 +140,29 @@ def chart_files(output: Path | None, names: Sequence[str]) -> dict[str, list[Pat
     return {name: [file.with_stem(f"{file.stem}-{name}") for file in files] for name in drawn}
 
 
-def measure(name: str, options: argparse.Namespace, console: Console) -> Any:
-    """Run one benchmark; its results as plain data.
+def measure(name: str, options: argparse.Namespace, console: Console) -> dict[str, Any]:
+    """Run one benchmark; its results by its name, and what half precision costs, as plain data.
 
     Raises:
         DataError, NetworkError, OutOfMemoryError, ResultsError: if there are no images, networks, or not enough memory.
     """
+    device = torch.device(options.device)
     if name == "loading":
-        device = torch.device(options.device)
-        return measure_loading(options.train_dir, scale=options.scale, patch_size=options.patch_size, device=device)
+        sides = {"scale": options.scale, "patch_size": options.patch_size}
+        return {name: measure_loading(options.train_dir, **sides, device=device)}
     if name == "resize":
-        return resize_times(scale=options.scale)
+        return {name: resize_times(scale=options.scale)}
     batch = 0 if name in ("upscaling", "deployed") else options.batch
     backbone = options.backbone.upper()
     size = SIZES[options.size] if backbone == "RDN" else SMALL[backbone] if options.size == "small" else {}
     task = Task(size, batch, options.patch_size, options.device, backbone)
     deployed = read_cases(options) if name == "deployed" else []
     with Progress(console=console, transient=True) as progress:
-        return measure_speed(name, task, deployed=deployed, rounds=options.rounds, progress=progress)
+        records = measure_speed(name, task, deployed=deployed, rounds=options.rounds, progress=progress)
+    if batch:
+        return {name: records}
+    halves = sorted({each["precision"] for each in records} - {"32-true"})
+    return {name: records, "precision_db": precision_differences(halves, device)}
 
 
 def read_cases(options: argparse.Namespace) -> list[DescribedCase]:

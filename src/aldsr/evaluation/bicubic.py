@@ -36,7 +36,7 @@ def score_bicubic(
         try:
             found = json.loads(file.read_text())
         except (OSError, ValueError):  # there is none, or it is damaged
-            found = _measure(benchmark, scale, protocols, device)
+            found = score_images(Inference(BicubicUpscale(scale=scale)).to(device), benchmark, protocols, device)
             with suppress(OSError):  # without a cache, they are measured again the next time
                 write_json(file, found)
         for name, images in found.items():
@@ -46,15 +46,16 @@ def score_bicubic(
 
 
 @torch.no_grad()
-def _measure(benchmark: BenchmarkSet, scale: int, protocols: Mapping[str, Protocol], device: torch.device) -> Scores:
-    """Of each protocol, the scores of every image."""
-    upscale = Inference(BicubicUpscale(scale=scale)).to(device)
+def score_images(
+    upscale: Inference, benchmark: BenchmarkSet, protocols: Mapping[str, Protocol], device: torch.device
+) -> Scores:
+    """Upscale every image of a set on the device that holds the network: protocol → image → scores."""
     found: Scores = {name: {} for name in protocols}
     for index, pair in enumerate(benchmark.pairs):
         image = benchmark[index]
         hr, sr = image.hr.to(device), quantise(upscale(unit_float(image.lr.to(device))))
         for name, protocol in protocols.items():
-            score = protocol.score(sr, hr, scale=scale, gray=image.gray)
+            score = protocol.score(sr, hr, scale=upscale.scale, gray=image.gray)
             found[name][pair.name] = {"psnr": score.psnr.item(), "ssim": score.ssim.item()}
     return found
 

@@ -30,6 +30,7 @@ GPU_NOTE = (
     "features of all layers, each read and written once, at the rate of a large copy; of roofline: the share of the "
     "larger of both. Measured in the same process: {}"
 )
+PRECISION_NOTE = "{} changes PSNR-Y by {:+.4f} dB (the package's network, x4, scikit-image's photographs)"
 GROWTH_NOTE = (
     "seconds: median of all runs. exponent: slope of the line fitted to the logarithms of both by least squares; 1 is "
     "linear, less than 1 means a part that does not grow"
@@ -187,6 +188,8 @@ def speed_sheet(benchmark: str, measurements: Measurements) -> Sheet:
     names = [f"{number} {timing.name}" for number, timing in enumerate(timings, 1)]
     notes = [f"{number} {timing.description}" for number, timing in enumerate(timings, 1)]
     notes.append(GPU_NOTE.format(describe_ceilings(timings)) if on_gpu else SPEED_NOTE)
+    if benchmark in ("upscaling", "deployed"):
+        notes += [PRECISION_NOTE.format(*each) for each in measurements.get("precision_db", {}).items()]
     return Sheet(benchmark_title(benchmark, measurements), "", names, text_columns(heads, rows), notes=notes)
 
 
