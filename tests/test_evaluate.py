@@ -69,7 +69,7 @@ def test_self_ensemble_and_precision_change_the_scores_and_are_recorded_with_cos
     small: list[str], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("aldsr.evaluation.cost.OUTPUT", (64, 64))
-    for run, option in (("plain", "cost=true"), ("plus", "self_ensemble=true"), ("bf16", "precision=bf16-mixed")):
+    for run, option in (("plain", "cost=full"), ("plus", "self_ensemble=true"), ("bf16", "precision=bf16-mixed")):
         assert run_command(evaluate, *TINY, option, f"run_dir={run}") == 0
     assert len({bench(run)["psnr"] for run in ("plain", "plus", "bf16")}) == 3
     assert results("plus")["network"]["label"] == "ALD-RDN+"
@@ -77,7 +77,9 @@ def test_self_ensemble_and_precision_change_the_scores_and_are_recorded_with_cos
     assert results("bf16")["measured"]["precision"] == "bf16-mixed"
     cost, network = results("plain")["cost"], results("plain")["network"]
     assert cost["folded"]["parameters"] < cost["unfolded"]["parameters"] == network["parameters"]
+    assert cost["folded"]["activations_256x256"] > 0
     assert "ALD-RDN, folded" in capfd.readouterr().out
+    assert "cost=all" in refuse(capfd, evaluate, *TINY, "cost=all")
 
 
 def test_only_the_same_measurement_is_written_over_and_another_one_moves_it_aside(

@@ -115,7 +115,9 @@ def measure(
         for found in results["sets"].values():
             found |= {"lr": "not known", "lr_track": None, "lr_fingerprint": None}
     elif settings.cost:
-        results["cost"] = measure_cost(network.to(device), scale=scale, precision=settings.precision)
+        results["cost"] = measure_cost(
+            network.to(device), scale=scale, precision=settings.precision, full=settings.cost == "full"
+        )
     write_results(folder, results)
     if network is not None and form and settings.ckpt_path:
         write_deployed(settings, network.cpu(), form)

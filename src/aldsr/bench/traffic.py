@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from aldsr.evaluation.cost import run_without_values
+from aldsr.evaluation.cost import input_size, run_without_values
 
 
 class TrafficCounter(TorchDispatchMode):
@@ -28,4 +28,4 @@ class TrafficCounter(TorchDispatchMode):
 def count_traffic(network: nn.Module, *, scale: int) -> tuple[int, int]:
     """Values read and written for 1280x720 pixels of output; zero for a network that cannot run without values."""
     counter = TrafficCounter()
-    return (counter.read, counter.written) if run_without_values(network, counter, scale=scale) else (0, 0)
+    return (counter.read, counter.written) if run_without_values(network, counter, input_size(scale)) else (0, 0)

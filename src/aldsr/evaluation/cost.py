@@ -1,9 +1,11 @@
-"""What a network costs: parameters and multi-adds, and seconds and memory on this device."""
+"""What a network costs: parameters, multi-adds and activations, and seconds and memory on this device."""
 
+import copy
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from functools import partial
 from itertools import chain
+from math import prod
 from statistics import median
 from typing import Any
 
@@ -20,6 +22,7 @@ from aldsr.nn.description import NetworkError, build, label
 from aldsr.nn.folding import foldable_blocks
 
 OUTPUT = (720, 1280)  # height and width of the output for which the literature counts multi-adds
+CHALLENGE_INPUT = (256, 256)  # height and width of the LR image for which the efficient-SR challenges count
 
 
 def count_parameters(module: nn.Module, *, biases: bool = True) -> int:
@@ -45,35 +48,54 @@ def input_size(scale: int) -> tuple[int, int]:
     return OUTPUT[0] // scale, OUTPUT[1] // scale
 
 
-def multi_adds(network: nn.Module, *, scale: int) -> int | None:
-    """Multiply-accumulates for one image of 1280x720 pixels of output, as the literature counts them.
+def multi_adds(network: nn.Module, *, scale: int, lr: tuple[int, int] | None = None) -> int | None:
+    """Multiply-accumulates for an LR image, by default that of 1280x720 pixels of output, as the literature counts.
 
     Torch's FlopCounter counts convolutions and matrix products, not additions, activations or resampling by index,
     while the network runs on fake tensors; None for a network that needs values, such as for branches.
     """
     counter = FlopCounterMode(display=False)
-    return counter.get_total_flops() // 2 if run_without_values(network, counter, scale=scale) else None
+    return counter.get_total_flops() // 2 if run_without_values(network, counter, lr or input_size(scale)) else None
 
 
-def run_without_values(network: nn.Module, counter: AbstractContextManager[Any], *, scale: int) -> bool:
-    """Let a counter watch a network that computes 1280x720 pixels of output on fake tensors; whether it could."""
-    lr = torch.empty(1, 3, *input_size(scale), device=_device_of(network))
+def count_activations(network: nn.Module) -> tuple[int, int] | None:
+    """Values of the outputs of all convolutions for an LR image of 256x256 pixels, and the number of convolutions.
+
+    Radosavovic et al. ("Designing Network Design Spaces") call the former activations; the NTIRE challenges on
+    efficient super-resolution report both. Transposed convolutions and those of a bicubic residual count. None for a
+    network that needs values.
+    """
+    outputs: list[int] = []
+
+    def note(*_: Any, out_shape: tuple[int, ...], **__: Any) -> int:
+        outputs.append(prod(out_shape))
+        return 0
+
+    counter = FlopCounterMode(display=False, custom_mapping={torch.ops.aten.convolution: note})
+    return (sum(outputs), len(outputs)) if run_without_values(network, counter, CHALLENGE_INPUT) else None
+
+
+def run_without_values(network: nn.Module, counter: AbstractContextManager[Any], lr: tuple[int, int]) -> bool:
+    """Let a counter watch a network that upscales an LR image of fake values; whether it could."""
+    image = torch.empty(1, 3, *lr, device=_device_of(network))
     fake = FakeTensorMode(allow_non_fake_inputs=True)
     try:
+        network = copy.deepcopy(network)  # which may keep what it computes
         with fake, torch.no_grad(), counter:
-            network(fake.from_tensor(lr))
+            network(fake.from_tensor(image))
     except Exception:  # whatever a user's own block raises
         return False
     return True
 
 
-def measure_cost(network: nn.Module, *, scale: int, precision: str = "32-true") -> dict[str, Any]:
+def measure_cost(network: nn.Module, *, scale: int, precision: str = "32-true", full: bool = False) -> dict[str, Any]:
     """Measure one image of 1280x720 pixels of output on the network's device, folded and unfolded.
 
     Returns:
         `lr` ("320x180"), `device`, `threads`, and for "unfolded" and, where there is something to fold,
         "folded": `parameters`, `latency_s` (median after warm-up, with `runs`), `peak_memory_bytes` beyond
-        the weights (None where the system does not report it).
+        the weights (None where the system does not report it); if `full`, also what the efficient-SR challenges
+        report: `convolutions`, `activations_256x256`, `multi_adds_256x256`, and `multi_adds` (at 1280x720).
     """
     (height, width), dtype, device = input_size(scale), PRECISIONS[precision], _device_of(network)
     lr = torch.rand(1, 3, height, width, device=device).contiguous(memory_format=torch.channels_last)
@@ -91,6 +113,14 @@ def measure_cost(network: nn.Module, *, scale: int, precision: str = "32-true") 
             "runs": len(seconds),
             "peak_memory_bytes": memory,
         }
+        if full:
+            activations, convolutions = count_activations(form) or (None, None)
+            cost[kind] |= {
+                "convolutions": convolutions,
+                "activations_256x256": activations,
+                "multi_adds_256x256": multi_adds(form, scale=scale, lr=CHALLENGE_INPUT),
+                "multi_adds": multi_adds(form, scale=scale),
+            }
     return cost
 
 

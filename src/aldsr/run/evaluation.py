@@ -59,7 +59,7 @@ class EvaluationSettings(Settings):
     tile: int | None = None
     overlap: int = 8
     save_images: str | None = None
-    cost: bool = False
+    cost: bool | str = False
     allow_code: tuple[str, ...] = ()
     run_dir: str
     pictures: int = 8
@@ -198,6 +198,8 @@ def _check_options(settings: EvaluationSettings) -> None:
             Inference(BicubicUpscale(scale=settings.scale), **settings.inference)
     except ValueError as error:
         raise OptionError(str(error)) from error
+    if settings.cost not in (True, False, "full"):
+        raise OptionError(f"cost={settings.cost}: expected true, false or full")
     if settings.save_images:
         check_room(f"save_images={settings.save_images}", Path(settings.save_images).expanduser())
 

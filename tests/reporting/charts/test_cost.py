@@ -39,6 +39,12 @@ def test_a_network_is_a_point_in_the_panel_of_every_set_and_cost(tmp_path: Path)
     assert along[:, 1].tolist() == pytest.approx([32.5 - 0.5**0.5, 32.5 + 0.5**0.5])  # sd over seeds
     assert len(draw_cost_chart(variants, sets=["Set5"]).axes) == 2  # without seconds
 
+    first = variants[0].first.results
+    first["measured"]["precision"] = "32-true"
+    first["cost"] = {"device": "CPU", "threads": 1, "unfolded": {"activations_256x256": 7_000_000}}
+    activations = draw_cost_chart(variants, sets=["Set5"]).axes[2]
+    assert [bar[0].get_xydata().tolist() for bar in activations.containers] == [[[7.0, 32.5]]]
+
     with pytest.raises(ResultsError, match=r"--latency: .*DW-RDN"):
         draw_cost_chart(variants, latency={**latency, "deployed": deployed[1:]})
     with pytest.raises(ResultsError, match=r"--chart-sets Set14: .*Set5, B100"):

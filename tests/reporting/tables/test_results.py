@@ -46,6 +46,28 @@ def test_costs_that_were_not_measured_say_so() -> None:
     text = printed(cost_sheet(measured))
     assert text.startswith("One image, LR 320x180: CPU, 2 threads, 32-true")
     assert "ALD-RDN, folded 10 - 0.500 not measured" in text
+    assert "convolutions" not in text
+    assert "ms" not in comparison_sheet({"ALD-RDN": measured}).to_markdown()  # which was without them before
+
+
+def test_what_the_efficient_sr_field_reports_is_of_the_form_that_is_deployed() -> None:
+    timed = {"parameters": 10, "latency_s": 0.5, "runs": 3, "peak_memory_bytes": 3 * 2**20}
+    counts = {"convolutions": 43, "activations_256x256": 154_140_672, "multi_adds_256x256": 58_430_849_024}
+    full, old = results(), results(label="RDN")
+    full["cost"] = {"device": "CPU", "threads": 2, "lr": "320x180", "folded": timed | counts}
+    full["cost"]["unfolded"] = timed | counts | {"latency_s": 9.0, "multi_adds": 6 * 10**9}
+    full["measured"]["precision"] = old["measured"]["precision"] = "32-true"
+    old["cost"] = {"device": "CPU", "threads": 1, "lr": "320x180", "unfolded": timed}
+    assert comparison_sheet({"ALD-RDN": full, "RDN": old, "DW-RDN": results()}).to_markdown().splitlines()[2:] == [
+        "| network | parameters | multi-adds (G) | convolutions | activations (M), LR 256x256 | "
+        "multi-adds (G), LR 256x256 | ms, output 1280x720 | peak memory (MiB) | form and device of these | Set5 |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+        "| bicubic | 0 | - | - | - | - | - | - | - | 31.25 / 0.8250 |",
+        "| ALD-RDN | - | - | 43 | 154.14 | 58.43 | 500.0 | 3 | folded / CPU, 2 threads, 32-true | **33.00 / 0.9250** |",
+        "| RDN | - | - | - | - | - | 500.0 | 3 | unfolded / CPU, 1 thread, 32-true | **33.00 / 0.9250** |",
+        "| DW-RDN | - | - | - | - | - | - | - | - | **33.00 / 0.9250** |",
+    ]
+    assert "ALD-RDN, unfolded 10 6.0 9.000 3 43 154.14 58.43" in printed(cost_sheet(full))
 
 
 def test_a_runs_folder_has_its_results_as_tables(tmp_path: Path) -> None:

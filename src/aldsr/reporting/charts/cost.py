@@ -7,7 +7,7 @@ from aldsr.analysis.scores import mean_over_seeds, set_sizes
 from aldsr.analysis.variants import Variant
 from aldsr.evaluation.results import ResultsError
 from aldsr.reporting.charts.figures import FONT, create_figure, network_style, style_axes
-from aldsr.reporting.tables.cells import pluralise
+from aldsr.reporting.tables.cells import pluralise, read_costs
 from aldsr.reporting.tables.results import quantities
 from aldsr.reporting.tables.speed import Measurements, Timing, summarise_timings
 
@@ -18,19 +18,27 @@ if TYPE_CHECKING:
 PANEL, HEIGHT, LEGEND = 700, 560, 44  # pixels: width and height of a panel, height of a line of the legend
 DEPLOYED = "deployed"  # the benchmark's name in its file
 
+COUNTS = {  # the label of an axis: key in results, unit
+    "parameters (thousands)": ("parameters", 1e3),
+    "multi-adds (G), output 1280x720": ("multi_adds", 1e9),
+    "activations (M), LR 256x256": ("activations_256x256", 1e6),
+}
+
 Range = tuple[float, float, float]  # a value with the lower and upper end of its range
 
 
-def read_costs(variants: Sequence[Variant], latency: Measurements | None = None) -> dict[str, list[Range | None]]:
-    """Read what every variant costs (None: unknown), by the label of an axis.
+def list_costs(variants: Sequence[Variant], latency: Measurements | None = None) -> dict[str, list[Range | None]]:
+    """List what every variant costs (None: unknown), by the label of an axis.
 
-    Parameters, multi-adds and, if `latency` (the content of a benchmark's file) is given, measured seconds.
+    Parameters, multi-adds, activations if some are known and, if `latency` (the content of a benchmark's file) is
+    given, measured seconds.
     """
-    networks = [variant.first.results["network"] for variant in variants]
-    counts = {"parameters (thousands)": ("parameters", 1e3), "multi-adds (G), output 1280x720": ("multi_adds", 1e9)}
+    full = read_costs(variants)
+    networks = [cost | variant.first.results["network"] for cost, variant in zip(full, variants, strict=True)]
     costs: dict[str, list[Range | None]] = {
         label: [(network[key] / unit,) * 3 if network.get(key) else None for network in networks]
-        for label, (key, unit) in counts.items()
+        for label, (key, unit) in COUNTS.items()
+        if key != "activations_256x256" or any(network.get(key) for network in networks)
     }
     if latency is not None:
         timings = summarise_timings(latency.get(DEPLOYED, []))
@@ -55,11 +63,11 @@ def _find_seconds(variant: Variant, timings: Sequence[Timing]) -> Range | None:
 def draw_cost_chart(
     variants: Sequence[Variant], *, sets: Sequence[str] | None = None, latency: Measurements | None = None
 ) -> "Figure":
-    """Draw a row of panels per data set (None: all) and a column per cost, see `read_costs`.
+    """Draw a row of panels per data set (None: all) and a column per cost, see `list_costs`.
 
     Raises ResultsError if the study has no such set or none, or `latency` lacks a network.
     """
-    known, costs = set_sizes(variants), read_costs(variants, latency)
+    known, costs = set_sizes(variants), list_costs(variants, latency)
     if unknown := [name for name in sets or [] if name not in known]:
         raise ResultsError(f"--chart-sets {unknown[0]}: no set of this study; expected some of {', '.join(known)}")
     if not (sets := sets or list(known)):

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 from aldsr.analysis.scores import Comparison, set_sizes
 from aldsr.analysis.variants import Variant
 from aldsr.core.version import code_version
-from aldsr.reporting.charts.cost import draw_cost_panel, read_costs
+from aldsr.reporting.charts.cost import draw_cost_panel, list_costs
 from aldsr.reporting.charts.curves import draw_loss, draw_validation
 from aldsr.reporting.charts.figures import INSTALL, create_figure, has_matplotlib, network_style, render_svg
-from aldsr.reporting.html.tables import networks_sheet, read_cost, render_sheet
-from aldsr.reporting.tables.cells import pluralise
+from aldsr.reporting.html.tables import networks_sheet, render_sheet
+from aldsr.reporting.tables.cells import pluralise, read_costs
 from aldsr.reporting.tables.results import protocol_line
 from aldsr.reporting.tables.study import study_notes, study_sheets
 
@@ -76,8 +76,8 @@ def render_charts(variants: Sequence[Variant]) -> str:
     """Render legend and charts as SVG images; without matplotlib a sentence that says how to get them."""
     if not has_matplotlib():
         return f'<p class="note">Charts need matplotlib: {escape(INSTALL)}, then write this page again.</p>'
-    seconds = [(cost["latency_s"],) * 3 if cost else None for cost in map(read_cost, variants)]
-    costs = {**read_costs(variants), "seconds, output 1280x720": seconds}
+    seconds = [(cost["latency_s"],) * 3 if cost else None for cost in read_costs(variants)]
+    costs = {**list_costs(variants), "seconds, output 1280x720": seconds}
     panels = [
         partial(draw_cost_panel, costs=values, set_name=name, label=label)
         for label, values in costs.items()

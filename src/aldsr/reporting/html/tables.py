@@ -1,14 +1,14 @@
 """Tables of the page: a network per row with its scores and costs, and any sheet as an HTML table."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from html import escape
 from statistics import fmean
-from typing import Any
 
 from aldsr.analysis.scores import set_sizes
 from aldsr.analysis.variants import Variant
 from aldsr.imaging import psnr_gain
+from aldsr.reporting.tables.cells import read_costs
 from aldsr.reporting.tables.sheet import NOTHING, Cell, Column, Sheet
 from aldsr.reporting.tables.study import scores_sheet
 
@@ -41,8 +41,8 @@ def networks_sheet(study: str, variants: Sequence[Variant]) -> Sheet:
     rows = dict(zip(sheet.rows, zip(*(column.cells for column in sheet.columns), strict=True), strict=True))
     columns = [Column(name, _add_gain(name, rows[name], variants)) for name in sets]
     columns += [Column(name, list(cells)) for name, cells in rows.items() if name not in sets]
-    costs = [(f"{cost['latency_s']:.3g}", cost["device"]) if cost else NOTHING for cost in map(read_cost, variants)]
-    columns.append(Column("1280×720 (s)", [NOTHING, *costs]))
+    seconds = [(f"{cost['latency_s']:.3g}", cost["device"]) if cost else NOTHING for cost in read_costs(variants)]
+    columns.append(Column("1280×720 (s)", [NOTHING, *seconds]))
     columns.append(Column("training", [NOTHING, *map(_training_cell, variants)]))
     columns = [column for column in columns if any(cell != NOTHING for cell in column.cells[1:])]
     return Sheet(sheet.title, "network", [column.head for column in sheet.columns], columns)
@@ -63,11 +63,3 @@ def _training_cell(variant: Variant) -> Cell:
     runs = [run.results.get("training", {}).get("seconds") for run in variant.runs.values()]
     known = [seconds for seconds in runs if seconds is not None]
     return (str(timedelta(seconds=round(fmean(known)))),) if known else NOTHING
-
-
-def read_cost(variant: Variant) -> Mapping[str, Any]:
-    """`latency_s` and `device` of the fastest form of the network, from the first run with cost=true; empty if none."""
-    for cost in (run.results.get("cost") for run in variant.runs.values()):
-        if cost:
-            return {"device": cost["device"], **(cost.get("folded") or cost["unfolded"])}
-    return {}

@@ -5,7 +5,7 @@ printed interval that decides whether a difference is shown.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aldsr.analysis.scores import QUANTITIES, mean_over_seeds
@@ -13,6 +13,13 @@ from aldsr.analysis.statistics import Difference, MeanSd
 from aldsr.analysis.variants import Variant
 from aldsr.reporting.tables.sheet import NOTHING, Cell
 
+# What `cost=full` counts and measures: heading → key in results, unit, decimals.
+COUNTED = {
+    "convolutions": ("convolutions", 1, 0),
+    "activations (M), LR 256x256": ("activations_256x256", 1e6, 2),
+    "multi-adds (G), LR 256x256": ("multi_adds_256x256", 1e9, 2),
+}
+TIMED = {"ms, output 1280x720": ("latency_s", 1e-3, 1), "peak memory (MiB)": ("peak_memory_bytes", 2**20, 0)}
 DECIMALS = {"psnr": 2, "ssim": 4}  # of a score; a difference has one more
 NO_DIFFERENCE = "no difference shown"
 
@@ -59,6 +66,37 @@ def cost_cells(network: Mapping[str, Any]) -> tuple[Cell, Cell]:
     """Parameters, and multi-adds (10⁹) of one 1280x720 output."""
     parameters, multi_adds = network.get("parameters"), network.get("multi_adds")
     return count_cell(parameters), (f"{multi_adds / 1e9:.1f}",) if multi_adds else NOTHING
+
+
+def read_cost(*results: Mapping[str, Any]) -> dict[str, Any]:
+    """The cost of a network as it is deployed, folded if it can be, from the first results that have one; or empty."""
+    for each in results:
+        if cost := each.get("cost"):
+            form = "folded" if cost.get("folded") else "unfolded"
+            return {**cost, "form": form, "precision": each["measured"].get("precision"), **cost[form]}
+    return {}
+
+
+def read_costs(variants: Sequence[Variant]) -> list[dict[str, Any]]:
+    """The cost of each variant, of its first run that has one."""
+    return [read_cost(*(run.results for run in variant.runs.values())) for variant in variants]
+
+
+def full_cost_cells(costs: Sequence[Mapping[str, Any]]) -> dict[str, list[Cell]]:
+    """What the efficient-SR challenges report, by heading, of networks' costs; none without a `cost=full`."""
+    if not any("convolutions" in cost for cost in costs):
+        return {}
+    cells = {head: [scaled_cell(cost, *kind) for cost in costs] for head, kind in (COUNTED | TIMED).items()}
+    return cells | {"form and device of these": [_where_cell(cost) if cost else NOTHING for cost in costs]}
+
+
+def _where_cell(cost: Mapping[str, Any]) -> Cell:
+    return cost["form"], f"{cost['device']}, {pluralise(cost['threads'], 'thread')}, {cost['precision']}"
+
+
+def scaled_cell(cost: Mapping[str, Any], key: str, unit: float, decimals: int) -> Cell:
+    """ "154.14" of 154,140,672 in units of a million."""
+    return NOTHING if cost.get(key) is None else (f"{cost[key] / unit:,.{decimals}f}",)
 
 
 def count_cell(number: int | None) -> Cell:

@@ -11,7 +11,16 @@ from aldsr.core.run_files import RESULTS
 from aldsr.evaluation import describe_lr
 from aldsr.imaging import Protocol, psnr_gain
 from aldsr.imaging.protocol import USERS
-from aldsr.reporting.tables.cells import cost_cells, count_cell, score_cell
+from aldsr.reporting.tables.cells import (
+    COUNTED,
+    cost_cells,
+    count_cell,
+    full_cost_cells,
+    pluralise,
+    read_cost,
+    scaled_cell,
+    score_cell,
+)
 from aldsr.reporting.tables.sheet import Cell, Column, Sheet, format_sheets
 
 Results = Mapping[str, Any]  # the content of a results.json
@@ -83,6 +92,8 @@ def comparison_sheet(results: Mapping[str, Results]) -> Sheet:
         rows = {"bicubic": ({"parameters": 0}, bicubic), **rows}
     parameters, multi_adds = zip(*(cost_cells(network) for network, _ in rows.values()), strict=True)
     columns = [Column("parameters", parameters), Column("multi-adds (G)", multi_adds)]
+    costs = [read_cost(results.get(name, {})) for name in rows]
+    columns += [Column(head, cells) for head, cells in full_cost_cells(costs).items()]
     for name in dict.fromkeys(name for each in results.values() for name in each["sets"]):
         psnr = {row: each["sets"][name]["psnr"] for row, each in results.items() if name in each["sets"]}
         best = [n for n, row in enumerate(rows) if len(results) > 1 and psnr.get(row) == max(psnr.values())]
@@ -97,11 +108,14 @@ def cost_sheet(results: Results) -> Sheet:
     memory = [form["peak_memory_bytes"] for form in forms.values()]
     columns = [
         Column("parameters", [count_cell(form["parameters"]) for form in forms.values()]),
-        Column("multi-adds (G)", [cost_cells(results["network"])[1]] * len(forms)),
+        Column("multi-adds (G)", [cost_cells(results["network"] | form)[1] for form in forms.values()]),
         Column("latency (s)", [(f"{form['latency_s']:.3f}",) for form in forms.values()]),
         Column("peak memory (MiB)", [("not measured" if m is None else f"{m / 2**20:,.0f}",) for m in memory]),
     ]
-    where = f"{cost['device']}, {cost['threads']} threads, {results['measured']['precision']}"
+    if any("convolutions" in form for form in forms.values()):
+        for head, kind in COUNTED.items():
+            columns.append(Column(head, [scaled_cell(form, *kind) for form in forms.values()]))
+    where = f"{cost['device']}, {pluralise(cost['threads'], 'thread')}, {results['measured']['precision']}"
     return Sheet(f"One image, LR {cost['lr']}: {where}", "network", [f"{label}, {form}" for form in forms], columns)
 
 

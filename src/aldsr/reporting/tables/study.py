@@ -13,7 +13,15 @@ from aldsr.analysis.statistics import RESAMPLES
 from aldsr.analysis.study import TrainingRun, shorten
 from aldsr.analysis.variants import Variant
 from aldsr.reporting.tables import paper
-from aldsr.reporting.tables.cells import cost_cells, difference_cell, pluralise, score_cell, seeds_cell
+from aldsr.reporting.tables.cells import (
+    cost_cells,
+    difference_cell,
+    full_cost_cells,
+    pluralise,
+    read_costs,
+    score_cell,
+    seeds_cell,
+)
 from aldsr.reporting.tables.results import protocol_line, quantities
 from aldsr.reporting.tables.sheet import NOTHING, Cell, Column, Sheet
 
@@ -43,18 +51,21 @@ def scores_sheet(study: str, variants: Sequence[Variant], published: paper.Paper
     """Mean ± standard deviation over seeds per set and variant, with seeds and costs; bicubic first, the paper last."""
     results, sets = variants[0].first.results, set_sizes(variants)
     bicubic = [score_cell(bicubic_scores(variants, name)) for name in sets]
-    columns = [Column("bicubic", [NOTHING, ("0",), NOTHING, *bicubic])]
-    for variant in variants:
-        costs = cost_cells(variant.first.results["network"])
+    full = full_cost_cells(read_costs(variants))
+    heads = ["seeds", "parameters", "multi-adds (G)", *full]
+    columns = [Column("bicubic", [NOTHING, ("0",), *[NOTHING] * (len(heads) - 2), *bicubic])]
+    for place, variant in enumerate(variants):
+        costs = (*cost_cells(variant.first.results["network"]), *(cells[place] for cells in full.values()))
         scores = [seeds_cell(variant, name) for name in sets]
         columns.append(Column(variant.name, [(str(len(variant.runs)),), *costs, *scores]))
     for head, scores_of in published.columns.items() if published else ():
         names = [paper.match_sets(variants).get(name, "") for name in sets]
-        columns.append(Column(head, [*[NOTHING] * 3, *(scores_of.get(name, NOTHING) for name in names)], paper=True))
+        scores = [scores_of.get(name, NOTHING) for name in names]
+        columns.append(Column(head, [*[NOTHING] * len(heads), *scores], paper=True))
     repeats = "mean ± sd over seeds" if any(len(variant.runs) > 1 for variant in variants) else "one seed each"
     title = f"{study}: {quantities(results)}, x{results['protocol']['scale']}, {repeats}"
     paper_title = f"Published, not measured by us: {paper.SOURCE}, {published.number}" if published else ""
-    return Sheet(title, "data set", ["seeds", "parameters", "multi-adds (G)", *sets], columns, paper_title)
+    return Sheet(title, "data set", [*heads, *sets], columns, paper_title)
 
 
 def differences_sheet(comparison: Comparison) -> Sheet:
