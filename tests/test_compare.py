@@ -66,6 +66,7 @@ def test_lr_is_said_by_sets_where_it_is_not_alike() -> None:
         (["nowhere"], "nowhere"),
         (["empty"], "empty"),
         (["--against", "RDN"], "--against"),
+        (["--fixed-images"], "--fixed-images"),
         (["--grid"], "--grid"),
         (["--format", "csv"], "--format csv"),
         (["--allow-unequal-budgets"], "--allow-unequal-budgets"),
@@ -85,6 +86,7 @@ def test_what_does_not_fit_is_refused(
         # Both networks over their seeds, RDN's published score, their difference, and what it is of.
         ([], "benchmarks", ["32.01 ± 0.01", "33.01 ± 0.01", "paper:", "32.47", "+1.000", "5 images × 3 seeds"]),
         (["--against", "ALD-RDN"], "benchmarks", ["Differences from ALD-RDN (det)", "-1.000"]),
+        (["--fixed-images"], "benchmarks", ["seeds alone"]),
         (["--format", "markdown"], "**benchmarks", ["Published, not measured by us: Hwang et al., ALDNet, Table I"]),
         (["--format", "latex"], "% benchmarks", ["Published, not measured by us: Hwang et al., ALDNet, Table I"]),
         (["--format", "csv"], "source,", ["\nours,", "\npaper,"]),

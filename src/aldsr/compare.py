@@ -47,6 +47,9 @@ def parse_options(argv: Sequence[str] | None) -> argparse.Namespace:
         "--grid", action="store_true", help="of a study: PSNR and multi-adds by backbone (rows) and block (columns)"
     )
     parser.add_argument(
+        "--fixed-images", action="store_true", help="of a study: intervals over seeds alone, for these images only"
+    )
+    parser.add_argument(
         "--allow-unequal-budgets",
         action="store_true",
         help="of a study: compare runs that differ in steps, batch, patches, schedule or training images all the same",
@@ -59,8 +62,8 @@ def parse_options(argv: Sequence[str] | None) -> argparse.Namespace:
     options = parser.parse_args(argv)
     if not options.chart and (options.latency or options.chart_sets):
         parser.error("--latency and --chart-sets: are of a chart; say where to draw it with --chart FILE")
-    if options.grid and options.against is not None:
-        parser.error("--grid: shows no differences, which are what --against is of; leave out one")
+    if options.grid and (options.against is not None or options.fixed_images):
+        parser.error("--grid: shows no differences, which are what --against and --fixed-images are of; leave out one")
     return options
 
 
@@ -69,6 +72,7 @@ def compare_runs(options: argparse.Namespace) -> None:
     of_studies = {
         "--format csv": options.format == "csv",
         "--against": options.against is not None,
+        "--fixed-images": options.fixed_images,
         "--grid": options.grid,
         "--allow-unequal-budgets": options.allow_unequal_budgets,
         "--chart": options.chart is not None,
@@ -89,7 +93,9 @@ def compare_study(options: argparse.Namespace) -> None:
     study, variants = read_variants(options.results, allow_unequal_budgets=options.allow_unequal_budgets)
     grid = arrange_grid(variants) if options.grid else None
     comparison = (
-        Comparison(study, variants, variants[0], []) if grid else compare_variants(study, variants, options.against)
+        Comparison(study, variants, variants[0], [])
+        if grid
+        else compare_variants(study, variants, options.against, fixed_images=options.fixed_images)
     )
     files = prepare_output(options.chart, ("png", "svg")) if options.chart else []
     if files:

@@ -94,10 +94,10 @@ def change_config(run: Path, options: Mapping[str, Any]) -> None:
     OmegaConf.save(update_config(OmegaConf.load(run / "config.yaml"), options), run / "config.yaml")
 
 
-def read_comparison(folder: Path) -> Comparison:
+def read_comparison(folder: Path, **options: bool) -> Comparison:
     """A study compared with its default reference."""
     study = read_study(folder)
-    return compare_variants(study, group_variants(study.runs))
+    return compare_variants(study, group_variants(study.runs), **options)
 
 
 def variants_by_name(folder: Path) -> dict[str, Variant]:

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from aldsr.imaging import psnr, psnr_y, quantise, ssim_y, unit_float
+from aldsr.imaging import NotFiniteError, psnr, psnr_y, quantise, ssim_y, unit_float
 from aldsr.imaging.quality import ssim
 from tests.imaging.test_protocol import pair, reference
 
@@ -71,11 +71,17 @@ def test_psnr_of_bytes_is_that_of_floats() -> None:
 def test_quantise_clips_rounds_half_up_and_inverts_unit_float(dtype: torch.dtype) -> None:
     halves = torch.tensor([0.5, 76.5, 127.5, 178.5, 254.5], dtype=dtype)  # to even: 0, 76, 128, 178, 254
     assert quantise(halves / 255).tolist() == [1, 77, 128, 179, 255]
-    assert quantise(torch.tensor([-math.inf, -1e-9, 1.001, math.inf], dtype=dtype)).tolist() == [0, 0, 255, 255]
+    assert quantise(torch.tensor([-1e30, -1e-9, 1.001, 1e30], dtype=dtype)).tolist() == [0, 0, 255, 255]
     values = torch.arange(256, dtype=torch.uint8)
     assert torch.equal(quantise(unit_float(values).to(dtype)), values)
     assert unit_float(values).dtype == torch.float32
     assert torch.equal(unit_float(values), values / 255)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_what_is_no_number_is_no_pixel(value: float) -> None:
+    with pytest.raises(NotFiniteError, match="32-true"):
+        quantise(torch.tensor([0.5, value]))
 
 
 def published(shared: Path, name: str) -> tuple[Tensor, Tensor]:

@@ -13,6 +13,7 @@ import yaml
 
 from aldsr import train as command
 from aldsr.nn.weights import read_weights
+from aldsr.sweep.status import run_status
 from aldsr.train import train
 from tests.command import run_command
 from tests.stopping import checkpoint, log_rows
@@ -199,3 +200,12 @@ def test_weights_that_do_not_fit_are_listed(small: list[str], capfd: pytest.Capt
     assert not Path("b").exists()
     assert run_command(train, *other, "run_dir=b", "init_partial=true") == 0
     assert results("b")["training"]["init"]["new_weights"] == ["GFF.0.weight"]
+
+
+def test_a_run_that_was_killed_after_its_last_step_is_shown_as_done_in_all_its_steps(small: list[str]) -> None:
+    assert run_command(train, *small, "run_dir=run", "trainer.max_steps=3") == 0
+    Path("run/results.json").unlink()
+    Path("run/progress.json").write_text('{"step": 2, "total": 3, "psnr": 99.0, "seconds": 1.0}')
+    assert run_command(train, *small, "run_dir=run", "trainer.max_steps=3", "ckpt_path=last") == 0
+    status = run_status(Path("run"))
+    assert (status.state, status.step, status.total, status.psnr) == ("done", 3, 3, 99.0)

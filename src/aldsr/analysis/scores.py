@@ -1,6 +1,7 @@
 """Scores of variants: means over seeds, and paired differences from a reference."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from math import isfinite
 from typing import Any, NamedTuple
 
@@ -30,23 +31,27 @@ class Comparison(NamedTuple):
     variants: Sequence[Variant]
     reference: Variant
     differences: list[VariantDifference]
+    fixed_images: bool = False  # whether intervals are over seeds alone
 
 
-def compare_variants(study: Study, variants: Sequence[Variant], against: str | None = None) -> Comparison:
+def compare_variants(
+    study: Study, variants: Sequence[Variant], against: str | None = None, *, fixed_images: bool = False
+) -> Comparison:
     """Compare the variants of a study, see `group_variants`, on every set that both of a pair were measured on.
 
     Each is compared with the named one; without a name with its backbone's baseline (see `find_reference`), and that
-    with the first backbone's. Raises ResultsError if there is no such variant.
+    with the first backbone's. `fixed_images`: see `score_difference`. Raises ResultsError if there is no such variant.
     """
     reference = find_reference(variants, against)
     pairs = [(each, reference if against else _find_baseline(each, variants, reference)) for each in variants]
+    score = partial(score_difference, fixed_images=fixed_images)
     differences = [
-        VariantDifference(each, other, name, *(score_difference(each, other, name, what) for what in QUANTITIES))
+        VariantDifference(each, other, name, *(score(each, other, name, what) for what in QUANTITIES))
         for name in set_sizes([other for _, other in pairs])
         for each, other in pairs
         if each is not other and all(name in set_sizes([one]) for one in (each, other))
     ]
-    return Comparison(study, variants, reference, differences)
+    return Comparison(study, variants, reference, differences, fixed_images)
 
 
 def _find_baseline(variant: Variant, variants: Sequence[Variant], reference: Variant) -> Variant:
@@ -73,10 +78,13 @@ def mean_over_seeds(variant: Variant, set_name: str, quantity: str) -> MeanSd | 
     return mean_sd(values) if values else None
 
 
-def score_difference(variant: Variant, reference: Variant, set_name: str, quantity: str) -> Difference | str:
+def score_difference(
+    variant: Variant, reference: Variant, set_name: str, quantity: str, *, fixed_images: bool = False
+) -> Difference | str:
     """One of `QUANTITIES` of a variant on a set minus the reference's, see `paired_difference`.
 
     The pairs are of the same seed and image, without images that equal HR, whose PSNR is infinite. Without a pair, why.
+    `fixed_images`: the set's images are all there are, no sample, so the interval is over seeds alone.
     """
     ours, theirs = _images_by_seed(variant, set_name), _images_by_seed(reference, set_name)
     seeds = [seed for seed in ours if seed in theirs]
@@ -86,7 +94,8 @@ def score_difference(variant: Variant, reference: Variant, set_name: str, quanti
     if not images:
         return "every image equals HR" if shared else f"no {'image' if seeds else 'seed'} in common"
     values = np.array([[run[image][quantity] for image in images] for run in runs])
-    return paired_difference(values[: len(seeds)], values[len(seeds) :])
+    values = values.mean(1, keepdims=True) if fixed_images else values
+    return paired_difference(values[: len(seeds)], values[len(seeds) :])._replace(images=len(images))
 
 
 def _images_by_seed(variant: Variant, set_name: str) -> dict[int, Mapping[str, Any]]:

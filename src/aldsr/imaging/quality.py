@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from aldsr.core.errors import UserError
 from aldsr.imaging.luma import luma
 
 PEAK = 255.0
@@ -24,13 +25,25 @@ C1, C2 = (0.01 * PEAK) ** 2, (0.03 * PEAK) ** 2
 BAND = 2**25  # pixels whose SSIM is computed at a time, some 3 GB; images of the benchmark sets are far below
 
 
+class NotFiniteError(UserError, FloatingPointError):
+    """An image with values that are not numbers, of which no score can be taken."""
+
+
 def unit_float(image: Tensor) -> Tensor:
     """uint8 0…255 → float32 in [0, 1]; `quantise` is its inverse."""
     return image.to(torch.float32).div_(255)
 
 
 def quantise(image: Tensor) -> Tensor:
-    """Float in [0, 1] → uint8, clipped and rounded half up as MATLAB does."""
+    """Float in [0, 1] → uint8, clipped and rounded half up as MATLAB does.
+
+    Raises NotFiniteError for NaN and infinity.
+    """
+    if not image.isfinite().all():
+        raise NotFiniteError(
+            "the network's result has values that are NaN or infinite, which are no pixels; use precision 32-true "
+            "or, if that does not help, the weights of another training"
+        )
     return image.float().mul(255).add(0.5).floor().clamp(0, 255).to(torch.uint8)
 
 

@@ -172,6 +172,10 @@ class ProgressFile(Callback):
         self.end = time.monotonic()
         self._write(trainer)
 
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if self.start is None:  # it was killed after its last step, so that nothing was left to train
+            self.on_train_start(trainer, pl_module)
+
     def _write(self, trainer: Trainer) -> None:
         if not trainer.is_global_zero or self.start is None:
             return

@@ -119,12 +119,15 @@ def study_notes(comparison: Comparison) -> list[Note]:
 def _intervals(comparison: Comparison) -> Iterator[Note]:
     intervals = [each for pair in comparison.differences for each in pair[3:] if not isinstance(each, str)]
     if intervals:
+        over = "seeds alone, the images of a set taken as fixed" if comparison.fixed_images else "seeds and images"
         yield (
             "intervals",
-            "95 %, of differences paired by seed and image: the wider of a bootstrap over seeds and images "
+            f"95 %, of differences paired by seed and image: the wider of a bootstrap over {over} "
             f"({RESAMPLES:,} resamples) and Student's t, rounded outwards; {len(intervals)} intervals, each by itself, "
             "not corrected for their number",
         )
+    if comparison.fixed_images:
+        return
     for single in dict.fromkeys((each.seeds == 1, each.images == 1) for each in intervals):
         if single in UNCOVERED:
             yield "intervals", UNCOVERED[single]
