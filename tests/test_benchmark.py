@@ -172,7 +172,7 @@ def test_growth_needs_the_memory_of_its_process(
 
 @NEEDS_MATPLOTLIB
 def test_growing_steps_are_measured_together(groups: list[Group], capsys: pytest.CaptureFixture[str]) -> None:
-    main(["growth", *TINY, "--patch-size", "3", "--json", "growth.json", "--chart", "growth"])
+    main(["growth", *TINY, "--patch-size", "3", "--loss", "l1_fft", "--json", "growth.json", "--chart", "growth"])
     assert len(groups) == 2
     sizes = [(1, 3, 2), (2, 1, 2), (2, 2, 2), (2, 3, 1), (2, 3, 2)]  # each differs from the last in one thing
     expected = [(network, *size) for size in sizes for network in ("RDN", "ALD-RDN")]
@@ -180,7 +180,10 @@ def test_growing_steps_are_measured_together(groups: list[Group], capsys: pytest
     records = json.loads(Path("growth.json").read_text())["growth"]
     assert jobs == expected
     assert [(each["network"], each["batch"], each["patch_size"], each["D"]) for each in records] == expected
-    assert "ALD-RDN, patches" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "ALD-RDN, patches" in said
+    assert "l1_fft loss" in said
+    assert {task.loss for _, task in groups[0].jobs} == {"l1_fft"}
     assert Path("growth.svg").read_text().startswith("<?xml")
 
 
@@ -229,6 +232,7 @@ def test_recorded_results_are_shown_and_drawn_without_measuring(capsys: pytest.C
         ("training --device cuda", "--device cuda"),
         ("training growth --backbone edsr", "--backbone"),
         ("training resize --device cuda", "--device cuda"),
+        ("training upscaling --loss mse", "--loss"),
     ],
 )
 def test_a_mistake_is_reported_before_anything_is_measured(

@@ -10,7 +10,8 @@ from omegaconf import DictConfig, OmegaConf
 from aldsr.run.cli import config_dir
 from aldsr.sweep.plan import make_plan
 
-GROUPS = ("model", "backbone", "block", "descriptor", "size", "schedule", "data", "trainer", "logger", "experiment")
+GROUPS = ("model", "backbone", "block", "descriptor", "size", "data", "trainer", "logger", "experiment")
+GROUPS += ("loss", "optimizer", "schedule")
 EXPERIMENTS = config_dir().parent / "experiments"
 VARIANTS = {  # block, descriptor, reduction, live
     "rdn": ("StandardBlock", None, None, False),

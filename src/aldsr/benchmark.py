@@ -36,6 +36,7 @@ from aldsr.evaluation.results import ResultsError, read_benchmark
 from aldsr.reporting.charts.figures import FigureError, prepare_output, save_figure
 from aldsr.reporting.charts.speed import draw_growth_chart, draw_speed_chart
 from aldsr.reporting.tables.speed import Measurements, growth_sheet, loading_sheet, resize_sheet, speed_sheet
+from aldsr.training import LOSSES
 
 SIZES = {"paper": {"D": 16, "C": 8, "G": 64, "G0": 64}, "small": {"D": 4, "C": 4, "G": 32, "G0": 32}}
 SMALL = {  # of the other backbones; their paper's size is their classes' default
@@ -44,6 +45,7 @@ SMALL = {  # of the other backbones; their paper's size is their classes' defaul
     "IMDN": {"nf": 48},
 }
 SPEEDS = ("training", "upscaling", "deployed", "checkpointing")
+STEPS = {"training", "checkpointing", "growth"}  # which measure a training step
 TABLES: dict[str, Callable[[Measurements], RenderableType]] = {
     **{what: partial(speed_sheet, what) for what in SPEEDS},
     "growth": growth_sheet,
@@ -95,6 +97,7 @@ def parse_options(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--allow-code", action="append", default=[], metavar="PACKAGE", help="of blocks of your own")
     parser.add_argument("--batch", type=positive_int, default=16, help="patches of a training step")
     parser.add_argument("--patch-size", type=positive_int, default=48, help="LR pixels (default: the paper's 48)")
+    parser.add_argument("--loss", choices=LOSSES, default="l1", help="of a training step (default l1)")
     parser.add_argument("--scale", type=int, default=4, choices=(2, 3, 4), help="for loading and resize")
     parser.add_argument("--rounds", type=positive_int, default=2, help="how often every process is run")
     parser.add_argument("--train-dir", action="append", help="images to cut from (default: the procedural images)")
@@ -110,6 +113,8 @@ def parse_options(argv: Sequence[str] | None) -> argparse.Namespace:
         parser.error("deployed: measures the networks of --networks RUN…, which are of no other use; give both")
     if options.backbone != "rdn" and (options.source or not {"training", "upscaling"}.issuperset(options.what or [""])):
         parser.error("--backbone: is of what training and upscaling measure; leave it out, or ask for these alone")
+    if options.loss != "l1" and (options.source or not STEPS.issuperset(options.what or [""])):
+        parser.error(f"--loss: is of what {', '.join(sorted(STEPS))} measure; leave it out, or ask for these alone")
     if options.source and options.json:
         parser.error("--json: saves what is measured, and --from measures nothing; leave one of them out")
     if options.device == "cuda" and (options.source or "resize" in options.what):
@@ -122,6 +127,8 @@ def conditions(options: argparse.Namespace) -> dict[str, Any]:
     settings = {key: getattr(options, key) for key in ("size", "batch", "patch_size", "scale")}
     if options.backbone != "rdn":
         settings["size"] = f"{options.backbone.upper()}, {options.size}"
+    if options.loss != "l1":
+        settings["loss"] = options.loss
     device = select_device(options.device)
     found = {"device": device_name(device), "threads": torch.get_num_threads(), "settings": settings}
     return found | ({"accelerator": "cuda", "torch": torch.__version__} if device.type == "cuda" else {})
@@ -155,7 +162,7 @@ def measure(name: str, options: argparse.Namespace, console: Console) -> dict[st
     batch = 0 if name in ("upscaling", "deployed") else options.batch
     backbone = options.backbone.upper()
     size = SIZES[options.size] if backbone == "RDN" else SMALL[backbone] if options.size == "small" else {}
-    task = Task(size, batch, options.patch_size, options.device, backbone)
+    task = Task(size, batch, options.patch_size, options.device, backbone, options.loss)
     deployed = read_cases(options) if name == "deployed" else []
     with Progress(console=console, transient=True) as progress:
         records = measure_speed(name, task, deployed=deployed, rounds=options.rounds, progress=progress)

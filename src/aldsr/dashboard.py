@@ -95,7 +95,7 @@ def build_views(project: str, *, sets: Sequence[str], only: Sequence[str] = ()) 
 def build_sections(sets: Sequence[str]) -> "list[Section]":
     """Build the sections of the overview: curves by block, PSNR against cost, predictions with their images."""
     workspaces, reports = _import_workspaces()
-    curves = {"loss": "L1 loss", "psnr_y": "PSNR (dB), mean of the sets"}
+    curves = {"loss": "loss", "psnr_y": "PSNR (dB), mean of the sets"}
     curves |= {f"{name}/psnr_y": f"{name}: PSNR (dB)" for name in sets}
     costs = {"parameters": "parameters", "multi_adds": "multi-adds at 1280x720"}
     # Runs that differ only by their seed are one line with a range around it.

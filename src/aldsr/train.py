@@ -22,6 +22,7 @@ from aldsr.run.cli import hydra_command, prepare_process
 from aldsr.run.continuing import continue_run, continues, earlier_results, is_done, note_images
 from aldsr.run.folder import open_run, read_settings
 from aldsr.run.messages import print_job_summary, print_start, print_summary
+from aldsr.run.recipe import build_loss
 from aldsr.run.resolve import measure_settings, resolve_config
 from aldsr.run.training import (
     build_loggers,
@@ -63,9 +64,10 @@ def lead(settings: RunSettings, nodes: Nodes) -> None:
     network = build_network(settings.model, seed=settings.seed)
     use_kernels(settings.kernels, network=network, on_gpu=settings.trainer.on_gpu)
     settings = load_first_weights(settings, network)
-    check_start(settings, network)
-    settings = measure_settings(settings, network)
-    module, trainer = build_training(settings, network)
+    loss = build_loss(settings.loss)
+    check_start(settings, network, loss)
+    settings = measure_settings(settings, network, loss)
+    module, trainer = build_training(settings, network, loss)
     data: SuperResolutionData = instantiate(settings.data.to_config())
     data.prepare_data()
     check_scorable(data.benchmarks, module.protocols, settings.scale)
@@ -97,7 +99,7 @@ def train_rank(settings: RunSettings) -> None:
     network = build_network(settings.model, seed=settings.seed)
     use_kernels(settings.kernels)
     load_first_weights(settings, network)
-    module, trainer = build_training(settings, network)
+    module, trainer = build_training(settings, network, build_loss(settings.loss))
     fit(settings, module, trainer, instantiate(settings.data.to_config()))
 
 

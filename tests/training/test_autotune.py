@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from aldsr.nn import RDN
-from aldsr.training import StepTiming, autotune
+from aldsr.training import StepTiming, autotune, charbonnier
 from aldsr.training.autotune import StepTimer
 
 Settings = tuple[str, str, int]  # precision, layout, micro-batches
@@ -60,7 +60,14 @@ def test_the_plainest_setting_unless_another_saves_time(
 def test_network_and_random_state_stay_as_they_are_and_the_times_are_times(network: RDN) -> None:
     before = {name: value.clone() for name, value in network.state_dict().items()}
     state = torch.random.get_rng_state()
-    timings = autotune(network, batch_size=4, patch_size=4, precisions=("32-true", "bf16-mixed"))
+    computed: list[int] = []
+
+    def loss(sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
+        computed.append(len(sr))
+        return charbonnier(sr, hr)
+
+    timings = autotune(network, loss=loss, batch_size=4, patch_size=4, precisions=("32-true", "bf16-mixed"))
+    assert len(computed) == 3 * len(timings)
     assert torch.equal(torch.random.get_rng_state(), state)
     assert all(timing.seconds > 0 for timing in timings)
     assert {timing.micro_batches for timing in timings} <= {1, 2, 4}

@@ -26,7 +26,7 @@ from aldsr.core.device import PRECISIONS
 from aldsr.core.errors import OptionError
 from aldsr.core.memory import OutOfMemoryError, is_out_of_memory, keep_memory, peak_memory
 from aldsr.core.processes import end_with_parent
-from aldsr.training import LAYOUTS, autotune, supported_precisions
+from aldsr.training import LAYOUTS, LOSSES, autotune, supported_precisions
 
 T = TypeVar("T")
 LITERAL = BenchmarkCase("literal", "32-true", "contiguous")
@@ -134,7 +134,8 @@ def tune_case(name: str, task: Task) -> BenchmarkCase:
     """Measure in which precision, layout and micro-batches a network trains fastest."""
     keep_memory()
     network = BenchmarkCase(name).build(task.size)
-    timings = autotune(network, batch_size=task.batch, patch_size=task.patch, precisions=supported_precisions("cpu"))
+    precisions, loss = supported_precisions("cpu"), LOSSES[task.loss]
+    timings = autotune(network, loss=loss, batch_size=task.batch, patch_size=task.patch, precisions=precisions)
     return BenchmarkCase(name, timings[-1].precision, timings[-1].layout, timings[-1].micro_batches)
 
 

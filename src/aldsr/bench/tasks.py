@@ -17,7 +17,7 @@ from aldsr.nn import EDSR, IMDN, RCAN, RDN, ALDBlock, DWBlock, LDWBlock, Standar
 from aldsr.nn.description import build
 from aldsr.nn.grouped_attention import GroupedAttention
 from aldsr.nn.kernels.choice import use_kernels
-from aldsr.training import LAYOUTS, TrainingStep
+from aldsr.training import LAYOUTS, LOSSES, TrainingStep
 
 BACKBONES = {"RDN": RDN, "EDSR": EDSR, "RCAN": RCAN, "IMDN": IMDN}
 SCALE = 4  # of the networks of `BACKBONES` with `BLOCKS`
@@ -97,6 +97,7 @@ class Task:
     patch: int = 48  # side of an LR patch, in pixels
     device: str = "cpu"  # or "cuda"
     backbone: str = "RDN"
+    loss: str = "l1"  # of `LOSSES`
 
     def flops(self, network: nn.Module) -> float:
         """Operations, two for a multi-add; the backward pass takes twice those of the forward pass."""
@@ -143,7 +144,7 @@ class Task:
         hr = torch.rand(self.batch, 3, side, side).to(self.device)
         parts = list(zip(lr.chunk(case.micro_batches), hr.chunk(case.micro_batches), strict=True))
         sharing = GroupedAttention if on_gpu and not case.network.startswith("literal") else None  # as in training
-        loss = TrainingStep(network, layout=LAYOUTS[case.layout], sharing=sharing)
+        loss = TrainingStep(network, loss=LOSSES[self.loss], layout=LAYOUTS[case.layout], sharing=sharing)
         optimizer = torch.optim.Adam(network.parameters(), 1e-4, fused=on_gpu or None, capturable=on_gpu)
 
         def step() -> None:

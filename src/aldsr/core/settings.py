@@ -37,6 +37,7 @@ class Rule:
 
 
 NO_OPTIONS = FrozenDict()
+L1 = FrozenDict({"_target_": "torch.nn.functional.l1_loss"})
 DEFAULT_RULE = Rule(variant=True, may_change=False)
 FREE = Rule(variant=False, may_change=True)  # where a run takes place, what it is called, how it is watched
 PINNED = Rule(variant=False, may_change=False)  # seeds, and what changes a number's last bits only
@@ -46,6 +47,7 @@ MORE_RULES = {
     **dict.fromkeys(("budgets", "measured", "paces", "trainer.enable_progress_bar", "save_images"), FREE),
     **dict.fromkeys(("trainer.enable_model_summary", "trainer.profiler", "trainer.detect_anomaly"), FREE),
     **dict.fromkeys(("trainer.val_check_interval", "model.checkpoint"), PINNED),
+    "loss._target_": Rule(variant=True, may_change=False, before=L1["_target_"]),
 }
 # The least of whole numbers that may be less than 1; -1: no limit.
 LEAST = {
@@ -203,6 +205,7 @@ class RunSettings(Settings):
 
     model: FrozenDict  # the network's description (see `nn.description`)
     descriptor: Annotated[FrozenDict | None, FREE] = None  # the choice, which the model has taken over if it takes one
+    loss: FrozenDict = L1
     schedule: FrozenDict
     data: DataSettings
     trainer: TrainerSettings

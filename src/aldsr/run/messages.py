@@ -13,6 +13,7 @@ from aldsr.data import SuperResolutionData, describe_pairs
 from aldsr.evaluation.results import read_results
 from aldsr.nn.description import label
 from aldsr.reporting.tables.results import cost_sheet, images_sheet, protocol_line, protocols_sheet
+from aldsr.run.recipe import describe_recipe
 
 
 def print_start(settings: RunSettings, data: SuperResolutionData, *, extends: bool) -> None:
@@ -29,6 +30,7 @@ def print_start(settings: RunSettings, data: SuperResolutionData, *, extends: bo
     lines = [
         f"[bold]{label(settings.model)}[/bold] {settings.name}: {settings.parameters:,} parameters, x{settings.scale}",
         f"trains   {settings.total_steps:,} steps of {images}, LR {describe_pairs(data.train_pairs)}",
+        f"recipe   {describe_recipe(settings)}",
         f"measures {sets or 'nothing: data.eval_dirs is empty'}",
         f"on       {ranks}{device}, {trainer.precision}{kernels}{graph}",
         f"writes   {settings.run_dir}",

@@ -21,11 +21,13 @@ from aldsr.evaluation.cost import count_parameters
 from aldsr.nn.grouped_attention import GroupedAttention
 from aldsr.run.continuing import find_checkpoint, recall_choices
 from aldsr.run.network import resolve_network
+from aldsr.run.recipe import drop_foreign_options
 from aldsr.run.unused import refuse_unused, unused_in_training
 from aldsr.sweep.names import run_name, run_tags
 from aldsr.sweep.plan import find_job_name
 from aldsr.training import LAYOUTS, StepTiming, autotune, resolve_devices, supported_precisions
 from aldsr.training.options import check_trainer_options
+from aldsr.training.step import Loss
 from aldsr.training.wandb import check_wandb_options
 
 COMPILES = ("none", "graph")
@@ -42,6 +44,7 @@ def resolve_config(config: DictConfig) -> RunSettings:
     hydra = HydraConfig.get()
     choices, overrides = hydra.runtime.choices, list(hydra.overrides.task)
     resolve_network(config)
+    drop_foreign_options(config)
     refuse_unused(unused_in_training(config))
     model: Any = OmegaConf.to_container(config.model, resolve=True)
     config.name = config.name or run_name(choices, model, config.scale, config.study.budget)
@@ -81,14 +84,14 @@ def resolve_trainer(trainer: Mapping[str, Any]) -> TrainerSettings:
     return TrainerSettings.from_config({**trainer, **chosen})
 
 
-def measure_settings(settings: RunSettings, network: nn.Module) -> RunSettings:
+def measure_settings(settings: RunSettings, network: nn.Module, loss: Loss) -> RunSettings:
     """The settings with precision, layout and micro-batches that train fastest here, where they are "auto".
 
     Also notes the network's size and the code's version. The network stays as it is, and so does torch's random state.
     """
     trainer = settings.trainer
     if "auto" in (trainer.precision, settings.layout, settings.compile, trainer.accumulate_grad_batches):
-        timings = _time_steps(settings, network)
+        timings = _time_steps(settings, network, loss)
         best = timings[-1]
         trainer = replace(trainer, precision=best.precision, accumulate_grad_batches=best.micro_batches)
         settings = replace(settings, trainer=trainer, layout=best.layout, compile=best.compile)
@@ -96,7 +99,7 @@ def measure_settings(settings: RunSettings, network: nn.Module) -> RunSettings:
     return replace(settings, parameters=count_parameters(network), version=code_version())
 
 
-def _time_steps(settings: RunSettings, network: nn.Module) -> list[StepTiming]:
+def _time_steps(settings: RunSettings, network: nn.Module, loss: Loss) -> list[StepTiming]:
     trainer, threads = settings.trainer, torch.get_num_threads()
     precision, number = trainer.precision, trainer.accumulate_grad_batches
     if trainer.on_cpu:
@@ -104,6 +107,7 @@ def _time_steps(settings: RunSettings, network: nn.Module) -> list[StepTiming]:
     try:
         return autotune(
             network,
+            loss=loss,
             batch_size=settings.data.batch_size // trainer.ranks,
             patch_size=settings.data.patch_size,
             precisions=supported_precisions(trainer.accelerator) if precision == "auto" else [precision],

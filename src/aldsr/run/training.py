@@ -26,6 +26,7 @@ from aldsr.nn.description import NetworkError, build, complete_description, labe
 from aldsr.nn.grouped_attention import GroupedAttention
 from aldsr.nn.initial import load_initial
 from aldsr.nn.weights import check_network, check_resumable
+from aldsr.run.recipe import check_loss
 from aldsr.training import (
     TRAINER_OPTIONS,
     AtomicCheckpointIO,
@@ -40,6 +41,7 @@ from aldsr.training import (
     ValidationImages,
     find_environment,
 )
+from aldsr.training.step import Loss
 
 OF_ONE_RUN = ("scale", "checkpoint")  # options of a network that its weights do not depend on
 
@@ -69,20 +71,24 @@ def load_first_weights(settings: RunSettings, network: nn.Module) -> RunSettings
     return replace(settings, initial=initial.fingerprint, new_weights=tuple(initial.new_weights))
 
 
-def check_start(settings: RunSettings, network: nn.Module) -> None:
-    """Check the network, and the checkpoint that it continues from, before anything else starts.
+def check_start(settings: RunSettings, network: nn.Module, loss: Loss) -> None:
+    """Check the network, the loss, and the checkpoint that it continues from, before anything else starts.
 
-    Raises NetworkError if the network has no weights or another scale, or the checkpoint is of another network.
+    Raises:
+        NetworkError: if the network has no weights or another scale, or the checkpoint is of another network.
+        OptionError: if the loss is none.
     """
     if not any(weights.requires_grad for weights in network.parameters()):
         raise NetworkError(f"model: {label(thaw(settings.model))} has no weights to train; aldsr.evaluate measures it")
     with torch.random.fork_rng():  # a block may draw random numbers
         check_network(copy.deepcopy(network), settings.scale)
+    device = "cuda" if settings.trainer.on_gpu else "cpu"
+    check_loss(loss, settings.loss["_target_"], [settings.scale * settings.data.patch_size], device)
     if settings.ckpt_path:
         check_resumable(settings.ckpt_path, network, thaw(settings.model))
 
 
-def build_training(settings: RunSettings, network: nn.Module) -> tuple[SuperResolution, Trainer]:
+def build_training(settings: RunSettings, network: nn.Module, loss: Loss) -> tuple[SuperResolution, Trainer]:
     """The module with its optimizer, and a trainer, as yet without loggers: nothing is read or written.
 
     Raises:
@@ -99,6 +105,7 @@ def build_training(settings: RunSettings, network: nn.Module) -> tuple[SuperReso
         description=thaw(settings.model),
         optimizer=optimizer,
         scheduler=scheduler,
+        loss=loss,
         layout=settings.layout,
         sharing=GroupedAttention if settings.trainer.on_gpu else None,
         graph=settings.compile == "graph",

@@ -11,6 +11,7 @@ from aldsr.training.checkpoints import (
 from aldsr.training.csvlog import CsvLog
 from aldsr.training.devices import DeviceError, resolve_devices, supported_precisions, visible_gpus
 from aldsr.training.images import ValidationImages, sr_file
+from aldsr.training.losses import LOSSES, charbonnier, l1_fft
 from aldsr.training.measuring import StoredPredictions, ValidationModule, score
 from aldsr.training.module import NonFiniteError, SuperResolution, cosine, halved
 from aldsr.training.options import TRAINER_OPTIONS, find_environment

@@ -13,10 +13,11 @@ from itertools import product
 
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 from aldsr.core.device import PRECISIONS
 from aldsr.training.graph import GraphedStep
-from aldsr.training.step import LAYOUTS, Sharing, TrainingStep
+from aldsr.training.step import LAYOUTS, Loss, Sharing, TrainingStep
 
 PROBE_PARTS = 8  # precisions and layouts are compared on one of so many parts of the batch
 GPU_RUNS = 5
@@ -43,12 +44,19 @@ class StepTimer:
     """Times forward and backward of a training step, on a copy of the network."""
 
     def __init__(
-        self, network: nn.Module, *, batch_size: int, patch_size: int, device: torch.device, sharing: Sharing | None
+        self,
+        network: nn.Module,
+        *,
+        loss: Loss,
+        batch_size: int,
+        patch_size: int,
+        device: torch.device,
+        sharing: Sharing | None,
     ) -> None:
         self.device = device
         self.sharing = sharing
         self.failed = False  # to record a CUDA graph
-        self.network = copy.deepcopy(network).to(device).train()
+        self.network, self.loss = copy.deepcopy(network).to(device).train(), copy.deepcopy(loss)
         scale: int = network.scale  # type: ignore[assignment]
         self.lr = torch.rand(batch_size, 3, patch_size, patch_size, device=device)
         self.hr = torch.rand(batch_size, 3, scale * patch_size, scale * patch_size, device=device)
@@ -58,7 +66,8 @@ class StepTimer:
         self.network.to(memory_format=LAYOUTS[layout])  # type: ignore[call-overload]
         size, dtype = len(self.lr) // micro_batches, PRECISIONS[precision]
         lr, hr = self.lr[:size].contiguous(memory_format=LAYOUTS[layout]), self.hr[:size]
-        step = TrainingStep(self.network, layout=LAYOUTS[layout], sharing=self.sharing)
+        step = TrainingStep(self.network, loss=self.loss, layout=LAYOUTS[layout], sharing=self.sharing)
+        step.to(self.device)
         graph = GraphedStep()
         graph.failed = self.failed or compile != "graph"
 
@@ -97,6 +106,7 @@ def time_runs(run: Callable[[], None], device: torch.device) -> float:
 def autotune(
     network: nn.Module,
     *,
+    loss: Loss = F.l1_loss,
     batch_size: int,
     patch_size: int,
     precisions: Sequence[str],
@@ -114,6 +124,7 @@ def autotune(
 
     Args:
         network: with an attribute `scale`.
+        loss: of SR and HR, which the step computes.
         batch_size: patches of a step on this device.
         patch_size: side of an LR patch.
         precisions: names in `PRECISIONS`, the plainest first; another one has to save `MIN_GAIN` of the time.
@@ -129,7 +140,8 @@ def autotune(
     parts = counts[0] if len(counts) == 1 else parts
     device = torch.device(device or next(network.parameters()).device)
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        timer = StepTimer(network, batch_size=batch_size, patch_size=patch_size, device=device, sharing=sharing)
+        sizes = {"batch_size": batch_size, "patch_size": patch_size}
+        timer = StepTimer(network, loss=loss, **sizes, device=device, sharing=sharing)
         probes = [
             timer.time_step(precision, layout, parts, compile)
             for precision, layout, compile in product(precisions, layouts, compiles)

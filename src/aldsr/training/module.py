@@ -43,7 +43,7 @@ class SuperResolution(ValidationModule):
         description: the network as plain data (see `aldsr.nn.description`), stored in every checkpoint.
         optimizer: of the network's parameters; None for validation only.
         scheduler: of the optimizer's rate, updated at every step.
-        loss: function of SR and HR, both float. L1 is the loss of RDN; the ALDNet paper does not state its own.
+        loss: of SR and HR, both float (see `losses`). L1 is the loss of RDN; the ALDNet paper does not state its own.
         protocols: how validation scores the network (see `ValidationModule`).
         layout: memory format of the network and its input, "channels-last" or "contiguous".
         sharing: computes what several layers share, in training (see `TrainingStep`).

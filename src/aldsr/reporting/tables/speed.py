@@ -141,7 +141,8 @@ def benchmark_title(benchmark: str, measurements: Measurements) -> str:
     elif settings:
         up_to = "up to " if benchmark == "growth" else ""
         side = f"{settings['patch_size']}x{settings['patch_size']}"
-        step = f"a step of {up_to}{settings['batch']} patches, LR {up_to}{side}"
+        loss = f", {settings['loss']} loss" if "loss" in settings else ""
+        step = f"a step of {up_to}{settings['batch']} patches, LR {up_to}{side}{loss}"
         parts += [f"{settings['size']} size", "LR 320x180" if benchmark == "upscaling" else step]
     threads = pluralise(measurements["threads"], "thread")
     runner = f"torch {measurements['torch']}" if is_of_gpu(measurements) else threads

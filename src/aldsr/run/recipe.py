@@ -1,0 +1,108 @@
+"""The recipe of a training: the loss that the settings describe."""
+
+import copy
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import torch
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from hydra.utils import instantiate
+from omegaconf import DictConfig, open_dict
+from torch import Tensor, nn
+
+from aldsr.core.errors import OptionError
+from aldsr.core.frozen import FrozenDict, thaw
+from aldsr.core.settings import RunSettings
+from aldsr.nn.description import find_target
+from aldsr.training.step import Loss
+
+GROUPS = ("loss", "optimizer", "schedule")
+
+
+def drop_foreign_options(config: DictConfig) -> None:
+    """Where a target is the user's own, leave out what the chosen file states for another, if it does not take that."""
+    typed = {each.lstrip("+~").partition("=")[0] for each in HydraConfig.get().overrides.task}
+    for group in GROUPS:
+        choice, section = HydraConfig.get().runtime.choices.get(group), config[group]
+        chosen = GlobalHydra.instance().config_loader().load_configuration(f"{group}/{choice}", [], RunMode.RUN)[group]
+        if section.get("_target_") != chosen.get("_target_"):
+            for option in _find_target(group, section)[1].intersection(chosen):
+                if section[option] == chosen[option] and f"{group}.{option}" not in typed:
+                    with open_dict(section):
+                        del section[option]
+
+
+def _find_target(section: str, description: Mapping[str, Any]) -> tuple[Callable[..., Any], set[str]]:
+    """What a section's `_target_` names, and the options that it does not take. Raises OptionError if there is none."""
+    try:
+        target = find_target(str(description.get("_target_")), allow_code=None)
+        taken = inspect.signature(target).parameters
+    except (ValueError, TypeError) as error:
+        raise OptionError(f"{section}._target_: {error}") from error
+    takes_any = any(each.kind is each.VAR_KEYWORD for each in taken.values())
+    return target, set() if takes_any else {key for key in description if key[0] != "_"} - taken.keys()
+
+
+def _check_options(section: str, description: Mapping[str, Any]) -> Callable[..., Any]:
+    """What a section's `_target_` names. Raises OptionError if there is none, and for options that it does not take."""
+    target, unknown = _find_target(section, description)
+    if unknown:
+        taken = ", ".join(inspect.signature(target).parameters)
+        raise OptionError(f"{section}.{min(unknown)}: {description['_target_']} has no such option; it takes {taken}")
+    return target
+
+
+def build_loss(description: FrozenDict) -> Loss:
+    """The described function of SR and HR, or what a class or another function makes, such as a module.
+
+    Raises OptionError for options that it does not take, and for weights that no optimizer would train.
+    """
+    target = _check_options("loss", description)
+    unset = [each for each in inspect.signature(target).parameters.values() if each.name not in description]
+    partial = not isinstance(target, type) and sum(each.default is each.empty for each in unset) == 2
+    with torch.random.fork_rng(devices=[]):  # what a loss draws shall not change the network's training
+        loss: Loss = instantiate(thaw(description) | {"_partial_": partial})
+    if isinstance(loss, nn.Module) and any(each.requires_grad for each in loss.parameters()):
+        raise OptionError(
+            f"loss: {description['_target_']} has weights that ask for gradients, and only the network's are trained; "
+            "let it call requires_grad_(False)"
+        )
+    return loss
+
+
+def check_loss(loss: Loss, name: str, sides: Iterable[int], device: str) -> None:
+    """Try a loss on HR patches with these sides.
+
+    Raises OptionError if it fails, or is not one number, or that and its gradient are not finite.
+    """
+    trial = copy.deepcopy(loss)
+    if isinstance(trial, nn.Module):
+        trial.to(device)
+    for side in sides:
+        sr, hr = torch.rand(2, 2, 3, side, side, generator=torch.Generator().manual_seed(0)).to(device)
+        value: Any = None
+        try:
+            with torch.random.fork_rng(devices=[]):
+                value = trial(sr.requires_grad_(), hr)
+            if isinstance(value, Tensor) and value.shape == ():
+                (gradient,) = torch.autograd.grad(value, sr)
+        except Exception as error:  # what a user's loss does may fail in any way
+            reason = (str(error) or type(error).__name__).splitlines()[0]
+            raise OptionError(f"loss: {name} fails on two patches of {side}x{side} HR pixels: {reason}") from error
+        if not isinstance(value, Tensor) or value.shape != ():
+            found = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
+            raise OptionError(f"loss: {name} makes {found} of a batch; expected a tensor of one number, such as a mean")
+        if not (value.isfinite() and gradient.isfinite().all()):
+            raise OptionError(f"loss: {name} is {value.item()} on a trial batch of noise, or has no finite gradient")
+
+
+def describe_recipe(settings: RunSettings) -> str:
+    """The parts by their targets' names, with their options: "l1_loss; Adam, lr 0.001, betas [0.9, 0.999]; cosine"."""
+    parts = []
+    for section in (getattr(settings, group) for group in GROUPS):
+        options = [f"{key} {thaw(value)}" for key, value in section.items() if key[0] != "_"]
+        parts.append(", ".join((section["_target_"].rpartition(".")[2], *options)))
+    return "; ".join(parts)
