@@ -46,12 +46,12 @@ class StepTimer:
     def __init__(
         self,
         network: nn.Module,
-        *,
         loss: Loss,
+        sharing: Sharing | None,
+        device: torch.device,
+        *,
         batch_size: int,
         patch_size: int,
-        device: torch.device,
-        sharing: Sharing | None,
     ) -> None:
         self.device = device
         self.sharing = sharing
@@ -136,12 +136,10 @@ def autotune(
     """
     powers = [number for number in (32, 16, 8, 4, 2, 1) if batch_size % number == 0 and batch_size >= 2 * number]
     counts = [micro_batches] if micro_batches else powers or [1]
-    parts = max(number for number in range(1, PROBE_PARTS + 1) if batch_size % number == 0)
-    parts = counts[0] if len(counts) == 1 else parts
+    parts = counts[0] if len(counts) == 1 else max(n for n in range(1, PROBE_PARTS + 1) if batch_size % n == 0)
     device = torch.device(device or next(network.parameters()).device)
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        sizes = {"batch_size": batch_size, "patch_size": patch_size}
-        timer = StepTimer(network, loss=loss, **sizes, device=device, sharing=sharing)
+        timer = StepTimer(network, loss, sharing, device, batch_size=batch_size, patch_size=patch_size)
         probes = [
             timer.time_step(precision, layout, parts, compile)
             for precision, layout, compile in product(precisions, layouts, compiles)
