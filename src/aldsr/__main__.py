@@ -13,6 +13,7 @@ COMMANDS = {
     "upscale": "upscale pictures with a trained network",
     "train": "train a network, or sweep over many",
     "evaluate": "measure a network, or anyone's images, by the protocol of the literature",
+    "convert": "make a weights file from published weights of RDN, EDSR, RCAN or IMDN",
     "export": "write a trained network for other programs: ONNX, torch.export",
     "compare": "put results side by side, with statistics over seeds",
     "study": "show the status of a study's runs",

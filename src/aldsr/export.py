@@ -45,9 +45,7 @@ def export(weights: Path, output: Path, format_name: str | None = None, *, allow
     """
     kind = choose_format(output, format_name)
     kind.check_installed()
-    check_output(str(output), output)
-    if output.exists() and weights.exists() and output.samefile(weights):
-        raise FormatError(f"{output}: is WEIGHTS itself, which is kept as it was trained; choose another with -o")
+    check_output(str(output), output, weights)
     network, description = load_network(weights, allow_code)
     scale, folded = scale_of(description), deployed_description(description, network.eval())
     with atomic_write(output) as temporary:

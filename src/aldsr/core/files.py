@@ -86,8 +86,10 @@ def check_room(given: str, folder: Path, size: int = 0) -> None:
         raise OptionError(f"{given}: {found}; make room, or choose another place")
 
 
-def check_output(given: str, file: Path) -> None:
-    """`check_room` of a file, which must not be a folder."""
+def check_output(given: str, file: Path, source: Path | None = None) -> None:
+    """`check_room` of a file, which must be neither a folder nor what it is made from."""
     if file.is_dir():
         raise OptionError(f"{given}: is a folder; expected the name of a file")
+    if source and source.exists() and file.exists() and file.samefile(source):
+        raise OptionError(f"{given}: is {source} itself, which is kept as it is; choose another name")
     check_room(given, file.parent)

@@ -15,9 +15,10 @@ from aldsr.evaluation.cost import count_parameters, multi_adds
 from aldsr.evaluation.views import super_resolve
 from aldsr.imaging import select
 from aldsr.nn import EDSR, IMDN, RCAN, RDN, ALDBlock, BSConvBlock, DWBlock, LDWBlock, StandardBlock, collapse, fold
-from aldsr.nn.conversion import imdn_state_dict
+from aldsr.nn.conversion import convert_state
 from aldsr.nn.description import build
 from aldsr.nn.folding import collapsible_blocks
+from aldsr.nn.foreign import read_state_dict
 from aldsr.nn.formats import FORMATS, check_file
 from tests.nn.conftest import activate, same_with_gradients
 
@@ -197,8 +198,8 @@ def test_options_that_are_not_offered_are_refused(kind: Any, option: str, value:
 @pytest.mark.slow
 def test_imdn_with_its_authors_weights_scores_on_set5_what_they_published(shared: Path) -> None:
     network = IMDN().eval()
-    published = torch.load(shared / "published" / "IMDN_x4.pth", map_location="cpu", weights_only=True)
-    network.load_state_dict(imdn_state_dict(published))  # strict
+    file = shared / "published" / "IMDN_x4.pth"
+    network.load_state_dict(convert_state(read_state_dict(file), file)[2])  # strict
     data = SuperResolutionData(scale=4, train_dirs=[], eval_dirs=[str(shared / "data" / "benchmarks" / "Set5")])
     data.prepare_data()
     (benchmark,) = data.benchmarks

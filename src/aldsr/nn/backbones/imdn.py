@@ -7,7 +7,7 @@ Hui, Gao, Yang, Wang: Lightweight Image Super-Resolution with Information Multi-
           x + c5, 1×1 of the attention of the four quarters
 
 The names are those of the authors' code, the defaults the paper's. Activations are leaky ReLUs of slope 0.05; c4 has
-none. Only c1 … c4 are swapped. `conversion.imdn_state_dict` reads the authors' weights.
+none. Only c1 … c4 are swapped. `conversion` reads the authors' weights.
 """
 
 import torch
