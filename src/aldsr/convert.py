@@ -28,9 +28,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("file", type=Path, metavar="FILE", help="the published weights")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT", help="the .safetensors to write")
     parser.add_argument("--res-scale", type=float, help="of EDSR, which no tensor holds (default: its authors')")
-    parser.add_argument(
-        "--value-range", type=int, choices=(1, 255), help="(default: by FILE's mean, else its authors')"
-    )
+    parser.add_argument("--value-range", type=int, choices=(1, 255), help="(default: by FILE's mean, or its authors')")
     options = parser.parse_args(argv)
     if options.output.suffix != ".safetensors":
         raise OptionError(f"{options.output}: a weights file of aldsr ends in .safetensors")
