@@ -17,6 +17,7 @@ from aldsr.bench.loading import decoding_rate, resize_times
 from aldsr.bench.speed import Group, OutOfMemoryError, measure_in_turns
 from aldsr.bench.tasks import BenchmarkCase, Task, name_networks
 from aldsr.benchmark import main
+from aldsr.run.network import read_size
 from tests.analysis.fake_runs import fake_config, fake_results, write_run
 from tests.command import run_command
 from tests.reporting.recorded import record, training
@@ -31,8 +32,8 @@ TINY = ["--size", "small", "--batch", "2", "--patch-size", "4", "--rounds", "2"]
 @pytest.fixture(autouse=True)
 def _tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setitem(benchmark.SIZES, "small", {"D": 2, "C": 1, "G": 4, "G0": 4})
     monkeypatch.setattr(benchmark, "precision_differences", lambda names, device: dict.fromkeys(names, -0.0125))
+    monkeypatch.setattr(benchmark, "read_size", lambda backbone, _: read_size(backbone, "tiny"))
 
 
 @pytest.fixture
@@ -155,7 +156,7 @@ def test_a_network_that_does_not_fit_on_the_gpu_leaves_the_others_their_measurem
     monkeypatch.setattr(Task, "prepare", Mock())
     monkeypatch.setattr(Task, "traffic", lambda task, network: 8.0)
     monkeypatch.setattr(torch.backends.cudnn, "benchmark", False)
-    group = Group([(BenchmarkCase("RDN"), Task(benchmark.SIZES["small"], 2, 4, "cuda"))] * 3)
+    group = Group([(BenchmarkCase("RDN"), Task(read_size("rdn", "tiny"), 2, 4, "cuda"))] * 3)
     first, second, third = measure_in_turns(group, 1)
     assert [(each["error"], each["seconds"]) for each in (first, second)] == [("out of memory", []), ("no graph", [])]
     assert third.items() >= {"peak_memory": 7, "memory_floor": 2 * 8 / 4, "copy_rate": 4.0, "matmul_rate": 2.0}.items()

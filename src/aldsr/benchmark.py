@@ -27,23 +27,19 @@ from aldsr.analysis.loading import read_variants
 from aldsr.bench.loading import measure_loading, resize_times
 from aldsr.bench.precision import precision_differences
 from aldsr.bench.speed import measure_speed
-from aldsr.bench.tasks import BACKBONES, DescribedCase, Task
+from aldsr.bench.tasks import DescribedCase, Task
 from aldsr.core.command import plain_command, positive_int
 from aldsr.core.device import PRECISIONS, device_name, select_device
 from aldsr.core.files import check_output, write_json
 from aldsr.core.memory import memory_advice
 from aldsr.evaluation.results import ResultsError, read_benchmark
+from aldsr.nn.description import BACKBONES
 from aldsr.reporting.charts.figures import FigureError, prepare_output, save_figure
 from aldsr.reporting.charts.speed import draw_growth_chart, draw_speed_chart
 from aldsr.reporting.tables.speed import Measurements, growth_sheet, loading_sheet, resize_sheet, speed_sheet
+from aldsr.run.network import read_size
 from aldsr.training import LOSSES
 
-SIZES = {"paper": {"D": 16, "C": 8, "G": 64, "G0": 64}, "small": {"D": 4, "C": 4, "G": 32, "G0": 32}}
-SMALL = {  # of the other backbones; their paper's size is their classes' default
-    "EDSR": {"n_resblocks": 16, "n_feats": 32, "res_scale": 1},
-    "RCAN": {"n_resgroups": 3, "n_resblocks": 5, "n_feats": 32, "reduction": 8},
-    "IMDN": {"nf": 48},
-}
 SPEEDS = ("training", "upscaling", "deployed", "checkpointing")
 STEPS = {"training", "checkpointing", "growth"}  # which measure a training step
 TABLES: dict[str, Callable[[Measurements], RenderableType]] = {
@@ -89,7 +85,7 @@ def parse_options(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("what", nargs="*", help=f"{', '.join(TABLES)} (default: loading resize)")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="(default cpu)")
     parser.add_argument("--backbone", choices=[*map(str.lower, BACKBONES)], default="rdn", help="(default rdn)")
-    parser.add_argument("--size", choices=SIZES, default="paper", help="of the networks")
+    parser.add_argument("--size", choices=("paper", "small"), default="paper", help="of the networks")
     parser.add_argument(
         "--networks", nargs="+", type=Path, metavar="RUN", help="for deployed: folders of runs or studies"
     )
@@ -161,7 +157,8 @@ def measure(name: str, options: argparse.Namespace, console: Console) -> dict[st
         return {name: resize_times(scale=options.scale)}
     batch = 0 if name in ("upscaling", "deployed") else options.batch
     backbone = options.backbone.upper()
-    size = SIZES[options.size] if backbone == "RDN" else SMALL[backbone] if options.size == "small" else {}
+    size = read_size(options.backbone, options.size)
+    size.pop("residual", None)  # RDN is measured without
     task = Task(size, batch, options.patch_size, options.device, backbone, options.loss)
     deployed = read_cases(options) if name == "deployed" else []
     with Progress(console=console, transient=True) as progress:

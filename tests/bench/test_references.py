@@ -8,11 +8,13 @@ import torch
 from aldsr.bench.loading import resize_by_rows
 from aldsr.bench.tasks import BenchmarkCase, name_networks
 from aldsr.imaging import imresize
-from tests.bench.test_tasks import SIZES
+from aldsr.nn.description import BACKBONES
+from aldsr.run.network import read_size
 
 
-@pytest.mark.parametrize(("backbone", "size"), SIZES.items())
-def test_the_literal_equations_and_our_network_are_the_same_function(backbone: str, size: dict[str, int]) -> None:
+@pytest.mark.parametrize("backbone", BACKBONES)
+def test_the_literal_equations_and_our_network_are_the_same_function(backbone: str) -> None:
+    size = read_size(backbone.lower(), "tiny")
     literal, ours = (BenchmarkCase(name).build(size) for name in (name_networks(backbone)[0], f"ALD-{backbone}"))
     ours.load_state_dict(literal.state_dict())
     x = torch.rand(2, 3, 6, 5, dtype=torch.float64)

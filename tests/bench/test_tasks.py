@@ -8,12 +8,11 @@ from torch import nn
 
 from aldsr.bench.gpu import CapturedGraph, copy_rate, time_once
 from aldsr.bench.tasks import BenchmarkCase, DescribedCase, Task, name_networks
-from aldsr.nn.description import NetworkError
+from aldsr.nn.description import BACKBONES, NetworkError
 from aldsr.nn.folding import foldable_blocks
+from aldsr.run.network import read_size
 
 TINY = {"D": 1, "C": 1, "G": 4, "G0": 4}
-RESIDUAL = {"n_resblocks": 1, "n_feats": 4}
-SIZES = {"RDN": {**TINY, "D": 2, "C": 3}, "EDSR": RESIDUAL, "RCAN": RESIDUAL, "IMDN": {"num_modules": 1, "nf": 8}}
 CONV = {"_target_": "aldsr.nn.ALDBlock", "_partial_": True}
 DESCRIPTION = {"_target_": "aldsr.nn.RDN", "scale": 2, "conv": CONV, **TINY}
 
@@ -23,11 +22,11 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("aldsr.evaluation.cost.OUTPUT", (32, 48))
 
 
-@pytest.mark.parametrize(("backbone", "size"), SIZES.items())
+@pytest.mark.parametrize("backbone", BACKBONES)
 @pytest.mark.parametrize("batch", [0, 2])
-def test_every_network_trains_and_upscales(backbone: str, size: dict[str, int], batch: int) -> None:
+def test_every_network_trains_and_upscales(backbone: str, batch: int) -> None:
     for network in name_networks(backbone):
-        Task(size, batch=batch, patch=4).prepare(BenchmarkCase(network, "32-true"))()
+        Task(read_size(backbone.lower(), "tiny"), batch=batch, patch=4).prepare(BenchmarkCase(network, "32-true"))()
 
 
 def test_micro_batches_and_checkpointing_sum_to_the_gradient_of_the_batch(monkeypatch: pytest.MonkeyPatch) -> None:

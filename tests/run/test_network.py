@@ -5,12 +5,14 @@ from typing import Any
 
 import pytest
 from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf
 from torch import nn
 
 from aldsr.core.errors import UserError
-from aldsr.nn.description import build, label
+from aldsr.nn import RDN
+from aldsr.nn.description import BACKBONES, build, label
 from aldsr.run.cli import config_dir
 from aldsr.run.network import resolve_network
 from aldsr.run.unused import refuse_unused, unused_in_training
@@ -24,6 +26,10 @@ OWN_BLOCK, OWN_NET = "block._target_=torch.nn.Linear", f"backbone._target_={__na
 class OwnNet(nn.Conv2d):
     def __init__(self, *, scale: int, width: int = 8) -> None:
         super().__init__(3, width, scale)
+
+
+class OwnRDN(RDN):
+    pass
 
 
 @pytest.fixture(autouse=True)
@@ -43,12 +49,18 @@ def resolved(*overrides: str) -> tuple[str, dict[str, Any]]:
     return run_name(HydraConfig.get().runtime.choices, model, config.scale), model
 
 
-@pytest.mark.parametrize("backbone", ["rdn", "edsr", "rcan", "imdn"])
+@pytest.mark.parametrize("backbone", BACKBONES)
 def test_every_block_goes_into_every_backbone(backbone: str) -> None:
     for block in ("Standard", "DW", "LDW", "ALD", "BSConv"):
-        _, model = resolved(f"backbone={backbone}", f"block={block.lower()}", "size=tiny")
+        _, model = resolved(f"backbone={backbone.lower()}", f"block={block.lower()}", "size=tiny")
         build(model)
-        assert label(model) == f"{block}-{backbone.upper()}".removeprefix("Standard-")
+        assert label(model) == f"{block}-{backbone}".removeprefix("Standard-")
+
+
+def test_choices_in_the_help_are_those_that_a_user_makes() -> None:
+    choices = [each for each in GlobalHydra.instance().hydra.list_all_config_groups() if not each.startswith("hydra")]
+    assert {"backbone", "block", "size"} < set(choices)
+    assert not any("/" in each for each in choices)
 
 
 @pytest.mark.parametrize(
@@ -68,7 +80,9 @@ def test_every_block_goes_into_every_backbone(backbone: str) -> None:
         ("model=dw_rdn +model.conv.kernel_size=5 block=dw", "dw_rdn-5x5-small-x4"),
         (OWN_BLOCK, "rdn-Linear-small-x4"),
         (f"model=rdn model.conv{OWN_BLOCK.removeprefix('block')}", "rdn-Linear-small-x4"),
-        (f"{OWN_NET} +backbone.width=4", "OwnNet-small-x4"),
+        (f"{OWN_NET} +backbone.width=4", "OwnNet-x4"),
+        (f"{OWN_NET[:-6]}OwnRDN", "OwnRDN-ald-det-small-x4"),
+        ("backbone=fsrcnn block=ldw", "fsrcnn-ldw-x4"),
     ],
 )
 def test_a_network_is_named_by_what_it_is_and_the_papers_as_ever(overrides: str, name: str) -> None:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from aldsr.analysis.budgets import list_folders
 from aldsr.analysis.study import TrainingRun
 from aldsr.core.settings import flatten, rule_of
-from aldsr.evaluation import block_terms, complete_description
+from aldsr.evaluation import BACKBONES, block_terms, complete_description
 from aldsr.evaluation.results import ResultsError
 
 NETWORK = "network"  # the key of the label among a variant's settings
@@ -19,8 +19,7 @@ NETWORK = "network"  # the key of the label among a variant's settings
 OF_BLOCK = ("_target_", "descriptor.", "live", "kernel_size", "activation")
 LABELLED = ("model._target_", *(f"model.conv.{option}" for option in OF_BLOCK))
 SHORT = {"average": "avg", "maximum": "max", "determinant": "det", "zero": "none", "scale_free": "scale-free"}
-# The order of backbones, and of one's blocks, which is that of the paper's tables; "" is the plain network.
-BACKBONES = ("RDN", "EDSR", "RCAN", "IMDN")
+# The order of a backbone's blocks, which is that of the paper's tables; "" is the plain network.
 BLOCKS = ("", "DW", "LDW", "ALD (avg)", "ALD (max)", "ALD (det)", "ALD (none)", "BSConv")
 # What others are compared with, the first that is there: the plain network, else the control of what was added.
 BASELINES = ("", "DW", "ALD (none)", "ALD (avg)")

@@ -13,13 +13,12 @@ from aldsr.bench.gpu import CapturedGraph
 from aldsr.bench.traffic import count_traffic
 from aldsr.core.device import PRECISIONS
 from aldsr.evaluation.cost import input_size, multi_adds
-from aldsr.nn import EDSR, IMDN, RCAN, RDN, ALDBlock, DWBlock, LDWBlock, StandardBlock, deploy, fold
-from aldsr.nn.description import build
+from aldsr.nn import ALDBlock, DWBlock, LDWBlock, StandardBlock, UPNet, deploy, fold
+from aldsr.nn.description import BACKBONES, build
 from aldsr.nn.grouped_attention import GroupedAttention
 from aldsr.nn.kernels.choice import use_kernels
 from aldsr.training import LAYOUTS, LOSSES, TrainingStep
 
-BACKBONES = {"RDN": RDN, "EDSR": EDSR, "RCAN": RCAN, "IMDN": IMDN}
 SCALE = 4  # of the networks of `BACKBONES` with `BLOCKS`
 
 
@@ -59,10 +58,10 @@ class BenchmarkCase:
         torch.manual_seed(0)
         block, _, backbone = ("literal-RDN" if self.network == "literal" else self.network).rpartition("-")
         options = {"checkpoint": True} if self.checkpoint else {}
-        network = BACKBONES[backbone](conv=BLOCKS[block], **size, scale=SCALE, **options)
-        if block == "literal":
-            upscaler = getattr(network, network.upsampling)
-            upscaler.forward = MethodType(nn.Sequential.forward, upscaler)
+        network: nn.Module = BACKBONES[backbone](conv=BLOCKS[block], **size, scale=SCALE, **options)
+        for upscaler in network.modules() if block == "literal" else ():
+            if isinstance(upscaler, UPNet):  # its shuffling is our own
+                upscaler.forward = MethodType(nn.Sequential.forward, upscaler)  # type: ignore[method-assign]
         return network
 
     def deploy(self, network: nn.Module, lr: Tensor) -> nn.Module:

@@ -1,4 +1,4 @@
 """A network, or anyone's images → results with their protocol."""
 
 from aldsr.data import describe_lr
-from aldsr.nn.description import block_terms, complete_description, label
+from aldsr.nn.description import BACKBONES, block_terms, complete_description, label

@@ -1,6 +1,7 @@
 """Networks in plain PyTorch, independent of Hydra, Lightning and data sets."""
 
 from aldsr.nn.backbones.edsr import EDSR
+from aldsr.nn.backbones.fsrcnn import FSRCNN
 from aldsr.nn.backbones.imdn import IMDN
 from aldsr.nn.backbones.rcan import RCAN
 from aldsr.nn.backbones.rdn import RDB, RDN

@@ -40,6 +40,7 @@ MISSING_OPTIONS: dict[Callable[..., Any], dict[str, Any]] = {
     nn.RCAN: {"conv": STANDARD, "scale": 4, "n_resgroups": 10, "n_resblocks": 20, "n_feats": 64, "reduction": 16}
     | AS_THE_INPUT,
     nn.IMDN: {"conv": STANDARD, "scale": 4, "nf": 64, "num_modules": 6},
+    nn.FSRCNN: {"conv": STANDARD, "scale": 4, "d": 56, "s": 12, "m": 4},
     nn.BicubicUpscale: {},
     nn.deployed: {"collapsed": []},
     nn.StandardBlock: RELU_3X3,
@@ -54,6 +55,8 @@ PUBLIC = {
     for target in MISSING_OPTIONS
     for module in ("aldsr.nn", target.__module__, target.__module__.rpartition(".")[0])
 }
+# The networks that take a block, in the order of tables.
+BACKBONES = {each.__name__: each for each, options in MISSING_OPTIONS.items() if {"conv", "scale"} <= options.keys()}
 
 
 def find_target(name: str, allow_code: Sequence[str] | None = ()) -> Callable[..., Any]:

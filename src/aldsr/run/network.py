@@ -1,6 +1,7 @@
 """The network that a command line describes: `backbone=` × `block=`, or `model=`, a name for a pair of them."""
 
 import inspect
+from collections.abc import Iterable
 from typing import Any
 
 from hydra.core.global_hydra import GlobalHydra
@@ -10,6 +11,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from aldsr.core.errors import OptionError
 from aldsr.nn.description import MISSING_OPTIONS, find_target
+from aldsr.run.cli import config_dir
 from aldsr.sweep.names import MODELS, sizes_of
 
 PLACES = {"backbone": "model", "block": "model.conv"}  # where an option of each belongs in the configuration
@@ -71,4 +73,18 @@ def _check_size(typed: dict[str, str], *, in_study: bool) -> None:
     backbone, size = HydraConfig.get().runtime.choices.get("backbone"), typed.get("size", "null")
     sizes = [each for each in sizes_of(backbone) if in_study or each != "budget"]
     if backbone and size not in ("null", *sizes):
-        raise OptionError(f"size={size}: backbone={backbone} has no such size; it has {', '.join(sizes) or 'none'}")
+        raise _no_such_size(backbone, size, sizes)
+
+
+def read_size(backbone: str, size: str) -> dict[str, Any]:
+    """The options that `size=` gives a backbone. Raises OptionError for a size that it does not have."""
+    offered = (config_dir() / "hydra" / "sizes").glob(f"{backbone}-*.yaml")
+    files = {each.stem.removeprefix(f"{backbone}-"): each for each in offered}
+    if size not in files:
+        raise _no_such_size(backbone, size, files.keys() - {"budget"})
+    return dict(OmegaConf.load(files[size]))
+
+
+def _no_such_size(backbone: str, size: str, sizes: Iterable[str]) -> OptionError:
+    offered = ", ".join(sorted(sizes)) or "none"
+    return OptionError(f"size={size}: the backbone {backbone} has no such size; it has {offered}")

@@ -25,13 +25,22 @@ def run_tags(choices: Mapping[str, str], model: Mapping[str, Any], scale: int, b
     """W&B tags of a run: model, descriptor, what else its block is, size or the budget that sets it, scale."""
     size = f"budget-{budget}" if choices["size"] == "budget" else choices["size"]
     parts = [*network_tags(choices, model), *_descriptor_name(choices, model), *block_terms(model.get("conv") or {})]
-    return [*parts, *([size] if choices["size"] in sizes_of(choices.get("backbone")) else []), f"x{scale}"]
+    return [*parts, *([size] if _has_size(choices, model) else []), f"x{scale}"]
 
 
 def sizes_of(backbone: str | None) -> list[str]:
-    """The sizes that `conf/size/sizes` has for a backbone; without one, it is of its class's own."""
-    offered = GlobalHydra.instance().config_loader().get_group_options("size/sizes")
+    """The sizes that `conf/hydra/sizes` has for a backbone; without one, it is of its class's own."""
+    offered = GlobalHydra.instance().config_loader().get_group_options("hydra/sizes")
     return [each.removeprefix(f"{backbone}-") for each in offered if each.startswith(f"{backbone}-")]
+
+
+def _has_size(choices: Mapping[str, str], model: Mapping[str, Any]) -> bool:
+    """Whether the size that was chosen is one of the network's: its backbone has it, or one's own takes its options."""
+    if choices["size"] not in sizes_of(backbone := choices.get("backbone")):
+        return False
+    loader = GlobalHydra.instance().config_loader()
+    options = loader.load_configuration(f"hydra/sizes/{backbone}-{choices['size']}", [], RunMode.RUN).model
+    return not options.keys().isdisjoint(model)
 
 
 def network_tags(choices: Mapping[str, str], model: Mapping[str, Any]) -> list[str]:

@@ -1,7 +1,8 @@
-"""EDSR, RCAN and IMDN against their wiring written out, published counts and published weights; every block in each."""
+"""EDSR, RCAN, IMDN and FSRCNN: their wiring written out, published counts and weights; every block in each."""
 
 import functools
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,22 @@ from aldsr.data import SuperResolutionData
 from aldsr.evaluation.cost import count_parameters, multi_adds
 from aldsr.evaluation.views import super_resolve
 from aldsr.imaging import select
-from aldsr.nn import EDSR, IMDN, RCAN, RDN, ALDBlock, BSConvBlock, DWBlock, LDWBlock, StandardBlock, collapse, fold
+from aldsr.nn import (
+    EDSR,
+    FSRCNN,
+    IMDN,
+    RCAN,
+    RDN,
+    ALDBlock,
+    BSConvBlock,
+    DWBlock,
+    LDWBlock,
+    StandardBlock,
+    collapse,
+    fold,
+)
 from aldsr.nn.conversion import convert_state
-from aldsr.nn.description import build
+from aldsr.nn.description import BACKBONES, build
 from aldsr.nn.folding import collapsible_blocks
 from aldsr.nn.foreign import read_state_dict
 from aldsr.nn.formats import FORMATS, check_file
@@ -29,6 +43,7 @@ SMALL: dict[Any, dict[str, Any]] = {
     EDSR: {"n_resblocks": 2, "n_feats": 6, "up": 4, "mean": MEAN, "value_range": 255},
     RCAN: {"n_resgroups": 2, "n_resblocks": 2, "n_feats": 6, "reduction": 2, "mean": MEAN, "value_range": 255},
     IMDN: {"nf": 8, "num_modules": 2},
+    FSRCNN: {"d": 6, "s": 4, "m": 2},
 }
 BLOCKS = [StandardBlock, DWBlock, LDWBlock, functools.partial(ALDBlock, reduction=2), BSConvBlock]
 
@@ -100,8 +115,24 @@ def literal_imdn(x: Tensor, s: Weights, scale: int) -> Tensor:
     return F.pixel_shuffle(conv(low, s, "upsampler.0"), scale)
 
 
+def literal_fsrcnn(x: Tensor, s: Weights, scale: int) -> Tensor:
+    for name in ("extraction", "shrinking", "mapping.0", "mapping.1", "expanding"):
+        x = F.prelu(conv(x, s, f"{name}.0"), s[f"{name}.1.weight"])
+    # Deconvolution: every pixel lays its 9x9 filter, times its value, on the output around scale times its place.
+    features, height, width = x.shape[1:]
+    output = x.new_zeros(len(x), 3, scale * height + 8, scale * width + 8)
+    for feature, row, column in product(range(features), range(height), range(width)):
+        laid = x[:, feature, row, column].view(-1, 1, 1, 1) * s["deconv.weight"][feature]
+        top, left = scale * row, scale * column
+        output = output + F.pad(laid, (left, output.shape[3] - left - 9, top, output.shape[2] - top - 9))
+    return output[..., 4:-4, 4:-4] + s["deconv.bias"].view(-1, 1, 1)
+
+
+LITERAL = {EDSR: literal_edsr, RCAN: literal_rcan, IMDN: literal_imdn, FSRCNN: literal_fsrcnn}
+
+
 @pytest.mark.parametrize("scale", [2, 3, 4])
-@pytest.mark.parametrize(("kind", "literal"), [(EDSR, literal_edsr), (RCAN, literal_rcan), (IMDN, literal_imdn)])
+@pytest.mark.parametrize(("kind", "literal"), LITERAL.items())
 def test_outputs_and_gradients_are_those_of_the_wiring_written_out(kind: Any, literal: Any, scale: int) -> None:
     network = make(kind, scale=scale).double()
     x = torch.rand(2, 3, 5, 7, dtype=torch.float64, requires_grad=True)
@@ -126,6 +157,7 @@ def test_an_image_without_contrast_has_gradients() -> None:
         (EDSR, 43_089_923, None),
         (RCAN, 15_592_355, None),
         (IMDN, 715_176, 40.9),
+        (FSRCNN, 24_518, None),  # see below
     ],
 )
 def test_parameters_and_multi_adds_are_the_published_ones(
@@ -138,16 +170,30 @@ def test_parameters_and_multi_adds_are_the_published_ones(
         assert (multi_adds(made, scale=4) or 0) / 1e9 == pytest.approx(giga_multi_adds, abs=0.05)
 
 
+def test_fsrcnn_has_the_weights_of_its_paper_where_it_upscales_one_channel() -> None:
+    network = FSRCNN()
+    weights = {name: each.shape for name, each in network.named_parameters() if each.ndim == 4}
+    d, s, m = 56, 12, 4
+    body = d * s + m * s * s * 9 + s * d
+    assert sum(map(torch.Size.numel, weights.values())) == 3 * d * 25 + body + 3 * d * 81 == 24_336
+    of_luma = {"extraction.0.weight": 3, "deconv.weight": 3}  # these have a third with one channel instead of three
+    assert sum(each.numel() // of_luma.get(name, 1) for name, each in weights.items()) == 12_464  # its Table 1
+    assert count_parameters(network) == 24_336 + (d + s + m * s + d + 3) + (m + 3)  # biases, slopes
+    assert multi_adds(network, scale=4) == 320 * 180 * 24_336  # all at the size of the LR image
+
+
 # Any block in any backbone
 
 
 @pytest.mark.parametrize("kernel_size", [3, 5])
 @pytest.mark.parametrize("block", BLOCKS)
-@pytest.mark.parametrize("kind", SMALL)
+@pytest.mark.parametrize("kind", BACKBONES.values(), ids=BACKBONES)
 def test_folded_and_collapsed_networks_compute_the_same(kind: Any, block: Any, kernel_size: int) -> None:
     network, x = make(kind, conv=functools.partial(block, kernel_size=kernel_size), scale=3), torch.rand(1, 3, 5, 7)
     linear = block not in (StandardBlock, DWBlock)
-    assert len(collapsible_blocks(network)) == linear * {RDN: 2, EDSR: 4, RCAN: 8, IMDN: 8}[kind]
+    blocks = [each for each in network.modules() if isinstance(each, getattr(block, "func", block))]
+    assert blocks
+    assert len(collapsible_blocks(network)) == linear * len(blocks)
     with torch.no_grad():
         expected, scale = network(x), network(x).abs().max()
         for simplify in (fold, collapse):
@@ -155,7 +201,10 @@ def test_folded_and_collapsed_networks_compute_the_same(kind: Any, block: Any, k
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "block"), [("EDSR", "BSConvBlock"), ("RCAN", "DWBlock"), ("IMDN", "ALDBlock")])
+@pytest.mark.parametrize(
+    ("name", "block"),
+    [("EDSR", "BSConvBlock"), ("RCAN", "DWBlock"), ("IMDN", "ALDBlock"), ("FSRCNN", "LDWBlock")],
+)
 def test_an_onnx_file_computes_what_the_network_computes(name: str, block: str, tmp_path: Path) -> None:
     pytest.importorskip("onnxscript")
     conv = {"_target_": f"aldsr.nn.{block}", "_partial_": True}
@@ -170,7 +219,7 @@ def test_a_block_that_cannot_have_the_activation_of_its_place_is_refused() -> No
     def plain(in_channels: int, out_channels: int) -> nn.Module:
         return nn.Conv2d(in_channels, out_channels, 3, padding=1)
 
-    for kind in (EDSR, RCAN, IMDN):
+    for kind in LITERAL:
         for block, named in ((plain, "plain.*activation"), (functools.partial(LDWBlock, activation="gelu"), "gelu")):
             with pytest.raises(ValueError, match=named):
                 make(kind, conv=block)
@@ -185,6 +234,7 @@ def test_a_block_that_cannot_have_the_activation_of_its_place_is_refused() -> No
         *((kind, *bad) for kind in (EDSR, RCAN) for bad in (("mean", (0.5,)), ("value_range", 100))),
         (RCAN, "reduction", 0),
         (IMDN, "nf", 10),
+        *((FSRCNN, option, 0) for option in "dsm"),
     ],
 )
 def test_options_that_are_not_offered_are_refused(kind: Any, option: str, value: Any) -> None:

@@ -7,6 +7,7 @@ from math import inf
 from statistics import linear_regression, median
 from typing import Any, NamedTuple
 
+from aldsr.evaluation import BACKBONES
 from aldsr.reporting.tables.cells import pluralise
 from aldsr.reporting.tables.sheet import Column, Sheet
 
@@ -163,7 +164,7 @@ def describe_ceilings(timings: Iterable[Timing]) -> str:
 def find_dense(timings: Sequence[Timing]) -> Timing | None:
     """The fastest timing of RDN, or of the first other backbone with standard blocks."""
     names = [each.record["network"] for each in timings]
-    name = next((each for each in ("RDN", "EDSR", "RCAN", "IMDN") if each in names), None)
+    name = next((each for each in BACKBONES if each in names), None)
     dense = [each for each in timings if each.record["network"] == name]
     return min(dense, key=lambda each: each.median if each.seconds else inf, default=None)
 

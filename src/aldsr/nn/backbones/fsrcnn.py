@@ -1,0 +1,49 @@
+"""FSRCNN: the smallest network here, upscaled by one deconvolution at the end, whose convolution block can be swapped.
+
+Dong, Loy, Tang: Accelerating the Super-Resolution Convolutional Neural Network, ECCV 2016.
+
+    extraction 5×5, d → shrinking 1×1, s → m × conv 3×3 → expanding 1×1, d → deconvolution 9×9, stride `scale`
+
+The names d, s and m and the defaults are the paper's. A PReLU with one slope follows every convolution; the
+deconvolution starts from Gaussians of deviation 0.001, the others from torch's usual values. The authors upscale Y
+alone, with 12,464 weights; here colours come in and go out. Only the m convolutions between s channels are swapped.
+"""
+
+from torch import Tensor, nn
+
+from aldsr.nn.blocks import ConvBlock, StandardBlock, make_block
+from aldsr.nn.layers import make_activation
+from aldsr.nn.upscaling import check_scale
+
+
+class FSRCNN(nn.Module):
+    """Fast super-resolution convolutional network.
+
+    `Tensor[B, 3, H, W]` RGB in [0, 1] → `Tensor[B, 3, sH, sW]`, nominally in [0, 1], not clipped.
+
+    `conv` makes the m blocks between the 1×1 convolutions: `conv(in_channels, out_channels, activation=…)`.
+    Raises ValueError for a value that is not offered, or a block without the option `activation`.
+    """
+
+    upsampling = "deconv"  # the part that depends on the scale
+
+    def __init__(
+        self, *, conv: ConvBlock = StandardBlock, scale: int = 4, d: int = 56, s: int = 12, m: int = 4
+    ) -> None:
+        super().__init__()
+        check_scale(scale)
+        for name, value in {"d": d, "s": s, "m": m}.items():
+            if value < 1:
+                raise ValueError(f"{name} must be at least 1, got {value}")
+        self.scale = scale
+        self.extraction = StandardBlock(3, d, kernel_size=5, activation="prelu")
+        self.shrinking = nn.Sequential(nn.Conv2d(d, s, 1), make_activation("prelu"))
+        self.mapping = nn.Sequential(*(make_block(conv, s, s, activation="prelu") for _ in range(m)))
+        self.expanding = nn.Sequential(nn.Conv2d(s, d, 1), make_activation("prelu"))
+        self.deconv = nn.ConvTranspose2d(d, 3, 9, stride=scale, padding=4, output_padding=scale - 1)
+        nn.init.normal_(self.deconv.weight, std=0.001)
+
+    def forward(self, x: Tensor) -> Tensor:
+        features = self.mapping(self.shrinking(self.extraction(x)))
+        output: Tensor = self.deconv(self.expanding(features))
+        return output
