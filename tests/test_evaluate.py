@@ -4,10 +4,12 @@ import json
 import shutil
 from math import inf
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import pytest
 
+from aldsr.compare import main as compare
 from aldsr.evaluate import evaluate
 from aldsr.evaluation.results import read_results
 from aldsr.nn import StandardBlock
@@ -149,6 +151,29 @@ def test_the_same_prediction_is_explained_under_every_protocol(
     assert len({bench(name)["psnr"] for name in ("y", "rgb", "y_full_range", "pooled")}) == 4
 
 
+def test_measures_beside_psnr_and_ssim_are_of_every_image_and_stand_in_every_table(
+    small: list[str], capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert run_command(evaluate, *BICUBIC, "save_images=saved", "run_dir=plain") == 0
+    assert run_command(evaluate, *BICUBIC, "measures=[vif]", "run_dir=bicubic") == 0
+    assert "VIF" in capfd.readouterr().out
+    assert run_command(evaluate, *BENCH, "predictions=saved", "measures=vif", "run_dir=stored") == 0
+    plain, found = results("plain"), bench("bicubic")
+    assert results("bicubic")["protocol"] == {**plain["protocol"], "vif": "pixel domain, range 255"}
+    assert "vif" not in str(plain)
+    for image, scores in found["images"].items():
+        assert scores == {**bench("plain")["images"][image], "vif": scores["vif"]}
+    assert found["vif"] == pytest.approx(fmean(each["vif"] for each in found["images"].values()))
+    assert bench("stored")["images"] == found["images"]
+    assert ",vif,bicubic_vif" in Path("bicubic/results.csv").read_text()
+    assert "bench, VIF" in Path("bicubic/table.md").read_text()
+    capfd.readouterr()
+    compare(["plain", "bicubic", "stored"])
+    assert "VIF" in capfd.readouterr().out
+    assert run_command(evaluate, *BICUBIC, "save_images=saved", "measures=[]", "run_dir=plain") == 0
+    assert not list(Path().glob("plain-archived*"))
+
+
 def test_the_deployed_form_scores_the_same_and_is_kept_as_a_weights_file(
     small: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -177,6 +202,7 @@ def test_two_ranks_score_every_image_once(small: list[str]) -> None:
 UNUSED = (
     *("trainer.precision=16-mixed", "data.batch_size=4", "data.train_dirs=[train]", "allow_code=[mine]", "overlap=4"),
     *("protocol=rgb gray=direct", "protocol=unshaved shave=4", "datasets=train", "descriptor=avg"),
+    "protocol=explain measures=[vif]",
 )
 
 
@@ -197,6 +223,8 @@ UNUSED = (
         *((["predictions=bench", option], option) for option in ("tile=32", "self_ensemble=true", "size=small")),
         (["model=bicubic", "data.eval_dirs=[]"], "data.eval_dirs=[]"),
         (["model=bicubic", "shave=28"], "bench: 'b0', 'b1'"),
+        (["model=bicubic", "measures=[vif,ms_ssim]"], "bench: 'b0', 'b1'"),
+        (["model=bicubic", "measures=[fid]"], "measures=[fid]"),
         (["model=bicubic", "save_images=bench/HR/b0.png"], "save_images=bench/HR/b0.png: "),
     ],
 )

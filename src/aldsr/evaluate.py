@@ -18,7 +18,6 @@ from aldsr.evaluation.cost import measure_cost
 from aldsr.evaluation.inference import Inference
 from aldsr.evaluation.predictions import find_predictions, read_prediction
 from aldsr.evaluation.results import check_scorable, describe_network, summarise
-from aldsr.imaging import select
 from aldsr.nn import BicubicUpscale, deployed
 from aldsr.nn.deployment import deployed_description
 from aldsr.nn.kernels.choice import use_kernels
@@ -58,7 +57,7 @@ def evaluate(config: DictConfig) -> None:
     use_kernels(settings.kernels, network=network, on_gpu=settings.trainer.on_gpu)
     data: SuperResolutionData = instantiate(settings.data.to_config())
     data.prepare_data()
-    check_scorable(data.benchmarks, select(settings.protocol, gray=settings.gray, shave=settings.shave), settings.scale)
+    check_scorable(data.benchmarks, settings.protocols, settings.scale)
     settings = note_content(settings, network, data)
     form, trainer = choose_form(settings, network), settings.trainer
     module = build_module(settings, data, network, form)
@@ -127,7 +126,7 @@ def build_module(
     settings: EvaluationSettings, data: SuperResolutionData, network: nn.Module | None, form: Form | None
 ) -> ValidationModule:
     """What gives the images that are scored: a network as it is used, or files."""
-    protocols = select(settings.protocol, gray=settings.gray, shave=settings.shave)
+    protocols = settings.protocols
     if network is None:
         files = find_predictions(str(settings.predictions), data.benchmarks)
         return StoredPredictions(

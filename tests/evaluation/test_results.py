@@ -123,6 +123,14 @@ def test_unknown_sentences_and_fields_are_refused(change: dict[str, Any], tmp_pa
         read_old(tmp_path, **change)
 
 
+def test_what_only_some_results_have_must_be_equal_in_those() -> None:
+    alex, vgg = results(), results()
+    alex["protocol"]["lpips"], vgg["protocol"]["lpips"] = "alex", "vgg"
+    check_comparable({"a": results(), "b": alex, "c": alex})
+    with pytest.raises(ResultsError, match=r"^b and c .*lpips is 'alex' in the one and 'vgg' in the other"):
+        check_comparable({"a": results(), "b": alex, "c": vgg})
+
+
 def test_results_of_one_protocol_and_the_same_images_may_share_a_table() -> None:
     other = results()
     other["sets"]["B100"] = results()["sets"]["Set5"]  # which only one of them has

@@ -28,7 +28,7 @@ def score_bicubic(
     Under DDP, call it on one rank: it does not divide the work.
 
     Returns:
-        protocol → set → image → `psnr` (dB) and `ssim`.
+        protocol → set → image → `psnr` (dB), `ssim` and further measures.
     """
     scores: dict[str, Scores] = {name: {} for name in protocols}
     for benchmark in benchmarks:
@@ -55,8 +55,8 @@ def score_images(
         image = benchmark[index]
         hr, sr = image.hr.to(device), quantise(upscale(unit_float(image.lr.to(device))))
         for name, protocol in protocols.items():
-            score = protocol.score(sr, hr, scale=upscale.scale, gray=image.gray)
-            found[name][pair.name] = {"psnr": score.psnr.item(), "ssim": score.ssim.item()}
+            scores = protocol.score_all(sr, hr, scale=upscale.scale, gray=image.gray)
+            found[name][pair.name] = {key: score.item() for key, score in scores.items()}
     return found
 
 

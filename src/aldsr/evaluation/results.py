@@ -71,12 +71,12 @@ def summarise(
 
 def check_scorable(benchmarks: Sequence[BenchmarkSet], protocols: Mapping[str, Protocol], scale: int) -> None:
     """Raise DataError, naming the images, if some are too small for a protocol."""
-    least = max(protocol.least_side(scale) for protocol in protocols.values())
+    least, measure = max(protocol.least_side(scale) for protocol in protocols.values())
     for each in benchmarks:
         if small := [pair.name for pair in each.pairs if min(pair.hr.shape[-2:]) < least]:
             raise DataError(
-                f"{each.name}: {list_names(small)}: smaller than {least}x{least} HR pixels, which SSIM needs after "
-                "shaving; remove them"
+                f"{each.name}: {list_names(small)}: smaller than {least}x{least} HR pixels, which {measure} needs "
+                "after shaving; remove them"
             )
 
 
@@ -96,12 +96,11 @@ def describe_network(
 
 def _summarise_set(images: Mapping[str, Mapping[str, float]], pixels: Sequence[int] | None) -> dict[str, Any]:
     """The means of a set; with the number of `pixels` of each image, PSNR of the squared error pooled over the set."""
-    psnr = fmean(image["psnr"] for image in images.values())
+    means = {key: fmean(image[key] for image in images.values()) for key in next(iter(images.values()))}
     if pixels:
         error = sum(n * 10 ** (-image["psnr"] / 10) for n, image in zip(pixels, images.values(), strict=True))
-        psnr = -10 * math.log10(error / sum(pixels)) if error else math.inf
-    ssim = fmean(image["ssim"] for image in images.values())
-    return {"psnr": psnr, "ssim": ssim, "number": len(images), "images": dict(images)}
+        means["psnr"] = -10 * math.log10(error / sum(pixels)) if error else math.inf
+    return {**means, "number": len(images), "images": dict(images)}
 
 
 def _scored_pixels(benchmark: BenchmarkSet, margin: int) -> list[int]:
@@ -171,23 +170,23 @@ def check_comparable(results: Mapping[str, Mapping[str, Any]]) -> None:
     Raises:
         ResultsError: naming the first difference.
     """
-    (first, base), *others = results.items()
-    ours = _compared_values(base)
-    for name, other in others:
-        for key, value in _compared_values(other).items():
-            if None not in (value, ours.get(key)) and value != ours[key]:
+    known: dict[str, tuple[str, Any]] = {}  # what was found in which of the results before
+    for name, each in results.items():
+        for key, value in _compared_values(each).items():
+            other, before = known.setdefault(key, (name, value))
+            if value != before:
                 raise ResultsError(
-                    f"{first} and {name} cannot share a table: {key} is '{ours[key]}' in the one and '{value}' "
+                    f"{other} and {name} cannot share a table: {key} is '{before}' in the one and '{value}' "
                     "in the other; measure both in the same way"
                 )
 
 
 def _compared_values(results: Mapping[str, Any]) -> dict[str, Any]:
-    """The values that must be equal where both results have them, by a name for the message."""
+    """The values that must be equal where two results have them, by a name for the message."""
     compared = {f"the protocol's {key}": value for key, value in results["protocol"].items() if key != "name"}
     for name, found in results["sets"].items():
         compared[f"the number of images of {name}"] = found["number"]
         compared[f"the fingerprint of HR of {name}"] = found["fingerprint"]
         compared[f"the LR track of {name}"] = found["lr_track"]
         compared[f"the fingerprint of LR of {name}"] = found["lr_fingerprint"]
-    return compared
+    return {key: value for key, value in compared.items() if value is not None}

@@ -58,10 +58,11 @@ class SSIMY(_ImageMean):
 
 
 class ImageScores(_Float64):
-    """PSNR and SSIM of each of a number of images, whose HR has `scale` pixels per LR pixel, by several protocols.
+    """Scores of each of a number of images, whose HR has `scale` pixels per LR pixel, by several protocols.
 
     Every image has its own element of the state and ranks are summed, so the result does not depend, to the last bit,
-    on how images are distributed over ranks, and an image that a padding sampler repeats is noticed.
+    on how images are distributed over ranks, and an image that a padding sampler repeats is noticed. The protocols
+    have the same further measures.
     """
 
     psnr: Tensor
@@ -72,24 +73,24 @@ class ImageScores(_Float64):
         super().__init__()
         self.scale = scale
         self.protocols = tuple(protocols)
-        for name in ("psnr", "ssim"):
+        self.names = ("psnr", "ssim", *self.protocols[0].measures)
+        for name in self.names:
             self.add_state(name, torch.zeros(len(protocols), images, dtype=torch.float64), dist_reduce_fx="sum")
         self.add_state("seen", torch.zeros(images, dtype=torch.float64), dist_reduce_fx="sum")
 
     def update(self, sr: Tensor, hr: Tensor, index: int, gray: bool = False) -> None:
         """Score image number `index`: `Tensor[1, 3, H, W]` each, uint8; `gray`: whether HR's file is gray."""
         for row, protocol in enumerate(self.protocols):
-            score = protocol.score(sr, hr, scale=self.scale, gray=gray)
-            self.psnr[row, index] += score.psnr.squeeze(0)
-            self.ssim[row, index] += score.ssim.squeeze(0)
+            for name, score in protocol.score_all(sr, hr, scale=self.scale, gray=gray).items():
+                getattr(self, name)[row, index] += score.squeeze(0)
         self.seen[index] += 1
 
     def compute(self) -> dict[str, Tensor]:
-        """`psnr` and `ssim`, each `Tensor[protocols, images]`, float64; torchmetrics makes a single value a scalar.
+        """Each score as `Tensor[protocols, images]`, float64; torchmetrics makes a single value a scalar.
 
         Raises RuntimeError if an image was scored twice or not at all.
         """
         if wrong := (self.seen != 1).nonzero().flatten().tolist():
             counts = self.seen[wrong].int().tolist()
             raise RuntimeError(f"images {wrong} were scored {counts} times, each must be scored once")
-        return {"psnr": self.psnr, "ssim": self.ssim}
+        return {name: getattr(self, name) for name in self.names}

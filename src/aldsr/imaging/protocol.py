@@ -3,13 +3,14 @@
 The same prediction scores differently in different codebases, by more than most papers gain.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal, NamedTuple
 
 from torch import Tensor
 
 from aldsr.imaging.luma import luma, luma_full_range
+from aldsr.imaging.perceptual import LEAST, MEASURES, PLAIN, SETTINGS, TITLES, load_measure
 from aldsr.imaging.quality import WINDOW, crop_border, psnr, ssim
 
 # The choices of each field, and how they are printed. Results hold the choices: rewording changes no comparison.
@@ -25,7 +26,7 @@ CHOICES: dict[str, dict[str, str]] = {
     "psnr_mean": {"images": "mean over images", "pixels": "of the squared error pooled over all pixels of the set"},
 }
 
-Scores = dict[str, dict[str, dict[str, float]]]  # set → image → psnr (dB), ssim
+Scores = dict[str, dict[str, dict[str, float]]]  # set → image → psnr (dB), ssim, further measures
 
 
 class Score(NamedTuple):
@@ -46,6 +47,7 @@ class Protocol:
         shave: pixels left out at each side; None: as many as the scale.
         ssim_window: "valid" or "same" (see `ssim`).
         psnr_mean: the PSNR of a set is the mean over its "images", or that of the error over all its "pixels".
+        ms_ssim, vif, lpips, dists: the settings of further measures (see `perceptual.SETTINGS`); None: not measured.
 
     Raises:
         ValueError: for a choice that is not offered.
@@ -56,10 +58,14 @@ class Protocol:
     shave: int | None = None
     ssim_window: Literal["valid", "same"] = "valid"
     psnr_mean: Literal["images", "pixels"] = "images"
+    ms_ssim: str | None = None
+    vif: str | None = None
+    lpips: str | None = None
+    dists: str | None = None
 
     def __post_init__(self) -> None:
-        for field, choices in CHOICES.items():
-            if getattr(self, field) not in choices:
+        for field, choices in {**CHOICES, **SETTINGS}.items():
+            if getattr(self, field) not in choices and (field in CHOICES or getattr(self, field) is not None):
                 raise ValueError(f"{field}={getattr(self, field)}: expected one of {', '.join(choices)}")
         if self.shave is not None and (type(self.shave) is not int or self.shave < 0):
             raise ValueError(f"shave={self.shave}: expected a number of pixels from 0 up")
@@ -77,8 +83,9 @@ class Protocol:
         return cls(**choices)
 
     def to_fields(self, scale: int) -> dict[str, Any]:
-        """Every choice as plain data, with the scale, and `shave` in pixels."""
-        return {"scale": scale, **asdict(self), "shave": self.margin(scale)}
+        """Every choice as plain data, with the scale, `shave` in pixels, and those of further measures it has."""
+        choices = {"scale": scale, **asdict(self), "shave": self.margin(scale)}
+        return {field: choice for field, choice in choices.items() if choice is not None}
 
     def describe(self, scale: int) -> str:
         """One line for people."""
@@ -87,24 +94,43 @@ class Protocol:
             f"{words['colour']}; gray {words['gray']}; {self.margin(scale)} pixels shaved; "
             f"SR clipped and rounded half up to uint8 RGB; PSNR {words['psnr_mean']}; "
             f"SSIM Gaussian 11x11, sigma 1.5, K 0.01/0.03, L 255, {words['ssim_window']}, mean over images"
+            + "".join(f"; {SETTINGS[name][setting]}" for name, setting in self.measures.items())
         )
+
+    @property
+    def measures(self) -> dict[str, str]:
+        """The measures beside PSNR and SSIM, with their settings."""
+        return {name: getattr(self, name) for name in SETTINGS if getattr(self, name) is not None}
 
     def margin(self, scale: int) -> int:
         """Pixels left out at each side of the HR image."""
         return scale if self.shave is None else self.shave
 
-    def least_side(self, scale: int) -> int:
-        """The smallest side of an HR image that can be scored."""
-        return WINDOW + 2 * self.margin(scale)
+    def least_side(self, scale: int) -> tuple[int, str]:
+        """The smallest side of an HR image that can be scored, and the measure that needs it."""
+        side, name = max([(WINDOW, "SSIM"), *((LEAST[each], TITLES[each].split()[0]) for each in self.measures)])
+        return side + 2 * self.margin(scale), name
 
     def score(self, sr: Tensor, hr: Tensor, *, scale: int, gray: bool = False) -> Score:
         """PSNR (dB) and SSIM of each image: `Tensor[B, 3, H, W]`, uint8. `gray`: whether HR's file is gray.
 
         Raises ValueError if shapes or types do not fit, or too little is left after shaving.
         """
-        colour = "y_full_range" if gray and self.gray == "direct" else self.colour
-        a, b = (planes(image, colour) for image in crop_border(sr, hr, self.margin(scale)))
+        a, b = self._values(sr, hr, scale, gray)
         return Score(psnr(a, b), ssim(a, b, windows=self.ssim_window))
+
+    def score_all(self, sr: Tensor, hr: Tensor, *, scale: int, gray: bool = False) -> dict[str, Tensor]:
+        """PSNR, SSIM and the further measures of each image, by their names; arguments and errors as in `score`."""
+        found = self.score(sr, hr, scale=scale, gray=gray)._asdict()
+        for name, setting in self.measures.items():
+            values = self._values(sr, hr, scale, gray, rgb=name not in PLAIN)
+            found[name] = load_measure(name, setting)(*values)
+        return found
+
+    def _values(self, sr: Tensor, hr: Tensor, scale: int, gray: bool, rgb: bool = False) -> tuple[Tensor, Tensor]:
+        colour = "rgb" if rgb else "y_full_range" if gray and self.gray == "direct" else self.colour
+        a, b = (planes(image, colour) for image in crop_border(sr, hr, self.margin(scale)))
+        return a, b
 
 
 def psnr_gain(scores: Mapping[str, float], reference: Mapping[str, float]) -> float:
@@ -137,14 +163,19 @@ PROTOCOLS = {name: protocol for name, (protocol, _) in _NAMED.items()}
 USERS = {name: users for name, (_, users) in _NAMED.items()}
 
 
-def select(name: str, *, gray: str | None = None, shave: int | None = None) -> dict[str, Protocol]:
+def select(
+    name: str, *, gray: str | None = None, shave: int | None = None, measures: Sequence[str] = ()
+) -> dict[str, Protocol]:
     """The protocol of a name, or all of them for "explain", by name; `gray` and `shave` replace theirs if given.
 
     Raises:
-        ValueError: for a name or choice that is not offered.
+        ValueError: for a name, choice or one of `measures` (see `MEASURES`) that is not offered.
     """
     if name not in PROTOCOLS and name != "explain":
         raise ValueError(f"protocol={name}: no such protocol; there are: {', '.join(PROTOCOLS)}, and explain")
-    given: dict[str, Any] = {key: value for key, value in (("gray", gray), ("shave", shave)) if value is not None}
+    given: dict[str, Any] = dict(MEASURES[each] for each in measures if each in MEASURES)
+    if len(given) < len(set(measures)):
+        raise ValueError(f"measures=[{','.join(measures)}]: expected some of {', '.join(MEASURES)}; of lpips one")
+    given |= {key: value for key, value in (("gray", gray), ("shave", shave)) if value is not None}
     selected = PROTOCOLS if name == "explain" else {name: PROTOCOLS[name]}
     return {key: replace(protocol, **given) for key, protocol in selected.items()}

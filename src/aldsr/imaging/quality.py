@@ -6,6 +6,7 @@ image. The score of a set is the mean over its images, not the PSNR of a pooled 
 """
 
 import math
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
@@ -19,14 +20,21 @@ PEAK = 255.0
 
 # SSIM (Wang et al., IEEE TIP 13(4), 2004): Gaussian window 11×11, sigma 1.5, K = (0.01, 0.03).
 WINDOW = 11
-_BELL = [math.exp(-((place - WINDOW // 2) ** 2) / (2 * 1.5**2)) for place in range(WINDOW)]
-GAUSSIAN = [value / sum(_BELL) for value in _BELL]
 C1, C2 = (0.01 * PEAK) ** 2, (0.03 * PEAK) ** 2
 BAND = 2**25  # pixels whose SSIM is computed at a time, some 3 GB; images of the benchmark sets are far below
 
 
 class NotFiniteError(UserError, FloatingPointError):
     """An image with values that are not numbers, of which no score can be taken."""
+
+
+def gaussian(size: int, sigma: float) -> list[float]:
+    """The weights of a Gaussian window along one axis."""
+    bell = [math.exp(-((place - size // 2) ** 2) / (2 * sigma**2)) for place in range(size)]
+    return [value / sum(bell) for value in bell]
+
+
+GAUSSIAN = gaussian(WINDOW, 1.5)
 
 
 def unit_float(image: Tensor) -> Tensor:
@@ -55,12 +63,12 @@ def psnr(a: Tensor, b: Tensor) -> Tensor:
     return 10 * torch.log10(PEAK**2 / (a.double() - b.double()).square().mean((-3, -2, -1)))
 
 
-def ssim(a: Tensor, b: Tensor, *, windows: Literal["valid", "same"] = "valid") -> Tensor:
+def ssim(a: Tensor, b: Tensor, *, windows: Literal["valid", "same"] = "valid", luminance: bool = True) -> Tensor:
     """Structural similarity: Gaussian window 11×11, sigma 1.5, K = (0.01, 0.03), L = 255; mean over positions.
 
     Two `Tensor[B, C, H, W]`, 0…255, whose channels are averaged → `Tensor[B]`, float64, in [-1, 1]. Windows are
     "valid", inside the image, as in the literature, or the "same" as there are pixels, the image mirrored at its
-    border, as kornia does by default.
+    border, as kornia does by default. `luminance`: whether that term counts, or contrast and structure alone.
 
     Raises ValueError if the image is smaller than a window.
     """
@@ -72,27 +80,27 @@ def ssim(a: Tensor, b: Tensor, *, windows: Literal["valid", "same"] = "valid") -
     positions, rows = a.shape[-2] - WINDOW + 1, max(1, BAND // width)
     bands = [slice(start, start + rows + WINDOW - 1) for start in range(0, positions, rows)]
     if len(bands) == 1:
-        return _ssim_map(a.double(), b.double()).mean((-3, -2, -1))
-    sums = [_ssim_map(a[..., band, :].double(), b[..., band, :].double()).mean((-3, -1)).sum(-1) for band in bands]
-    return torch.stack(sums).sum(0) / positions
+        return _ssim_map(a.double(), b.double(), luminance).mean((-3, -2, -1))
+    maps = (_ssim_map(a[..., band, :].double(), b[..., band, :].double(), luminance) for band in bands)
+    return torch.stack([each.mean((-3, -1)).sum(-1) for each in maps]).sum(0) / positions
 
 
-def _ssim_map(a: Tensor, b: Tensor) -> Tensor:
+def _ssim_map(a: Tensor, b: Tensor, with_luminance: bool) -> Tensor:
     """SSIM of every window inside two images, float64."""
-    mean_a, mean_b, product, squares = map(_window_means, (a, b, a * b, a.square().addcmul_(b, b)))
+    mean_a, mean_b, product, squares = map(window_means, (a, b, a * b, a.square().addcmul_(b, b)))
     means, mean_squares = mean_a * mean_b, mean_a.square_().addcmul_(mean_b, mean_b)
     luminance = (2 * means + C1) / (mean_squares + C1)
     # The sum of both variances is all that is needed of them.
     structure = (2 * (product - means) + C2) / (squares - mean_squares + C2)
-    return luminance * structure
+    return luminance * structure if with_luminance else structure
 
 
-def _window_means(image: Tensor) -> Tensor:
-    """Means over Gaussian windows, by weighted shifts: on a CPU ten times as fast as a convolution in float64."""
+def window_means(image: Tensor, weights: Sequence[float] = GAUSSIAN) -> Tensor:
+    """Weighted means over windows, by shifts: on a CPU ten times as fast as a convolution in float64."""
     for axis in (-2, -1):
-        size = image.shape[axis] - WINDOW + 1
-        total = GAUSSIAN[0] * image.narrow(axis, 0, size)
-        for place, weight in enumerate(GAUSSIAN[1:], 1):
+        size = image.shape[axis] - len(weights) + 1
+        total = weights[0] * image.narrow(axis, 0, size)
+        for place, weight in enumerate(weights[1:], 1):
             total.add_(image.narrow(axis, place, size), alpha=weight)
         image = total
     return image

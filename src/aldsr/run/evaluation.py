@@ -22,7 +22,8 @@ from aldsr.data import SuperResolutionData
 from aldsr.evaluation.cost import input_size
 from aldsr.evaluation.inference import Inference
 from aldsr.evaluation.predictions import find_predictions
-from aldsr.imaging import select
+from aldsr.imaging import Protocol, select
+from aldsr.imaging.perceptual import load_measure
 from aldsr.nn import BicubicUpscale, deploy
 from aldsr.nn.description import label, scale_of
 from aldsr.nn.folding import collapsible_blocks, foldable_blocks
@@ -52,6 +53,7 @@ class EvaluationSettings(Settings):
     protocol: str = "y"
     gray: str | None = None
     shave: int | None = None
+    measures: tuple[str, ...] = ()
     precision: str = "32-true"
     kernels: str = "torch"
     deploy: bool = True
@@ -69,6 +71,11 @@ class EvaluationSettings(Settings):
     def inference(self) -> dict[str, Any]:
         """How the network is used: the options of `Inference`, which results state."""
         return {key: getattr(self, key) for key in ("tile", "overlap", "self_ensemble", "precision")}
+
+    @property
+    def protocols(self) -> dict[str, Protocol]:
+        """How it is scored, by name. Raises ValueError for what is not offered."""
+        return select(self.protocol, gray=self.gray, shave=self.shave, measures=self.measures)
 
     @property
     def device(self) -> torch.device:
@@ -193,7 +200,8 @@ def _check_options(settings: EvaluationSettings) -> None:
     if settings.data.eval_dirs == ():
         raise OptionError("data.eval_dirs=[]: nothing to measure on; name at least one folder of images")
     try:
-        select(settings.protocol, gray=settings.gray, shave=settings.shave)
+        for measure in next(iter(settings.protocols.values())).measures.items():
+            load_measure(*measure)
         if not settings.predictions:
             Inference(BicubicUpscale(scale=settings.scale), **settings.inference)
     except ValueError as error:

@@ -13,13 +13,13 @@ DEVICES = ("trainer.accelerator", "trainer.devices", "trainer.num_nodes", "train
 
 
 def refuse_unused(unused: Unused) -> None:
-    """Raise OptionError for the first option that was typed though it does nothing; null and false may be."""
+    """Raise OptionError for the first option that was typed though it does nothing; null, false and [] may be."""
     typed = [each.lstrip("+~") for each in (*HydraConfig.get().overrides.hydra, *HydraConfig.get().overrides.task)]
     for names, where in unused:
         for override in typed:
             option, _, value = override.partition("=")
             counts = option in DEVICES or not option.startswith(tuple(names.split()))
-            if not counts and value not in ("null", "false"):
+            if not counts and value not in ("null", "false", "[]"):
                 raise OptionError(f"{override}: does nothing here: {option} counts {where}; leave it out")
 
 
@@ -54,6 +54,8 @@ def unused_in_evaluation(config: DictConfig) -> Unused:
         yield "overlap", "beside tile=…"
     if config.protocol in ("rgb", "y_full_range", "gray_direct"):
         yield "gray", "where protocol=… leaves it open, as y does"
+    if config.protocol == "explain":
+        yield "measures", "with one protocol"
     if config.protocol == "unshaved":
         yield "shave", "with another protocol=…"
     yield from _of_both(config)

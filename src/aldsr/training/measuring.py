@@ -20,7 +20,7 @@ class ValidationModule(LightningModule):
         protocols: scoring protocols by name; the scores of the first one are logged.
 
     Attributes:
-        scores: after a validation, protocol → set → image → `psnr` (dB) and `ssim`, the same on every rank.
+        scores: after a validation, protocol → set → image → `psnr` (dB), `ssim` and so on, the same on every rank.
         validated_step: the step after which it was; None before the first.
     """
 
@@ -55,9 +55,9 @@ class ValidationModule(LightningModule):
         for metric, benchmark in zip(self.metrics, self.trainer.datamodule.benchmarks, strict=True):  # type: ignore[attr-defined]
             names = benchmark.image_names
             found = {key: values.reshape(-1, len(names)) for key, values in metric.compute().items()}
-            for protocol, *scores in zip(self.protocols, found["psnr"].tolist(), found["ssim"].tolist(), strict=True):
+            for protocol, *scores in zip(self.protocols, *(each.tolist() for each in found.values()), strict=True):
                 self.scores[protocol][benchmark.name] = {
-                    name: {"psnr": psnr, "ssim": ssim} for name, psnr, ssim in zip(names, *scores, strict=True)
+                    name: dict(zip(found, values, strict=True)) for name, *values in zip(names, *scores, strict=True)
                 }
             for key, values in found.items():
                 self.log(f"{benchmark.name}/{key}_y", values[0].mean(), sync_dist=True)

@@ -3,7 +3,14 @@
 import csv
 from pathlib import Path
 
-from aldsr.reporting.tables.results import comparison_sheet, cost_sheet, images_sheet, protocols_sheet, write_results
+from aldsr.reporting.tables.results import (
+    comparison_sheet,
+    cost_sheet,
+    images_sheet,
+    protocol_line,
+    protocols_sheet,
+    write_results,
+)
 from tests.evaluation.test_results import results
 from tests.reporting.recorded import printed
 
@@ -36,6 +43,25 @@ def test_a_comparison_marks_the_best_and_has_dashes_for_what_is_not_known() -> N
     bicubic = results(label="bicubic")
     bicubic["network"]["parameters"] = 0
     assert comparison_sheet({"bicubic": bicubic, "RDN": weaker}).rows == ["bicubic", "RDN"]  # not added
+
+
+def test_further_measures_have_columns_of_their_own_where_less_may_be_better() -> None:
+    better, worse, without = results(label="A"), results(label="B"), results(label="C")
+    for each, vif, lpips in ((better, 0.5, 0.3), (worse, 0.4, 0.2)):
+        each["protocol"] |= {"vif": "pixel domain, range 255", "lpips": "alex, RGB in [-1, 1]"}
+        each["sets"]["Set5"] |= {"vif": vif, "lpips": lpips}
+        each["bicubic"]["Set5"] |= {"vif": 0.9, "lpips": 0.1}
+    sheet = comparison_sheet({"A": better, "B": worse, "C": without})
+    assert sheet.to_markdown().splitlines()[2:] == [
+        "| network | parameters | multi-adds (G) | Set5 | Set5, VIF | Set5, LPIPS ↓ |",
+        "| --- | ---: | ---: | ---: | ---: | ---: |",
+        "| bicubic | 0 | - | 31.25 / 0.8250 | 0.9000 | 0.1000 |",
+        "| A | - | - | **33.00 / 0.9250** | **0.5000** | 0.3000 |",
+        "| B | - | - | **33.00 / 0.9250** | 0.4000 | **0.2000** |",
+        "| C | - | - | **33.00 / 0.9250** | - | - |",
+    ]
+    assert r"LPIPS $\downarrow$" in sheet.to_latex()
+    assert "LPIPS 0.1 (AlexNet)" in protocol_line(without, better)
 
 
 def test_costs_that_were_not_measured_say_so() -> None:

@@ -76,7 +76,7 @@ def audit_set(
     if message := describe_others(hr_folder):
         findings.append(Finding("other files", message, fault=False))
     images: list[AuditedImage] = []
-    least = LITERATURE.least_side(scale) if test else scale
+    least = LITERATURE.least_side(scale)[0] if test else scale
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for image, found in pool.map(lambda pair: _audit_image(pair, scale, patch, least), pairs):
             images += [image] if image else []

@@ -11,6 +11,7 @@ from typing import Any
 from aldsr.analysis.scores import QUANTITIES, mean_over_seeds
 from aldsr.analysis.statistics import Difference, MeanSd
 from aldsr.analysis.variants import Variant
+from aldsr.imaging.perceptual import TITLES
 from aldsr.reporting.tables.sheet import NOTHING, Cell
 
 # What `cost=full` counts and measures: heading → key in results, unit, decimals.
@@ -20,7 +21,7 @@ COUNTED = {
     "multi-adds (G), LR 256x256": ("multi_adds_256x256", 1e9, 2),
 }
 TIMED = {"ms, output 1280x720": ("latency_s", 1e-3, 1), "peak memory (MiB)": ("peak_memory_bytes", 2**20, 0)}
-DECIMALS = {"psnr": 2, "ssim": 4}  # of a score; a difference has one more
+DECIMALS = {"psnr": 2, "ssim": 4, **dict.fromkeys(TITLES, 4)}  # of a score; a difference has one more
 NO_DIFFERENCE = "no difference shown"
 
 
@@ -29,9 +30,9 @@ def pluralise(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def score_cell(scores: Mapping[str, float] | None) -> Cell:
-    """ "32.47" and "0.8990" of PSNR in dB and SSIM."""
-    return tuple(f"{scores[key]:.{DECIMALS[key]}f}" for key in QUANTITIES) if scores else NOTHING
+def score_cell(scores: Mapping[str, float] | None, keys: Sequence[str] = QUANTITIES) -> Cell:
+    """ "32.47" and "0.8990" of PSNR in dB and SSIM, or other scores."""
+    return tuple(f"{scores[key]:.{DECIMALS[key]}f}" for key in keys if key in scores) or NOTHING if scores else NOTHING
 
 
 def seeds_cell(variant: Variant, set_name: str) -> Cell:

@@ -2,14 +2,16 @@
 
 import csv
 from collections.abc import Mapping
-from itertools import chain
+from itertools import chain, product
 from pathlib import Path
 from typing import Any
 
+from aldsr.analysis.scores import QUANTITIES
 from aldsr.core.files import atomic_write, write_json
 from aldsr.core.run_files import RESULTS
 from aldsr.evaluation import describe_lr
 from aldsr.imaging import Protocol, psnr_gain
+from aldsr.imaging.perceptual import TITLES
 from aldsr.imaging.protocol import USERS
 from aldsr.reporting.tables.cells import (
     COUNTED,
@@ -28,24 +30,31 @@ MAX_IMAGES = 20  # sets of more images are shown by their means only
 
 
 def images_sheet(results: Results) -> Sheet:
-    """Bicubic beside the network, per image and per set, PSNR in dB and SSIM."""
-    rows, means = [], []
-    cells: list[tuple[Cell, Cell, Cell]] = []
+    """Bicubic beside the network, per image and per set: PSNR in dB and SSIM, and each further measure."""
+    rows, means, measures = [], [], measures_of(results)
+    cells: list[tuple[Cell, ...]] = []
     for name, scores in results["sets"].items():
         reference = results["bicubic"][name]
         if len(scores["images"]) <= MAX_IMAGES:
             rows += scores["images"]
-            cells += [_image_cells(reference["images"][image], own) for image, own in scores["images"].items()]
+            cells += [_image_cells(reference["images"][i], own, measures) for i, own in scores["images"].items()]
         means.append(len(rows))
         rows.append(f"{name}, mean of {scores['number']}")
-        cells.append(_image_cells(reference, scores))
-    heads = ("bicubic", results["network"]["label"], "gain")
+        cells.append(_image_cells(reference, scores, measures))
+    heads = ["bicubic", results["network"]["label"], "gain"]
+    heads += [f"{head}, {TITLES[each]}" for each in measures for head in heads[:2]]
     columns = [Column(head, column, bold=means) for head, column in zip(heads, zip(*cells, strict=True), strict=True)]
     return Sheet(f"{quantities(results)}, x{results['protocol']['scale']}", "image", rows, columns)
 
 
-def _image_cells(bicubic: Mapping[str, float], scores: Mapping[str, float]) -> tuple[Cell, Cell, Cell]:
-    return _one_line(bicubic), _one_line(scores), (f"{psnr_gain(scores, bicubic):+.2f}",)
+def measures_of(*results: Results) -> list[str]:
+    """The measures beside PSNR and SSIM that some of the results have."""
+    return [name for name in TITLES if any(name in each["protocol"] for each in results)]
+
+
+def _image_cells(bicubic: Mapping[str, float], own: Mapping[str, float], measures: list[str]) -> tuple[Cell, ...]:
+    more = (score_cell(scores, [each]) for each in measures for scores in (bicubic, own))
+    return _one_line(bicubic), _one_line(own), (f"{psnr_gain(own, bicubic):+.2f}",), *more
 
 
 def _one_line(scores: Mapping[str, float] | None) -> Cell:
@@ -60,7 +69,8 @@ def quantities(results: Results) -> str:
 
 def protocol_line(*results: Results) -> str:
     """The protocol of results that share a table in one line, with LR by sets if it is not alike in all."""
-    protocol, lr = results[0]["protocol"], dict[str, dict[str, None]]()
+    protocol: dict[str, Any] = dict(chain(*(each["protocol"].items() for each in results)))
+    lr: dict[str, dict[str, None]] = {}
     for name, scores in chain(*(each["sets"].items() for each in results)):
         lr.setdefault(describe_lr(scores["lr"], scores["lr_track"]), {})[name] = None
     if not lr:
@@ -80,7 +90,7 @@ def protocols_sheet(results: Mapping[str, Results]) -> Sheet:
 
 
 def comparison_sheet(results: Mapping[str, Results]) -> Sheet:
-    """Bicubic and a row per result, a column per set; of several results the best PSNR on each set is bold.
+    """Bicubic and a row per result, a column per set and measure; of several results the best on each set is bold.
 
     Args:
         results: by the name of their row; `check_comparable` has passed them.
@@ -88,16 +98,23 @@ def comparison_sheet(results: Mapping[str, Results]) -> Sheet:
     first = next(iter(results.values()))
     rows = {name: (each["network"], each["sets"]) for name, each in results.items()}
     if all(network["parameters"] != 0 for network, _ in rows.values()):  # else bicubic is one of the results
-        bicubic = {name: scores for each in results.values() for name, scores in each["bicubic"].items()}
+        bicubic: dict[str, Any] = {}
+        for name, scores in chain(*(each["bicubic"].items() for each in results.values())):
+            bicubic[name] = bicubic.get(name, {}) | scores
         rows = {"bicubic": ({"parameters": 0}, bicubic), **rows}
     parameters, multi_adds = zip(*(cost_cells(network) for network, _ in rows.values()), strict=True)
     columns = [Column("parameters", parameters), Column("multi-adds (G)", multi_adds)]
     costs = [read_cost(results.get(name, {})) for name in rows]
     columns += [Column(head, cells) for head, cells in full_cost_cells(costs).items()]
     for name in dict.fromkeys(name for each in results.values() for name in each["sets"]):
-        psnr = {row: each["sets"][name]["psnr"] for row, each in results.items() if name in each["sets"]}
-        best = [n for n, row in enumerate(rows) if len(results) > 1 and psnr.get(row) == max(psnr.values())]
-        columns.append(Column(name, [_one_line(sets.get(name)) for _, sets in rows.values()], bold=best))
+        scores = {row: sets[name] for row, (_, sets) in rows.items() if name in sets}
+        for measure in ("psnr", *measures_of(*results.values())):
+            ours = {row: scores[row][measure] for row in results if measure in scores.get(row, ())}
+            best = (min if "↓" in TITLES.get(measure, "") else max)(ours.values(), default=None)
+            bold = [n for n, row in enumerate(rows) if len(results) > 1 and row in ours and ours[row] == best]
+            cells = [score_cell(scores.get(row), [measure] if measure in TITLES else QUANTITIES) for row in rows]
+            head = f"{name}, {TITLES[measure]}" if measure in TITLES else name
+            columns.append(Column(head, [(" / ".join(cell),) for cell in cells], bold=bold))
     return Sheet(f"{quantities(first)}, x{first['protocol']['scale']}", "network", list(rows), columns)
 
 
@@ -134,9 +151,10 @@ def _write_csv(path: Path, results: Results) -> None:
     """The scores of every image of every set, and of every set ("mean")."""
     with atomic_write(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file)
-        table.writerow(["set", "image", "psnr", "ssim", "bicubic_psnr", "bicubic_ssim"])
+        keys = [*product(("", "bicubic_"), QUANTITIES), *product(("", "bicubic_"), measures_of(results))]
+        table.writerow(["set", "image", *map("".join, keys)])
         for name, scores in results["sets"].items():
             bicubic = results["bicubic"][name]
             for image, own in {**scores["images"], "mean": scores}.items():
                 reference = bicubic if own is scores else bicubic["images"][image]
-                table.writerow([name, image, own["psnr"], own["ssim"], reference["psnr"], reference["ssim"]])
+                table.writerow([name, image, *((reference if whose else own)[key] for whose, key in keys)])

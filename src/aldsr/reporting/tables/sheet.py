@@ -14,7 +14,9 @@ from rich.text import Text
 
 Cell = tuple[str, ...]  # the lines of a cell
 NOTHING: Cell = ("-",)
-LATEX = str.maketrans({"_": r"\_", "%": r"\%", "&": r"\&", "#": r"\#", "±": r"$\pm$", "×": r"$\times$"})
+LATEX = str.maketrans(
+    {"_": r"\_", "%": r"\%", "&": r"\&", "#": r"\#", "±": r"$\pm$", "×": r"$\times$", "↓": r"$\downarrow$"}
+)
 
 
 class Column(NamedTuple):
