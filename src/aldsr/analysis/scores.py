@@ -72,9 +72,9 @@ def bicubic_scores(variants: Sequence[Variant], set_name: str) -> Mapping[str, A
 
 
 def mean_over_seeds(variant: Variant, set_name: str, quantity: str) -> MeanSd | None:
-    """Mean and standard deviation over seeds of one of `QUANTITIES` on a set; None if it was not measured."""
+    """Mean and standard deviation over seeds of a score on a set; None if it was not measured."""
     sets = [run.results["sets"] for run in variant.runs.values()]
-    values = [each[set_name][quantity] for each in sets if set_name in each]
+    values = [each[set_name][quantity] for each in sets if quantity in each.get(set_name, ())]
     return mean_sd(values) if values else None
 
 

@@ -48,7 +48,7 @@ MORE_RULES = {
     **dict.fromkeys(("trainer.enable_model_summary", "trainer.profiler", "trainer.detect_anomaly"), FREE),
     **dict.fromkeys(("trainer.val_check_interval", "model.checkpoint"), PINNED),
     "loss._target_": Rule(variant=True, may_change=False, before=L1["_target_"]),
-    "measures": Rule(variant=True, may_change=False, before=[]),
+    "measures": Rule(variant=False, may_change=False, before=[]),
 }
 # The least of whole numbers that may be less than 1; -1: no limit.
 LEAST = {

@@ -124,6 +124,22 @@ def test_fewer_seeds_on_one_set_are_stated(tmp_path: Path) -> None:
     assert cells(sheets(tmp_path)[0], "RDN")["mine"] == ("30.00", "0.9300", "1 seed")
 
 
+def test_further_measures_have_rows_of_their_own_with_the_seeds_that_have_them(tmp_path: Path) -> None:
+    write_variant(tmp_path, "RDN", {"Set5": set5(32, seeds=3)})
+    for seed, value in ((1, 0.3), (2, 0.32)):
+        results = fake_results("RDN", {"Set5": [31.0 + seed] * 5})
+        results["protocol"]["lpips"] = "alex, RGB in [-1, 1]"
+        results["sets"]["Set5"]["lpips"] = value
+        run = tmp_path / f"rdn-determinant-seed{seed}"
+        write_run(run, None, results)
+        change_config(run, {"measures": ["lpips"]})  # which makes no other variant
+    column = cells(sheets(tmp_path)[0], "RDN")
+    assert column["Set5, LPIPS ↓"] == ("0.3100 ± 0.0142", "2 seeds")
+    assert column["Set5"] == ("33.00 ± 1.00", "0.9330 ± 0.0010")
+    (row,) = (row for row in csv_rows(tmp_path) if row["quantity"] == "lpips" and row["variant"] == "RDN")
+    assert (row["seeds"], float(row["value"])) == ("2", pytest.approx(0.31))
+
+
 def test_options_stand_under_the_label(tmp_path: Path) -> None:
     write_variant(tmp_path, "ALD-RDN", {"Set5": set5(32)})
     change_config(tmp_path / "ald-rdn-determinant-seed2", {"model.conv.reduction": 8, "seed": 1})

@@ -35,11 +35,11 @@ def score_cell(scores: Mapping[str, float] | None, keys: Sequence[str] = QUANTIT
     return tuple(f"{scores[key]:.{DECIMALS[key]}f}" for key in keys if key in scores) or NOTHING if scores else NOTHING
 
 
-def seeds_cell(variant: Variant, set_name: str) -> Cell:
-    """Mean ± standard deviation over seeds of PSNR and SSIM on a set; the number of seeds if some are missing."""
-    scores = {key: mean_over_seeds(variant, set_name, key) for key in QUANTITIES}
+def seeds_cell(variant: Variant, set_name: str, keys: Sequence[str] = QUANTITIES) -> Cell:
+    """Mean ± standard deviation over seeds of scores on a set; the number of seeds if some are missing."""
+    scores = {key: mean_over_seeds(variant, set_name, key) for key in keys}
     lines = [format_mean_sd(score, DECIMALS[key]) for key, score in scores.items() if score]
-    seeds = sum(set_name in run.results["sets"] for run in variant.runs.values())
+    seeds = sum(keys[0] in run.results["sets"].get(set_name, ()) for run in variant.runs.values())
     return (*lines, *([pluralise(seeds, "seed")] if seeds < len(variant.runs) else [])) if lines else NOTHING
 
 

@@ -5,13 +5,15 @@ The notes below say how the numbers were measured, what they cover, and what was
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import product
 from typing import Any
 
 from aldsr.analysis.budgets import find_budget_difference
-from aldsr.analysis.scores import Comparison, VariantDifference, bicubic_scores, set_sizes
+from aldsr.analysis.scores import QUANTITIES, Comparison, VariantDifference, bicubic_scores, set_sizes
 from aldsr.analysis.statistics import RESAMPLES
 from aldsr.analysis.study import TrainingRun, shorten
 from aldsr.analysis.variants import Variant
+from aldsr.imaging.perceptual import TITLES
 from aldsr.reporting.tables import paper
 from aldsr.reporting.tables.cells import (
     cost_cells,
@@ -22,7 +24,7 @@ from aldsr.reporting.tables.cells import (
     score_cell,
     seeds_cell,
 )
-from aldsr.reporting.tables.results import protocol_line, quantities
+from aldsr.reporting.tables.results import measures_of, protocol_line, quantities
 from aldsr.reporting.tables.sheet import NOTHING, Cell, Column, Sheet
 
 Note = tuple[str, str]  # a word, and a sentence
@@ -50,22 +52,25 @@ def study_sheets(comparison: Comparison) -> list[Sheet]:
 def scores_sheet(study: str, variants: Sequence[Variant], published: paper.PaperTable | None = None) -> Sheet:
     """Mean ± standard deviation over seeds per set and variant, with seeds and costs; bicubic first, the paper last."""
     results, sets = variants[0].first.results, set_sizes(variants)
-    bicubic = [score_cell(bicubic_scores(variants, name)) for name in sets]
+    rows: dict[str, tuple[str, Sequence[str]]] = {name: (name, QUANTITIES) for name in sets}
+    for name, measure in product(sets, measures_of(*(run.results for each in variants for run in each.runs.values()))):
+        rows[f"{name}, {TITLES[measure]}"] = (name, (measure,))
+    bicubic = [score_cell(bicubic_scores(variants, name), keys) for name, keys in rows.values()]
     full = full_cost_cells(read_costs(variants))
     heads = ["seeds", "parameters", "multi-adds (G)", *full]
     columns = [Column("bicubic", [NOTHING, ("0",), *[NOTHING] * (len(heads) - 2), *bicubic])]
     for place, variant in enumerate(variants):
         costs = (*cost_cells(variant.first.results["network"]), *(cells[place] for cells in full.values()))
-        scores = [seeds_cell(variant, name) for name in sets]
+        scores = [seeds_cell(variant, name, keys) for name, keys in rows.values()]
         columns.append(Column(variant.name, [(str(len(variant.runs)),), *costs, *scores]))
     for head, scores_of in published.columns.items() if published else ():
-        names = [paper.match_sets(variants).get(name, "") for name in sets]
+        names = [paper.match_sets(variants).get(name, "") for name in rows]
         scores = [scores_of.get(name, NOTHING) for name in names]
         columns.append(Column(head, [*[NOTHING] * len(heads), *scores], paper=True))
     repeats = "mean ± sd over seeds" if any(len(variant.runs) > 1 for variant in variants) else "one seed each"
     title = f"{study}: {quantities(results)}, x{results['protocol']['scale']}, {repeats}"
     paper_title = f"Published, not measured by us: {paper.SOURCE}, {published.number}" if published else ""
-    return Sheet(title, "data set", [*heads, *sets], columns, paper_title)
+    return Sheet(title, "data set", [*heads, *rows], columns, paper_title)
 
 
 def differences_sheet(comparison: Comparison) -> Sheet:

@@ -11,6 +11,7 @@ from aldsr.analysis.variants import Variant
 from aldsr.evaluation.cost import block_parameters
 from aldsr.reporting.tables.cells import NO_DIFFERENCE, difference_cell
 from aldsr.reporting.tables.paper import PARAMETERS, SOURCE, TABLE_IV, find_table, match_sets
+from aldsr.reporting.tables.results import measures_of
 
 FIELDS = [
     "source",  # ours or paper
@@ -59,9 +60,9 @@ def _costs(study: str, variants: Sequence[Variant]) -> Iterator[Row]:
 def _scores(variants: Sequence[Variant]) -> Iterator[Row]:
     for name in set_sizes(variants):
         bicubic = bicubic_scores(variants, name)
-        for quantity in QUANTITIES:
+        for quantity in (*QUANTITIES, *measures_of(*(run.results for each in variants for run in each.runs.values()))):
             row = {"source": "ours", "set": name, "images": bicubic["number"], "quantity": quantity}
-            yield {**row, "variant": "bicubic", "value": bicubic[quantity]}
+            yield {**row, "variant": "bicubic", "value": bicubic.get(quantity)}
             for variant in variants:
                 if score := mean_over_seeds(variant, name, quantity):
                     numbers = {"seeds": score.number, "value": score.mean, "sd": score.sd}
