@@ -34,6 +34,7 @@ from aldsr.core.files import check_output, write_json
 from aldsr.core.memory import memory_advice
 from aldsr.evaluation.results import ResultsError, read_benchmark
 from aldsr.nn.description import BACKBONES
+from aldsr.nn.foreign import check_precision
 from aldsr.reporting.charts.figures import FigureError, prepare_output, save_figure
 from aldsr.reporting.charts.speed import draw_growth_chart, draw_speed_chart
 from aldsr.reporting.tables.speed import Measurements, growth_sheet, loading_sheet, resize_sheet, speed_sheet
@@ -180,7 +181,7 @@ def read_cases(options: argparse.Namespace) -> list[DescribedCase]:
     for each in variants:
         network, code = each.first.results["network"], tuple(options.allow_code)
         cases.append(DescribedCase(each.name, options.precision, description=network["description"], allow_code=code))
-        cases[-1].build({})  # all of them, before any is measured
+        check_precision(cases[-1].build({}), options.precision)  # all of them, before any is measured
     return cases
 
 

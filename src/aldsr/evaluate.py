@@ -12,13 +12,14 @@ from aldsr.core.device import device_name
 from aldsr.core.files import atomic_write
 from aldsr.core.frozen import thaw
 from aldsr.core.memory import memory_advice
+from aldsr.core.run_files import WEIGHTS
 from aldsr.data import SuperResolutionData
 from aldsr.evaluation.bicubic import score_bicubic
 from aldsr.evaluation.cost import measure_cost
 from aldsr.evaluation.inference import Inference
 from aldsr.evaluation.predictions import find_predictions, read_prediction
 from aldsr.evaluation.results import check_scorable, describe_network, summarise
-from aldsr.nn import BicubicUpscale, deployed
+from aldsr.nn import BicubicUpscale, External, deployed
 from aldsr.nn.deployment import deployed_description
 from aldsr.nn.kernels.choice import use_kernels
 from aldsr.nn.weights import pack_weights
@@ -117,6 +118,9 @@ def measure(
         results["cost"] = measure_cost(
             network.to(device), scale=scale, precision=settings.precision, full=settings.cost == "full"
         )
+    if isinstance(network, External):  # so that the folder can be named wherever a run can
+        with atomic_write(folder / WEIGHTS) as temporary:
+            temporary.write_bytes(pack_weights(network, thaw(settings.model)))
     write_results(folder, results)
     if network is not None and form and settings.ckpt_path:
         write_deployed(settings, network.cpu(), form)

@@ -12,3 +12,7 @@ class UserError(Exception):
 
 class OptionError(UserError, ValueError):
     """Options that are invalid or make no sense together."""
+
+
+class NetworkError(UserError, ValueError):
+    """A network that cannot be built or run, or weights that do not fit."""

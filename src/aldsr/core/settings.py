@@ -205,6 +205,8 @@ class RunSettings(Settings):
     """Everything that decides a training run, and what describes it; options as in `conf/train.yaml`."""
 
     model: FrozenDict  # the network's description (see `nn.description`)
+    external: Annotated[FrozenDict, FREE] = NO_OPTIONS  # what the model was made of, with model=external
+    allow_code: Annotated[tuple[str, ...], FREE] = ()  # packages that its network comes from
     descriptor: Annotated[FrozenDict | None, FREE] = None  # the choice, which the model has taken over if it takes one
     loss: FrozenDict = L1
     schedule: FrozenDict

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from aldsr.core.device import PRECISIONS
 from aldsr.imaging import OVERLAP, self_ensemble, tiled
+from aldsr.nn.foreign import check_precision
 
 
 class Inference(nn.Module):
@@ -20,7 +21,8 @@ class Inference(nn.Module):
         precision: "32-true", "bf16-mixed" or "16-mixed".
 
     Raises:
-        ValueError: for a precision that is not offered, or a tile not larger than its overlaps.
+        ValueError: for a precision that is not offered, or in which the network is not safe (NetworkError), or a tile
+            not larger than its overlaps.
     """
 
     def __init__(
@@ -37,6 +39,7 @@ class Inference(nn.Module):
             raise ValueError(f"precision={precision}: expected one of {', '.join(PRECISIONS)}")
         if tile is not None and (overlap < 0 or tile <= 2 * overlap):
             raise ValueError(f"tile={tile}: must be more than twice the overlap, {overlap} at each side")
+        check_precision(network, precision)
         self.network = network
         self.scale: int = network.scale  # type: ignore[assignment]
         self.tile = tile

@@ -10,5 +10,6 @@ from aldsr.nn.blocks import ALDBlock, BSConvBlock, ConvBlock, DWBlock, FilterAtt
 from aldsr.nn.deployment import deploy, deployed
 from aldsr.nn.descriptors import Descriptor, average, determinant, maximum, scale_free, standardised, zero
 from aldsr.nn.folding import collapse, fold
+from aldsr.nn.foreign import External
 from aldsr.nn.layers import Dense, Layer, PointwiseFirst, Separable
 from aldsr.nn.upscaling import UPNet

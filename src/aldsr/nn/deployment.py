@@ -62,12 +62,13 @@ def deployed_description(
     description: Mapping[str, Any], network: nn.Module, collapsed: Sequence[str] = ()
 ) -> dict[str, Any]:
     """The description of a deployed network, from the original's, with the blocks at these paths collapsed."""
-    folded = dict(description)
-    if blocks := foldable_blocks(network):
+    folded, blocks = dict(description), foldable_blocks(network)
+    if blocks and "conv" in description:
         block = fold(network.get_submodule(blocks[0]))
         options = {key: value for key, value in description["conv"].items() if key in ("kernel_size", "activation")}
         folded["conv"] = {"_target_": f"aldsr.nn.{type(block).__name__}", "_partial_": True, **options}
-    if not collapsed:
+        blocks = []
+    if not (collapsed or blocks):  # blocks that the description does not name, such as within a network of others
         return folded
     return {"_target_": "aldsr.nn.deployed", "network": folded, "collapsed": list(collapsed)}
 

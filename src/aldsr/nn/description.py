@@ -17,13 +17,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from aldsr import nn
-from aldsr.core.errors import UserError
+from aldsr.core.errors import NetworkError as NetworkError
 
 Description = Mapping[str, Any]
-
-
-class NetworkError(UserError, ValueError):
-    """A network that cannot be built, or weights that do not fit."""
 
 
 PAPER_SIZE = {"scale": 4, "D": 16, "C": 8, "G": 64, "G0": 64}
@@ -42,6 +38,8 @@ MISSING_OPTIONS: dict[Callable[..., Any], dict[str, Any]] = {
     nn.IMDN: {"conv": STANDARD, "scale": 4, "nf": 64, "num_modules": 6},
     nn.FSRCNN: {"conv": STANDARD, "scale": 4, "d": 56, "s": 12, "m": 4},
     nn.BicubicUpscale: {},
+    nn.External: {"value_range": 1, "channel_order": "rgb", "multiple_of": 1, "minimum": 1, "half": True}
+    | {"layout": "channels-last"},
     nn.deployed: {"collapsed": []},
     nn.StandardBlock: RELU_3X3,
     nn.DWBlock: RELU_3X3,
@@ -80,7 +78,7 @@ def find_target(name: str, allow_code: Sequence[str] | None = ()) -> Callable[..
         )
     try:
         target = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError, ValueError) as error:
+    except Exception as error:  # of a package that does not suit this machine, any
         raise NetworkError(f"'{name}' cannot be imported: {error}; check the name and PYTHONPATH") from error
     # An allowed module also holds what it imported, such as `os.system`: only what is defined in the package counts.
     home = f"{getattr(target, '__module__', '')}."
@@ -115,22 +113,25 @@ def build(description: Description, allow_code: Sequence[str] | None = ()) -> An
         return options
     target = find_target(description["_target_"], allow_code)
     accepted = inspect.signature(target).parameters
-    if unknown := sorted(set(options) - set(accepted)):
+    takes_any = any(each.kind is each.VAR_KEYWORD for each in accepted.values())
+    if not takes_any and (unknown := sorted(set(options) - set(accepted))):
         raise NetworkError(f"{description['_target_']} has no option {unknown}; it takes {sorted(accepted)}")
     if description.get("_partial_", False):
         return functools.partial(target, **options)
     try:
         return target(**options)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise NetworkError(f"{description['_target_']}: {error}") from error
+    except NetworkError:
+        raise
+    except (TypeError, ValueError, RuntimeError, LookupError, AttributeError, AssertionError) as error:
+        raise NetworkError(f"{description['_target_']}: {str(error) or type(error).__name__}") from error
 
 
 def label(description: Description) -> str:
     """The name of a network in tables: "RDN", "ALD-RDN", "My-RDN" for a user's `MyBlock`, "BicubicUpscale"."""
-    if "network" in description:  # a deployed one
+    if "network" in description:  # a deployed or external one
         return label(description["network"])
-    network = description["_target_"].rpartition(".")[2]
-    block = (description.get("conv") or {}).get("_target_", "").rpartition(".")[2].removesuffix("Block")
+    network, conv = description["_target_"].rpartition(".")[2], description.get("conv")
+    block = conv.get("_target_", "").rpartition(".")[2].removesuffix("Block") if isinstance(conv, Mapping) else ""
     return network if block in ("", "Standard") else f"{block}-{network}"
 
 
@@ -142,7 +143,7 @@ def block_terms(conv: Description) -> list[str]:
 
 def scale_of(description: Description) -> int:
     """HR pixels per LR pixel of a network, along each axis. Raises NetworkError if it has no scale, as a block."""
-    if "network" in description:  # a deployed one
+    if "network" in description and "scale" not in description:  # a deployed one
         return scale_of(description["network"])
     if "scale" not in description:
         raise NetworkError(f"{description['_target_']} has no scale, so it is no network that upscales")

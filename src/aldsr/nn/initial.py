@@ -9,6 +9,7 @@ from typing import NamedTuple
 from torch import Tensor, nn
 
 from aldsr.nn.description import Description, NetworkError, label, scale_of
+from aldsr.nn.foreign import External, read_weights_of
 from aldsr.nn.pretrained import default_weights
 from aldsr.nn.weights import find_file, read_described
 
@@ -36,7 +37,7 @@ def load_initial(network: nn.Module, source: str, *, partial: bool = False) -> I
 
     Raises NetworkError if there are no weights at `source`, or they do not fit, naming all that do not.
     """
-    description, state = read_described(find_weights(source))
+    description, state = _read_any(network, find_weights(source))
     own = network.state_dict()
     fits = {key for key in own.keys() & state.keys() if own[key].shape == state[key].shape}
     faults = own.keys() ^ state.keys() | own.keys() - fits
@@ -44,13 +45,24 @@ def load_initial(network: nn.Module, source: str, *, partial: bool = False) -> I
     if upsampling and scale_of(description) != network.scale:
         fits, faults = ({key for key in keys if not key.startswith(f"{upsampling}.")} for keys in (fits, faults))
     if not fits or (faults and not partial):
+        origin = f"{label(description)} x{scale_of(description)}" if description else "this file"
         raise NetworkError(
-            f"init={source}: {label(description)} x{scale_of(description)} does not fit in {len(faults)} weights: "
+            f"init={source}: {origin} does not fit in {len(faults)} weights: "
             f"{', '.join(_summarise(sorted(faults)))}; choose the model and size that it was trained with, or "
             "init_partial=true to take what fits"
         )
     network.load_state_dict({key: state[key] for key in fits}, strict=False)
     return Initial(hash_weights(state), [key for key in own if key not in fits], description)
+
+
+def _read_any(network: nn.Module, path: Path) -> tuple[Description, dict[str, Tensor]]:
+    """The description and weights in a file; for an external network also weights of anyone's, without description."""
+    try:
+        return read_described(path)
+    except NetworkError:
+        if not isinstance(network, External):
+            raise
+    return {}, {f"network.{key}": value for key, value in read_weights_of(network.network, path).items()}
 
 
 def _summarise(names: list[str]) -> list[str]:

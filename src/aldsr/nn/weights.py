@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from aldsr.core.files import to_json
 from aldsr.core.run_files import CHECKPOINT, WEIGHTS
 from aldsr.nn.description import Description, NetworkError, build, complete_description, label
+from aldsr.nn.foreign import External
 
 
 def load_network(path: str | Path, allow_code: Sequence[str] = ()) -> tuple[nn.Module, Description]:
@@ -36,16 +37,19 @@ def load_network(path: str | Path, allow_code: Sequence[str] = ()) -> tuple[nn.M
 def load_state(network: nn.Module, state: Mapping[str, Tensor], source: str | Path) -> None:
     """Load weights into a network if every key and shape fits, else raise NetworkError and change nothing."""
     own = network.state_dict()
-    faults = [f"lacks '{key}'" for key in own.keys() - state.keys()]
-    faults += [f"has '{key}', which the network lacks" for key in state.keys() - own.keys()]
-    faults += [
-        f"'{key}' is {tuple(state[key].shape)}, the network's is {tuple(own[key].shape)}"
-        for key in own.keys() & state.keys()
-        if own[key].shape != state[key].shape
+    faults = [
+        [
+            f"'{key}' is {tuple(state[key].shape)}, the network's is {tuple(own[key].shape)}"
+            for key in own
+            if key in state and own[key].shape != state[key].shape
+        ],
+        [f"has '{key}', which the network lacks" for key in state if key not in own],
+        [f"lacks '{key}'" for key in own if key not in state],
     ]
-    if faults:
+    if any(faults):
+        first = ", ".join(fault for kind in faults for fault in kind[:2])
         raise NetworkError(
-            f"{source}: these weights are of another network ({len(faults)} differences): {sorted(faults)[0]}; "
+            f"{source}: these weights are of another network ({sum(map(len, faults))} differences): {first}; "
             "use the model, size and scale that they were trained with"
         )
     network.load_state_dict(dict(state))
@@ -53,7 +57,10 @@ def load_state(network: nn.Module, state: Mapping[str, Tensor], source: str | Pa
 
 def pack_weights(network: nn.Module, description: Description, deployment: Mapping[str, Any] | None = None) -> bytes:
     """The content of a weights file: weights, description and the measurements of a deployment, without any code."""
-    state = {key: value.detach().cpu().contiguous() for key, value in network.state_dict().items()}
+    state = {  # cloned: networks of others may have one tensor by two names
+        key: value.detach().cpu().clone(memory_format=torch.contiguous_format)
+        for key, value in network.state_dict().items()
+    }
     metadata = {"format": "pt", "aldsr.network": to_json(description)}
     if deployment is not None:
         metadata["aldsr.deployment"] = to_json(deployment)
@@ -130,10 +137,18 @@ def check_resumable(path: str | Path, network: nn.Module, description: Descripti
 
 
 def check_network(network: nn.Module, scale: int) -> None:
-    """Raise NetworkError if a network fails on a black 8×8 image, or its output is not `scale` times as large."""
+    """Raise NetworkError if a network fails on a black 8×8 image, or its output is not `scale` times as large.
+
+    An external one, which checks its output itself, is tried on an odd size that shows whether its sides must divide.
+    """
     try:
         with torch.no_grad():
+            if isinstance(network, External):
+                network(torch.zeros(1, 3, 45, 50))
+                return
             output = network(torch.zeros(1, 3, 8, 8))
+    except NetworkError:
+        raise
     except (RuntimeError, TypeError, ValueError, IndexError, AttributeError) as error:
         raise NetworkError(f"the network fails on an 8x8 image: {error}") from error
     shape = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__

@@ -47,6 +47,8 @@ def hydra_command(name: str) -> Callable[[Callable[[DictConfig], None]], Callabl
             OmegaConf.register_new_resolver(
                 "study_dir", lambda run_dir, study: run_dir or f"runs/{study or 'multirun'}", replace=True
             )
+            # A class of others takes what it takes: Hydra adds only what has a plus.
+            sys.argv[1:] = [re.sub(r"^external\.args\.", "++external.args.", each) for each in sys.argv[1:]]
             multirun = not {"-m", "--multirun"}.isdisjoint(sys.argv)
             failed: list[Exception] = []
 
@@ -143,6 +145,8 @@ def _silence_libraries() -> None:
 def _explain(message: str, name: str) -> str:
     """Hydra's and OmegaConf's complaints, shortened and with the nearest option that exists."""
     hint = f"see python -m aldsr.{name} --help"
+    if re.search(r"Could not (?:override|append to) '?external\.", message) and "model=external" not in sys.argv:
+        return f"external.…: counts beside model=external; {hint}"
     if unknown := re.search(r"Could not (?:override|append to|delete from config\.?) '?([\w.@/]+)", message):
         near = difflib.get_close_matches(unknown[1], _options(name), n=1, cutoff=0.7)
         added = f"+{unknown[1]}=… if {unknown[1].split('.')[0]}._target_ takes it, or " if "." in unknown[1] else ""

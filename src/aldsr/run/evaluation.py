@@ -27,8 +27,9 @@ from aldsr.imaging.perceptual import load_measure
 from aldsr.nn import BicubicUpscale, deploy
 from aldsr.nn.description import label, scale_of
 from aldsr.nn.folding import collapsible_blocks, foldable_blocks
+from aldsr.nn.foreign import External, read_weights_of
 from aldsr.nn.initial import hash_weights
-from aldsr.nn.weights import find_file, load_network
+from aldsr.nn.weights import check_network, find_file, load_network, load_state
 from aldsr.run.network import resolve_network
 from aldsr.run.resolve import resolve_trainer
 from aldsr.run.training import build_network
@@ -43,6 +44,7 @@ class EvaluationSettings(Settings):
     """What is measured, and how; see `conf/evaluate.yaml`."""
 
     model: FrozenDict = NO_OPTIONS
+    external: FrozenDict = NO_OPTIONS  # what the model was made of
     data: DataSettings
     trainer: TrainerSettings
     scale: int
@@ -125,7 +127,14 @@ def load_measured(settings: EvaluationSettings) -> nn.Module | None:
         return None
     if settings.ckpt_path:
         return load_network(settings.ckpt_path, settings.allow_code)[0]
-    return build_network(settings.model, seed=settings.seed)
+    network = build_network(settings.model, seed=settings.seed).eval()
+    if isinstance(network, External):
+        if weights := settings.external["weights"]:
+            load_state(network.network, read_weights_of(network.network, weights), weights)
+        elif network.state_dict():
+            raise OptionError("external.weights: not given, and random weights would be measured; give the file")
+        check_network(network, settings.scale)
+    return network
 
 
 def choose_form(settings: EvaluationSettings, network: nn.Module | None) -> dict[str, Any] | None:
@@ -168,7 +177,7 @@ def is_same_measurement(settings: EvaluationSettings, data: SuperResolutionData)
     earlier: Any = OmegaConf.load(folder / CONFIG) if (folder / CONFIG).is_file() else {}
     same = bool(earlier) and not any(find_differences(folder, config))
     sets = *(settings.data.eval_dirs or ()), *(settings.data.eval_lr_dirs or ())
-    used = [settings.ckpt_path, settings.predictions, *sets]
+    used = [settings.ckpt_path, settings.predictions, settings.external.get("weights"), *sets]
     inside = [each for each in used if each and Path(each).expanduser().resolve().is_relative_to(folder.resolve())]
     if not same and (earlier or (folder / RESULTS).is_file()) and (inside or (folder / LOG).is_file()):
         raise OptionError(

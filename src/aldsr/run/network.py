@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from aldsr.core.errors import OptionError
 from aldsr.nn.description import MISSING_OPTIONS, find_target
 from aldsr.run.cli import config_dir
+from aldsr.run.external import resolve_external
 from aldsr.sweep.names import MODELS, sizes_of
 
 PLACES = {"backbone": "model", "block": "model.conv"}  # where an option of each belongs in the configuration
@@ -30,6 +31,7 @@ def resolve_network(config: DictConfig) -> None:
     _refuse_contradictions(typed)
     _check_size(typed, in_study="budgets" in config)
     with open_dict(config):
+        resolve_external(config)
         for group, place in PLACES.items():
             options: Any = OmegaConf.to_container(config.pop(group, None) or OmegaConf.create(), resolve=True)
             given = {option: value for option, value in options.items() if value is not None}

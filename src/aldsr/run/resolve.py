@@ -60,6 +60,8 @@ def resolve_config(config: DictConfig) -> RunSettings:
     run["logger"] = _resolve_logger(run, run_tags(choices, model, run["scale"], run["study"]["budget"]))
     steps = run["trainer"]["max_steps"], run["trainer"]["max_epochs"]
     run["quick"] = (*steps, choices["data"], choices["size"]) == (None, None, "embedded", "small")
+    if run["trainer"]["precision"] == "auto" and not model.get("half", True):
+        run["trainer"]["precision"] = "32-true"
     trainer = resolve_trainer(run["trainer"])
     run["trainer"] = trainer.to_config()
     if run["compile"] == "graph" and not trainer.on_gpu:

@@ -23,6 +23,7 @@ from aldsr.data import SuperResolutionData, describe_pairs, micro_batch_size
 from aldsr.evaluation.bicubic import score_bicubic
 from aldsr.evaluation.results import describe_network, summarise
 from aldsr.nn.description import NetworkError, build, complete_description, label
+from aldsr.nn.foreign import check_precision
 from aldsr.nn.grouped_attention import GroupedAttention
 from aldsr.nn.initial import load_initial
 from aldsr.nn.weights import check_network, check_resumable
@@ -84,6 +85,7 @@ def check_start(settings: RunSettings, network: nn.Module, loss: Loss) -> None:
         check_network(copy.deepcopy(network), settings.scale)
     device = "cuda" if settings.trainer.on_gpu else "cpu"
     check_loss(loss, settings.loss["_target_"], [settings.scale * settings.data.patch_size], device)
+    check_precision(network, settings.trainer.precision)
     if settings.ckpt_path:
         check_resumable(settings.ckpt_path, network, thaw(settings.model))
 

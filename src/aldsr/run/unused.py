@@ -7,6 +7,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from aldsr.core.errors import OptionError
+from aldsr.run.external import is_external
 
 Unused = Iterator[tuple[str, str]]  # what options start with, and where they count
 DEVICES = ("trainer.accelerator", "trainer.devices", "trainer.num_nodes", "trainer.strategy")
@@ -33,6 +34,8 @@ def unused_in_training(config: DictConfig) -> Unused:
         yield "data.pictures", "with procedural images, without data.train_dirs"
     if OmegaConf.select(config, "trainer.gradient_clip_val") is None:
         yield "trainer.gradient_clip_algorithm", "beside trainer.gradient_clip_val"
+    if not is_external() and not config.study.name:  # as in `_of_both`
+        yield "allow_code", "beside model=external"
     if "budgets" not in config:
         yield "study.budget", "in the studies of experiments/, with -cd experiments/NAME -cn study"
     if not config.study.name:  # in a sweep it may be for other jobs
@@ -46,8 +49,8 @@ def unused_in_evaluation(config: DictConfig) -> Unused:
     yield "trainer.", f"in aldsr.train; here precision=… and {', '.join(DEVICES)} do"
     if config.ckpt_path or config.predictions:
         yield "model backbone block size descriptor seed", "beside model=…; a file brings its own network"
-    if not config.ckpt_path:
-        yield "allow_code", "beside ckpt_path=FILE"
+    if not config.ckpt_path and not is_external():
+        yield "allow_code", "beside ckpt_path=FILE or model=external"
     if config.predictions:
         yield "tile overlap self_ensemble precision kernels deploy cost", "where a network makes the images"
     if config.tile is None:
@@ -62,6 +65,8 @@ def unused_in_evaluation(config: DictConfig) -> Unused:
 
 
 def _of_both(config: DictConfig) -> Unused:
+    if is_external():
+        yield "backbone block size model.", "with networks of aldsr, not with model=external"
     yield "data.scale model.scale", "as part of scale=…, which sets both"
     content = OmegaConf.to_container(config, resolve=False)
     if "descriptor" not in (OmegaConf.select(config, "model.conv") or {}):

@@ -10,7 +10,7 @@ from hydra.types import RunMode
 from omegaconf import OmegaConf
 
 from aldsr.core.files import short_name
-from aldsr.nn.description import block_terms
+from aldsr.nn.description import block_terms, label
 
 # The pairs of backbone and block that the paper has a name for.
 MODELS = {"rdn": ("rdn", "standard"), "dw_rdn": ("rdn", "dw"), "ldw_rdn": ("rdn", "ldw"), "ald_rdn": ("rdn", "ald")}
@@ -46,7 +46,7 @@ def _has_size(choices: Mapping[str, str], model: Mapping[str, Any]) -> bool:
 def network_tags(choices: Mapping[str, str], model: Mapping[str, Any]) -> list[str]:
     """The paper's name of the network, else its backbone and its block; those of the user's own by their class."""
     if (name := choices.get("model")) and name not in MODELS:
-        return [name]
+        return [label(model) if name == "external" else name]
     pair = _part_name(choices.get("backbone"), model), _part_name(choices.get("block"), model.get("conv") or {})
     return [name for name, known in MODELS.items() if known == pair] or [each for each in pair if each]
 
