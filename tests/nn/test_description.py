@@ -82,7 +82,7 @@ def test_of_all_that_aldsr_nn_holds_only_networks_blocks_and_descriptors_can_be_
                 continue
             assert found is getattr(module, attribute)
             accepted.add(found.__name__)
-    networks = {*BACKBONES, "BicubicUpscale", "deployed"}
+    networks = {*BACKBONES, "BicubicUpscale", "External", "deployed"}
     blocks = {"StandardBlock", "DWBlock", "LDWBlock", "ALDBlock", "BSConvBlock"}
     descriptors = {"average", "maximum", "determinant", "zero", "standardised", "scale_free"}
     assert accepted == networks | blocks | descriptors == {target.__name__ for target in PUBLIC.values()}

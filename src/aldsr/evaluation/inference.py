@@ -21,8 +21,7 @@ class Inference(nn.Module):
         precision: "32-true", "bf16-mixed" or "16-mixed".
 
     Raises:
-        ValueError: for a precision that is not offered, or in which the network is not safe (NetworkError), or a tile
-            not larger than its overlaps.
+        ValueError: for a precision that is not offered or not safe, or a tile not larger than its overlaps.
     """
 
     def __init__(

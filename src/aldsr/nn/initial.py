@@ -56,7 +56,7 @@ def load_initial(network: nn.Module, source: str, *, partial: bool = False) -> I
 
 
 def _read_any(network: nn.Module, path: Path) -> tuple[Description, dict[str, Tensor]]:
-    """The description and weights in a file; for an external network also weights of anyone's, without description."""
+    """The description and weights in a file; anyone's weights of an external network have no description."""
     try:
         return read_described(path)
     except NetworkError:
@@ -69,7 +69,7 @@ def _summarise(names: list[str]) -> list[str]:
     """Many names with their numbers left out: RDBs.*.layers.*.depthwise.weight."""
     if len(names) <= MOST_NAMES:
         return names
-    return list(dict.fromkeys(re.sub(r"\b\d+\b", "*", name) for name in names))
+    return list(dict.fromkeys(re.sub(r"\d+\b", "*", name) for name in names))
 
 
 def find_weights(source: str) -> Path:

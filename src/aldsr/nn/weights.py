@@ -37,19 +37,17 @@ def load_network(path: str | Path, allow_code: Sequence[str] = ()) -> tuple[nn.M
 def load_state(network: nn.Module, state: Mapping[str, Tensor], source: str | Path) -> None:
     """Load weights into a network if every key and shape fits, else raise NetworkError and change nothing."""
     own = network.state_dict()
-    faults = [
-        [
-            f"'{key}' is {tuple(state[key].shape)}, the network's is {tuple(own[key].shape)}"
-            for key in own
-            if key in state and own[key].shape != state[key].shape
-        ],
-        [f"has '{key}', which the network lacks" for key in state if key not in own],
-        [f"lacks '{key}'" for key in own if key not in state],
+    faults = [f"lacks '{key}'" for key in own.keys() - state.keys()]
+    faults += [f"has '{key}', which the network lacks" for key in state.keys() - own.keys()]
+    faults += [
+        f"'{key}' is {tuple(state[key].shape)}, the network's is {tuple(own[key].shape)}"
+        for key in own.keys() & state.keys()
+        if own[key].shape != state[key].shape
     ]
-    if any(faults):
-        first = ", ".join(fault for kind in faults for fault in kind[:2])
+    if faults := sorted(faults):
+        first = ", ".join(dict.fromkeys((*faults[:2], faults[-1])))  # one of another kind, if there are several
         raise NetworkError(
-            f"{source}: these weights are of another network ({sum(map(len, faults))} differences): {first}; "
+            f"{source}: these weights are of another network ({len(faults)} differences): {first}; "
             "use the model, size and scale that they were trained with"
         )
     network.load_state_dict(dict(state))
@@ -57,10 +55,8 @@ def load_state(network: nn.Module, state: Mapping[str, Tensor], source: str | Pa
 
 def pack_weights(network: nn.Module, description: Description, deployment: Mapping[str, Any] | None = None) -> bytes:
     """The content of a weights file: weights, description and the measurements of a deployment, without any code."""
-    state = {  # cloned: networks of others may have one tensor by two names
-        key: value.detach().cpu().clone(memory_format=torch.contiguous_format)
-        for key, value in network.state_dict().items()
-    }
+    own = network.state_dict()  # copied, as a network of others may have one tensor by two names
+    state = {key: value.detach().cpu().clone(memory_format=torch.contiguous_format) for key, value in own.items()}
     metadata = {"format": "pt", "aldsr.network": to_json(description)}
     if deployment is not None:
         metadata["aldsr.deployment"] = to_json(deployment)
@@ -137,20 +133,15 @@ def check_resumable(path: str | Path, network: nn.Module, description: Descripti
 
 
 def check_network(network: nn.Module, scale: int) -> None:
-    """Raise NetworkError if a network fails on a black 8×8 image, or its output is not `scale` times as large.
-
-    An external one, which checks its output itself, is tried on an odd size that shows whether its sides must divide.
-    """
+    """Raise NetworkError if a network fails on a small black image, or its output is not `scale` times as large."""
+    side = 45 if isinstance(network, External) else 8  # shows whether sides must divide
     try:
         with torch.no_grad():
-            if isinstance(network, External):
-                network(torch.zeros(1, 3, 45, 50))
-                return
-            output = network(torch.zeros(1, 3, 8, 8))
+            output = network(torch.zeros(1, 3, side, side))
     except NetworkError:
         raise
     except (RuntimeError, TypeError, ValueError, IndexError, AttributeError) as error:
-        raise NetworkError(f"the network fails on an 8x8 image: {error}") from error
+        raise NetworkError(f"the network fails on an image of {side}x{side} pixels: {error}") from error
     shape = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
-    if shape != (1, 3, 8 * scale, 8 * scale):
-        raise NetworkError(f"the network makes {shape} of an 8x8 image at scale {scale}")
+    if shape != (1, 3, side * scale, side * scale):
+        raise NetworkError(f"the network makes {shape} of an image of {side}x{side} pixels at scale {scale}")

@@ -11,8 +11,8 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from aldsr.core.errors import OptionError
 from aldsr.nn.description import MISSING_OPTIONS, find_target
+from aldsr.nn.foreign import describe_with_spandrel
 from aldsr.run.cli import config_dir
-from aldsr.run.external import resolve_external
 from aldsr.sweep.names import MODELS, sizes_of
 
 PLACES = {"backbone": "model", "block": "model.conv"}  # where an option of each belongs in the configuration
@@ -31,7 +31,7 @@ def resolve_network(config: DictConfig) -> None:
     _refuse_contradictions(typed)
     _check_size(typed, in_study="budgets" in config)
     with open_dict(config):
-        resolve_external(config)
+        _describe_external(config, typed)
         for group, place in PLACES.items():
             options: Any = OmegaConf.to_container(config.pop(group, None) or OmegaConf.create(), resolve=True)
             given = {option: value for option, value in options.items() if value is not None}
@@ -44,6 +44,43 @@ def resolve_network(config: DictConfig) -> None:
         config.model = OmegaConf.to_container(config.get("model") or OmegaConf.create(), resolve=True)
         for group, place in PLACES.items():
             _drop_foreign_options(config, group, place, typed)
+
+
+def is_external() -> bool:
+    """Whether the command line has model=external."""
+    return HydraConfig.get().runtime.choices.get("model") == "external"
+
+
+def _describe_external(config: DictConfig, typed: dict[str, str]) -> None:
+    """With model=external, let `config.model` be what `external.…` says, and `init` its weights."""
+    options: Any = OmegaConf.to_container(config.get("external") or OmegaConf.create(), resolve=True)
+    if not is_external():
+        if options:
+            raise OptionError(f"external.{next(iter(options))}: counts beside model=external")
+        return
+    target, arguments, weights = (options.pop(key) for key in ("target", "args", "weights"))
+    if target:
+        find_target(target, [config.allow_code] if isinstance(config.allow_code, str) else config.allow_code)
+        model = {"_target_": "aldsr.nn.External", "scale": config.scale, "network": {"_target_": target, **arguments}}
+        model |= options
+    elif weights:
+        model = describe_with_spandrel(weights)
+        known = [each for each in typed if each.startswith("external.") and each != "external.weights"]
+        if known or ("scale" in typed and config.scale != model["scale"]):
+            raise OptionError(
+                f"{known[0] if known else 'scale'}: spandrel tells it of {weights}, which upscales x{model['scale']}; "
+                "leave it out, or give external.target too"
+            )
+    else:
+        raise OptionError(
+            "model=external: of which network? Give external.target=package.module.Class, its external.args.NAME=…, "
+            "external.weights=FILE and allow_code=[package]"
+        )
+    if weights and config.get("init"):
+        raise OptionError(f"init={config.init} and external.weights={weights}: mean the same; leave one out")
+    if "init" in config:
+        config.init = config.init or weights
+    config.scale, config.model = model["scale"], model
 
 
 def _refuse_contradictions(typed: dict[str, str]) -> None:

@@ -7,7 +7,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from aldsr.core.errors import OptionError
-from aldsr.run.external import is_external
+from aldsr.run.network import is_external
 
 Unused = Iterator[tuple[str, str]]  # what options start with, and where they count
 DEVICES = ("trainer.accelerator", "trainer.devices", "trainer.num_nodes", "trainer.strategy")
