@@ -127,7 +127,12 @@ def test_a_run_folder_that_cannot_be_written(small: list[str], capfd: pytest.Cap
 def test_help_is_readable_and_the_command_runs_as_a_module(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "aldsr.train", "--help"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
-    for expected in ("experiment=paper", "model: ald_rdn, bicubic, dw_rdn, external, ldw_rdn, rdn", "max_steps", "-m model="):
+    for expected in (
+        "experiment=paper",
+        "model: ald_rdn, bicubic, dw_rdn, external, ldw_rdn, rdn",
+        "max_steps",
+        "-m model=",
+    ):
         assert expected in done.stdout
     assert not list(tmp_path.iterdir())
 
