@@ -84,6 +84,16 @@ def test_self_ensemble_and_precision_change_the_scores_and_are_recorded_with_cos
     assert "cost=all" in refuse(capfd, evaluate, *TINY, "cost=all")
 
 
+@pytest.mark.parametrize(("backbone", "told"), [("rcan", True), ("edsr", False)])
+def test_tiles_of_a_network_that_averages_over_the_image_are_told(
+    small: list[str], backbone: str, told: bool, capfd: pytest.CaptureFixture[str]
+) -> None:
+    network = [f"backbone={backbone}", "block=standard", "size=tiny", *BENCH]
+    for tile in ("32", "null"):
+        assert run_command(evaluate, *network, f"tile={tile}", "run_dir=out") == 0
+        assert ("tile=null" in capfd.readouterr().out) is (told and tile == "32")
+
+
 def test_only_the_same_measurement_is_written_over_and_another_one_moves_it_aside(
     small: list[str], make_image: Any, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -20,8 +20,10 @@ from aldsr.evaluation.inference import Inference
 from aldsr.imaging import quantise, self_ensemble
 from aldsr.nn import deployed
 from aldsr.nn.deployment import deployed_description
+from aldsr.nn.description import build
 from aldsr.nn.weights import load_network
 from aldsr.pictures import read_picture, write_picture
+from aldsr.run.network import read_size
 from tests.command import run_command
 from tests.data.test_images import SRGB, deep_noise, deep_png, noise, orientation
 from tests.nn.conftest import save
@@ -119,6 +121,19 @@ def test_tiles_and_precision_change_little(
     assert upscale(tmp_path / "a.png", "-o", tmp_path / "b.png") == 0
     assert upscale(tmp_path / "a.png", "-o", tmp_path / "c.png", option, value) == 0
     assert np.abs(pixels(tmp_path / "b.png") - pixels(tmp_path / "c.png")).max() <= most
+
+
+@pytest.mark.parametrize(("backbone", "told"), [("IMDN", True), ("RCAN", True), ("EDSR", False)])
+def test_a_network_that_averages_over_the_image_says_what_tiles_do(
+    tmp_path: Path, backbone: str, told: bool, capsys: Captured
+) -> None:
+    described = {"_target_": f"aldsr.nn.{backbone}", "scale": 2, **read_size(backbone.lower(), "tiny")}
+    file = str(save(tmp_path / "w.safetensors", build(described), described))
+    rgb().save(tmp_path / "a.png")
+    for tile in ("32", "0"):
+        arguments = [str(tmp_path / "a.png"), "-o", str(tmp_path / "b.png"), "--overwrite", "--device", "cpu"]
+        assert run_command(command.main, "--weights", file, *arguments, "--tile", tile) == 0
+        assert ("--tile 0" in capsys.readouterr().out) is (told and tile != "0")
 
 
 def test_a_checkpoint_and_deployed_weights_work_as_well(tmp_path: Path, weights: Path, upscale: Upscale) -> None:

@@ -16,7 +16,7 @@ from aldsr.core.run_files import WEIGHTS
 from aldsr.data import SuperResolutionData
 from aldsr.evaluation.bicubic import score_bicubic
 from aldsr.evaluation.cost import measure_cost
-from aldsr.evaluation.inference import Inference
+from aldsr.evaluation.inference import GLOBAL, Inference, has_global_statistics
 from aldsr.evaluation.predictions import find_predictions, read_prediction
 from aldsr.evaluation.results import check_scorable, describe_network, summarise
 from aldsr.nn import BicubicUpscale, External, deployed
@@ -62,6 +62,8 @@ def evaluate(config: DictConfig) -> None:
     settings = note_content(settings, network, data)
     form, trainer = choose_form(settings, network), settings.trainer
     module = build_module(settings, data, network, form)
+    if settings.tile and network is not None and has_global_statistics(network):
+        print(f"tile={settings.tile}: {GLOBAL}tile=null")
     with open_run(settings.run_dir, settings.to_config(), keep=is_same_measurement(settings, data)):
         if trainer.ranks == 1:
             measure(settings, data, module, network, form)

@@ -26,7 +26,7 @@ from aldsr.core.files import check_room
 from aldsr.core.memory import is_out_of_memory
 from aldsr.data import DataError
 from aldsr.data.folders import list_names
-from aldsr.evaluation.inference import Inference
+from aldsr.evaluation.inference import GLOBAL, Inference, has_global_statistics
 from aldsr.imaging import OVERLAP
 from aldsr.nn import fold
 from aldsr.nn.kernels.choice import KERNELS, use_kernels
@@ -64,6 +64,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     refuse_unused(options, to_file=jobs[0].target == output)
     check_room(f"-o {output}", output if len(jobs) > 1 or output.is_dir() else jobs[0].target.parent)
     print_left_out(found)
+    if options.tile and has_global_statistics(inference):
+        print(f"tiles of {options.tile} pixels: {GLOBAL}--tile 0")
     sys.exit(upscale_all(jobs, inference, options))
 
 
@@ -79,7 +81,7 @@ def make_parser() -> argparse.ArgumentParser:
     option("--format", choices=FORMATS, default="keep", help="of the results (default keep, else PNG)")
     option("--suffix", metavar="TEXT", help="added to names in a folder (default _x4, for a network of scale 4)")
     option("--overwrite", action="store_true", help="replace results that exist (default: skip them)")
-    sides = f"largest side of a tile in LR pixels (auto: {TILE}); 0: no tiles"
+    sides = f"largest side of a tile in LR pixels (auto: {TILE}); 0: no tiles, whose results may differ (RCAN, IMDN)"
     option("--tile", type=tile_side, default=TILE, metavar="auto|N|0", help=sides)
     option("--self-ensemble", action="store_true", help="average over eight orientations: 8 x the time")
     option("--device", choices=("auto", "cpu", "cuda"), default="auto", help="(default auto)")

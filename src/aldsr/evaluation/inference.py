@@ -9,13 +9,22 @@ from aldsr.core.device import PRECISIONS
 from aldsr.imaging import OVERLAP, self_ensemble, tiled
 from aldsr.nn.foreign import check_precision
 
+GLOBAL = "the network computes from averages over the whole image, so tiles change the result slightly; without them: "
+
+
+def has_global_statistics(network: nn.Module) -> bool:
+    """Whether a part of a network averages over the whole image: by its `global_statistics`, or torch's pooling."""
+    parts = network.modules()
+    return any(getattr(each, "global_statistics", isinstance(each, nn.AdaptiveAvgPool2d)) for each in parts)
+
 
 class Inference(nn.Module):
     """Wrap a network for measuring and upscaling. `Tensor[B, 3, H, W]` → `Tensor[B, 3, sH, sW]`, float32.
 
     Args:
         network: with an attribute `scale`.
-        tile: side of the tiles, in LR pixels (see `tiled`); None: whole images.
+        tile: side of the tiles, in LR pixels (see `tiled`); None: whole images. What tiles change, beyond the overlap,
+            in a network of `has_global_statistics`, as RCAN and IMDN: experiments/tiling.
         overlap: of tiles, LR pixels at each side.
         self_ensemble: average over the eight orientations of an image (see `self_ensemble`).
         precision: "32-true", "bf16-mixed" or "16-mixed".

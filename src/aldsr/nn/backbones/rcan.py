@@ -24,6 +24,8 @@ class ChannelAttention(nn.Sequential):
     The hidden layer has C / `reduction` units, at least 1.
     """
 
+    global_statistics = True  # of the whole image, so that tiles change the result
+
     def __init__(self, channels: int, *, reduction: int) -> None:
         if reduction < 1:
             raise ValueError(f"reduction must be at least 1, got {reduction}")
