@@ -29,10 +29,11 @@ def read_state_dict(path: str | Path) -> dict[str, Tensor]:
     Nothing in the file is executed. What the file wraps them in, and what training code puts before every name, is
     left out. Raises NetworkError if the file is missing, damaged, or has no weights.
     """
-    if not Path(path).is_file():
+    file = Path(path).expanduser()
+    if not file.is_file():
         raise NetworkError(f"{path}: no such weights file")
     try:
-        state = load_file(path) if Path(path).suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)
+        state = load_file(file) if file.suffix == ".safetensors" else torch.load(file, "cpu", weights_only=True)
     except Exception as error:  # both raise many kinds, and torch advises to run what may be a stranger's code
         raise NetworkError(
             f"{path}: not readable as weights: damaged, or it has more than tensors and plain data, and code in files "
@@ -171,7 +172,7 @@ def load_with_spandrel(path: str | Path) -> Any:
     try:
         from spandrel import ImageModelDescriptor, ModelLoader
 
-        found = ModelLoader().load_from_file(path)
+        found = ModelLoader().load_from_file(Path(path).expanduser())
     except Exception as error:  # of many kinds
         reason = str(error) or type(error).__name__
         raise NetworkError(f"{path}: not loaded by spandrel ({reason}); name the network by external.target") from error

@@ -53,12 +53,17 @@ def is_external() -> bool:
 
 def _describe_external(config: DictConfig, typed: dict[str, str]) -> None:
     """With model=external, let `config.model` be what `external.…` says, and `init` its weights."""
-    options: Any = OmegaConf.to_container(config.get("external") or OmegaConf.create(), resolve=True)
+    options: Any = config.get("external")
+    options = OmegaConf.to_container(options, resolve=True) if isinstance(options, DictConfig) else options
     if not is_external():
-        if options:
-            raise OptionError(f"external.{next(iter(options))}: counts beside model=external")
+        if options is not None:
+            raise OptionError("external.…: counts beside model=external")
         return
+    if not isinstance(options, dict) or not isinstance(options.get("args"), dict):
+        raise OptionError("external=… and external.args=…: expected their options, such as external.args.nf=64")
     target, arguments, weights = (options.pop(key) for key in ("target", "args", "weights"))
+    if target and "." not in str(target):
+        raise OptionError(f"external.target={target}: expected package.module.Class")
     if target:
         find_target(target, [config.allow_code] if isinstance(config.allow_code, str) else config.allow_code)
         model = {"_target_": "aldsr.nn.External", "scale": config.scale, "network": {"_target_": target, **arguments}}
