@@ -12,6 +12,7 @@ from aldsr.sweep.plan import make_plan
 
 GROUPS = ("model", "backbone", "block", "descriptor", "size", "data", "trainer", "logger", "experiment")
 GROUPS += ("loss", "optimizer", "schedule")
+NEEDED = {"folder": ["data.train_dirs=[a]"], "multistep": ["schedule.milestones=[1]"]}
 EXPERIMENTS = config_dir().parent / "experiments"
 VARIANTS = {  # block, descriptor, reduction, live
     "rdn": ("StandardBlock", None, None, False),
@@ -55,7 +56,10 @@ def plain(config: DictConfig) -> Any:
 @pytest.mark.parametrize("group", GROUPS)
 def test_every_choice_composes(group: str) -> None:
     for choice in sorted({path.stem for path in (config_dir() / group).glob("*.yaml")} - {"budget"}):
-        config = composed(f"{group}={choice}", *(["data.train_dirs=[a]"] if choice == "folder" else []))
+        config = composed(
+            f"{group}={choice}",
+            *NEEDED.get(choice, []),
+        )
         config.run_dir = "run"
         assert plain(config)
 

@@ -3,11 +3,12 @@
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 
 from aldsr.train import train
 from tests.command import refuse, run_command
-from tests.stopping import checkpoint, log_rows
+from tests.stopping import check_same_weights, checkpoint, killed_at, log_rows
 
 OWN = """
 import torch
@@ -48,6 +49,54 @@ def own(small: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> li
     return small
 
 
+RECIPES = {
+    "charbonnier": "loss=charbonnier",
+    "l1_fft": "loss=l1_fft",
+    "mse": "loss=mse",
+    "own-loss": "loss._target_=mine.Weighted +loss.weight=2",
+    "adamw": "optimizer=adamw",
+    "sgd": "optimizer=sgd",
+    "own-optimizer": "optimizer._target_=torch.optim.RMSprop +optimizer.momentum=0.9",
+    "multistep": "schedule=multistep schedule.milestones=[2,4] schedule.warmup_steps=3",
+    "constant": "schedule=constant schedule.warmup_steps=3",
+    "cosine": "schedule.warmup_steps=3",
+    "halved": "schedule=halved schedule.epochs=[1] schedule.warmup_steps=3",
+    "own-schedule": "schedule._target_=torch.optim.lr_scheduler.ExponentialLR +schedule.gamma=0.9",
+}
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_every_recipe_trains_and_is_continued_to_the_last_bit(recipe: str, own: list[str]) -> None:
+    options = [*own, *RECIPES[recipe].split(), "checkpoint_every=3", "trainer.max_steps=6", "data.eval_dirs=[]"]
+    assert run_command(train, *options, "run_dir=whole") == 0
+    with killed_at(4):
+        run_command(train, *options, "run_dir=broken")
+    assert checkpoint("broken")["global_step"] == 3
+    assert run_command(train, *options, "run_dir=broken", "ckpt_path=last") == 0
+    check_same_weights("whole", "broken")
+    whole, broken = checkpoint("whole"), checkpoint("broken")
+    torch.testing.assert_close(whole["optimizer_states"], broken["optimizer_states"], rtol=0, atol=0)
+    assert whole["lr_schedulers"] == broken["lr_schedulers"]
+    assert Path("whole/log.csv").read_text() == Path("broken/log.csv").read_text()
+
+
+@pytest.mark.slow
+def test_a_run_with_warm_up_is_extended_as_any_other(own: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    for recipe, rescheduled in (("multistep", []), ("cosine", [5])):
+        options = [*own, *RECIPES[recipe].split(), "data.eval_dirs=[]"]
+        for steps in (5, 8):
+            name = [f"run_dir={recipe}", f"trainer.max_steps={steps}"]
+            assert run_command(train, *options, *name, *(["ckpt_path=last"] if steps > 5 else [])) == 0
+        assert yaml.safe_load(Path(f"{recipe}/config.yaml").read_text())["rescheduled"] == rescheduled
+        assert run_command(train, *options, "trainer.max_steps=8", "run_dir=straight") == 0
+        column = f"lr-{'Adam'}"
+        ours, theirs = ([row[column] for row in log_rows(run) if row[column]][5:] for run in (recipe, "straight"))
+        assert ours == theirs
+    check = [*own, *RECIPES["halved"].split(), "schedule.epochs=[1,9]", "run_dir=late"]
+    assert run_command(train, *check, "trainer.max_steps=5") == 0
+    assert "epochs [9] come after" in capsys.readouterr().out
+
+
 def losses(run: str) -> list[float]:
     return [float(row["loss"]) for row in log_rows(run) if row["loss"]]
 
@@ -84,6 +133,22 @@ def test_a_loss_of_ones_own_is_a_function_a_class_or_a_function_that_makes_one(
         ("loss._target_=mine.nothing", "mine.nothing"),
         ("loss._target_=mine.nan", "nan"),
         ("loss._target_=torch.nn.functional.interpolate", "interpolate"),
+        ("optimizer._target_=torch.optim.LBFGS", "LBFGS: needs the loss"),
+        ("optimizer._target_=torch.optim.SparseAdam", "sparse"),
+        ("optimizer._target_=torch.optim.Muon", "2D"),
+        ("optimizer._target_=mine.doubled", "optimizer"),
+        ("optimizer=adamw optimizer.betas=[0.9,0.9] optimizer._target_=torch.optim.RMSprop", "optimizer.betas"),
+        ("optimizer=adamw +optimizer.momentum=0.9", "optimizer.momentum"),
+        ("optimizer.betas=[0.5]", "optimizer"),
+        ("schedule=multistep", "schedule.milestones"),
+        ("schedule=multistep schedule.milestones=[2,4]", "schedule.milestones=[2, 4]"),
+        ("schedule=multistep schedule.milestones=2", "multistep"),
+        ("schedule.warmup_steps=4", "schedule.warmup_steps=4"),
+        ("schedule=multistep schedule.milestones=[2] schedule.gamma=half", "gamma=half"),
+        ("schedule=halved schedule.epochs=two", "schedule"),
+        ("schedule._target_=torch.optim.lr_scheduler.ExponentialLR schedule.warmup_steps=2", "schedule.warmup_steps"),
+        ("schedule._target_=torch.optim.lr_scheduler.StepLR", "step_size"),
+        ("schedule._target_=mine.Weighted +schedule.weight=1", "mine.Weighted"),
     ],
 )
 def test_what_cannot_be_is_refused_before_the_first_step(

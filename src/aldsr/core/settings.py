@@ -49,6 +49,7 @@ MORE_RULES = {
     **dict.fromkeys(("trainer.val_check_interval", "model.checkpoint"), PINNED),
     "loss._target_": Rule(variant=True, may_change=False, before=L1["_target_"]),
     "measures": Rule(variant=False, may_change=False, before=[]),
+    "schedule.warmup_steps": Rule(variant=True, may_change=False, before=0),
 }
 # The least of whole numbers that may be less than 1; -1: no limit.
 LEAST = {

@@ -153,7 +153,8 @@ def _explain(message: str, name: str) -> str:
         meant = f"did you mean '{near[0]}'? Or " if near else ""
         return f"unknown option '{unknown[1]}': {meant}{added}{hint}"
     if missing := re.search(r"Missing mandatory value: .*?full_key: ([\w.]+)", message, re.S):
-        return f"{missing[1]} is not set: give it on the command line, such as '{missing[1]}=[DIR]'; {hint}"
+        example = "[DIR]" if missing[1].endswith("dirs") else "[50000,80000]"
+        return f"{missing[1]} is not set: give it on the command line, such as '{missing[1]}={example}'; {hint}"
     if "Config group override must be" in message and (empty := [word for word in sys.argv if word.endswith("=null")]):
         group = config_dir() / empty[0].removesuffix("=null")
         return f"{empty[0]}: expected one of {', '.join(sorted(file.stem for file in group.glob('*.yaml')))}; {hint}"

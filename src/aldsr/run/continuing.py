@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
-from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from aldsr.core.errors import OptionError
@@ -15,6 +15,7 @@ from aldsr.core.settings import RunSettings
 from aldsr.data import SuperResolutionData, fingerprint
 from aldsr.nn.weights import load_checkpoint
 from aldsr.run.folder import read_settings
+from aldsr.run.recipe import build_optimizer, build_schedule
 from aldsr.sweep.folders import DifferentRunError, check_same, find_differences
 from aldsr.sweep.status import run_status
 
@@ -97,10 +98,10 @@ def _extend(settings: RunSettings, earlier: RunSettings) -> RunSettings:
     )
 
 
-def _learning_rates(settings: RunSettings, steps: int) -> Iterator[list[float]]:
+def _learning_rates(settings: RunSettings, steps: int) -> Iterator[list[Any]]:
     """The learning rates of the first steps."""
-    optimizer = instantiate(thaw(settings.optimizer))([torch.nn.Parameter(torch.zeros(1))])
-    scheduler = instantiate(thaw(settings.schedule))(optimizer, settings.total_steps)
+    optimizer = build_optimizer(settings.optimizer, [torch.nn.Parameter(torch.zeros(1))])
+    scheduler = build_schedule(settings.schedule, optimizer, settings.total_steps)
     for _ in range(steps):
         yield scheduler.get_last_lr()
         optimizer.step()

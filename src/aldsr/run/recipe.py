@@ -3,22 +3,25 @@
 import copy
 import inspect
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from hydra.utils import instantiate
-from omegaconf import DictConfig, open_dict
+from omegaconf import DictConfig, OmegaConf, open_dict
 from torch import Tensor, nn
+from torch.optim import Optimizer, SparseAdam
+from torch.optim.lr_scheduler import LRScheduler
 
-from aldsr.core.errors import OptionError
+from aldsr.core.errors import OptionError, UserError
 from aldsr.core.frozen import FrozenDict, thaw
 from aldsr.core.settings import RunSettings
 from aldsr.nn.description import find_target
 from aldsr.training.step import Loss
 
+Made = TypeVar("Made")
 GROUPS = ("loss", "optimizer", "schedule")
 
 
@@ -26,13 +29,14 @@ def drop_foreign_options(config: DictConfig) -> None:
     """Where a target is the user's own, leave out what the chosen file states for another, if it does not take that."""
     typed = {each.lstrip("+~").partition("=")[0] for each in HydraConfig.get().overrides.task}
     for group in GROUPS:
-        choice, section = HydraConfig.get().runtime.choices.get(group), config[group]
-        chosen = GlobalHydra.instance().config_loader().load_configuration(f"{group}/{choice}", [], RunMode.RUN)[group]
-        if section.get("_target_") != chosen.get("_target_"):
-            for option in _find_target(group, section)[1].intersection(chosen):
-                if section[option] == chosen[option] and f"{group}.{option}" not in typed:
-                    with open_dict(section):
-                        del section[option]
+        choice = f"{group}/{HydraConfig.get().runtime.choices.get(group)}"
+        files = GlobalHydra.instance().config_loader().load_configuration(choice, [], RunMode.RUN)
+        ours, chosen = (dict(OmegaConf.to_container(each, resolve=False))[group] for each in (config, files))  # type: ignore[arg-type]
+        if isinstance(ours, dict) and ours.get("_target_") != chosen.get("_target_"):
+            for option in _find_target(group, ours)[1].intersection(chosen):
+                if ours[option] == chosen[option] and f"{group}.{option}" not in typed:
+                    with open_dict(config):
+                        del config[group][option]
 
 
 def _find_target(section: str, description: Mapping[str, Any]) -> tuple[Callable[..., Any], set[str]]:
@@ -73,6 +77,39 @@ def build_loss(description: FrozenDict) -> Loss:
     return loss
 
 
+def build_optimizer(description: FrozenDict, parameters: Iterable[nn.Parameter]) -> Optimizer:
+    """The described optimizer. Raises OptionError if there is none, or it needs more than the gradient of one batch."""
+    optimizer = _make("optimizer", description, Optimizer, parameters)
+    closure = inspect.signature(type(optimizer).step).parameters.get("closure")
+    if isinstance(optimizer, SparseAdam) or (closure and closure.default is closure.empty):
+        needs = "sparse gradients" if isinstance(optimizer, SparseAdam) else "the loss several times a step (a closure)"
+        raise OptionError(f"optimizer._target_={description['_target_']}: needs {needs}; choose one such as AdamW")
+    return optimizer
+
+
+def build_schedule(description: FrozenDict, optimizer: Optimizer, total_steps: int) -> LRScheduler:
+    """The described schedule; a class of torch's gets the number of steps if it takes it. Raises OptionError."""
+    target = _check_options("schedule", description)
+    if isinstance(target, type):
+        takes_steps = "total_steps" in inspect.signature(target).parameters
+        description = FrozenDict({"total_steps": total_steps, **description}) if takes_steps else description
+        return _make("schedule", description, LRScheduler, optimizer)
+    return _make("schedule", description, LRScheduler, optimizer, total_steps)
+
+
+def _make(section: str, description: Mapping[str, Any], kind: type[Made], *arguments: Any) -> Made:
+    _check_options(section, description)
+    try:
+        made = instantiate(thaw(description) | {"_partial_": True}, _convert_="all")(*arguments)
+    except UserError:
+        raise
+    except Exception as error:  # what a user's class does may fail in any way
+        raise OptionError(f"{section}: {description['_target_']}: {error}; see {section}=… in --help") from error
+    if not isinstance(made, kind):
+        raise OptionError(f"{section}._target_={description['_target_']}: makes no {kind.__module__}.{kind.__name__}")
+    return made
+
+
 def check_loss(loss: Loss, name: str, sides: Iterable[int], device: str) -> None:
     """Try a loss on HR patches with these sides.
 
@@ -105,4 +142,7 @@ def describe_recipe(settings: RunSettings) -> str:
     for section in (getattr(settings, group) for group in GROUPS):
         options = [f"{key} {thaw(value)}" for key, value in section.items() if key[0] != "_"]
         parts.append(", ".join((section["_target_"].rpartition(".")[2], *options)))
+    if epochs := settings.schedule.get("epochs"):
+        late = [each for each in epochs if each * settings.schedule["steps_per_epoch"] >= settings.total_steps]
+        parts += [f"epochs {late} come after the last step"] if late else []
     return "; ".join(parts)

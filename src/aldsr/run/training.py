@@ -27,7 +27,7 @@ from aldsr.nn.foreign import check_precision
 from aldsr.nn.grouped_attention import GroupedAttention
 from aldsr.nn.initial import load_initial
 from aldsr.nn.weights import check_network, check_resumable
-from aldsr.run.recipe import check_loss
+from aldsr.run.recipe import build_optimizer, build_schedule, check_loss
 from aldsr.training import (
     TRAINER_OPTIONS,
     AtomicCheckpointIO,
@@ -96,17 +96,12 @@ def build_training(settings: RunSettings, network: nn.Module, loss: Loss) -> tup
     Raises:
         OptionError, DataError, MisconfigurationException: for options that cannot be met.
     """
-    make_optimizer, schedule = instantiate(thaw(settings.optimizer)), instantiate(thaw(settings.schedule))
-    try:
-        optimizer = make_optimizer(network.parameters())
-        scheduler = schedule(optimizer, settings.total_steps)
-    except (TypeError, ValueError) as error:
-        raise OptionError(f"optimizer or schedule: {error}; see optimizer=… and schedule=… in --help") from error
+    optimizer = build_optimizer(settings.optimizer, network.parameters())
     module = SuperResolution(
         network=network,
         description=thaw(settings.model),
         optimizer=optimizer,
-        scheduler=scheduler,
+        scheduler=build_schedule(settings.schedule, optimizer, settings.total_steps),
         loss=loss,
         layout=settings.layout,
         sharing=GroupedAttention if settings.trainer.on_gpu else None,

@@ -13,8 +13,9 @@ from aldsr.training.devices import DeviceError, resolve_devices, supported_preci
 from aldsr.training.images import ValidationImages, sr_file
 from aldsr.training.losses import LOSSES, charbonnier, l1_fft
 from aldsr.training.measuring import StoredPredictions, ValidationModule, score
-from aldsr.training.module import NonFiniteError, SuperResolution, cosine, halved
+from aldsr.training.module import NonFiniteError, SuperResolution
 from aldsr.training.options import TRAINER_OPTIONS, find_environment
 from aldsr.training.progress import LongRunNotice, ProgressFile, TrainingProgress
+from aldsr.training.schedules import constant, cosine, halved, multistep
 from aldsr.training.step import LAYOUTS, TrainingStep
 from aldsr.training.wandb import finish_wandb, report_results, wandb_log

@@ -1,7 +1,7 @@
 """The LightningModule that trains a network and validates it by the exact protocol."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler, MultiStepLR
+from torch.optim.lr_scheduler import LRScheduler
 
 from aldsr.core.device import runs_ahead
 from aldsr.core.errors import UserError
@@ -17,18 +17,6 @@ from aldsr.imaging import Protocol, quantise, unit_float
 from aldsr.training.graph import GraphedStep
 from aldsr.training.measuring import ValidationModule
 from aldsr.training.step import LAYOUTS, Loss, Sharing, TrainingStep
-
-
-def halved(
-    optimizer: Optimizer, total_steps: int, *, epochs: Sequence[int], steps_per_epoch: int, gamma: float = 0.5
-) -> LRScheduler:
-    """Keep the rate constant and multiply it by gamma at the given epochs. ALDNet: once, at epoch 200 of 300."""
-    return MultiStepLR(optimizer, [epoch * steps_per_epoch for epoch in epochs], gamma)
-
-
-def cosine(optimizer: Optimizer, total_steps: int) -> LRScheduler:
-    """Lower the optimizer's rate along half a cosine, to zero at the last step."""
-    return CosineAnnealingLR(optimizer, total_steps)
 
 
 class NonFiniteError(UserError, ArithmeticError):
