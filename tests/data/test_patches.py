@@ -68,3 +68,10 @@ def test_a_benchmark_is_known_by_its_pixels_not_by_names_or_order() -> None:
     assert BenchmarkSet("Set4", pairs[1:]).identity["number"] == 3
     flat = torch.zeros(3, 2, 8, dtype=torch.uint8)
     assert fingerprint([flat]) != fingerprint([flat.view(3, 8, 2)])
+
+
+def test_the_side_of_a_patch_is_that_of_its_step_and_its_place_is_as_ever() -> None:
+    growing = Patches(patches(2).pairs[:1], patch_size={"0": 4, "2": 8}, scale=2, seed=0, batch_size=3)
+    assert [growing[[n]].hr.shape[-1] for n in range(12)] == [8] * 6 + [16] * 6
+    always = Patches(growing.pairs, patch_size=8, scale=2, seed=0)
+    assert torch.equal(growing[range(6, 9)].lr, always[range(6, 9)].lr)

@@ -61,6 +61,7 @@ RECIPES = {
     "constant": "schedule=constant schedule.warmup_steps=3",
     "cosine": "schedule.warmup_steps=3",
     "halved": "schedule=halved schedule.epochs=[1] schedule.warmup_steps=3",
+    "patches": "data.patch_size={0:8,2:16,5:8}",
     "own-schedule": "schedule._target_=torch.optim.lr_scheduler.ExponentialLR +schedule.gamma=0.9",
 }
 
@@ -141,6 +142,10 @@ def test_a_loss_of_ones_own_is_a_function_a_class_or_a_function_that_makes_one(
         ("optimizer=adamw +optimizer.momentum=0.9", "optimizer.momentum"),
         ("optimizer.betas=[0.5]", "optimizer"),
         ("schedule=multistep", "schedule.milestones"),
+        ("data.patch_size={0:8,4:16}", "step 4"),
+        ("data.patch_size={1:8}", "data.patch_size"),
+        ("data.patch_size={0:0}", "data.patch_size"),
+        ("data.patch_size={0:8,1:99}", "396x396"),
         ("schedule=multistep schedule.milestones=[2,4]", "schedule.milestones=[2, 4]"),
         ("schedule=multistep schedule.milestones=2", "multistep"),
         ("schedule.warmup_steps=4", "schedule.warmup_steps=4"),
@@ -156,3 +161,15 @@ def test_what_cannot_be_is_refused_before_the_first_step(
 ) -> None:
     assert named in refuse(capsys, train, *own, *options.split(), "run_dir=run")
     assert not Path("run").exists()
+
+
+@pytest.mark.slow
+def test_two_ranks_and_one_train_alike_by_a_combined_recipe(own: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    recipe = "loss=l1_fft optimizer=adamw schedule=multistep schedule.milestones=[9,15] schedule.warmup_steps=5"
+    options = [*own, *recipe.split(), "data.patch_size={0:8,7:16}", "trainer.max_steps=20", "data.eval_dirs=[]"]
+    assert run_command(train, *options, "run_dir=one") == 0
+    assert "8x8, 16x16 from step 7" in capsys.readouterr().out
+    ranks = ["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2"]
+    assert run_command(train, *(each for each in options if each != "trainer=cpu"), *ranks, "run_dir=two") == 0
+    one, two = (checkpoint(run)["state_dict"] for run in ("one", "two"))
+    torch.testing.assert_close(one, two, rtol=0, atol=1e-5)

@@ -74,3 +74,18 @@ def test_network_and_random_state_stay_as_they_are_and_the_times_are_times(netwo
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
     assert all(parameter.grad is None for parameter in network.parameters())
     assert str(StepTiming("32-true", "contiguous", 4, 0.25)) == "32-true, contiguous, 4 micro-batches: 0.25 s a step"
+
+
+def test_patches_of_several_sizes_are_timed_by_their_part_of_the_run_the_largest_first(
+    network: RDN, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sides: list[int] = []
+
+    def time_runs(run: Any, device: torch.device) -> float:
+        sides.append(run.args[0].shape[-1])
+        return float(sides[-1])
+
+    monkeypatch.setitem(autotune.__globals__, "time_runs", time_runs)
+    (_, best) = autotune(network, batch_size=1, patch_size={8: 1, 4: 3}, precisions=["32-true"], layouts=["contiguous"])
+    assert sides == [8, 4] * 2
+    assert best.seconds == 8 / 4 + 4 * 3 / 4

@@ -45,5 +45,6 @@ def flatten_keys(content: Mapping[str, Any], prefix: str = "") -> dict[str, Any]
     flat: dict[str, Any] = {}
     for key, value in content.items():
         name = f"{prefix}{key}"
-        flat |= flatten_keys(value, f"{name}.") if isinstance(value, Mapping) else {name: thaw(value)}
+        nested = isinstance(value, Mapping) and not (value and all(str(each).isdigit() for each in value))  # by steps
+        flat |= flatten_keys(value, f"{name}.") if nested else {name: thaw(value)}
     return flat

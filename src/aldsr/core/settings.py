@@ -159,7 +159,7 @@ class DataSettings(Settings):
     train_lr_dirs: Annotated[tuple[str | None, ...] | None, PINNED] = None  # see `RunSettings.lr_track`
     eval_lr_dirs: Annotated[tuple[str | None, ...] | None, PINNED] = None
     pictures: int = 64
-    patch_size: int = 48
+    patch_size: int | FrozenDict = 48  # or sides by the steps from which they hold
     batch_size: int = 16
     steps_per_epoch: int = 1000
     seed: Annotated[int, PINNED] = 0

@@ -3,7 +3,7 @@
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from multiprocessing import active_children
 from multiprocessing.util import Finalize
@@ -25,7 +25,7 @@ from aldsr.data.layouts import find_folders
 from aldsr.data.pairs import Pair, find_pairs, set_name
 from aldsr.data.patches import BenchmarkSet, ImagePair, PatchBatch, Patches
 from aldsr.data.photographs import write_photographs
-from aldsr.data.sampling import StepBatches
+from aldsr.data.sampling import StepBatches, patch_sizes
 from aldsr.data.synthetic import VERSION, write_images
 from aldsr.imaging import unit_float
 
@@ -60,7 +60,7 @@ class SuperResolutionData(LightningDataModule):
         train_dirs: folders to train on, as in `aldsr.data.pairs`; None: procedural images; empty: no training.
         eval_dirs: folders to measure on, each one set; None: scikit-image's photographs.
         train_lr_dirs, eval_lr_dirs: the LR folder of each; None: what is found beside HR, else made; "made": made.
-        patch_size: side of an LR patch, in pixels.
+        patch_size: side of an LR patch, in pixels, or sides by the steps from which they hold: {0: 24, 1000: 48}.
         batch_size: patches in an optimizer step, over all ranks and micro-batches.
         steps_per_epoch: optimizer steps in an epoch.
         seed: determines the patches.
@@ -82,7 +82,7 @@ class SuperResolutionData(LightningDataModule):
         eval_dirs: Sequence[str | Path] | None = None,
         train_lr_dirs: Sequence[str | Path | None] | None = None,
         eval_lr_dirs: Sequence[str | Path | None] | None = None,
-        patch_size: int = 48,
+        patch_size: int | Mapping[Any, int] = 48,
         batch_size: int = 16,
         steps_per_epoch: int = 1000,
         seed: int = 0,
@@ -130,9 +130,10 @@ class SuperResolutionData(LightningDataModule):
                 raise DataError(f"data.eval_dirs: two sets are called '{name}'; results go by name, so rename a folder")
         files = self._find(train_dirs, self.train_lr_dirs, "train")
         pairs = [pair for each in files for pair in cache_pairs(each, scale=self.scale)]
-        self.train_pairs = [pair for pair in pairs if min(pair.lr.shape[-2:]) >= self.patch_size]
-        self.left_out = [pair.name for pair in pairs if min(pair.lr.shape[-2:]) < self.patch_size]
-        side = self.patch_size * self.scale
+        largest = max(side for _, side in patch_sizes(self.patch_size))
+        self.train_pairs = [pair for pair in pairs if min(pair.lr.shape[-2:]) >= largest]
+        self.left_out = [pair.name for pair in pairs if min(pair.lr.shape[-2:]) < largest]
+        side = largest * self.scale
         if pairs and not self.train_pairs:
             raise DataError(
                 f"data.train_dirs: none of {len(pairs)} images is as large as a patch, {side}x{side} HR pixels; "
@@ -178,7 +179,8 @@ class SuperResolutionData(LightningDataModule):
             ranks=trainer.world_size,
             micro_batches=trainer.accumulate_grad_batches,
         )
-        patches = Patches(self.train_pairs, patch_size=self.patch_size, scale=self.scale, seed=self.seed)
+        options: dict[str, Any] = {"patch_size": self.patch_size, "scale": self.scale, "seed": self.seed}
+        patches = Patches(self.train_pairs, batch_size=self.batch_size, **options)
         Finalize(None, _end_workers, exitpriority=0)
         return UndisturbedLoader(
             patches,

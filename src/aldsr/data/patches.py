@@ -1,7 +1,7 @@
 """Datasets for a DataLoader: training patches by sample number, and whole images of a benchmark set."""
 
 import hashlib
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -14,7 +14,7 @@ from aldsr.data.cache import CachedPair, cache_pairs
 from aldsr.data.images import is_gray
 from aldsr.data.layouts import describe_lr
 from aldsr.data.pairs import Pair
-from aldsr.data.sampling import draw
+from aldsr.data.sampling import draw, patch_sizes
 
 
 class PatchBatch(NamedTuple):
@@ -40,19 +40,22 @@ class Patches(Dataset[PatchBatch]):
 
     Args:
         pairs: the images; none smaller than the patch.
-        patch_size: side of the LR patch, in pixels.
+        patch_size: side of the LR patch, in pixels, or sides by the steps from which they hold, as in `patch_sizes`.
         scale: HR pixels per LR pixel.
         seed: determines the sequence.
+        batch_size: patches of a step.
     """
 
     pairs: Sequence[CachedPair]
     _: KW_ONLY
-    patch_size: int
+    patch_size: int | Mapping[Any, int]
     scale: int
     seed: int
+    batch_size: int = 16
 
     def __getitem__(self, numbers: Sequence[int]) -> PatchBatch:
-        p, s = self.patch_size, self.scale
+        step, s = numbers[0] // self.batch_size, self.scale
+        *_, p = (side for first, side in patch_sizes(self.patch_size) if first <= step)
         lr, hr, flips = [], [], []
         for n in numbers:
             choice = draw(self.seed, n, len(self.pairs))

@@ -5,9 +5,10 @@ where a run was interrupted, and all networks of a study are trained on the same
 Philox (Salmon et al., SC 2011), a counter-based generator: block n of the stream is computed directly.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from torch.utils.data import Sampler
@@ -54,6 +55,19 @@ def micro_batch_size(batch_size: int, *, ranks: int, micro_batches: int) -> int:
             f"micro-batches; choose a multiple of {ranks * micro_batches}"
         )
     return batch_size // (ranks * micro_batches)
+
+
+def patch_sizes(patch_size: int | Mapping[Any, int]) -> list[tuple[int, int]]:
+    """Sides of LR patches, and before each the step from which it holds; raises DataError for what is none."""
+    sizes = list((patch_size if isinstance(patch_size, Mapping) else {0: patch_size}).items())
+    whole = all(str(step).isdigit() and type(side) is int and side > 0 for step, side in sizes)
+    found = sorted((int(step), side) for step, side in sizes) if whole else []
+    if not found or found[0][0]:
+        raise DataError(
+            f"data.patch_size={patch_size}: expected the side of a patch in LR pixels, or sides by the steps from "
+            "which they hold, the first from 0: {0: 24, 1000: 48}"
+        )
+    return found
 
 
 @dataclass(kw_only=True, eq=False)

@@ -10,6 +10,7 @@ from rich.console import Console
 from aldsr.core.run_files import CHECKPOINT, LEFT_OUT, LOG, WEIGHTS
 from aldsr.core.settings import RunSettings
 from aldsr.data import SuperResolutionData, describe_pairs
+from aldsr.data.sampling import patch_sizes
 from aldsr.evaluation.results import read_results
 from aldsr.nn.description import label
 from aldsr.reporting.tables.results import cost_sheet, images_sheet, protocol_line, protocols_sheet
@@ -18,14 +19,15 @@ from aldsr.run.recipe import describe_recipe
 
 def print_start(settings: RunSettings, data: SuperResolutionData, *, extends: bool) -> None:
     """The first lines: what is trained on what, where, for how long; `extends`: whether a shorter run is extended."""
-    trainer, patch, threads = settings.trainer, data.patch_size, torch.get_num_threads()
+    trainer, threads = settings.trainer, torch.get_num_threads()
     device = (
         f"GPU, {torch.cuda.get_device_name()}" if trainer.on_gpu else f"CPU, {threads} thread{'s' * (threads != 1)}"
     )
     ranks = f"{trainer.ranks} × " if trainer.ranks > 1 else ""
     graph = ", steps as CUDA graphs" if settings.compile == "graph" else ""
     kernels = ", RDBs in Triton" if settings.kernels == "triton" else ""
-    images = f"{data.batch_size} LR patches, {patch}x{patch}, from {len(data.train_pairs)} images"
+    sides = [f"{side}x{side}" + f" from step {first:,}" * (first > 0) for first, side in patch_sizes(data.patch_size)]
+    images = f"{data.batch_size} LR patches, {', '.join(sides)}, from {len(data.train_pairs)} images"
     sets = ", ".join(f"{each.name} ({len(each)}, LR {describe_pairs(each.pairs)})" for each in data.benchmarks)
     lines = [
         f"[bold]{label(settings.model)}[/bold] {settings.name}: {settings.parameters:,} parameters, x{settings.scale}",

@@ -18,6 +18,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from aldsr.core.errors import OptionError, UserError
 from aldsr.core.frozen import FrozenDict, thaw
 from aldsr.core.settings import RunSettings
+from aldsr.data.sampling import patch_sizes
 from aldsr.nn.description import find_target
 from aldsr.training.step import Loss
 
@@ -134,6 +135,18 @@ def check_loss(loss: Loss, name: str, sides: Iterable[int], device: str) -> None
             raise OptionError(f"loss: {name} makes {found} of a batch; expected a tensor of one number, such as a mean")
         if not (value.isfinite() and gradient.isfinite().all()):
             raise OptionError(f"loss: {name} is {value.item()} on a trial batch of noise, or has no finite gradient")
+
+
+def patch_steps(settings: RunSettings) -> dict[int, int]:
+    """How many steps have patches of each side, the largest first. Raises OptionError for a side of none."""
+    sizes, total = patch_sizes(settings.data.patch_size), settings.total_steps
+    if sizes[-1][0] >= total:
+        given = f"data.patch_size={thaw(settings.data.patch_size)}"
+        raise OptionError(f"{given}: step {sizes[-1][0]} is not in the run, whose last is {total - 1}")
+    steps = dict.fromkeys(sorted({side for _, side in sizes}, reverse=True), 0)
+    for (first, side), (end, _) in zip(sizes, [*sizes[1:], (total, 0)], strict=True):
+        steps[side] += end - first
+    return steps
 
 
 def describe_recipe(settings: RunSettings) -> str:

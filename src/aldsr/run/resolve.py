@@ -21,7 +21,7 @@ from aldsr.evaluation.cost import count_parameters
 from aldsr.nn.grouped_attention import GroupedAttention
 from aldsr.run.continuing import find_checkpoint, recall_choices
 from aldsr.run.network import resolve_network
-from aldsr.run.recipe import drop_foreign_options
+from aldsr.run.recipe import drop_foreign_options, patch_steps
 from aldsr.run.unused import refuse_unused, unused_in_training
 from aldsr.sweep.names import run_name, run_tags
 from aldsr.sweep.plan import find_job_name
@@ -67,7 +67,9 @@ def resolve_config(config: DictConfig) -> RunSettings:
     if run["compile"] == "graph" and not trainer.on_gpu:
         raise OptionError("compile=graph: there are CUDA graphs on NVIDIA GPUs only; use compile=none or trainer=gpu")
     run["compile"] = run["compile"] if trainer.on_gpu else "none"
-    return RunSettings.from_options(run)
+    settings = RunSettings.from_options(run)
+    patch_steps(settings)  # refuses those beyond the run
+    return settings
 
 
 def resolve_trainer(trainer: Mapping[str, Any]) -> TrainerSettings:
@@ -92,8 +94,10 @@ def measure_settings(settings: RunSettings, network: nn.Module, loss: Loss) -> R
     Also notes the network's size and the code's version. The network stays as it is, and so does torch's random state.
     """
     trainer = settings.trainer
-    if "auto" in (trainer.precision, settings.layout, settings.compile, trainer.accumulate_grad_batches):
+    auto = "auto" in (trainer.precision, settings.layout, settings.compile, trainer.accumulate_grad_batches)
+    if auto or len(patch_steps(settings)) > 1:  # for the largest patches, memory is tried before it is needed
         timings = _time_steps(settings, network, loss)
+    if auto:
         best = timings[-1]
         trainer = replace(trainer, precision=best.precision, accumulate_grad_batches=best.micro_batches)
         settings = replace(settings, trainer=trainer, layout=best.layout, compile=best.compile)
@@ -111,7 +115,7 @@ def _time_steps(settings: RunSettings, network: nn.Module, loss: Loss) -> list[S
             network,
             loss=loss,
             batch_size=settings.data.batch_size // trainer.ranks,
-            patch_size=settings.data.patch_size,
+            patch_size=patch_steps(settings),
             precisions=supported_precisions(trainer.accelerator) if precision == "auto" else [precision],
             layouts=list(LAYOUTS) if settings.layout == "auto" else [settings.layout],
             compiles=COMPILES if settings.compile == "auto" else [settings.compile],

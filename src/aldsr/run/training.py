@@ -27,7 +27,7 @@ from aldsr.nn.foreign import check_precision
 from aldsr.nn.grouped_attention import GroupedAttention
 from aldsr.nn.initial import load_initial
 from aldsr.nn.weights import check_network, check_resumable
-from aldsr.run.recipe import build_optimizer, build_schedule, check_loss
+from aldsr.run.recipe import build_optimizer, build_schedule, check_loss, patch_steps
 from aldsr.training import (
     TRAINER_OPTIONS,
     AtomicCheckpointIO,
@@ -84,7 +84,7 @@ def check_start(settings: RunSettings, network: nn.Module, loss: Loss) -> None:
     with torch.random.fork_rng():  # a block may draw random numbers
         check_network(copy.deepcopy(network), settings.scale)
     device = "cuda" if settings.trainer.on_gpu else "cpu"
-    check_loss(loss, settings.loss["_target_"], [settings.scale * settings.data.patch_size], device)
+    check_loss(loss, settings.loss["_target_"], [settings.scale * side for side in patch_steps(settings)], device)
     check_precision(network, settings.trainer.precision)
     if settings.ckpt_path:
         check_resumable(settings.ckpt_path, network, thaw(settings.model))

@@ -6,13 +6,13 @@ less time than the whole, and takes less memory. Whether it does depends on the 
 
 import copy
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import reduce
+from functools import partial, reduce
 from itertools import product
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from aldsr.core.device import PRECISIONS
@@ -51,34 +51,41 @@ class StepTimer:
         device: torch.device,
         *,
         batch_size: int,
-        patch_size: int,
+        patch_size: int | Mapping[int, int],
     ) -> None:
         self.device = device
         self.sharing = sharing
         self.failed = False  # to record a CUDA graph
         self.network, self.loss = copy.deepcopy(network).to(device).train(), copy.deepcopy(loss)
         scale: int = network.scale  # type: ignore[assignment]
-        self.lr = torch.rand(batch_size, 3, patch_size, patch_size, device=device)
-        self.hr = torch.rand(batch_size, 3, scale * patch_size, scale * patch_size, device=device)
+        steps = patch_size if isinstance(patch_size, Mapping) else {patch_size: 1}
+        self.batches = [
+            tuple(torch.rand(batch_size, 3, side, side, device=device) for side in (each, scale * each))
+            for each in steps
+        ]
+        # Of the run, what each is.
+        self.parts = [number / sum(steps.values()) for number in steps.values()]
 
     def time_step(self, precision: str, layout: str, micro_batches: int, compile: str = "none") -> StepTiming:
         """Time one micro-batch and multiply by their number."""
         self.network.to(memory_format=LAYOUTS[layout])  # type: ignore[call-overload]
-        size, dtype = len(self.lr) // micro_batches, PRECISIONS[precision]
-        lr, hr = self.lr[:size].contiguous(memory_format=LAYOUTS[layout]), self.hr[:size]
+        size, dtype = len(self.batches[0][0]) // micro_batches, PRECISIONS[precision]
         step = TrainingStep(self.network, loss=self.loss, layout=LAYOUTS[layout], sharing=self.sharing)
         step.to(self.device)
         graph = GraphedStep()
         graph.failed = self.failed or compile != "graph"
 
-        def run() -> None:
+        def run(lr: Tensor, hr: Tensor) -> None:
             self.network.zero_grad()
             with torch.autocast(self.device.type, dtype, enabled=dtype is not None):
                 loss = graph(step, lr, hr, copies=micro_batches > 1)
             with step.shared:
                 loss.backward()
 
-        seconds = time_runs(run, self.device) * micro_batches
+        seconds = 0.0
+        for (lr, hr), part in zip(self.batches, self.parts, strict=True):
+            batch = lr[:size].contiguous(memory_format=LAYOUTS[layout]), hr[:size]
+            seconds += part * time_runs(partial(run, *batch), self.device) * micro_batches
         self.failed |= compile == "graph" and graph.failed
         return StepTiming(precision, layout, micro_batches, seconds, "none" if graph.failed else compile)
 
@@ -108,7 +115,7 @@ def autotune(
     *,
     loss: Loss = F.l1_loss,
     batch_size: int,
-    patch_size: int,
+    patch_size: int | Mapping[int, int],
     precisions: Sequence[str],
     layouts: Sequence[str] = ("contiguous", "channels-last"),
     compiles: Sequence[str] = ("none",),
@@ -126,7 +133,7 @@ def autotune(
         network: with an attribute `scale`.
         loss: of SR and HR, which the step computes.
         batch_size: patches of a step on this device.
-        patch_size: side of an LR patch.
+        patch_size: side of an LR patch; or the steps of a run with each side, the largest first: their mean is timed.
         precisions: names in `PRECISIONS`, the plainest first; another one has to save `MIN_GAIN` of the time.
         layouts: names in `LAYOUTS`, likewise.
         compiles: "none" and on a GPU "graph" (see `GraphedStep`), likewise.

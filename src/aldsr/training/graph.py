@@ -26,8 +26,8 @@ Work = Callable[[], Sequence[Any]]  # tensors and None
 class GraphedStep:
     """Computes a `TrainingStep` by CUDA graphs, recorded with the first batch; if that fails, without, and says why.
 
-    They are recorded again if the weights move to another place. A batch of another shape is computed without. Unless
-    they are copied, gradients hold until the next forward pass.
+    They are recorded again if the weights move to another place, and for batches of another shape. Unless they are
+    copied, gradients hold until the next forward pass.
     """
 
     def __init__(self) -> None:
@@ -39,7 +39,8 @@ class GraphedStep:
 
     def __call__(self, step: TrainingStep, lr: Tensor, hr: Tensor, *, copies: bool) -> Tensor:
         """The loss of a batch; `copies`: whether gradients of several batches are to be added."""
-        if not self.failed and (self.recording is None or self.recording.state != find_state(step)):
+        wanted = find_state(step), (lr.shape, hr.shape)
+        if not self.failed and (self.recording is None or (self.recording.state, self.recording.shapes) != wanted):
             self.recording = None  # its memory first
             try:
                 self.recording = Recording(step, lr, hr)
@@ -47,7 +48,7 @@ class GraphedStep:
                 self.failed = True
                 reason = (str(error) or type(error).__name__).splitlines()[0]
                 rank_zero_only(print)(f"compile=graph: the step cannot be a CUDA graph and trains without: {reason}")
-        if self.recording is None or self.recording.shapes != (lr.shape, hr.shape):
+        if self.recording is None:
             return step(lr, hr)
         weights = [each for each in step.parameters() if each.requires_grad]
         loss: Tensor = Replay.apply(self.recording, copies, lr, hr, *weights)
