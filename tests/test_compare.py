@@ -113,8 +113,14 @@ def test_quality_against_cost_is_drawn_beside_the_table(study: Path, capsys: pyt
     assert Path("cost.png").read_bytes().startswith(b"\x89PNG")
     Path("seconds.json").write_text('{"device": "here", "threads": 1, "training": []}')
     assert "--latency" in refuse(capsys, main, study, "--chart", "other", "--latency", "seconds.json")
-    assert run_command(main, study, "--latency", "seconds.json") == 2
-    assert "--latency" in capsys.readouterr().err
+    for option in ("--latency", "--literature"):
+        assert run_command(main, study, option, "seconds.json") == 2
+        assert option in capsys.readouterr().err
+    source = "network,scale,parameters,multi_adds_720p,set5_psnr,set14_psnr,b100_psnr,urban100_psnr,trained_on,source\n"
+    Path("known.csv").write_text(f"{source}IMDN,4,715K,40.9G,32.21,,,,DIV2K,a table\n")
+    main([str(study), "--chart", "known", "--literature", "known.csv"])
+    assert "IMDN (DIV2K; a table)" in capsys.readouterr().out
+    assert "IMDN" in Path("known.svg").read_text()
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from aldsr.core.errors import OptionError
 from aldsr.evaluation.results import read_benchmark
 from aldsr.reporting.charts.cost import draw_cost_chart
 from aldsr.reporting.charts.figures import prepare_output, save_figure
+from aldsr.reporting.charts.literature import read_literature
 from aldsr.reporting.tables.grid import arrange_grid, grid_csv, grid_sheets
 from aldsr.reporting.tables.results import comparison_sheet, protocol_line
 from aldsr.reporting.tables.sheet import print_sheets
@@ -58,10 +59,13 @@ def parse_options(argv: Sequence[str] | None) -> argparse.Namespace:
         "--chart", type=Path, metavar="FILE", help="of a study: quality against cost, drawn into FILE.png and FILE.svg"
     )
     parser.add_argument("--chart-sets", nargs="+", metavar="NAME", help="data sets to draw (default: all)")
+    parser.add_argument(
+        "--literature", type=Path, metavar="FILE", help="published networks (as experiments/literature.csv) to be drawn"
+    )
     parser.add_argument("--latency", type=Path, metavar="FILE", help="of aldsr.benchmark deployed, to be drawn as well")
     options = parser.parse_args(argv)
-    if not options.chart and (options.latency or options.chart_sets):
-        parser.error("--latency and --chart-sets: are of a chart; say where to draw it with --chart FILE")
+    if not options.chart and (options.latency or options.literature or options.chart_sets):
+        parser.error("--latency, --literature and --chart-sets: are of a chart; say where with --chart FILE")
     if options.grid and (options.against is not None or options.fixed_images):
         parser.error("--grid: shows no differences, which are what --against and --fixed-images are of; leave out one")
     return options
@@ -98,10 +102,13 @@ def compare_study(options: argparse.Namespace) -> None:
         else compare_variants(study, variants, options.against, fixed_images=options.fixed_images)
     )
     files = prepare_output(options.chart, ("png", "svg")) if options.chart else []
+    notes = [note for note in study_notes(comparison) if not (grid and note[0] == "paper")]
     if files:
         latency = read_benchmark(options.latency) if options.latency else None
-        save_figure(draw_cost_chart(variants, sets=options.chart_sets, latency=latency), files)
-    notes = [note for note in study_notes(comparison) if not (grid and note[0] == "paper")]
+        literature, more = read_literature(options.literature, variants) if options.literature else ([], [])
+        chart = draw_cost_chart(variants, sets=options.chart_sets, latency=latency, literature=literature)
+        save_figure(chart, files)
+        notes += more
     if options.format == "csv":
         print(grid_csv(grid) if grid else study_csv(comparison), end="")
         print(*(f"{word}: {text}" for word, text in notes), sep="\n", file=sys.stderr)

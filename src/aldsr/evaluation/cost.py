@@ -61,9 +61,8 @@ def multi_adds(network: nn.Module, *, scale: int, lr: tuple[int, int] | None = N
 def count_activations(network: nn.Module) -> tuple[int, int] | None:
     """Values of the outputs of all convolutions for an LR image of 256x256 pixels, and the number of convolutions.
 
-    Radosavovic et al. ("Designing Network Design Spaces") call the former activations; the NTIRE challenges on
-    efficient super-resolution report both. Transposed convolutions and those of a bicubic residual count. None for a
-    network that needs values.
+    Activations and #Conv of the NTIRE efficient-SR challenges, after Radosavovic et al., "Designing Network Design
+    Spaces"; transposed ones, and that of a bicubic residual, count too. None for a network that needs values.
     """
     outputs: list[int] = []
 
@@ -114,13 +113,10 @@ def measure_cost(network: nn.Module, *, scale: int, precision: str = "32-true", 
             "peak_memory_bytes": memory,
         }
         if full:
-            activations, convolutions = count_activations(form) or (None, None)
-            cost[kind] |= {
-                "convolutions": convolutions,
-                "activations_256x256": activations,
-                "multi_adds_256x256": multi_adds(form, scale=scale, lr=CHALLENGE_INPUT),
-                "multi_adds": multi_adds(form, scale=scale),
-            }
+            values, number = count_activations(form) or (None, None)
+            challenge = multi_adds(form, scale=scale, lr=CHALLENGE_INPUT)
+            cost[kind] |= {"convolutions": number, "activations_256x256": values, "multi_adds_256x256": challenge}
+            cost[kind]["multi_adds"] = multi_adds(form, scale=scale)
     return cost
 
 

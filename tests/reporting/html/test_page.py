@@ -87,8 +87,9 @@ def test_networks_have_scores_gains_and_costs(tmp_path: Path) -> None:
     assert "1280×720 (s)" not in cells  # was not measured
 
     file = tmp_path / "dw-rdn-determinant-seed1" / "results.json"
-    cost = {"device": "a CPU", "unfolded": {"latency_s": 2.0}, "folded": {"latency_s": 1.25}}
-    file.write_text(json.dumps({**json.loads(file.read_text()), "cost": cost}))
+    cost = {"device": "a CPU", "threads": 1, "unfolded": {"latency_s": 2.0}, "folded": {"latency_s": 1.25}}
+    content = json.loads(file.read_text())
+    file.write_text(json.dumps({**content, "measured": {"precision": "32-true"}, "cost": cost}))
     assert read_columns(tmp_path)["1280×720 (s)"] == [("-",), ("-",), ("1.25", "a CPU")]  # of the folded form
 
 

@@ -7,7 +7,9 @@ from aldsr.analysis.scores import mean_over_seeds, set_sizes
 from aldsr.analysis.variants import Variant
 from aldsr.evaluation.results import ResultsError
 from aldsr.reporting.charts.figures import FONT, create_figure, network_style, style_axes
+from aldsr.reporting.charts.literature import PUBLISHED, STYLE, Point, Published, find_points, name_points
 from aldsr.reporting.tables.cells import pluralise, read_costs
+from aldsr.reporting.tables.paper import match_sets
 from aldsr.reporting.tables.results import quantities
 from aldsr.reporting.tables.speed import Measurements, Timing, summarise_timings
 
@@ -61,11 +63,16 @@ def _find_seconds(variant: Variant, timings: Sequence[Timing]) -> Range | None:
 
 
 def draw_cost_chart(
-    variants: Sequence[Variant], *, sets: Sequence[str] | None = None, latency: Measurements | None = None
+    variants: Sequence[Variant],
+    *,
+    sets: Sequence[str] | None = None,
+    latency: Measurements | None = None,
+    literature: Sequence[Published] = (),
 ) -> "Figure":
     """Draw a row of panels per data set (None: all) and a column per cost, see `list_costs`.
 
-    Raises ResultsError if the study has no such set or none, or `latency` lacks a network.
+    Published networks (see `read_literature`) are hollow, gray and named. Raises ResultsError if the study has no such
+    set or none, `latency` lacks a network, or no published network has a place.
     """
     known, costs = set_sizes(variants), list_costs(variants, latency)
     if unknown := [name for name in sets or [] if name not in known]:
@@ -74,12 +81,24 @@ def draw_cost_chart(
         raise ResultsError("--chart: nothing was measured, so there is no quality to draw; run aldsr.evaluate first")
     figure = create_figure(width=PANEL * len(costs), height=HEIGHT * len(sets) + LEGEND * (len(variants) // 3 + 2))
     panels = figure.subplots(len(sets), len(costs), sharey="row", sharex="col", squeeze=False)
+    published, columns = match_sets(variants), {"parameters": "parameters", "multi_adds": "multi_adds_720p"}
+    points: dict[Axes, list[Point]] = {}
     for row, name in zip(panels, sets, strict=True):
         for axes, (label, values) in zip(row, costs.items(), strict=True):
+            key, unit = COUNTS.get(label, ("", 1))
+            if found := find_points(literature, columns.get(key, ""), unit, published.get(name, "")):
+                points[axes] = found
+                axes.plot([x for x, *_ in found], [y for _, y, _ in found], label=PUBLISHED, **STYLE)
             draw_cost_panel(axes, variants, values, set_name=name, label=label)
             axes.label_outer()
-    legend = panels[0][0].get_legend_handles_labels()
+    if literature and not points:
+        raise ResultsError("--literature: has no PSNR of these data sets; leave it out")
+    legend = next(iter(points), panels[0][0]).get_legend_handles_labels()
     figure.legend(*legend, fontsize=FONT, frameon=False, ncols=3, loc="outside lower center")
+    if points:
+        figure.draw_without_rendering()  # which gives panels their places
+    for axes, found in points.items():
+        name_points(axes, found)
     return figure
 
 

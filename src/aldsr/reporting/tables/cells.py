@@ -5,7 +5,7 @@ printed interval that decides whether a difference is shown.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from aldsr.analysis.scores import QUANTITIES, mean_over_seeds
@@ -15,12 +15,13 @@ from aldsr.imaging.perceptual import TITLES
 from aldsr.reporting.tables.sheet import NOTHING, Cell
 
 # What `cost=full` counts and measures: heading → key in results, unit, decimals.
-COUNTED = {
+FULL_COSTS = {
     "convolutions": ("convolutions", 1, 0),
     "activations (M), LR 256x256": ("activations_256x256", 1e6, 2),
     "multi-adds (G), LR 256x256": ("multi_adds_256x256", 1e9, 2),
+    "ms, output 1280x720": ("latency_s", 1e-3, 1),
+    "peak memory (MiB)": ("peak_memory_bytes", 2**20, 0),
 }
-TIMED = {"ms, output 1280x720": ("latency_s", 1e-3, 1), "peak memory (MiB)": ("peak_memory_bytes", 2**20, 0)}
 DECIMALS = {"psnr": 2, "ssim": 4, **dict.fromkeys(TITLES, 4)}  # of a score; a difference has one more
 NO_DIFFERENCE = "no difference shown"
 
@@ -74,7 +75,8 @@ def read_cost(*results: Mapping[str, Any]) -> dict[str, Any]:
     for each in results:
         if cost := each.get("cost"):
             form = "folded" if cost.get("folded") else "unfolded"
-            return {**cost, "form": form, "precision": each["measured"].get("precision"), **cost[form]}
+            where = f"{cost['device']}, {pluralise(cost['threads'], 'thread')}, {each['measured']['precision']}"
+            return {"device": cost["device"], "where": (form, where), **cost[form]}
     return {}
 
 
@@ -83,16 +85,13 @@ def read_costs(variants: Sequence[Variant]) -> list[dict[str, Any]]:
     return [read_cost(*(run.results for run in variant.runs.values())) for variant in variants]
 
 
-def full_cost_cells(costs: Sequence[Mapping[str, Any]]) -> dict[str, list[Cell]]:
-    """What the efficient-SR challenges report, by heading, of networks' costs; none without a `cost=full`."""
+def full_cost_cells(rows: Iterable[Iterable[Mapping[str, Any]]]) -> dict[str, list[Cell]]:
+    """What the efficient-SR challenges report, by heading, of the results of networks; none without a `cost=full`."""
+    costs = [read_cost(*results) for results in rows]
     if not any("convolutions" in cost for cost in costs):
         return {}
-    cells = {head: [scaled_cell(cost, *kind) for cost in costs] for head, kind in (COUNTED | TIMED).items()}
-    return cells | {"form and device of these": [_where_cell(cost) if cost else NOTHING for cost in costs]}
-
-
-def _where_cell(cost: Mapping[str, Any]) -> Cell:
-    return cost["form"], f"{cost['device']}, {pluralise(cost['threads'], 'thread')}, {cost['precision']}"
+    cells = {head: [scaled_cell(cost, *kind) for cost in costs] for head, kind in FULL_COSTS.items()}
+    return cells | {"form and device of these": [cost.get("where", NOTHING) for cost in costs]}
 
 
 def scaled_cell(cost: Mapping[str, Any], key: str, unit: float, decimals: int) -> Cell:

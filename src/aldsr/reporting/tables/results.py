@@ -13,16 +13,7 @@ from aldsr.evaluation import describe_lr
 from aldsr.imaging import Protocol, psnr_gain
 from aldsr.imaging.perceptual import TITLES
 from aldsr.imaging.protocol import USERS
-from aldsr.reporting.tables.cells import (
-    COUNTED,
-    cost_cells,
-    count_cell,
-    full_cost_cells,
-    pluralise,
-    read_cost,
-    scaled_cell,
-    score_cell,
-)
+from aldsr.reporting.tables.cells import FULL_COSTS, cost_cells, full_cost_cells, pluralise, scaled_cell, score_cell
 from aldsr.reporting.tables.sheet import Cell, Column, Sheet, format_sheets
 
 Results = Mapping[str, Any]  # the content of a results.json
@@ -104,8 +95,8 @@ def comparison_sheet(results: Mapping[str, Results]) -> Sheet:
         rows = {"bicubic": ({"parameters": 0}, bicubic), **rows}
     parameters, multi_adds = zip(*(cost_cells(network) for network, _ in rows.values()), strict=True)
     columns = [Column("parameters", parameters), Column("multi-adds (G)", multi_adds)]
-    costs = [read_cost(results.get(name, {})) for name in rows]
-    columns += [Column(head, cells) for head, cells in full_cost_cells(costs).items()]
+    costs = full_cost_cells([results[name]] if name in results else [] for name in rows)
+    columns += [Column(head, cells) for head, cells in costs.items()]
     for name in dict.fromkeys(name for each in results.values() for name in each["sets"]):
         scores = {row: sets[name] for row, (_, sets) in rows.items() if name in sets}
         for measure in ("psnr", *measures_of(*results.values())):
@@ -119,21 +110,18 @@ def comparison_sheet(results: Mapping[str, Results]) -> Sheet:
 
 
 def cost_sheet(results: Results) -> Sheet:
-    """Seconds and memory of upscaling one image to 1280x720 pixels, folded and unfolded."""
-    cost, label = results["cost"], results["network"]["label"]
-    forms = {form: cost[form] for form in ("folded", "unfolded") if cost.get(form)}
-    memory = [form["peak_memory_bytes"] for form in forms.values()]
+    """What upscaling one image to 1280x720 pixels costs, folded and unfolded."""
+    cost, network = results["cost"], results["network"]
+    forms = {form: network | cost[form] for form in ("folded", "unfolded") if cost.get(form)}
+    kinds = {"parameters": ("parameters", 1, 0), "multi-adds (G)": ("multi_adds", 1e9, 1), **FULL_COSTS}
     columns = [
-        Column("parameters", [count_cell(form["parameters"]) for form in forms.values()]),
-        Column("multi-adds (G)", [cost_cells(results["network"] | form)[1] for form in forms.values()]),
-        Column("latency (s)", [(f"{form['latency_s']:.3f}",) for form in forms.values()]),
-        Column("peak memory (MiB)", [("not measured" if m is None else f"{m / 2**20:,.0f}",) for m in memory]),
+        Column(head, [scaled_cell(form, *kind) for form in forms.values()])
+        for head, kind in kinds.items()
+        if any(kind[0] in form for form in forms.values())
     ]
-    if any("convolutions" in form for form in forms.values()):
-        for head, kind in COUNTED.items():
-            columns.append(Column(head, [scaled_cell(form, *kind) for form in forms.values()]))
     where = f"{cost['device']}, {pluralise(cost['threads'], 'thread')}, {results['measured']['precision']}"
-    return Sheet(f"One image, LR {cost['lr']}: {where}", "network", [f"{label}, {form}" for form in forms], columns)
+    rows = [f"{network['label']}, {form}" for form in forms]
+    return Sheet(f"One image, LR {cost['lr']}: {where}", "network", rows, columns)
 
 
 def write_results(folder: Path, results: Results) -> None:

@@ -15,15 +15,7 @@ from aldsr.analysis.study import TrainingRun, shorten
 from aldsr.analysis.variants import Variant
 from aldsr.imaging.perceptual import TITLES
 from aldsr.reporting.tables import paper
-from aldsr.reporting.tables.cells import (
-    cost_cells,
-    difference_cell,
-    full_cost_cells,
-    pluralise,
-    read_costs,
-    score_cell,
-    seeds_cell,
-)
+from aldsr.reporting.tables.cells import cost_cells, difference_cell, full_cost_cells, pluralise, score_cell, seeds_cell
 from aldsr.reporting.tables.results import measures_of, protocol_line, quantities
 from aldsr.reporting.tables.sheet import NOTHING, Cell, Column, Sheet
 
@@ -56,7 +48,7 @@ def scores_sheet(study: str, variants: Sequence[Variant], published: paper.Paper
     for name, measure in product(sets, measures_of(*(run.results for each in variants for run in each.runs.values()))):
         rows[f"{name}, {TITLES[measure]}"] = (name, (measure,))
     bicubic = [score_cell(bicubic_scores(variants, name), keys) for name, keys in rows.values()]
-    full = full_cost_cells(read_costs(variants))
+    full = full_cost_cells([run.results for run in variant.runs.values()] for variant in variants)
     heads = ["seeds", "parameters", "multi-adds (G)", *full]
     columns = [Column("bicubic", [NOTHING, ("0",), *[NOTHING] * (len(heads) - 2), *bicubic])]
     for place, variant in enumerate(variants):
