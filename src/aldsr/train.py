@@ -61,7 +61,7 @@ def train(config: DictConfig) -> None:
 @MEMORY
 def lead(settings: RunSettings, nodes: Nodes) -> None:
     """Check, open the folder, train, report: what the first machine does, which is mostly the only one."""
-    network = build_network(settings.model, seed=settings.seed)
+    network = build_network(settings.model, seed=settings.seed, paired=settings.paired_init)
     use_kernels(settings.kernels, network=network, on_gpu=settings.trainer.on_gpu)
     settings = load_first_weights(settings, network)
     loss = build_loss(settings.loss)
@@ -96,7 +96,7 @@ def launch_ranks(settings: RunSettings, nodes: Nodes) -> None:
 def train_rank(settings: RunSettings) -> None:
     """What each of several processes does."""
     prepare_process()
-    network = build_network(settings.model, seed=settings.seed)
+    network = build_network(settings.model, seed=settings.seed, paired=settings.paired_init)
     use_kernels(settings.kernels)
     load_first_weights(settings, network)
     module, trainer = build_training(settings, network, build_loss(settings.loss))

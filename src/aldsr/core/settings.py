@@ -223,6 +223,7 @@ class RunSettings(Settings):
     ckpt_path: Annotated[str | None, FREE] = None  # what the run is continued from; None: from the start
     init: Annotated[str | None, PINNED] = None  # what its first weights are read from
     init_partial: Annotated[bool, FREE] = False  # whether weights that do not fit are left out
+    paired_init: Annotated[bool, Rule(variant=True, may_change=False, before=False)] = False  # see `draw_by_role`
     ema: float | None = None  # decay of a moving average of the weights
     checkpoint_every: Annotated[int, FREE] = 500  # steps
     layout: Annotated[str, PINNED]

@@ -43,9 +43,9 @@ MISSING_OPTIONS: dict[Callable[..., Any], dict[str, Any]] = {
     nn.deployed: {"collapsed": []},
     nn.StandardBlock: RELU_3X3,
     nn.DWBlock: RELU_3X3,
-    nn.LDWBlock: RELU_3X3,
+    nn.LDWBlock: {**RELU_3X3, "gain": 1.0, "init_gain": 1.0},
     nn.BSConvBlock: {**RELU_3X3, "bias": False},
-    nn.ALDBlock: {**RELU_3X3, "reduction": 32, "descriptor": DETERMINANT, "live": False},
+    nn.ALDBlock: {**RELU_3X3, "reduction": 32, "descriptor": DETERMINANT, "live": False, "frozen": False},
     **{each: {} for each in (nn.average, nn.maximum, nn.determinant, nn.zero, nn.standardised, nn.scale_free)},
 }
 PUBLIC = {

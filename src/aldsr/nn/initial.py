@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 from aldsr.nn.description import Description, NetworkError, label, scale_of
 from aldsr.nn.foreign import External, read_weights_of
+from aldsr.nn.layers import has_layer
 from aldsr.nn.pretrained import default_weights
 from aldsr.nn.weights import find_file, read_described
 
@@ -77,6 +79,27 @@ def find_weights(source: str) -> Path:
     if source == PACKAGED:
         return default_weights()
     return find_file(source)
+
+
+def draw_by_role(network: nn.Module, seed: int) -> None:
+    """Draw all first weights anew, each layer's from the seed, its place and its shape alone.
+
+    Networks that differ in their blocks then start alike in all that they share: the depthwise and pointwise layers of
+    LDW and ALD at one place, for instance, and everything outside the blocks. The distributions are torch's own, and
+    what a network or block does to its first weights it does again (`adjust_first_weights`).
+    """
+    blocks = {path for path, module in network.named_modules() if has_layer(module)}
+    with torch.random.fork_rng(devices=[]):
+        for path, module in network.named_modules():
+            if not isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+                continue
+            place = next((block for block in blocks if path.startswith(f"{block}.")), path)
+            role = f"{seed} {place} {tuple(module.weight.shape)}"
+            torch.manual_seed(int.from_bytes(hashlib.blake2b(role.encode(), digest_size=8).digest(), "big"))
+            module.reset_parameters()
+        for module in network.modules():
+            if adjust := getattr(module, "adjust_first_weights", None):
+                adjust()
 
 
 def hash_weights(state: Mapping[str, Tensor]) -> str:

@@ -25,7 +25,7 @@ from aldsr.evaluation.results import describe_network, summarise
 from aldsr.nn.description import NetworkError, build, complete_description, label
 from aldsr.nn.foreign import check_precision
 from aldsr.nn.grouped_attention import GroupedAttention
-from aldsr.nn.initial import load_initial
+from aldsr.nn.initial import draw_by_role, load_initial
 from aldsr.nn.weights import check_network, check_resumable
 from aldsr.run.recipe import build_optimizer, build_schedule, check_loss, patch_steps
 from aldsr.training import (
@@ -47,13 +47,15 @@ from aldsr.training.step import Loss
 OF_ONE_RUN = ("scale", "checkpoint")  # options of a network that its weights do not depend on
 
 
-def build_network(model: FrozenDict, *, seed: int) -> nn.Module:
-    """The described network with its first weights, which depend on the seed only.
+def build_network(model: FrozenDict, *, seed: int, paired: bool = False) -> nn.Module:
+    """The described network with its first weights, which depend on the seed only; `paired`: see `draw_by_role`.
 
     Raises NetworkError if the description cannot be built.
     """
     seed_everything(seed, verbose=False)
     network: nn.Module = build(thaw(model), allow_code=None)
+    if paired:
+        draw_by_role(network, seed)
     return network
 
 

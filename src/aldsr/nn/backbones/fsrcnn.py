@@ -41,6 +41,10 @@ class FSRCNN(nn.Module):
         self.mapping = nn.Sequential(*(make_block(conv, s, s, activation="prelu") for _ in range(m)))
         self.expanding = nn.Sequential(nn.Conv2d(s, d, 1), make_activation("prelu"))
         self.deconv = nn.ConvTranspose2d(d, 3, 9, stride=scale, padding=4, output_padding=scale - 1)
+        self.adjust_first_weights()
+
+    def adjust_first_weights(self) -> None:
+        """Draw those of the deconvolution as the authors do."""
         nn.init.normal_(self.deconv.weight, std=0.001)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -91,7 +91,11 @@ class RDN(nn.Module):
         self.GFF = nn.Sequential(nn.Conv2d(D * G0, G0, 1), conv3x3(G0, G0))
         self.UPNet = UPNet(scale=scale, G=G if up is None else up, G0=G0)
         self.upscale = BicubicUpscale(scale=scale) if residual == "bicubic" else None
-        if self.upscale is not None:  # training then starts at bicubic, not 20 dB below it
+        self.adjust_first_weights()
+
+    def adjust_first_weights(self) -> None:
+        """Let training of a residual start at bicubic, not 20 dB below it."""
+        if self.upscale is not None:
             for parameter in self.UPNet[-1].parameters():
                 nn.init.zeros_(parameter)
 

@@ -69,7 +69,8 @@ class ALDBlock(nn.Module):
     the backward pass.
 
     `reduction` and `descriptor` are those of `FilterAttention`. `live`, not in the paper, starts with every hidden unit
-    active (see `FilterAttention.activate_hidden_units`); the same random numbers are drawn either way.
+    active (see `FilterAttention.activate_hidden_units`); the same random numbers are drawn either way. `frozen`, not in
+    the paper, does not train the attention: without a descriptor, r stays what it was drawn as.
     """
 
     def __init__(
@@ -82,14 +83,21 @@ class ALDBlock(nn.Module):
         reduction: int = 32,
         descriptor: Descriptor = determinant,
         live: bool = False,
+        frozen: bool = False,
     ) -> None:
         super().__init__()
         self.depthwise = same_conv(in_channels, in_channels, kernel_size, groups=in_channels)
         self.attention = FilterAttention(in_channels, reduction=reduction, descriptor=descriptor)
-        if live:
-            self.attention.activate_hidden_units(self.depthwise.weight)
+        self.attention.requires_grad_(not frozen)
+        self.live = live
+        self.adjust_first_weights()
         self.pointwise = nn.Conv2d(in_channels, out_channels, 1)
         self.activation = make_activation(activation)
+
+    def adjust_first_weights(self) -> None:
+        """Apply `live` to the weights that were drawn."""
+        if self.live:
+            self.attention.activate_hidden_units(self.depthwise.weight)
 
     def layer(self) -> Separable:
         """What the block computes, as weights: those of the depthwise layer are multiplied by (1 + r)."""

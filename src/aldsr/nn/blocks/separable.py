@@ -1,6 +1,8 @@
 """Depthwise separable convolution: with and without a ReLU between its halves (ALDNet, Fig. 1), and turned round."""
 
-from torch import nn
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
 
 from aldsr.nn.blocks.standard import same_conv
 from aldsr.nn.layers import PointwiseFirst, Separable, make_activation, weights_and_biases
@@ -26,18 +28,48 @@ class DWBlock(nn.Sequential):
 
 
 class LDWBlock(nn.Sequential):
-    """Linear depthwise convolution: DW without the inner ReLU (Fig. 1(b))."""
+    """Linear depthwise convolution: DW without the inner ReLU (Fig. 1(b)).
 
-    def __init__(self, in_channels: int, out_channels: int, *, kernel_size: int = 3, activation: str = "relu") -> None:
+    Two options are not in the paper. `gain` multiplies the depthwise features in training and use, as 1 + r of ALD,
+    but by one constant; folded, it is part of the weights. `init_gain` multiplies the first depthwise weights only.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        *,
+        kernel_size: int = 3,
+        activation: str = "relu",
+        gain: float = 1.0,
+        init_gain: float = 1.0,
+    ) -> None:
         super().__init__(
             same_conv(in_channels, in_channels, kernel_size, groups=in_channels),
             nn.Conv2d(in_channels, out_channels, 1),
             make_activation(activation),
         )
+        self.gain, self.init_gain = gain, init_gain
+        self.adjust_first_weights()
+
+    @torch.no_grad()
+    def adjust_first_weights(self) -> None:
+        """Apply `init_gain` to the weights that were drawn."""
+        for weights in self[0].parameters():
+            weights.mul_(self.init_gain)
 
     def layer(self) -> Separable:
-        """What the block computes, as weights."""
-        return Separable._make((*weights_and_biases(self[0], self[1]), False, self[2]))
+        """What the block computes, as weights: those of the depthwise layer are multiplied by the gain."""
+        filters, bias, *pointwise = weights_and_biases(self[0], self[1])
+        if self.gain != 1:
+            filters, bias = filters * self.gain, bias * self.gain
+        return Separable._make((filters, bias, *pointwise, False, self[2]))
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.gain == 1:
+            return super().forward(x)
+        weight, bias, *_ = self.layer()
+        return self[2](self[1](F.conv2d(x, weight, bias, padding=weight.shape[-1] // 2, groups=len(weight))))
 
 
 class BSConvBlock(nn.Sequential):
