@@ -7,6 +7,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
+from aldsr.core.settings import flatten
 from aldsr.run.cli import config_dir
 from aldsr.sweep.plan import make_plan
 
@@ -132,3 +133,14 @@ def test_the_paper_budget_is_the_papers_protocol(variant: str) -> None:
         assert ours.data[key] == paper.data[key]
     assert ours.trainer.max_steps == paper.trainer.max_epochs * paper.data.steps_per_epoch
     assert ours.trainer.check_val_every_n_epoch == paper.trainer.check_val_every_n_epoch
+
+
+@pytest.mark.skipif(not EXPERIMENTS.is_dir(), reason="experiments/ is not part of a wheel")
+def test_the_default_recipe_is_that_of_recorded_runs() -> None:
+    """But for the rate, which their budget sets."""
+    default = flatten(plain(composed("trainer.max_steps=2000")))
+    for path in sorted(EXPERIMENTS.glob("small/runs/*/config.yaml")):
+        recorded: Any = flatten(plain(OmegaConf.load(path)))  # type: ignore[arg-type]
+        for key in {*default, *recorded} - {"optimizer.lr"}:
+            if key.startswith(("loss", "optimizer", "schedule")):
+                assert recorded.get(key) == default.get(key), (path, key)
