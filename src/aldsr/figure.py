@@ -3,14 +3,15 @@
 On the left the HR image with a crop marked, on the right that crop of HR, bicubic and every network, enlarged pixel by
 pixel; below each PSNR-Y and SSIM-Y of the whole image, the best in bold. RUN are run folders or study folders; of a
 study one run of every variant is shown, the one with the lowest seed. LR is that of the runs if FILE is of their
-sets, else what lies beside SET/HR as SET/LR_bicubic; otherwise it is made from HR by MATLAB's bicubic. Without --crop,
+sets, else what lies beside SET/HR as SET/LR_bicubic; otherwise it is made from HR as the runs made it. Without --crop,
 the crop is the window, a sixth of the image's width and height, in which the networks differ most from HR.
 """
 
 import argparse
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -19,7 +20,7 @@ from aldsr.core.command import plain_command
 from aldsr.data import MADE, BenchmarkSet, Pair, describe_pairs, find_folders, find_pairs, set_name
 from aldsr.evaluation.results import ResultsError, check_scorable
 from aldsr.evaluation.views import load_run, make_views, measured_places
-from aldsr.imaging import LITERATURE
+from aldsr.imaging import LITERATURE, Degradation
 from aldsr.reporting.charts.comparison import Crop, draw_comparison, find_crop
 from aldsr.reporting.charts.figures import FigureError, prepare_output, save_figure
 
@@ -33,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     runs = [each.first for each in variants]
     places = [place for run in runs for place in measured_places(run.config, run.results).values()]
     file = (options.image or find_paper_image(places, options.scale)).expanduser()
-    image = load_image(file, options.scale, places)
+    image = load_image(file, options.scale, places, runs[0].config["data"].get("degradation"))
     check_scorable([image], {"y": LITERATURE}, options.scale)
     height, width = image[0].hr.shape[-2:]
     if (crop := options.crop) and (crop.x + crop.width > width or crop.y + crop.height > height):
@@ -89,14 +90,20 @@ def find_paper_image(places: Sequence[tuple[str, str | None]], scale: int) -> Pa
     )
 
 
-def load_image(file: Path, scale: int, places: Sequence[tuple[str, str | None]] = ()) -> BenchmarkSet:
-    """Load HR and LR, from the runs' `places` or beside it, as a named set of one image; DataError if they misfit."""
-    hr = file.parent
+def load_image(
+    file: Path, scale: int, places: Sequence[tuple[str, str | None]] = (), options: Mapping[str, Any] | None = None
+) -> BenchmarkSet:
+    """Load HR and LR, from the runs' `places` or beside it, as a named set of one image; DataError if they misfit.
+
+    `options` are those of the degradation that makes LR where there is none.
+    """
+    degradation, hr = Degradation.from_options(options), file.parent
+    track = degradation.text
     lr = next((lr for place, lr in places if find_folders(place, scale, MADE).hr.resolve() == hr.resolve()), None)
-    pairs = find_pairs(hr, scale=scale, lr=lr) if find_folders(hr, scale, lr).lr else []
-    pair = next((each for each in pairs if each.hr == file), Pair(file.stem, file, None))
+    pairs = find_pairs(hr, scale=scale, lr=lr, track=track) if find_folders(hr, scale, lr, track).lr else []
+    pair = next((each for each in pairs if each.hr == file), Pair(file.stem, file, None, track))
     name = f"{set_name(hr)}, {pair.name}" if hr.name == "HR" or hr.name.endswith("_HR") else pair.name
-    return BenchmarkSet.load(name, [pair], scale=scale)
+    return BenchmarkSet.load(name, [pair], scale=scale, degradation=degradation)
 
 
 if __name__ == "__main__":

@@ -112,7 +112,8 @@ def find_sets(study: Study, folders: Sequence[Path] | None) -> list[BenchmarkSet
     lr = [recorded[name][1] if name in recorded else None for name in places]
     lr = [each if each == MADE or (each and Path(each).is_dir()) else None for each in lr]  # None: it was moved
     scale = study.runs[0].results["protocol"]["scale"]
-    data = SuperResolutionData(scale=scale, train_dirs=[], eval_dirs=list(places.values()) or None, eval_lr_dirs=lr)
+    how: dict[str, Any] = {"eval_lr_dirs": lr, "degradation": study.runs[0].config["data"].get("degradation")}
+    data = SuperResolutionData(scale=scale, train_dirs=[], eval_dirs=list(places.values()) or None, **how)
     try:
         data.prepare_data()
     except DataError as error:

@@ -90,6 +90,38 @@ def test_a_resumed_epoch_continues_where_it_was(train: str) -> None:
         assert not torch.equal(train_batches(train_dirs=[train], **options)[0].lr, whole[0].lr)
 
 
+RANDOM = {"steps": ["blur", "bicubic", "noise"], "blur": {"sigma": [0.2, 2]}, "noise": {"sigma": 10}}
+
+
+def test_lr_is_drawn_for_every_patch_whatever_the_workers_and_where_it_is_resumed(train: str) -> None:
+    options: dict[str, Any] = {"train_dirs": [train], "degradation": RANDOM}
+    whole = train_batches(**options)
+    assert_close(train_batches(**options, num_workers=2), whole, rtol=0, atol=0)
+    assert_close(train_batches(**options, step=3), whole[3:], rtol=0, atol=0)
+    for one, other in zip(whole, train_batches(train_dirs=[train]), strict=True):
+        assert torch.equal(one.hr, other.hr)
+        assert not torch.equal(one.lr, other.lr)
+
+
+def test_lr_on_disk_is_used_only_if_it_is_made_as_the_degradation_says(evaluation: str) -> None:
+    lr = Path(evaluation) / "LR_bicubic" / "X4"
+    lr.mkdir(parents=True)
+    for file in (Path(evaluation) / "HR").iterdir():
+        with Image.open(file) as image:
+            image.resize((image.width // 4, image.height // 4)).save(lr / f"{file.stem}x4.png")
+    options: dict[str, Any] = {"eval_dirs": [evaluation], "train_dirs": [], "degradation": {"steps": ["bd"]}}
+    (given,) = prepared(eval_dirs=[evaluation], train_dirs=[]).benchmarks
+    assert (given.identity["lr"], given.identity["lr_track"]) == ("given", "bicubic")
+    with pytest.warns(UserWarning, match=str(lr)):
+        (made,) = prepared(**options).benchmarks
+    assert (made.identity["lr"], made.identity["lr_track"]) == ("made", "bd")
+    with pytest.raises(DataError, match=r"LR_bicubic.* bd"):
+        prepared(**options, eval_lr_dirs=[str(lr.parent)])
+    lr.parent.rename(lr.parent.with_name("LRBD"))
+    (found,) = prepared(**options).benchmarks
+    assert (found.identity["lr"], found.identity["lr_track"]) == ("given", "bd")
+
+
 def test_images_travel_to_the_device_as_bytes_with_their_bits(train: str, evaluation: str) -> None:
     data = prepared(train_dirs=[train], eval_dirs=[evaluation])
     batch, item = next(iter(data.train_dataloader())), next(iter(data.val_dataloader()[0]))

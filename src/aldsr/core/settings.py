@@ -50,6 +50,7 @@ MORE_RULES = {
     "loss._target_": Rule(variant=True, may_change=False, before=L1["_target_"]),
     "measures": Rule(variant=False, may_change=False, before=[]),
     "schedule.warmup_steps": Rule(variant=True, may_change=False, before=0),
+    "data.degradation.steps": Rule(variant=False, may_change=False, before=["bicubic"]),
 }
 # The least of whole numbers that may be less than 1; -1: no limit.
 LEAST = {
@@ -158,6 +159,7 @@ class DataSettings(Settings):
     eval_dirs: Annotated[tuple[str, ...] | None, PINNED] = None
     train_lr_dirs: Annotated[tuple[str | None, ...] | None, PINNED] = None  # see `RunSettings.lr_track`
     eval_lr_dirs: Annotated[tuple[str | None, ...] | None, PINNED] = None
+    degradation: Annotated[FrozenDict, PINNED] = NO_OPTIONS  # see `RunSettings.lr_track`
     pictures: int = 64
     patch_size: int | FrozenDict = 48  # or sides by the steps from which they hold
     batch_size: int = 16

@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from typing import TypeVar
 
@@ -25,7 +24,7 @@ from torch import Tensor
 from aldsr.core.files import atomic_write, check_room
 from aldsr.data.images import DataError, open_image, read_image
 from aldsr.data.pairs import Pair
-from aldsr.imaging import imresize
+from aldsr.imaging import BICUBIC, Degradation
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -50,7 +49,9 @@ class CachedPair:
     track: str | None = "bicubic"  # how LR was made; None: not known
 
 
-def cache_pairs(pairs: Sequence[Pair], *, scale: int, folder: Path | None = None) -> list[CachedPair]:
+def cache_pairs(
+    pairs: Sequence[Pair], *, scale: int, degradation: Degradation = BICUBIC, folder: Path | None = None
+) -> list[CachedPair]:
     """Decode what is not decoded yet, make the LR images that are missing, and map everything.
 
     HR is cropped at its right and bottom edge to a multiple of the scale, as the field does. `folder` is that of the
@@ -62,11 +63,13 @@ def cache_pairs(pairs: Sequence[Pair], *, scale: int, folder: Path | None = None
     try:
         folder.mkdir(parents=True, exist_ok=True)
         digests = hash_files([file for pair in pairs for file in (pair.hr, pair.lr) if file], folder)
+        made = degradation.text if degradation == BICUBIC else _digest(degradation.text.encode())
         entries = []
         for pair in pairs:
             hr = digests[pair.hr]
-            lr = digests[pair.lr] if pair.lr else f"{hr}-bicubic-x{scale}"
-            entries.append(_Entry(pair, scale, folder / f"{hr}-{FORMAT}.npy", folder / f"{lr}-{FORMAT}.npy"))
+            lr = digests[pair.lr] if pair.lr else f"{hr}-{made}-x{scale}"
+            files = (folder / f"{name}-{FORMAT}.npy" for name in (hr, lr))
+            entries.append(_Entry(pair, scale, degradation, *files))
         _remove_leftovers(folder)
         missing = [entry for entry in entries if not (entry.hr.exists() and entry.lr.exists())]
         check_room(f"ALDSR_CACHE={cache_dir()}", folder, sum(map(_Entry.size, missing)))
@@ -85,6 +88,7 @@ class _Entry:
 
     pair: Pair
     scale: int
+    degradation: Degradation
     hr: Path
     lr: Path
 
@@ -99,7 +103,7 @@ class _Entry:
             if image and not file.exists():
                 _save(file, read_image(image).transpose(2, 0, 1))
         if not self.lr.exists():
-            _save(self.lr, imresize(self.load_hr()[None], Fraction(1, self.scale))[0].numpy())
+            _save(self.lr, self.degradation.make(self.load_hr()[None], scale=self.scale)[0].numpy())
 
     def load(self) -> CachedPair:
         """Map both files."""

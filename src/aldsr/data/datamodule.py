@@ -27,7 +27,7 @@ from aldsr.data.patches import BenchmarkSet, ImagePair, PatchBatch, Patches
 from aldsr.data.photographs import write_photographs
 from aldsr.data.sampling import StepBatches, patch_sizes
 from aldsr.data.synthetic import VERSION, write_images
-from aldsr.imaging import unit_float
+from aldsr.imaging import Degradation, unit_float
 
 
 class UndisturbedLoader(DataLoader[PatchBatch]):
@@ -60,6 +60,7 @@ class SuperResolutionData(LightningDataModule):
         train_dirs: folders to train on, as in `aldsr.data.pairs`; None: procedural images; empty: no training.
         eval_dirs: folders to measure on, each one set; None: scikit-image's photographs.
         train_lr_dirs, eval_lr_dirs: the LR folder of each; None: what is found beside HR, else made; "made": made.
+        degradation: how missing LR is made, as in `aldsr.imaging.Degradation.from_options`; None: by bicubic.
         patch_size: side of an LR patch, in pixels, or sides by the steps from which they hold: {0: 24, 1000: 48}.
         batch_size: patches in an optimizer step, over all ranks and micro-batches.
         steps_per_epoch: optimizer steps in an epoch.
@@ -82,6 +83,7 @@ class SuperResolutionData(LightningDataModule):
         eval_dirs: Sequence[str | Path] | None = None,
         train_lr_dirs: Sequence[str | Path | None] | None = None,
         eval_lr_dirs: Sequence[str | Path | None] | None = None,
+        degradation: Mapping[str, Any] | None = None,
         patch_size: int | Mapping[Any, int] = 48,
         batch_size: int = 16,
         steps_per_epoch: int = 1000,
@@ -95,6 +97,7 @@ class SuperResolutionData(LightningDataModule):
         self.eval_dirs = eval_dirs
         self.train_lr_dirs = train_lr_dirs
         self.eval_lr_dirs = eval_lr_dirs
+        self.degradation = Degradation.from_options(degradation)
         self.patch_size = patch_size
         self.batch_size = batch_size
         self.steps_per_epoch = steps_per_epoch
@@ -121,7 +124,7 @@ class SuperResolutionData(LightningDataModule):
         if train_dirs is None:
             train_dirs = [write_images(embedded / f"pictures-v{VERSION}-{self.pictures}", number=self.pictures)]
         self.benchmarks = [
-            BenchmarkSet.load(set_name(folder), pairs, scale=self.scale)
+            BenchmarkSet.load(set_name(folder), pairs, scale=self.scale, degradation=self.degradation)
             for folder, pairs in zip(eval_dirs, self._find(eval_dirs, self.eval_lr_dirs, "eval"), strict=True)
         ]
         names = [benchmark.name for benchmark in self.benchmarks]
@@ -129,7 +132,7 @@ class SuperResolutionData(LightningDataModule):
             if names.count(name) > 1:
                 raise DataError(f"data.eval_dirs: two sets are called '{name}'; results go by name, so rename a folder")
         files = self._find(train_dirs, self.train_lr_dirs, "train")
-        pairs = [pair for each in files for pair in cache_pairs(each, scale=self.scale)]
+        pairs = [pair for each in files for pair in cache_pairs(each, scale=self.scale, degradation=self.degradation)]
         largest = max(side for _, side in patch_sizes(self.patch_size))
         self.train_pairs = [pair for pair in pairs if min(pair.lr.shape[-2:]) >= largest]
         self.left_out = [pair.name for pair in pairs if min(pair.lr.shape[-2:]) < largest]
@@ -155,9 +158,10 @@ class SuperResolutionData(LightningDataModule):
                 "one for each, or null where LR is looked for beside HR"
             )
         places = list(zip(folders, lr_dirs, strict=True))
-        pairs = [find_pairs(folder, scale=self.scale, lr=lr) for folder, lr in places]
+        track = self.degradation.text
+        pairs = [find_pairs(folder, scale=self.scale, lr=lr, track=track) for folder, lr in places]
         for folder, lr in places:
-            found = find_folders(folder, self.scale, lr)
+            found = find_folders(folder, self.scale, lr, track)
             for sentence in filter(None, (*found.say_unused(), describe_others(found.hr))):
                 rank_zero_warn(sentence)
         return pairs
@@ -179,8 +183,8 @@ class SuperResolutionData(LightningDataModule):
             ranks=trainer.world_size,
             micro_batches=trainer.accumulate_grad_batches,
         )
-        options: dict[str, Any] = {"patch_size": self.patch_size, "scale": self.scale, "seed": self.seed}
-        patches = Patches(self.train_pairs, batch_size=self.batch_size, **options)
+        how: dict[str, Any] = {"scale": self.scale, "seed": self.seed, "degradation": self.degradation}
+        patches = Patches(self.train_pairs, patch_size=self.patch_size, batch_size=self.batch_size, **how)
         Finalize(None, _end_workers, exitpriority=0)
         return UndisturbedLoader(
             patches,

@@ -59,26 +59,30 @@ class _Candidate(NamedTuple):
     shares: bool
 
 
-def find_folders(folder: str | Path, scale: int, lr: str | Path | None = None) -> SetFolders:
+def find_folders(folder: str | Path, scale: int, lr: str | Path | None = None, track: str = "bicubic") -> SetFolders:
     """The folders of a set at a scale; `lr` names that of LR or one above it, or is "made".
 
+    `track` is how missing LR will be made; where that is not by bicubic, LR of another track counts as missing.
+
     Raises:
-        DataError: if the named LR is not there, or several folders fit and none is bicubic.
+        DataError: if the named LR is not there or of another track, or several folders fit and none is bicubic.
     """
     hr = _find_hr(Path(folder).expanduser(), scale)
     if lr == MADE or not hr.is_dir():
-        return SetFolders(hr)
+        return SetFolders(hr, track=track)
     files = {file.stem: file for file in list_folder(hr)[0]}
     places = [absolute(lr)] if lr else _folders_beside(absolute(hr))
     if lr and not places[0].is_dir():
         image_files(lr)  # which says so
     leaves = [(each, place) for place in places for each in _leaves(place)]
     found = [seen for each in leaves if (seen := _examine(*each, absolute(hr), files, scale, named=bool(lr)))]
-    chosen = _choose([each for each in found if each.fits], hr, scale)
+    fitting = [each for each in found if each.fits and track in ("bicubic", each.track)]
+    chosen = _choose(fitting, hr, scale)
     if lr and not chosen:
-        raise DataError(f"{lr}: holds no LR images of scale {scale}; name the folder that does, or '{MADE}'")
+        by = "" if track == "bicubic" else f" by {track}, which degradation=… names"
+        raise DataError(f"{lr}: holds no LR images of scale {scale}{by}; name the folder that does, or '{MADE}'")
     unused = tuple(each.folder for each in found if each.shares and each is not chosen)
-    return SetFolders(hr, chosen.folder, chosen.track, unused) if chosen else SetFolders(hr, unused=unused)
+    return SetFolders(hr, chosen and chosen.folder, chosen.track if chosen else track, unused)
 
 
 def _find_hr(folder: Path, scale: int) -> Path:

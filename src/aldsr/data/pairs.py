@@ -30,12 +30,12 @@ def set_name(folder: str | Path) -> str:
     return name.removesuffix("_HR") or name
 
 
-def find_pairs(folder: str | Path, *, scale: int, lr: str | Path | None = None) -> list[Pair]:
-    """Find the pairs of a set, sorted by name; `lr` as in `find_folders`.
+def find_pairs(folder: str | Path, *, scale: int, lr: str | Path | None = None, track: str = "bicubic") -> list[Pair]:
+    """Find the pairs of a set, sorted by name; `lr` and `track` as in `find_folders`.
 
     Raises DataError if the folder is missing or empty, two files share a name, or HR lacks LR or the reverse.
     """
-    pairs, faults = match_files(find_folders(folder, scale, lr), scale=scale)
+    pairs, faults = match_files(find_folders(folder, scale, lr, track), scale=scale)
     for _, message in faults:
         raise DataError(message)
     return pairs

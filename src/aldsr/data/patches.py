@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import torch
 from torch import Tensor
@@ -15,6 +15,7 @@ from aldsr.data.images import is_gray
 from aldsr.data.layouts import describe_lr
 from aldsr.data.pairs import Pair
 from aldsr.data.sampling import draw, patch_sizes
+from aldsr.imaging import BICUBIC, Degradation
 
 
 class PatchBatch(NamedTuple):
@@ -44,6 +45,7 @@ class Patches(Dataset[PatchBatch]):
         scale: HR pixels per LR pixel.
         seed: determines the sequence.
         batch_size: patches of a step.
+        degradation: how LR was made, where it was; if it is random, it is made anew for every patch.
     """
 
     pairs: Sequence[CachedPair]
@@ -52,6 +54,7 @@ class Patches(Dataset[PatchBatch]):
     scale: int
     seed: int
     batch_size: int = 16
+    degradation: Degradation = BICUBIC
 
     def __getitem__(self, numbers: Sequence[int]) -> PatchBatch:
         step, s = numbers[0] // self.batch_size, self.scale
@@ -61,7 +64,10 @@ class Patches(Dataset[PatchBatch]):
             choice = draw(self.seed, n, len(self.pairs))
             pair = self.pairs[choice.image]
             y, x = choice.corner(pair.lr.shape[-2], pair.lr.shape[-1], p)
-            lr.append(pair.lr[:, y : y + p, x : x + p])
+            if pair.lr_made and self.degradation.random:
+                lr.append(self.degradation.make_patch(pair.hr, (y, x), p, scale=s, seed=self.seed, number=n))
+            else:
+                lr.append(pair.lr[:, y : y + p, x : x + p])
             hr.append(pair.hr[:, s * y : s * (y + p), s * x : s * (x + p)])
             flips.append(choice.flips)
         return PatchBatch(torch.stack(lr), torch.stack(hr), torch.tensor(flips))
@@ -76,10 +82,10 @@ class BenchmarkSet(Dataset[ImagePair]):
     gray: Container[str] = ()  # names of those whose HR file is a gray image
 
     @classmethod
-    def load(cls, name: str, pairs: Sequence[Pair], *, scale: int) -> "BenchmarkSet":
+    def load(cls, name: str, pairs: Sequence[Pair], *, scale: int, degradation: Degradation = BICUBIC) -> Self:
         """Load files through the cache; raises DataError if they cannot be used."""
         gray = [pair.name for pair in pairs if is_gray(pair.hr)]
-        return cls(name, cache_pairs(pairs, scale=scale), gray)
+        return cls(name, cache_pairs(pairs, scale=scale, degradation=degradation), gray)
 
     @property
     def lr_source(self) -> str:

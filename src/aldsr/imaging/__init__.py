@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from aldsr.imaging.degradations import BICUBIC, Degradation
 from aldsr.imaging.detail import detailed_window
 from aldsr.imaging.luma import luma, luma_full_range
 from aldsr.imaging.protocol import LITERATURE, PROTOCOLS, Protocol, Scores, psnr_gain, select

@@ -22,7 +22,7 @@ from aldsr.data import SuperResolutionData
 from aldsr.evaluation.cost import input_size
 from aldsr.evaluation.inference import Inference
 from aldsr.evaluation.predictions import find_predictions
-from aldsr.imaging import Protocol, select
+from aldsr.imaging import Degradation, Protocol, select
 from aldsr.imaging.perceptual import load_measure
 from aldsr.nn import BicubicUpscale, deploy
 from aldsr.nn.description import label, scale_of
@@ -113,6 +113,7 @@ def resolve_evaluation(config: DictConfig) -> tuple[EvaluationSettings, nn.Modul
     name = "-".join(network_tags(choices, run["model"])) if choice else run["name"]
     run["run_dir"] = str(run["run_dir"] or f"runs/evaluate-{short_name(name)}")
     run = OmegaConf.to_container(OmegaConf.create(run), resolve=True, throw_on_missing=True)
+    Degradation.from_options(run.pop("degradation"))
     run["model"] = run.get("model") or {}
     run["name"] = run["name"] or label(run["model"]) + ("+" if run["self_ensemble"] else "")
     run["trainer"] = resolve_trainer(run["trainer"]).to_config()

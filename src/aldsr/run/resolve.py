@@ -18,6 +18,7 @@ from aldsr.core.run_files import LOG
 from aldsr.core.settings import RunSettings, TrainerSettings
 from aldsr.core.version import code_version
 from aldsr.evaluation.cost import count_parameters
+from aldsr.imaging import Degradation
 from aldsr.nn.grouped_attention import GroupedAttention
 from aldsr.run.continuing import find_checkpoint, recall_choices
 from aldsr.run.network import resolve_network
@@ -56,6 +57,7 @@ def resolve_config(config: DictConfig) -> RunSettings:
     recall_choices(config)  # before this machine's, which may offer others than the one that the run began on
     run: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     run.pop("budgets", None)
+    Degradation.from_options(run.pop("degradation"))
     _check_values(run)
     run["logger"] = _resolve_logger(run, run_tags(choices, model, run["scale"], run["study"]["budget"]))
     steps = run["trainer"]["max_steps"], run["trainer"]["max_epochs"]

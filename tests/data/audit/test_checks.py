@@ -16,7 +16,7 @@ from PIL import Image, ImageOps
 
 from aldsr.data.audit.checks import Finding, audit_set, find_shared_images
 from aldsr.data.photographs import PHOTOGRAPHS
-from aldsr.imaging import imresize
+from aldsr.imaging import Degradation, imresize
 from tests.data.test_images import deep_noise, noise, orientation, save_tiff
 
 MakeImage = Callable[..., Path]
@@ -110,6 +110,19 @@ def test_faults_of_lr(tmp_path: Path) -> None:
     check(audit_set(tmp_path, scale=4).findings, "LR not by MATLAB", "/ax4.png: ")
     lr.write_text("no image")
     check(audit_set(tmp_path, scale=4).findings, "unreadable", "/ax4.png: ")
+
+
+def test_bd_is_recognised_beside_bicubic_and_checked_where_a_folder_is_called_so(tmp_path: Path) -> None:
+    small = save_pair(tmp_path, "a", photograph(width=159), scale=3)
+    hr = torch.from_numpy(np.array(photograph(width=159))).permute(2, 0, 1)[None]
+    bd = Image.fromarray(Degradation.from_options({"steps": ["bd"]}).make(hr, scale=3)[0].permute(1, 2, 0).numpy())
+    bicubic = Image.open(small).copy()
+    save(bd, small)
+    check(audit_set(tmp_path, scale=3).findings, "LR not by MATLAB", "/ax3.png: ", "BD")
+    (tmp_path / "LR_bicubic").rename(tmp_path / "LRBD")
+    assert audit_set(tmp_path, scale=3).findings == []
+    save(bicubic, tmp_path / "LRBD" / "X3" / "ax3.png")
+    check(audit_set(tmp_path, scale=3).findings, "LR not BD", "MATLAB's bicubic")
 
 
 def test_useless_images(tmp_path: Path, make_image: MakeImage) -> None:

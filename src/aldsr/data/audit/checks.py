@@ -115,8 +115,8 @@ def _audit_image(pair: Pair, scale: int, patch: int, least: int) -> tuple[Audite
             digest, signature = fingerprint([hr]), compute_signature(hr)
             image = AuditedImage(pair.hr, size, header.format or "?", header.mode, digest, signature)
         if pair.lr and min(size) >= scale:
-            fault = check_lr(pair.hr, hr, pair.lr, _read_tensor(pair.lr), scale)
-            known = pair.track in (None, "bicubic")  # other tracks are no bicubic, and may be shifted
+            fault = check_lr(pair.hr, hr, pair.lr, _read_tensor(pair.lr), scale, by_bd=pair.track == "bd")
+            known = pair.track in (None, "bicubic", "bd")  # other tracks are neither, and may be shifted
             findings += [Finding(*fault)] if fault and (known or fault[0] == "wrong size") else []
     except DataError as error:
         findings.append(Finding("unreadable", str(error)))

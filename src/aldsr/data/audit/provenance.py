@@ -11,13 +11,16 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from aldsr.imaging import imresize, psnr
+from aldsr.imaging.degradations import bd
 
 SAME_IMAGE = 20.0  # dB below which LR is rather of another image
 SAME_METHOD = 45.0  # dB above which LR was made as another library makes it
 
 
-def check_lr(hr_file: Path, hr: Tensor, lr_file: Path, lr: Tensor, scale: int) -> tuple[str, str] | None:
-    """What is wrong with an LR image, as kind and message; None if it is MATLAB's bicubic of HR.
+def check_lr(
+    hr_file: Path, hr: Tensor, lr_file: Path, lr: Tensor, scale: int, *, by_bd: bool = False
+) -> tuple[str, str] | None:
+    """What is wrong with an LR image, as kind and message; None if it is MATLAB's bicubic of HR, or `by_bd` RDN's BD.
 
     MATLAB's own output may differ from ours by rounding: one level, in one value of a thousand.
 
@@ -30,6 +33,7 @@ def check_lr(hr_file: Path, hr: Tensor, lr_file: Path, lr: Tensor, scale: int) -
         return "wrong size", f"{lr_file}: {sizes}: {hr_file.name} at scale 1/{scale}; is it of another image or scale?"
     hr = hr[None, :, : scale * height, : scale * width]
     expected = torch.cat([imresize(hr, Fraction(1, scale), border=border) for border in ("replicate", "symmetric")])
+    expected = bd(hr, scale=scale) if by_bd else expected
     differences = (lr.int() - expected.int()).abs().flatten(1)
     levels = differences.amax(1)
     if ((levels <= 1) & ((differences > 0).double().mean(1) <= 1e-3)).any():
@@ -41,7 +45,8 @@ def check_lr(hr_file: Path, hr: Tensor, lr_file: Path, lr: Tensor, scale: int) -
         return "LR of another image", f"{lr_file}: {found}"
     guess = f"; it looks like {method}" if similarity > max(distance, SAME_METHOD) else ""
     found = f"{distance:.1f} dB from it, up to {levels.min()} levels{guess}"
-    return "LR not by MATLAB", f"{lr_file}: was not made by MATLAB's bicubic: {found}"
+    kind, way = ("LR not BD", "RDN's BD") if by_bd else ("LR not by MATLAB", "MATLAB's bicubic")
+    return kind, f"{lr_file}: was not made by {way}: {found}"
 
 
 def downscale_otherwise(hr: Tensor, scale: int) -> Iterator[tuple[str, Tensor]]:
@@ -54,4 +59,6 @@ def downscale_otherwise(hr: Tensor, scale: int) -> Iterator[tuple[str, Tensor]]:
     for name, mode in (("OpenCV's INTER_CUBIC, which does not smooth", "bicubic"), ("averaged blocks", "area")):
         smaller = F.interpolate(hr.float(), size=size, mode=mode)
         yield name, smaller.add(0.5).floor().clamp(0, 255).to(torch.uint8)
+    yield "MATLAB's bicubic", imresize(hr, Fraction(1, scale))
+    yield "RDN's BD (degradation=bd)", bd(hr, scale=scale)
     yield "every scale-th pixel (nearest)", hr[..., ::scale, ::scale]
