@@ -254,3 +254,12 @@ def test_memory_that_runs_out_is_one_sentence_with_what_to_lower(
     evaluation = ("ckpt_path=done/weights.safetensors", *(each for each in small if each.startswith("data.eval")))
     assert run_command(evaluate, *evaluation, "data=folder", "trainer=cpu") == 2
     assert "tile=128" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_degradations_make_variants_and_keep_tables_apart(small: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    small = [*small, "trainer.max_steps=4", "data.eval_lr_dirs=[made]", "data.train_lr_dirs=[made]"]
+    for name in ("bicubic", "dn"):
+        assert run_command(train, *small, f"degradation={name}", f"run_dir={name}") == 0
+    assert "LR made (dn)" in capsys.readouterr().out
+    refuse(capsys, compare, "bicubic", "dn", names=["LR track", "'bicubic'", "'dn'"])
