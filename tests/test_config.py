@@ -15,22 +15,25 @@ GROUPS = ("model", "backbone", "block", "descriptor", "size", "data", "trainer",
 GROUPS += ("loss", "optimizer", "schedule", "degradation")
 NEEDED = {"folder": ["data.train_dirs=[a]"], "multistep": ["schedule.milestones=[1]"]}
 EXPERIMENTS = config_dir().parent / "experiments"
-VARIANTS = {  # block, descriptor, reduction, live
-    "rdn": ("StandardBlock", None, None, False),
-    "dw": ("DWBlock", None, None, False),
-    "ldw": ("LDWBlock", None, None, False),
-    "standard": ("StandardBlock", None, None, False),
-    "bsconv": ("BSConvBlock", None, None, False),
-    "ald_avg": ("ALDBlock", "average", 32, False),
-    "ald_max": ("ALDBlock", "maximum", 32, False),
-    "ald_det": ("ALDBlock", "determinant", 32, False),
-    "ald_none": ("ALDBlock", "zero", 32, False),
-    "ald_det_std": ("ALDBlock", "standardised", 32, False),
-    "ald_det_free": ("ALDBlock", "scale_free", 32, False),
-    "ald_det_live": ("ALDBlock", "determinant", 32, True),
-    "ald_det_r8": ("ALDBlock", "determinant", 8, False),
-    "ald_det_all": ("ALDBlock", "standardised", 8, True),
-    "ald_none_all": ("ALDBlock", "zero", 8, True),
+VARIANTS = {  # block, descriptor, reduction, what else
+    "rdn": ("StandardBlock", None, None, {}),
+    "dw": ("DWBlock", None, None, {}),
+    "ldw": ("LDWBlock", None, None, {}),
+    "ldw_gain": ("LDWBlock", None, None, {"gain": 1.5}),
+    "ldw_init_gain": ("LDWBlock", None, None, {"init_gain": 1.5}),
+    "standard": ("StandardBlock", None, None, {}),
+    "bsconv": ("BSConvBlock", None, None, {}),
+    "ald_avg": ("ALDBlock", "average", 32, {}),
+    "ald_max": ("ALDBlock", "maximum", 32, {}),
+    "ald_det": ("ALDBlock", "determinant", 32, {}),
+    "ald_none": ("ALDBlock", "zero", 32, {}),
+    "ald_det_std": ("ALDBlock", "standardised", 32, {}),
+    "ald_det_free": ("ALDBlock", "scale_free", 32, {}),
+    "ald_det_live": ("ALDBlock", "determinant", 32, {"live": True}),
+    "ald_det_r8": ("ALDBlock", "determinant", 8, {}),
+    "ald_det_all": ("ALDBlock", "standardised", 8, {"live": True}),
+    "ald_frozen": ("ALDBlock", "zero", 32, {"frozen": True}),
+    "ald_none_all": ("ALDBlock", "zero", 8, {"live": True}),
 }
 BUDGETS = {"smoke": 1, "small": 3, "paper": 3}  # seeds
 JOBS = {
@@ -38,8 +41,10 @@ JOBS = {
     "backbones": 24,
     "benchmarks": 3,
     "descriptors": 4,
+    "gain": 6,
     "linearity": 2,
     "parameters": 4,
+    "recipes": 6,
     "reduction": 4,
     "small": 7,
 }
@@ -80,7 +85,8 @@ def test_a_variant_is_what_its_name_says() -> None:
         conv = composed(f"variant={variant}", name="budgets").model.conv
         descriptor = conv.get("descriptor")
         names = [each and each._target_.rpartition(".")[2] for each in (conv, descriptor)]
-        assert (*names, conv.get("reduction"), conv.get("live", False)) == expected
+        others = {key: conv[key] for key in ("live", "frozen", "gain", "init_gain") if key in conv}
+        assert (*names, conv.get("reduction"), others) == expected
 
 
 def of_study(study: str, overrides: list[str], *, hydra: bool = False) -> DictConfig:
@@ -101,17 +107,20 @@ def test_every_variant_of_every_study_composes_at_every_budget(study: str) -> No
         whole = of_study(study, chosen, hydra=True)
         assert (whole.study.name, whole.hydra.sweep.dir) == (study, f"runs/{study}")
         jobs = make_plan(chosen, dict(whole.hydra.sweeper.params))
-        assert len(jobs) == JOBS[study] * seeds
-        networks = set()
+        assert len(jobs) == JOBS[study] * (6 if (study, budget) == ("gain", "small") else seeds)
+        trained = set()
         for overrides in {name.rpartition("-seed")[0]: job for name, job in jobs.items()}.values():
             content = plain(of_study(study, overrides))
             amounts = content["budgets"][budget]
             if study != "backbones":  # which has a size of its own
                 assert all(content["model"][key] == amounts[key] for key in ("D", "C", "G", "residual"))
             assert content["trainer"]["max_steps"] == amounts["steps"]
-            assert content["schedule"] == amounts["schedule"]
-            networks.add(str(content["model"]))
-        assert len(networks) == JOBS[study], "two variants are the same network"
+            assert study == "recipes" or content["schedule"] == amounts["schedule"]
+            recipe = [content[key] for key in ("loss", "schedule", "init")] + [content["data"]["patch_size"]]
+            trained.add(str([content["model"], *recipe]))
+        # The paper's own patches are 48x48.
+        same = int((study, budget) == ("recipes", "paper"))
+        assert len(trained) == JOBS[study] - same, "two variants are the same training"
 
 
 @pytest.mark.skipif(not EXPERIMENTS.is_dir(), reason="experiments/ is not part of a wheel")

@@ -33,7 +33,7 @@ def drop_foreign_options(config: DictConfig) -> None:
         choice = f"{group}/{HydraConfig.get().runtime.choices.get(group)}"
         files = GlobalHydra.instance().config_loader().load_configuration(choice, [], RunMode.RUN)
         ours, chosen = (dict(OmegaConf.to_container(each, resolve=False))[group] for each in (config, files))  # type: ignore[arg-type]
-        if isinstance(ours, dict) and ours.get("_target_") != chosen.get("_target_"):
+        if isinstance(ours, dict) and isinstance(chosen, dict) and ours.get("_target_") != chosen.get("_target_"):
             for option in _find_target(group, ours)[1].intersection(chosen):
                 if ours[option] == chosen[option] and f"{group}.{option}" not in typed:
                     with open_dict(config):
