@@ -12,7 +12,7 @@ from aldsr.run.cli import config_dir
 from aldsr.sweep.plan import make_plan
 
 GROUPS = ("model", "backbone", "block", "descriptor", "size", "data", "trainer", "logger", "experiment")
-GROUPS += ("loss", "optimizer", "schedule", "degradation")
+GROUPS += ("loss", "optimizer", "schedule", "degradation", "callbacks")
 NEEDED = {"folder": ["data.train_dirs=[a]"], "multistep": ["schedule.milestones=[1]"]}
 EXPERIMENTS = config_dir().parent / "experiments"
 VARIANTS = {  # block, descriptor, reduction, what else

@@ -21,11 +21,11 @@ from aldsr.reporting.tables.results import protocol_line, write_results
 from aldsr.run.cli import hydra_command, prepare_process
 from aldsr.run.continuing import continue_run, continues, earlier_results, is_done, note_images
 from aldsr.run.folder import open_run, read_settings
+from aldsr.run.loggers import build_loggers
 from aldsr.run.messages import print_job_summary, print_start, print_summary
 from aldsr.run.recipe import build_loss
 from aldsr.run.resolve import measure_settings, resolve_config
 from aldsr.run.training import (
-    build_loggers,
     build_network,
     build_training,
     check_start,

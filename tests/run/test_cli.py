@@ -101,7 +101,7 @@ UNUSED = (  # each counts beside another option only
         ("+trainer.callbacks=[{_target_:nowhere.Stop}]", "Stop"),
         *((f"+trainer.callbacks=[{{_target_:{each},monitor:loss_y}}]", "loss_y") for each in MONITORS),
         ("model.conv.reduction=inf", "model.conv.reduction=inf"),
-        ("logger=null", "csv, wandb"),
+        ("logger=null", "csv, tensorboard, wandb"),
         *((option, option.split()[-1].lstrip("+")) for option in UNUSED),
         ("hydra/sweeper=optuna", "hydra/sweeper=optuna"),
         ("logger=wandb +logger.entitty=x", "logger.entitty"),

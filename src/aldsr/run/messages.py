@@ -2,7 +2,9 @@
 
 import shutil
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from rich.console import Console
@@ -75,7 +77,8 @@ def print_job_summary(run_dir: str | Path) -> None:
         f"{name} {found['psnr']:.2f} dB, bicubic {results['bicubic'][name]['psnr']:.2f}"
         for name, found in results["sets"].items()
     )
-    Console().print(f"done     {'; '.join(gains) or protocol_line(results)}", highlight=False, soft_wrap=True)
+    stopped = f"; {stop}" if (stop := _describe_stop(results)) else ""
+    Console().print(f"done     {'; '.join(gains) or protocol_line(results)}{stopped}", highlight=False, soft_wrap=True)
 
 
 def print_summary(run_dir: str | Path) -> None:
@@ -92,6 +95,8 @@ def print_summary(run_dir: str | Path) -> None:
     lines += [f"results   {folder}/results.json, results.csv, table.md, table.tex", f"pictures  {folder / 'pictures'}"]
     if (folder / "deployed.safetensors").is_file():
         lines.append(f"deployed  {folder / 'deployed.safetensors'}: the network in its fastest form here, for evaluate")
+    if stopped := _describe_stop(results):
+        lines.append(f"stopped   {stopped}")
     weights = folder / WEIGHTS
     if (folder / CHECKPOINT).is_file():
         lines += [f"weights   {weights}", f"log       {folder / LOG}"]
@@ -104,6 +109,12 @@ def print_summary(run_dir: str | Path) -> None:
     else:
         lines.append(f"Next      {_python()} -m aldsr.compare {folder} OTHER… puts results into one table")
     console.print("\n".join(lines), highlight=False, soft_wrap=True)
+
+
+def _describe_stop(results: Mapping[str, Any]) -> str:
+    """After how many steps a callback has stopped the run, if one has."""
+    training = results.get("training", {})
+    return f"after {training['steps']:,} of {training['planned']:,} steps" if "planned" in training else ""
 
 
 def _python() -> str:

@@ -51,7 +51,7 @@ def _find_target(section: str, description: Mapping[str, Any]) -> tuple[Callable
     return target, set() if takes_any else {key for key in description if key[0] != "_"} - taken.keys()
 
 
-def _check_options(section: str, description: Mapping[str, Any]) -> Callable[..., Any]:
+def check_options(section: str, description: Mapping[str, Any]) -> Callable[..., Any]:
     """What a section's `_target_` names. Raises OptionError if there is none, and for options that it does not take."""
     target, unknown = _find_target(section, description)
     if unknown:
@@ -65,7 +65,7 @@ def build_loss(description: FrozenDict) -> Loss:
 
     Raises OptionError for options that it does not take, and for weights that no optimizer would train.
     """
-    target = _check_options("loss", description)
+    target = check_options("loss", description)
     unset = [each for each in inspect.signature(target).parameters.values() if each.name not in description]
     partial = not isinstance(target, type) and sum(each.default is each.empty for each in unset) == 2
     with torch.random.fork_rng(devices=[]):  # what a loss draws shall not change the network's training
@@ -90,7 +90,7 @@ def build_optimizer(description: FrozenDict, parameters: Iterable[nn.Parameter])
 
 def build_schedule(description: FrozenDict, optimizer: Optimizer, total_steps: int) -> LRScheduler:
     """The described schedule; a class of torch's gets the number of steps if it takes it. Raises OptionError."""
-    target = _check_options("schedule", description)
+    target = check_options("schedule", description)
     if isinstance(target, type):
         takes_steps = "total_steps" in inspect.signature(target).parameters
         description = FrozenDict({"total_steps": total_steps, **description}) if takes_steps else description
@@ -99,7 +99,7 @@ def build_schedule(description: FrozenDict, optimizer: Optimizer, total_steps: i
 
 
 def _make(section: str, description: Mapping[str, Any], kind: type[Made], *arguments: Any) -> Made:
-    _check_options(section, description)
+    check_options(section, description)
     try:
         made = instantiate(thaw(description) | {"_partial_": True}, _convert_="all")(*arguments)
     except UserError:

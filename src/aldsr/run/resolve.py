@@ -1,7 +1,7 @@
 """The command line of `aldsr.train` becomes one frozen `RunSettings`."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,13 +14,13 @@ from torch import nn
 
 from aldsr.core.errors import OptionError
 from aldsr.core.frozen import flatten_keys
-from aldsr.core.run_files import LOG
 from aldsr.core.settings import RunSettings, TrainerSettings
 from aldsr.core.version import code_version
 from aldsr.evaluation.cost import count_parameters
 from aldsr.imaging import Degradation
 from aldsr.nn.grouped_attention import GroupedAttention
 from aldsr.run.continuing import find_checkpoint, recall_choices
+from aldsr.run.loggers import resolve_loggers
 from aldsr.run.network import resolve_network
 from aldsr.run.recipe import drop_foreign_options, patch_steps
 from aldsr.run.unused import refuse_unused, unused_in_training
@@ -29,7 +29,6 @@ from aldsr.sweep.plan import find_job_name
 from aldsr.training import LAYOUTS, StepTiming, autotune, resolve_devices, supported_precisions
 from aldsr.training.options import check_trainer_options
 from aldsr.training.step import Loss
-from aldsr.training.wandb import check_wandb_options
 
 COMPILES = ("none", "graph")
 IF_EXISTS = ("archive", "continue")
@@ -59,11 +58,14 @@ def resolve_config(config: DictConfig) -> RunSettings:
     run.pop("budgets", None)
     Degradation.from_options(run.pop("degradation"))
     _check_values(run)
-    run["logger"] = _resolve_logger(run, run_tags(choices, model, run["scale"], run["study"]["budget"]))
+    run["logger"] = resolve_loggers(run, run_tags(choices, model, run["scale"], run["study"]["budget"]))
     steps = run["trainer"]["max_steps"], run["trainer"]["max_epochs"]
     run["quick"] = (*steps, choices["data"], choices["size"]) == (None, None, "embedded", "small")
     if run["trainer"]["precision"] == "auto" and not model.get("half", True):
         run["trainer"]["precision"] = "32-true"
+    if callbacks := [each for each in (run.pop("callbacks", None) or {}).values() if each]:
+        given = run["trainer"].get("callbacks") or []
+        run["trainer"]["callbacks"] = [*(given if isinstance(given, list) else [given]), *callbacks]
     trainer = resolve_trainer(run["trainer"])
     run["trainer"] = trainer.to_config()
     if run["compile"] == "graph" and not trainer.on_gpu:
@@ -141,17 +143,6 @@ def _check_values(run: Mapping[str, Any]) -> None:
             raise OptionError(f"{option}={run[option]}: expected {' or '.join(offered)}")
     if (ema := run["ema"]) is not None and (not isinstance(ema, float) or not 0 < ema < 1):
         raise OptionError(f"ema={ema}: expected a decay between 0 and 1, such as 0.999, or null")
-
-
-def _resolve_logger(run: Mapping[str, Any], tags: Sequence[str]) -> dict[str, Any]:
-    """The logger's options, with tags if it takes any; none is log.csv alone."""
-    logger = dict(run.get("logger") or {"_target_": "aldsr.training.CsvLog", "path": f"{run['run_dir']}/{LOG}"})
-    if "tags" in logger:
-        given = logger["tags"] or []
-        logger["tags"] = [*([given] if isinstance(given, str) else given), *tags]
-    if logger.get("_target_") == "aldsr.training.wandb_log":
-        check_wandb_options(logger)
-    return logger
 
 
 def _place_in_study(config: DictConfig, folder: Path, overrides: list[str]) -> None:

@@ -11,13 +11,12 @@ import torch
 from hydra.utils import instantiate
 from lightning import Callback, Trainer, seed_everything
 from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint
-from lightning.pytorch.loggers import Logger
 from torch import nn
 
 from aldsr.core.device import device_name
 from aldsr.core.errors import OptionError
 from aldsr.core.frozen import FrozenDict, flatten_keys, thaw
-from aldsr.core.run_files import CHECKPOINT, LOG, PROGRESS
+from aldsr.core.run_files import CHECKPOINT, PROGRESS
 from aldsr.core.settings import RunSettings
 from aldsr.data import SuperResolutionData, describe_pairs, micro_batch_size
 from aldsr.evaluation.bicubic import score_bicubic
@@ -33,7 +32,6 @@ from aldsr.training import (
     AtomicCheckpointIO,
     CheckpointAfterLog,
     CheckpointOnSignal,
-    CsvLog,
     LongRunNotice,
     MovingAverage,
     ProgressFile,
@@ -161,12 +159,6 @@ def build_user_callbacks(settings: RunSettings) -> list[Callback]:
     return callbacks
 
 
-def build_loggers(settings: RunSettings) -> list[Logger]:
-    """log.csv always, and beside it the logger that was chosen."""
-    chosen: Logger = instantiate(thaw(settings.logger), _convert_="all")
-    return [chosen] if isinstance(chosen, CsvLog) else [CsvLog(Path(settings.run_dir) / LOG), chosen]
-
-
 def collect_results(
     settings: RunSettings, trainer: Trainer, module: SuperResolution, data: SuperResolutionData
 ) -> dict[str, Any]:
@@ -194,6 +186,8 @@ def collect_results(
         "fingerprint": settings.images["data.train_dirs"][0],
         "lr": describe_pairs(data.train_pairs),
     }
+    if trainer.global_step < settings.total_steps:  # a callback has stopped it
+        results["training"]["planned"] = settings.total_steps
     if settings.init:
         started = {"source": settings.init, "fingerprint": settings.initial, "new_weights": settings.new_weights}
         results["training"]["init"] = thaw(started)

@@ -18,4 +18,5 @@ from aldsr.training.options import TRAINER_OPTIONS, find_environment
 from aldsr.training.progress import LongRunNotice, ProgressFile, TrainingProgress
 from aldsr.training.schedules import constant, cosine, halved, multistep
 from aldsr.training.step import LAYOUTS, TrainingStep
+from aldsr.training.tensorboard import TensorBoardLog
 from aldsr.training.wandb import finish_wandb, report_results, wandb_log

@@ -13,7 +13,7 @@ from aldsr.imaging import detailed_window, imresize
 
 CAPTION_HEIGHT = 20  # pixels
 CROP_SIDE = 320  # of comparisons, at most, in HR pixels
-LOGGED_IMAGES = 4  # comparisons of each validation that go to W&B
+LOGGED_IMAGES = 4  # comparisons of each validation that go to W&B and TensorBoard
 
 
 def draw_comparison(lr: Tensor, sr: Tensor, hr: Tensor, *, captions: tuple[str, str, str], side: int) -> Image.Image:

@@ -28,7 +28,7 @@ REFUSED: dict[str, tuple[tuple[Any, ...], str]] = {
     "use_distributed_sampler": ((False,), "every rank takes its own part of each batch already"),
     "enable_checkpointing": ((None, True), "without checkpoints a run could not be continued; see checkpoint_every"),
     "barebones": ((False,), "it leaves out checkpoints and log; see python -m aldsr.benchmark for speed"),
-    "logger": ((None,), "give logger=csv or logger=wandb"),
+    "logger": ((None,), "give logger=csv, wandb, tensorboard or several, logger=[wandb,tensorboard]"),
     "plugins": ((None,), "aldsr has its own, for checkpoints; see trainer.precision and trainer.strategy"),
     "default_root_dir": ((None,), "give run_dir=…"),
     "model_registry": ((None,), "nothing is read from there; give init=FILE or ckpt_path=last"),
@@ -56,7 +56,8 @@ def check_trainer_options(trainer: Mapping[str, Any]) -> None:
 
 def check_monitors(callbacks: Sequence[Callback], sets: Iterable[str]) -> None:
     """Raise OptionError if a callback monitors what nothing will log; callbacks of a user may log more."""
-    known = ["loss", "psnr_y", *(f"{name}/{score}_y" for name in sets for score in ("psnr", "ssim"))]
+    scores = [f"{name}/{score}_y" for name in sets for score in ("psnr", "ssim")]
+    known = ["loss", *(["psnr_y"] if scores else []), *scores]
     if not all(type(each).__module__.startswith(("aldsr.", "lightning.")) for each in callbacks):
         return
     for callback in callbacks:

@@ -40,16 +40,16 @@ def wandb_mode() -> str:
     return "offline"
 
 
-def check_wandb_options(logger: Mapping[str, Any]) -> None:
+def check_wandb_options(logger: Mapping[str, Any], section: str = "logger") -> None:
     """Check the options of `wandb_log`, before anything starts. Raises OptionError for those that W&B does not have."""
     import wandb
 
     if unknown := logger.keys() - {"_target_", "folder"} - inspect.signature(wandb.init).parameters.keys():
-        raise OptionError(f"logger.{min(unknown)}: expected an option of wandb.init, such as +logger.entity=NAME")
+        raise OptionError(f"{section}.{min(unknown)}: expected an option of wandb.init, such as +{section}.entity=NAME")
     try:
         wandb.Settings(**(logger.get("settings") or {}), mode=logger.get("mode", "offline"))
     except (TypeError, ValueError) as error:
-        raise OptionError(f"logger.mode or logger.settings: W&B expects others ({error})") from error
+        raise OptionError(f"{section}.mode or {section}.settings: W&B expects others ({error})") from error
 
 
 def wandb_log(
