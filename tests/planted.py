@@ -9,7 +9,7 @@ from PIL import Image
 
 from aldsr.data import SuperResolutionData
 from aldsr.nn.description import build
-from aldsr.nn.weights import pack_weights
+from aldsr.nn.weights import write_weights
 from tests.analysis.fake_runs import fake_config, fake_results, write_run
 
 NAME = "look </script><script>document.title = 'broken'</script>"  # of the study, as nobody should call one
@@ -53,4 +53,4 @@ def plant_weights(path: Path, description: dict[str, Any], seed: int = 0) -> Non
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.add_(torch.randn_like(parameter), alpha=0.05)
-    path.write_bytes(pack_weights(network, description))
+    write_weights(path, network, description)

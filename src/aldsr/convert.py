@@ -12,11 +12,11 @@ from torch import Tensor
 
 from aldsr.core.command import plain_command
 from aldsr.core.errors import OptionError
-from aldsr.core.files import atomic_write, check_output
+from aldsr.core.files import check_output
 from aldsr.nn.conversion import convert_state
 from aldsr.nn.description import build
 from aldsr.nn.foreign import read_state_dict
-from aldsr.nn.weights import check_network, load_state, pack_weights
+from aldsr.nn.weights import check_network, load_state, write_weights
 
 
 @plain_command()
@@ -38,8 +38,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     network = build(description)
     load_state(network, weights, options.file)
     check_network(network, description["scale"])
-    with atomic_write(options.output) as temporary:
-        temporary.write_bytes(pack_weights(network, description))
+    write_weights(options.output, network, description)
     size = ", ".join(f"{option}={value}" for option, value in description.items() if option != "_target_")
     print(f"{options.output}: {found}; {size}; {sum(map(Tensor.numel, weights.values())):,} parameters")
 

@@ -9,7 +9,6 @@ from omegaconf import DictConfig
 from torch import nn
 
 from aldsr.core.device import device_name
-from aldsr.core.files import atomic_write
 from aldsr.core.frozen import thaw
 from aldsr.core.memory import memory_advice
 from aldsr.core.run_files import WEIGHTS
@@ -22,7 +21,7 @@ from aldsr.evaluation.results import check_scorable, describe_network, summarise
 from aldsr.nn import BicubicUpscale, External, deployed
 from aldsr.nn.deployment import deployed_description
 from aldsr.nn.kernels.choice import use_kernels
-from aldsr.nn.weights import pack_weights
+from aldsr.nn.weights import write_weights
 from aldsr.reporting.tables.results import write_results
 from aldsr.run.cli import hydra_command, prepare_process
 from aldsr.run.evaluation import (
@@ -121,8 +120,7 @@ def measure(
             network.to(device), scale=scale, precision=settings.precision, full=settings.cost == "full"
         )
     if isinstance(network, External):  # so that the folder can be named wherever a run can
-        with atomic_write(folder / WEIGHTS) as temporary:
-            temporary.write_bytes(pack_weights(network, thaw(settings.model)))
+        write_weights(folder / WEIGHTS, network, thaw(settings.model))
     write_results(folder, results)
     if network is not None and form and settings.ckpt_path:
         write_deployed(settings, network.cpu(), form)
@@ -145,9 +143,8 @@ def build_module(
 def write_deployed(settings: EvaluationSettings, network: nn.Module, form: Form) -> None:
     """Keep the network in its fastest form, with what was measured to choose it."""
     description = deployed_description(thaw(settings.model), network, form["collapsed"])
-    content = pack_weights(deployed(network=network, collapsed=form["collapsed"]), description, form["deployment"])
-    with atomic_write(Path(settings.run_dir) / "deployed.safetensors") as temporary:
-        temporary.write_bytes(content)
+    network = deployed(network=network, collapsed=form["collapsed"])
+    write_weights(Path(settings.run_dir, "deployed.safetensors"), network, description, form["deployment"])
 
 
 if __name__ == "__main__":

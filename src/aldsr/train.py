@@ -8,7 +8,6 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig
 
 from aldsr.core.errors import OptionError
-from aldsr.core.files import atomic_write
 from aldsr.core.frozen import thaw
 from aldsr.core.memory import memory_advice
 from aldsr.core.run_files import WEIGHTS
@@ -16,7 +15,7 @@ from aldsr.core.settings import RunSettings
 from aldsr.data import SuperResolutionData
 from aldsr.evaluation.results import check_scorable
 from aldsr.nn.kernels.choice import use_kernels
-from aldsr.nn.weights import pack_weights
+from aldsr.nn.weights import write_weights
 from aldsr.reporting.tables.results import protocol_line, write_results
 from aldsr.run.cli import hydra_command, prepare_process
 from aldsr.run.continuing import continue_run, continues, earlier_results, is_done, note_images
@@ -116,8 +115,7 @@ def fit(settings: RunSettings, module: SuperResolution, trainer: Trainer, data: 
         if not trainer.is_global_zero:
             return
         results = collect_results(settings, trainer, module, data)
-        with atomic_write(folder / WEIGHTS) as temporary:
-            temporary.write_bytes(pack_weights(module.network, thaw(settings.model)))
+        write_weights(folder / WEIGHTS, module.network, thaw(settings.model))
         write_results(folder, results)  # the last of the run's own files: a run that has its results is done
         report_results(results, pictures=folder / "pictures", protocol=protocol_line(results))
     except (MisconfigurationException, RuntimeError) as error:

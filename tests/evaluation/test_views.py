@@ -16,7 +16,7 @@ from aldsr.evaluation.views import load_run, make_views
 from aldsr.imaging import LITERATURE, PROTOCOLS, imresize
 from aldsr.nn.description import NetworkError, build
 from aldsr.nn.folding import foldable_blocks
-from aldsr.nn.weights import load_network, pack_weights
+from aldsr.nn.weights import load_network, write_weights
 from tests.command import run_command
 
 CONV = {"_target_": "aldsr.nn.ALDBlock", "_partial_": True}
@@ -39,8 +39,7 @@ def pair_of(height: int, width: int) -> ImagePair:
 def run(tmp_path: Path) -> Path:
     """The folder of a training run with random weights."""
     torch.manual_seed(0)
-    (tmp_path / "run").mkdir()
-    (tmp_path / "run" / "weights.safetensors").write_bytes(pack_weights(build(TINY), TINY))
+    write_weights(tmp_path / "run" / "weights.safetensors", build(TINY), TINY)
     return tmp_path / "run"
 
 

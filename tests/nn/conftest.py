@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from aldsr.nn import ALDBlock
 from aldsr.nn.description import build
 from aldsr.nn.kernels import cpu
-from aldsr.nn.weights import pack_weights
+from aldsr.nn.weights import write_weights
 
 
 def description(block: str = "ALDBlock", **options: Any) -> dict[str, Any]:
@@ -43,7 +43,7 @@ def network_of(block: str = "ALDBlock", **options: Any) -> nn.Module:
 def save(path: Path, network: nn.Module, described: Any) -> Path:
     """A weights file or, as training writes it, a checkpoint in which the network is a part of a larger module."""
     if path.suffix == ".safetensors":
-        path.write_bytes(pack_weights(network, described))
+        write_weights(path, network, described)
     else:
         state = {f"network.{key}": value for key, value in network.state_dict().items()}
         torch.save({"network": described, "state_dict": state | {"loss.weight": torch.ones(1)}, "epoch": 3}, path)

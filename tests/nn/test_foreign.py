@@ -18,7 +18,7 @@ from aldsr.nn import External, deployed, fold
 from aldsr.nn.deployment import deployed_description
 from aldsr.nn.description import NetworkError, build
 from aldsr.nn.foreign import describe_with_spandrel, read_state_dict, read_weights_of
-from aldsr.nn.weights import load_network, load_state, pack_weights
+from aldsr.nn.weights import load_network, load_state, write_weights
 from tests.otherlab import odd
 
 ODD = "tests.otherlab.odd"
@@ -146,7 +146,7 @@ def test_blocks_of_aldsr_within_it_are_folded_and_the_description_says_so(tmp_pa
     described = {"_target_": "aldsr.nn.External", "scale": 2, "network": inner}
     network = build(described).eval()
     described = deployed_description(described, network)
-    (tmp_path / "w.safetensors").write_bytes(pack_weights(fold(network), described))
+    write_weights(tmp_path / "w.safetensors", fold(network), described)
     x = torch.rand(1, 3, 9, 9)
     torch.testing.assert_close(load_network(tmp_path / "w.safetensors")[0](x), network(x))
 

@@ -20,7 +20,7 @@ from aldsr import __version__
 from aldsr.core.errors import UserError
 from aldsr.core.files import to_json
 from aldsr.nn.description import Description, build, scale_of
-from aldsr.nn.weights import pack_weights, read_weights
+from aldsr.nn.weights import read_weights, write_weights
 
 DYNAMIC_SHAPES = ({0: Dim("batch", min=1), 2: Dim("height", min=1), 3: Dim("width", min=1)},)
 OPSET = 18  # the oldest that torch's exporter writes, so that most runtimes read it; no network here needs a later one
@@ -84,11 +84,6 @@ def _root_cause(error: BaseException) -> str:
     return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 
-def write_safetensors(path: Path, network: nn.Module, description: Description) -> None:
-    """Write a weights file of aldsr."""
-    path.write_bytes(pack_weights(network, description))
-
-
 def read_safetensors(path: Path, allow_code: Sequence[str]) -> Upscaler:
     """The network of a weights file."""
     description, state = read_weights(path)
@@ -145,7 +140,7 @@ def read_torch_export(path: Path, allow_code: Sequence[str] = ()) -> Upscaler:
 
 
 FORMATS: Mapping[str, Format] = {
-    "safetensors": Format(".safetensors", "safetensors", (), write_safetensors, read_safetensors),
+    "safetensors": Format(".safetensors", "safetensors", (), write_weights, read_safetensors),
     "onnx": Format(".onnx", f"ONNX opset {OPSET}", ("onnx", "onnxscript", "onnxruntime"), write_onnx, read_onnx),
     "torch-export": Format(".pt2", "torch.export", (), write_torch_export, read_torch_export),
 }

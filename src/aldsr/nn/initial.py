@@ -39,7 +39,7 @@ def load_initial(network: nn.Module, source: str, *, partial: bool = False) -> I
 
     Raises NetworkError if there are no weights at `source`, or they do not fit, naming all that do not.
     """
-    description, state = _read_any(network, find_weights(source))
+    description, state = _read_any(network, default_weights() if source == PACKAGED else find_file(source))
     own = network.state_dict()
     fits = {key for key in own.keys() & state.keys() if own[key].shape == state[key].shape}
     faults = own.keys() ^ state.keys() | own.keys() - fits
@@ -69,16 +69,7 @@ def _read_any(network: nn.Module, path: Path) -> tuple[Description, dict[str, Te
 
 def _summarise(names: list[str]) -> list[str]:
     """Many names with their numbers left out: RDBs.*.layers.*.depthwise.weight."""
-    if len(names) <= MOST_NAMES:
-        return names
-    return list(dict.fromkeys(re.sub(r"\d+\b", "*", name) for name in names))
-
-
-def find_weights(source: str) -> Path:
-    """The file that a source stands for. Raises NetworkError if there is none."""
-    if source == PACKAGED:
-        return default_weights()
-    return find_file(source)
+    return names if len(names) <= MOST_NAMES else list(dict.fromkeys(re.sub(r"\d+\b", "*", name) for name in names))
 
 
 def draw_by_role(network: nn.Module, seed: int) -> None:

@@ -14,7 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from aldsr.core.files import to_json
+from aldsr.core.files import atomic_write, to_json
 from aldsr.core.run_files import CHECKPOINT, WEIGHTS
 from aldsr.nn.description import Description, NetworkError, build, complete_description, label
 from aldsr.nn.foreign import External
@@ -53,14 +53,17 @@ def load_state(network: nn.Module, state: Mapping[str, Tensor], source: str | Pa
     network.load_state_dict(dict(state))
 
 
-def pack_weights(network: nn.Module, description: Description, deployment: Mapping[str, Any] | None = None) -> bytes:
-    """The content of a weights file: weights, description and the measurements of a deployment, without any code."""
+def write_weights(
+    path: Path, network: nn.Module, description: Description, deployment: Mapping[str, Any] | None = None
+) -> None:
+    """Write a weights file: weights, description and the measurements of a deployment, without any code."""
     own = network.state_dict()  # copied, as a network of others may have one tensor by two names
     state = {key: value.detach().cpu().clone(memory_format=torch.contiguous_format) for key, value in own.items()}
     metadata = {"format": "pt", "aldsr.network": to_json(description)}
     if deployment is not None:
         metadata["aldsr.deployment"] = to_json(deployment)
-    return save(state, metadata=metadata)
+    with atomic_write(path) as temporary:
+        temporary.write_bytes(save(state, metadata=metadata))
 
 
 def read_described(path: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
