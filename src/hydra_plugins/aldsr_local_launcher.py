@@ -27,8 +27,8 @@ from omegaconf import DictConfig
 from aldsr.core.errors import OptionError
 from aldsr.core.processes import LAUNCHER
 from aldsr.core.signals import STOP_SIGNALS
-from aldsr.sweep.plan import find_job_name
-from aldsr.sweep.status import run_status, write_failure
+from aldsr.sweep.plan import PRODUCT, find_job_name, join_plan
+from aldsr.sweep.status import objective, run_status, write_failure
 
 ATTEMPTS = 2  # at a job that is killed, as the kernel does where memory is short
 KILL_SIGNALS = (signal.SIGKILL, signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT)
@@ -67,14 +67,25 @@ class LocalLauncher(Launcher):
         given = [f"--config-dir={source.path}" for source in sources if source.provider == "command-line"]
         config_name = f"--config-name={self.config.hydra.job.config_name}"
         command = [sys.executable, "-m", self.command, *given, config_name]
+        join_plan(self.config, job_overrides)
+        names = [find_job_name(folder, overrides) for overrides in job_overrides]
         jobs = {}
-        for overrides in job_overrides:
-            name = find_job_name(folder, overrides)
+        for name, overrides in zip(names, job_overrides, strict=True):
             place = {"name": name, "run_dir": folder / name, "study.name": self.config.study.name or folder.name}
             quoted = [f"{key}={QuotedString(str(value), Quote.single).with_quotes()}" for key, value in place.items()]
             jobs[name] = Job(folder / name, [*command, *overrides, *quoted, "if_exists=continue"])
-        run_jobs(list(jobs.values()), find_slots(self.gpus_per_job, self.cores_per_job))
-        return [JobReturn(status=JobStatus.COMPLETED)] * len(job_overrides)
+        ended = run_jobs(list(jobs.values()), find_slots(self.gpus_per_job, self.cores_per_job))
+        statuses = dict(zip(jobs, ended, strict=True))
+        return [self._report(folder / name, statuses[name]) for name in names]
+
+    def _report(self, folder: Path, status: int) -> JobReturn:
+        """What the sweeper gets of a job; Hydra's own would end the sweep if it heard of a failure."""
+        report = JobReturn(status=JobStatus.COMPLETED)
+        report.return_value = None if status else objective(folder)
+        if report.return_value is None and self.config.hydra.sweeper._target_ != PRODUCT:
+            reason = run_status(folder).reason or "it has no result with a measured set"
+            report.status, report.return_value = JobStatus.FAILED, OptionError(f"{folder}: {reason}")
+        return report
 
 
 def find_slots(gpus_per_job: int | None, cores_per_job: int | None) -> list[Slot]:

@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 from dataclasses import fields
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -103,7 +104,7 @@ UNUSED = (  # each counts beside another option only
         ("model.conv.reduction=inf", "model.conv.reduction=inf"),
         ("logger=null", "csv, tensorboard, wandb"),
         *((option, option.split()[-1].lstrip("+")) for option in UNUSED),
-        ("hydra/sweeper=optuna", "hydra/sweeper=optuna"),
+        ("hydra/sweeper=optuna", "hydra/sweeper=optuna" if find_spec("optuna") else "aldsr[optuna]"),
         ("logger=wandb +logger.entitty=x", "logger.entitty"),
         ("logger=wandb +logger.mode=ofline", "logger.mode"),
     ],

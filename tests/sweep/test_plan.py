@@ -19,7 +19,7 @@ from aldsr.core.errors import OptionError
 from aldsr.run.cli import config_dir
 from aldsr.sweep import plan
 from aldsr.sweep.names import run_name, run_tags
-from aldsr.sweep.plan import PLAN, Plan, WritePlan, find_job_name, make_plan, read_plan, write_plan
+from aldsr.sweep.plan import PLAN, PRODUCT, Plan, WritePlan, find_job_name, make_plan, read_plan, write_plan
 
 
 @pytest.fixture
@@ -120,8 +120,12 @@ def test_hydras_callback_writes_the_plan_of_a_valid_sweep(
     overrides: list[str], params: Any, jobs: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(WritePlan, "folder", None)
-    monkeypatch.setattr(WritePlan, "jobs", ())
-    section = {"sweep": {"dir": str(tmp_path)}, "overrides": {"task": overrides}, "sweeper": {"params": params}}
+    monkeypatch.setattr(WritePlan, "jobs", {})
+    section = {
+        "sweep": {"dir": str(tmp_path)},
+        "overrides": {"task": overrides},
+        "sweeper": {"_target_": PRODUCT, "params": params},
+    }
     WritePlan().on_multirun_start(OmegaConf.create({"hydra": section, "seeds": "4,5"}))
     assert len(read_plan(tmp_path)) == jobs
-    assert (WritePlan.folder, WritePlan.jobs) == (tmp_path if jobs else None, tuple(read_plan(tmp_path)))
+    assert (WritePlan.folder, WritePlan.jobs) == (tmp_path if jobs else None, read_plan(tmp_path))

@@ -24,8 +24,11 @@ from aldsr.core.errors import OptionError, UserError
 from aldsr.core.frozen import flatten_keys
 from aldsr.core.memory import keep_memory
 from aldsr.core.processes import end_with_launcher
+from aldsr.sweep.optuna import offer_optuna
 from aldsr.sweep.plan import WritePlan
 from aldsr.sweep.status import print_sweep_summary
+
+EXTRAS = {"hydra/sweeper/optuna": "optuna", "hydra/launcher/submitit": "slurm"}  # what Hydra finds with them
 
 
 def config_dir() -> Path:
@@ -47,6 +50,7 @@ def hydra_command(name: str) -> Callable[[Callable[[DictConfig], None]], Callabl
             OmegaConf.register_new_resolver(
                 "study_dir", lambda run_dir, study: run_dir or f"runs/{study or 'multirun'}", replace=True
             )
+            offer_optuna()
             # A class of others takes what it takes: Hydra adds only what has a plus.
             sys.argv[1:] = [re.sub(r"^external\.args\.", "++external.args.", each) for each in sys.argv[1:]]
             multirun = not {"-m", "--multirun"}.isdisjoint(sys.argv)
@@ -155,6 +159,8 @@ def _explain(message: str, name: str) -> str:
     if missing := re.search(r"Missing mandatory value: .*?full_key: ([\w.]+)", message, re.S):
         example = "[DIR]" if missing[1].endswith("dirs") else "[50000,80000]"
         return f"{missing[1]} is not set: give it on the command line, such as '{missing[1]}={example}'; {hint}"
+    if needed := next((extra for group, extra in EXTRAS.items() if f"Could not find '{group}" in message), None):
+        return f"a package is missing; install it: pip install 'aldsr[{needed}]'; {hint}"
     if "Config group override must be" in message and (empty := [word for word in sys.argv if word.endswith("=null")]):
         group = config_dir() / empty[0].removesuffix("=null")
         return f"{empty[0]}: expected one of {', '.join(sorted(file.stem for file in group.glob('*.yaml')))}; {hint}"

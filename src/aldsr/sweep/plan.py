@@ -1,11 +1,11 @@
-"""The jobs of a sweep, written to `study.json` in the study's folder before the sweep starts.
+"""The jobs of a sweep, written to `study.json` in the study's folder before they start.
 
 Every process of the sweep, on this machine or another, thus gives a job the same name, and `python -m aldsr.study`
 knows jobs that have not begun.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import chain, count, product
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from aldsr.core.files import write_json
 from aldsr.sweep.names import job_name
 
 PLAN = "study.json"
+PRODUCT = "hydra._internal.core_plugins.basic_sweeper.BasicSweeper"  # the sweeper whose jobs are known beforehand
 Plan = dict[str, list[str]]  # the overrides of each job, by its name
 
 
@@ -46,10 +47,30 @@ def make_plan(overrides: Sequence[str], params: Mapping[str, Any]) -> Plan:
         choices[key] = [f"{key}={value}" for value in values]
     plan: Plan = {}
     for job in map(list, product(*choices.values())):
-        name = job_name(job, swept)
-        names = chain([name], (f"{name}-{number}" for number in count(2)))
-        plan[next(each for each in names if plan.get(each, job) == job)] = job
+        _add(plan, job, swept)
     return plan
+
+
+def _add(plan: Plan, job: list[str], swept: Collection[str]) -> None:
+    name = job_name(job, swept)
+    names = chain([name], (f"{name}-{number}" for number in count(2)))
+    plan[next(each for each in names if plan.get(each, job) == job)] = job
+
+
+def join_plan(config: DictConfig, drawn: Iterable[Sequence[str]]) -> None:
+    """Add jobs that a sweeper has drawn, named by what the command line leaves open; Hydra's own has planned all its.
+
+    The same draws in the same order have the same names, so that a sweep that is started again finds its jobs.
+    """
+    if config.hydra.sweeper._target_ == PRODUCT:
+        return
+    parser = OverridesParser.create()
+    given = parser.parse_overrides(list(config.hydra.overrides.task))
+    fixed = {override.key_or_group for override in given if not override.is_sweep_override()}
+    for job in map(_last_of_each_key, drawn):
+        _add(WritePlan.jobs, job, {override.key_or_group for override in parser.parse_overrides(job)} - fixed)
+    WritePlan.folder = Path(config.hydra.sweep.dir)
+    write_plan(WritePlan.folder, WritePlan.jobs)
 
 
 def write_plan(folder: Path, plan: Plan) -> None:
@@ -72,25 +93,31 @@ def find_job_name(folder: Path, overrides: Sequence[str]) -> str:
 
     Raises OptionError if the plan has no such job.
     """
-    wanted = list({override.partition("=")[0]: override for override in overrides}.values())  # the last of each key
+    wanted = _last_of_each_key(overrides)
     if name := next((name for name, job in read_plan(folder).items() if job == wanted), None):
         return name
     raise OptionError(
         f"{folder / PLAN}: has no job {' '.join(overrides)}; hydra/callbacks=study writes it when a sweep starts, so "
-        "start the sweep again"
+        "start the sweep again; jobs that a sweeper such as Optuna's draws run with hydra/launcher=local only"
     )
+
+
+def _last_of_each_key(overrides: Iterable[str]) -> list[str]:
+    return list({override.partition("=")[0]: override for override in overrides}.values())
 
 
 class WritePlan(Callback):
     """Hydra callback that writes the plan when a sweep starts, whatever its launcher; see `conf/hydra/callbacks`."""
 
     folder: Path | None = None  # of the sweep that this process has started
-    jobs: tuple[str, ...] = ()  # names of that sweep's jobs
+    jobs: Plan = {}  # of that sweep
 
     def on_multirun_start(self, config: DictConfig, **options: Any) -> None:
+        if config.hydra.sweeper._target_ != PRODUCT:  # its jobs are not known before they are drawn
+            return
         try:
             plan = make_plan(config.hydra.overrides.task, dict(config.hydra.sweeper.params or {}))
         except (HydraException, OmegaConfBaseException):  # the sweeper raises it next, and the command reports it
             return
-        WritePlan.folder, WritePlan.jobs = Path(config.hydra.sweep.dir), tuple(plan)
+        WritePlan.folder, WritePlan.jobs = Path(config.hydra.sweep.dir), plan
         write_plan(WritePlan.folder, plan)

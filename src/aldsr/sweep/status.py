@@ -144,6 +144,13 @@ def print_status(folder: Path, statuses: Mapping[str, RunStatus]) -> None:
             print(f"refused  {(folder / name / REFUSAL).read_text().strip()}")
 
 
+def objective(folder: Path) -> float | None:
+    """What a sweeper such as Optuna's is to raise: the mean PSNR in dB over the sets of a finished run; else None."""
+    with suppress(OSError, ValueError, KeyError):
+        return fmean(each["psnr"] for each in json.loads((folder / RESULTS).read_text())["sets"].values())
+    return None
+
+
 def print_sweep_summary(folder: Path, jobs: Iterable[str]) -> bool:
     """Print the status of the sweep's jobs after it has ended, and what to do next.
 
