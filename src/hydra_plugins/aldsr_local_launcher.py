@@ -76,11 +76,13 @@ class LocalLauncher(Launcher):
             jobs[name] = Job(folder / name, [*command, *overrides, *quoted, "if_exists=continue"])
         ended = run_jobs(list(jobs.values()), find_slots(self.gpus_per_job, self.cores_per_job))
         statuses = dict(zip(jobs, ended, strict=True))
-        return [self._report(folder / name, statuses[name]) for name in names]
+        return [
+            self._report(folder / name, job, statuses[name]) for name, job in zip(names, job_overrides, strict=True)
+        ]
 
-    def _report(self, folder: Path, status: int) -> JobReturn:
+    def _report(self, folder: Path, overrides: Sequence[str], status: int) -> JobReturn:
         """What the sweeper gets of a job; Hydra's own would end the sweep if it heard of a failure."""
-        report = JobReturn(status=JobStatus.COMPLETED)
+        report = JobReturn(overrides=overrides, status=JobStatus.COMPLETED)
         report.return_value = None if status else objective(folder)
         if report.return_value is None and self.config.hydra.sweeper._target_ != PRODUCT:
             reason = run_status(folder).reason or "it has no result with a measured set"

@@ -25,6 +25,17 @@ def test_a_run_that_a_callback_stops_tells_its_steps_and_several_loggers_have_th
     assert metrics.read_text().count("\n") > len(log_rows("run")) == 2
 
 
+def test_a_resumed_run_is_stopped_at_the_same_step(small: list[str]) -> None:
+    small += [*STOPS, "callbacks.early_stopping.patience=3", "data.steps_per_epoch=1", "trainer.max_steps=6"]
+    assert run_command(train, *small, "run_dir=whole") == 0
+    for step in (1, 3):
+        with killed_at(step):
+            run_command(train, *small, "run_dir=run", "checkpoint_every=1", "if_exists=continue")
+    assert run_command(train, *small, "run_dir=run", "checkpoint_every=1", "if_exists=continue") == 0
+    steps = [json.loads(Path(run, "results.json").read_text())["training"]["steps"] for run in ("whole", "run")]
+    assert steps == [4, 4]
+
+
 @pytest.mark.parametrize(
     ("mistake", "named"),
     [
@@ -33,7 +44,7 @@ def test_a_run_that_a_callback_stops_tells_its_steps_and_several_loggers_have_th
         (OTHER[0], "save_dir"),
         ("+logger.entity=x", "logger.entity"),
         ("callbacks=early_stopping callbacks.early_stopping.monitor=psnr", "psnr_y, bench/psnr_y"),
-        ("callbacks=early_stopping data.eval_dirs=[]", "monitors psnr_y"),
+        ("callbacks=early_stopping data.eval_dirs=[]", "data.eval_dirs is empty"),
     ],
 )
 def test_what_no_logger_takes_or_nothing_logs_is_refused_before_anything_is_written(

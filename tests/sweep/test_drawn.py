@@ -61,7 +61,7 @@ def test_jobs_join_the_plan_as_they_are_drawn_and_return_their_mean_psnr(
 def test_hydras_own_sweeper_hears_of_no_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     launcher = LocalLauncher(command="aldsr.train")
     launcher.config = OmegaConf.create({"hydra": {"sweeper": {"_target_": PRODUCT}}})
-    assert launcher._report(tmp_path, 1).return_value is None
+    assert launcher._report(tmp_path, [], 1).return_value is None
 
 
 @pytest.mark.needs("optuna")

@@ -152,7 +152,11 @@ def build_callbacks(settings: RunSettings, checkpoint_io: AtomicCheckpointIO) ->
 def build_user_callbacks(settings: RunSettings) -> list[Callback]:
     """The user's `trainer.callbacks`, which are added to ours. Raises OptionError if one is no callback."""
     given = thaw(settings.trainer.options.get("callbacks") or [])
-    callbacks = [instantiate(each) for each in (given if isinstance(given, list) else [given])]
+    given = given if isinstance(given, list) else [given]
+    waiting = [each for each in given if isinstance(each, dict) and each.get("check_on_train_epoch_end") is False]
+    if waiting and settings.data.eval_dirs == ():
+        raise OptionError(f"trainer.callbacks: {waiting[0]['_target_']} waits for validations; data.eval_dirs is empty")
+    callbacks = [instantiate(each) for each in given]
     for callback in callbacks:
         if not isinstance(callback, Callback):
             raise OptionError(f"trainer.callbacks: {callback!r} is no lightning.Callback; expected its _target_")
