@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import re
+import shutil
 import time
 from collections.abc import Callable
 from fractions import Fraction
@@ -19,9 +20,10 @@ import torch.multiprocessing
 from torch import Tensor
 
 import aldsr.data.cache as cache_module
-from aldsr.data.cache import CachedPair, cache_pairs
+from aldsr.data.cache import CHOICES, CachedPair, cache_pairs, describe_cache
 from aldsr.data.images import DataError, read_image
 from aldsr.data.pairs import Pair, find_pairs
+from aldsr.data.patches import Patches, fingerprint
 from aldsr.imaging import imresize
 from tests.command import PATIENCE
 
@@ -131,7 +133,7 @@ def test_the_content_of_a_file_that_has_settled_is_read_once(
     cache(folder, path)
     monkeypatch.setattr(cache_module, "_digest", Mock(wraps=cache_module._digest))
     cache(folder, path)
-    assert cache_module._digest.call_count == 1  # the index's own name
+    assert cache_module._digest.call_count == 2  # names of the index and of the pair
 
 
 def test_lr_given_and_lr_made_of_one_hr_do_not_mix(tmp_path: Path, folder: Path, make_image: MakeImage) -> None:
@@ -261,3 +263,85 @@ def test_mapped_images_keep_no_file_open(tmp_path: Path, folder: Path) -> None:
     mapped = cache(folder, *sorted(tmp_path.glob("*.ppm")), scale=2)
     assert len(os.listdir("/proc/self/fd")) - before < 20  # noqa: PTH208
     assert {int(pair.hr[0, 0, 0]) for pair in mapped} == set(range(60))
+
+
+# Packs
+
+
+@pytest.mark.parametrize("kind", ["raw", "tiles", "none"])
+def test_patches_are_the_same_however_images_are_kept(
+    tmp_path: Path, folder: Path, make_image: MakeImage, decoded: Mock, kind: str
+) -> None:
+    """HR that is cropped and has several tiles, and LR that is given and made."""
+    files = [make_image(tmp_path / f"{n}.png", width=301 + n, height=203, seed=n) for n in range(3)]
+    lr = make_image(tmp_path / "0x3.png", width=100, height=67)
+    pairs = [Pair("a", files[0], lr), *(Pair(file.stem, file, None) for file in files)]
+    arrays, first = (cache_pairs(pairs, scale=3, folder=folder, kinds=[each]) for each in ("arrays", kind))
+    decoded.reset_mock()
+    packed = cache_pairs(pairs, scale=3, folder=folder, kinds=[kind])
+    assert not decoded.called
+    for images in (first, packed):
+        one, other = (Patches(each, patch_size=48, scale=3, seed=1)[range(32)] for each in (arrays, images))
+        assert torch.equal(one.lr, other.lr)
+        assert torch.equal(one.hr, other.hr)
+        assert [pair.hr.shape for pair in images] == [pair.hr.shape for pair in arrays]
+        assert fingerprint(pair.hr for pair in images) == fingerprint(pair.hr for pair in arrays)
+        assert fingerprint(pair.lr for pair in images) == fingerprint(pair.lr for pair in arrays)
+
+
+def test_of_a_build_that_is_killed_nothing_is_decoded_twice(
+    tmp_path: Path, folder: Path, make_image: MakeImage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 1)
+    pairs = [Pair(f"{n}", make_image(tmp_path / f"{n}.png", seed=n), None) for n in range(5)]
+    read: list[Path] = []
+
+    def reading(path: Path) -> np.ndarray:
+        read.append(path)
+        if len(read) == 4:
+            raise KeyboardInterrupt
+        return read_image(path)
+
+    monkeypatch.setattr(cache_module, "read_image", reading)
+    with pytest.raises(KeyboardInterrupt):
+        cache_pairs(pairs, scale=4, folder=folder, kinds=["tiles"])
+    (index,), (data,) = folder.glob("*.index"), folder.glob("*.data")
+    for file in (index, data):  # as if killed while the next one was written
+        file.write_bytes(file.read_bytes() + b"half")
+    packed = cache_pairs(pairs, scale=4, folder=folder, kinds=["tiles"])
+    assert sorted(read) == sorted([*(pair.hr for pair in pairs), read[3]])
+    assert torch.equal(packed[3].hr[:, :, :], pixels(pairs[3].hr))
+    data.write_bytes(data.read_bytes()[:-9])  # as after a power cut
+    assert torch.equal(
+        cache_pairs(pairs, scale=4, folder=folder, kinds=["tiles"])[4].lr[:, :, :], packed[4].lr[:, :, :]
+    )
+
+
+def test_sets_that_are_many_or_large_are_packed(
+    tmp_path: Path, folder: Path, make_image: MakeImage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pairs = [Pair(f"{n}", make_image(tmp_path / f"{n}.png", seed=n), None) for n in range(3)]
+
+    def kept(name: str) -> str:
+        return describe_cache(cache_pairs(pairs, scale=4, folder=folder / name, kinds=CHOICES["auto"]))
+
+    assert kept("small").startswith("3 in raw arrays, ")
+    monkeypatch.setattr(cache_module, "MANY", 3)
+    assert kept("many").startswith("3 in raw arrays in one file, ")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Mock(free=40_000))
+    assert kept("many").startswith("3 in raw arrays in one file, ")  # where they are already
+    assert kept("tight").startswith("3 in packed tiles, ")
+
+
+def test_a_complete_cache_may_be_read_only(
+    tmp_path: Path, folder: Path, make_image: MakeImage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = make_image(tmp_path / "a.png")
+    refusing = Mock(side_effect=OSError(errno.EROFS, "Read-only file system"))
+    for kind in ("arrays", "tiles"):
+        first = cache_pairs([Pair("a", path, None)], scale=4, folder=folder, kinds=[kind])
+        with monkeypatch.context() as read_only:
+            for place in ("cache.atomic_write", "stores.atomic_write", "stores.FileLock", "cache.check_room"):
+                read_only.setattr(f"aldsr.data.{place}", refusing)
+            (again,) = cache_pairs([Pair("a", path, None)], scale=4, folder=folder, kinds=[kind])
+        assert torch.equal(again.hr[:, :, :], first[0].hr[:, :, :])

@@ -165,6 +165,7 @@ class DataSettings(Settings):
     batch_size: int = 16
     steps_per_epoch: int = 1000
     seed: Annotated[int, PINNED] = 0
+    cache: Annotated[str, FREE] = "auto"
     num_workers: Annotated[int | None, FREE] = None
 
 

@@ -1,35 +1,40 @@
 """Decoded images on disk, mapped into memory, so that a training step never decodes a file.
 
-One `.npy` per image, (3, H, W) uint8, named by the content of the file that it was decoded from; LR images made here
-are named by their HR image, scale and recipe. Files are written under a temporary name and renamed, so a file that is
-there is complete, and two processes that build the same cache only do the same work twice.
+Images are named by the content of the file that they were decoded from, LR images made here by their HR image, scale
+and recipe. What is there is complete (see `aldsr.data.stores`), and two processes may build the same cache.
 """
 
 import hashlib
 import json
 import os
+import shutil
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache, partial
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import numpy as np
 import torch
+from rich.filesize import decimal as human_size
 from rich.progress import track
 from torch import Tensor
 
 from aldsr.core.files import atomic_write, check_room
 from aldsr.data.images import DataError, open_image, read_image
 from aldsr.data.pairs import Pair
+from aldsr.data.stores import KINDS, PARTS, Arrays, Pack, PackedImage
 from aldsr.imaging import BICUBIC, Degradation
 
 T = TypeVar("T")
 R = TypeVar("R")
 TICK = 2_000_000_000  # ns, of the coarsest clock of a file system: changes within it may have one time
-FORMAT = "v3"  # raise it when the same file would be decoded or resized to other values
+MANY = 10_000  # images: from here on they go into one file, since a process can map 65,530
+LARGE = 10**10  # bytes of arrays: from here on, reading them all at every start for a fingerprint takes too long
+CHOICES = {"auto": ("arrays", "raw", "tiles"), "raw": ("arrays", "raw"), "packed": ("tiles",), "none": ("none",)}
 
 
 def cache_dir() -> Path:
@@ -40,7 +45,7 @@ def cache_dir() -> Path:
 
 @dataclass(frozen=True)
 class CachedPair:
-    """A pair in memory-mapped form: `hr` is `Tensor[3, sH, sW]`, `lr` `Tensor[3, H, W]`, uint8."""
+    """A pair: `hr` is `Tensor[3, sH, sW]`, `lr` `Tensor[3, H, W]`, uint8, mapped, or a `PackedImage` of that shape."""
 
     name: str
     hr: Tensor
@@ -50,12 +55,17 @@ class CachedPair:
 
 
 def cache_pairs(
-    pairs: Sequence[Pair], *, scale: int, degradation: Degradation = BICUBIC, folder: Path | None = None
+    pairs: Sequence[Pair],
+    *,
+    scale: int,
+    degradation: Degradation = BICUBIC,
+    folder: Path | None = None,
+    kinds: Sequence[str] = ("arrays",),
 ) -> list[CachedPair]:
     """Decode what is not decoded yet, make the LR images that are missing, and map everything.
 
     HR is cropped at its right and bottom edge to a multiple of the scale, as the field does. `folder` is that of the
-    cache, by default `images` in `cache_dir()`.
+    cache, by default `images` in `cache_dir()`; `kinds` are those of `KINDS` from which one is chosen.
 
     Raises DataError if an image cannot be read, LR and HR do not fit, or the cache cannot be written.
     """
@@ -68,92 +78,134 @@ def cache_pairs(
         for pair in pairs:
             hr = digests[pair.hr]
             lr = digests[pair.lr] if pair.lr else f"{hr}-{made}-x{scale}"
-            files = (folder / f"{name}-{FORMAT}.npy" for name in (hr, lr))
-            entries.append(_Entry(pair, scale, degradation, *files))
-        _remove_leftovers(folder)
-        missing = [entry for entry in entries if not (entry.hr.exists() and entry.lr.exists())]
-        check_room(f"ALDSR_CACHE={cache_dir()}", folder, sum(map(_Entry.size, missing)))
-        _map_parallel(_Entry.build, missing, "Decoding images")
+            both = _digest(f"{hr} {lr} x{scale}".encode())
+            entries.append(_Entry(pair, scale, degradation, hr, lr, both))
+        store = _choose([Arrays(folder) if kind == "arrays" else Pack(folder, kind) for kind in kinds], entries, folder)
+        if any(not entry.is_in(store) for entry in entries):
+            check_room(f"ALDSR_CACHE={cache_dir()}", folder)
+            with store.open():
+                missing = [entry for entry in entries if not entry.is_in(store)]
+                room = PARTS[store.kind] * sum(_map_parallel(_Entry.size, missing, "Reading sizes"))
+                check_room(f"ALDSR_CACHE={cache_dir()}", folder, int(room))
+                _map_parallel(partial(_Entry.build, store=store), missing, "Decoding images")
+        return [entry.load(store) for entry in entries]
     except OSError as error:
         raise DataError(
             f"{error.filename or folder}: cannot write the image cache ({error.strerror or error}); free some space "
             "or set ALDSR_CACHE to a folder that can be written"
         ) from error
-    return [entry.load() for entry in entries]
+
+
+def _choose(stores: Sequence[Arrays | Pack], entries: Sequence["_Entry"], folder: Path) -> Arrays | Pack:
+    """The store that holds all images already; else arrays for small sets, tiles for those too large for arrays."""
+    if len(stores) == 1 or not entries:
+        return stores[0]
+    arrays, raw, *_ = stores
+    for store in stores:
+        if all(entry.is_in(store) for entry in entries):
+            return store
+    sizes = _map_parallel(_Entry.size, entries, "Reading sizes")
+    if len(entries) < MANY and sum(sizes) <= LARGE:
+        return arrays
+    missing = sum(size for entry, size in zip(entries, sizes, strict=True) if not entry.is_in(raw))
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    fits = sum(sizes) <= memory / 2 and missing <= shutil.disk_usage(folder).free / 2
+    return raw if fits else stores[-1]
 
 
 @dataclass(frozen=True)
 class _Entry:
-    """The two cache files of a pair."""
+    """A pair and the names of its images in the cache."""
 
     pair: Pair
     scale: int
     degradation: Degradation
-    hr: Path
-    lr: Path
+    hr: str
+    lr: str
+    both: str  # names LR in a pack, where it has the digests of both images
+
+    def name_lr(self, store: Arrays | Pack) -> str:
+        """The name of LR."""
+        return self.lr if store.kind == "arrays" else self.both
+
+    def is_in(self, store: Arrays | Pack) -> bool:
+        """Whether both images are."""
+        return self.hr in store and self.name_lr(store) in store
 
     def size(self) -> int:
-        """About how many bytes it will have."""
+        """About how many bytes it will have as arrays."""
         with open_image(self.pair.hr) as image:
             return 3 * image.width * image.height * (self.scale**2 + 1) // self.scale**2
 
-    def build(self) -> None:
-        """Write the files that are missing."""
-        for image, file in ((self.pair.hr, self.hr), (self.pair.lr, self.lr)):
-            if image and not file.exists():
-                _save(file, read_image(image).transpose(2, 0, 1))
-        if not self.lr.exists():
-            _save(self.lr, self.degradation.make(self.load_hr()[None], scale=self.scale)[0].numpy())
+    def build(self, store: Arrays | Pack) -> None:
+        """Add the images that are missing."""
+        decoded = self.hr not in store or store.kind == "none"
+        whole = _decode(self.pair.hr) if decoded else store.load(self.hr)[:, :, :].contiguous()
+        if self.hr not in store:
+            store.add(self.hr, whole)
+        if self.name_lr(store) not in store:
+            hr = self.crop(whole)
+            store.add(self.name_lr(store), _decode(self.pair.lr) if self.pair.lr else self.make_lr(hr), hr)
 
-    def load(self) -> CachedPair:
-        """Map both files."""
-        hr, lr = self.load_hr(), _map_image(self.lr)
+    def load(self, store: Arrays | Pack) -> CachedPair:
+        """Map both images."""
+        hr, lr = store.load(self.hr), store.load(self.name_lr(store))
+        if isinstance(hr, PackedImage) and isinstance(lr, PackedImage):
+            hr.shape, hr.digest, lr.digest = (3, *self.sides(hr)), lr.digest[:64], lr.digest[64:]
+            if store.kind == "none":
+                hr.cut, lr.cut = self.cut_hr, self.cut_lr
+        else:
+            hr = self.crop(cast(Tensor, hr))
         expected = hr.shape[-1] // self.scale, hr.shape[-2] // self.scale
         if (lr.shape[-1], lr.shape[-2]) != expected:
             raise DataError(
                 f"{self.pair.lr}: is {lr.shape[-1]}x{lr.shape[-2]}, expected {expected[0]}x{expected[1]}: "
                 f"{self.pair.hr} at scale 1/{self.scale}; is it of another image or another scale?"
             )
-        return CachedPair(self.pair.name, hr, lr, lr_made=self.pair.lr is None, track=self.pair.track)
+        made, track = self.pair.lr is None, self.pair.track
+        return CachedPair(self.pair.name, cast(Tensor, hr), cast(Tensor, lr), lr_made=made, track=track)
 
-    def load_hr(self) -> Tensor:
-        """Map HR without the pixels at the right and bottom that no LR pixel stands for."""
-        hr = _map_image(self.hr)
+    def crop(self, hr: Tensor) -> Tensor:
+        """HR without the pixels at the right and bottom that no LR pixel stands for."""
+        height, width = self.sides(hr)
+        return hr[:, :height, :width]
+
+    def sides(self, hr: Tensor | PackedImage) -> tuple[int, int]:
+        """Height and width of HR when it is cropped."""
         height, width = (size - size % self.scale for size in hr.shape[-2:])
         if min(height, width) == 0:
             size = f"{hr.shape[-1]}x{hr.shape[-2]}"
             raise DataError(f"{self.pair.hr}: is {size}, too small for scale {self.scale}; remove it")
-        return hr[:, :height, :width]
+        return height, width
+
+    def make_lr(self, hr: Tensor) -> Tensor:
+        """LR of the whole image."""
+        return self.degradation.make(hr[None], scale=self.scale)[0]
+
+    def cut_hr(self, top: int, bottom: int, left: int, right: int) -> Tensor:
+        """Part of HR, decoded anew."""
+        return self.crop(_decode_again(self.pair.hr))[:, top:bottom, left:right]
+
+    def cut_lr(self, top: int, bottom: int, left: int, right: int) -> Tensor:
+        """Part of LR, decoded or made anew."""
+        lr = _decode_again(self.pair.lr) if self.pair.lr else self.make_lr(self.crop(_decode_again(self.pair.hr)))
+        return lr[:, top:bottom, left:right]
 
 
-def _remove_leftovers(folder: Path) -> None:
-    """Remove what killed processes left unfinished: writing one image takes less than an hour."""
-    for temporary in folder.glob("*.part"):
-        with suppress(FileNotFoundError):
-            if time.time() - temporary.stat().st_mtime > 3600:
-                temporary.unlink()
+def _decode(path: Path) -> Tensor:
+    """An image file as `Tensor[3, H, W]`."""
+    return torch.from_numpy(np.ascontiguousarray(read_image(path).transpose(2, 0, 1)))
 
 
-def _save(path: Path, pixels: np.ndarray) -> None:
-    with atomic_write(path) as temporary, temporary.open("wb") as file:
-        np.save(file, np.ascontiguousarray(pixels))
+_decode_again = lru_cache(maxsize=2)(_decode)  # HR and LR that one patch is cut of
 
 
-def _map_image(path: Path) -> Tensor:
-    """Map a cache file as `Tensor[3, H, W]`, uint8, without reading it.
-
-    torch's mapping, unlike numpy's, keeps no file open: thousands of images fit any open-file limit.
-    """
-    try:
-        with path.open("rb") as file:
-            np.lib.format.read_magic(file)
-            shape, _, _ = np.lib.format.read_array_header_1_0(file)
-            start = file.tell()
-        size = start + int(np.prod(shape))
-        flat = torch.from_file(str(path), shared=False, size=size, dtype=torch.uint8)
-    except (ValueError, RuntimeError) as error:
-        raise DataError(f"{path}: damaged cache file ({error}); delete it and start again") from error
-    return flat[start:].view(shape)
+def describe_cache(pairs: Sequence[CachedPair]) -> str:
+    """How images are kept, and in how many bytes: "3,450 in raw arrays, 29 GB"."""
+    images = [image for pair in pairs for image in (pair.hr, pair.lr)]
+    kinds = sorted({KINDS[getattr(image, "kind", "arrays")] for image in images})
+    size = sum(image.size if isinstance(image, PackedImage) else image.numel() for image in images)
+    return f"{len(pairs):,} in {', '.join(kinds)}, {human_size(size)}"
 
 
 def hash_files(files: Iterable[Path], folder: Path) -> dict[Path, str]:
@@ -162,8 +214,10 @@ def hash_files(files: Iterable[Path], folder: Path) -> dict[Path, str]:
     An index in the cache's folder saves reading gigabytes at every start: a file that is older than its entry and still
     has its size, inode and times (the second of which no program can set) is taken to have the content of then.
     """
-    paths = {file: str(file.resolve()) for file in files}
-    folders = sorted({str(Path(path).parent) for path in paths.values()})
+    files = dict.fromkeys(files)
+    resolved = {parent: str(parent.resolve()) for parent in {file.parent for file in files}}
+    paths = {file: f"{resolved[file.parent]}/{file.name}" for file in files}
+    folders = sorted({*resolved.values()})
     index_file = folder / f"index-{_digest(json.dumps(folders).encode())}.json"
     index = _read_index(index_file)
     begun = time.time_ns()
@@ -178,7 +232,7 @@ def hash_files(files: Iterable[Path], folder: Path) -> dict[Path, str]:
     for file, digest in zip(stale, digests, strict=True):
         index[paths[file]] = [*stamps[file], begun, digest]
     if stale:
-        with atomic_write(index_file) as temporary:
+        with suppress(OSError), atomic_write(index_file) as temporary:  # read only, the cache may still be complete
             temporary.write_text(json.dumps(index))
     return {file: index[path][-1] for file, path in paths.items()}
 

@@ -18,11 +18,11 @@ from torch.utils.data import DataLoader
 from aldsr.core.processes import end_with_parent
 from aldsr.core.signals import spare_children
 from aldsr.data.augment import augment
-from aldsr.data.cache import CachedPair, cache_dir, cache_pairs
+from aldsr.data.cache import CHOICES, CachedPair, cache_dir, cache_pairs
 from aldsr.data.folders import describe_others, list_names
 from aldsr.data.images import DataError
 from aldsr.data.layouts import find_folders
-from aldsr.data.pairs import Pair, find_pairs, set_name
+from aldsr.data.pairs import Pair, pair_files, set_name
 from aldsr.data.patches import BenchmarkSet, ImagePair, PatchBatch, Patches
 from aldsr.data.photographs import write_photographs
 from aldsr.data.sampling import StepBatches, patch_sizes
@@ -66,6 +66,7 @@ class SuperResolutionData(LightningDataModule):
         steps_per_epoch: optimizer steps in an epoch.
         seed: determines the patches.
         pictures: number of procedural images, 384×384 each.
+        cache: how training images are kept, of `aldsr.data.cache.CHOICES`; "auto": by their number and size.
         num_workers: loader processes; None: 4 beside a GPU, none on a CPU, where a process costs a core.
 
     Raises (when data is prepared):
@@ -89,6 +90,7 @@ class SuperResolutionData(LightningDataModule):
         steps_per_epoch: int = 1000,
         seed: int = 0,
         pictures: int = 64,
+        cache: str = "auto",
         num_workers: int | None = None,
     ) -> None:
         super().__init__()
@@ -103,6 +105,7 @@ class SuperResolutionData(LightningDataModule):
         self.steps_per_epoch = steps_per_epoch
         self.seed = seed
         self.pictures = pictures
+        self.cache = cache
         self.num_workers = num_workers
         self.train_pairs: list[CachedPair] = []
         self.left_out: list[str] = []  # names of training images smaller than a patch
@@ -132,7 +135,10 @@ class SuperResolutionData(LightningDataModule):
             if names.count(name) > 1:
                 raise DataError(f"data.eval_dirs: two sets are called '{name}'; results go by name, so rename a folder")
         files = self._find(train_dirs, self.train_lr_dirs, "train")
-        pairs = [pair for each in files for pair in cache_pairs(each, scale=self.scale, degradation=self.degradation)]
+        if self.cache not in CHOICES:
+            raise DataError(f"data.cache={self.cache}: expected {', '.join(CHOICES)}")
+        how: dict[str, Any] = {"scale": self.scale, "degradation": self.degradation, "kinds": CHOICES[self.cache]}
+        pairs = cache_pairs([pair for each in files for pair in each], **how)
         largest = max(side for _, side in patch_sizes(self.patch_size))
         self.train_pairs = [pair for pair in pairs if min(pair.lr.shape[-2:]) >= largest]
         self.left_out = [pair.name for pair in pairs if min(pair.lr.shape[-2:]) < largest]
@@ -157,11 +163,10 @@ class SuperResolutionData(LightningDataModule):
                 f"data.{use}_lr_dirs: names {len(lr_dirs)} folders for the {len(folders)} of data.{use}_dirs; expected "
                 "one for each, or null where LR is looked for beside HR"
             )
-        places = list(zip(folders, lr_dirs, strict=True))
-        track = self.degradation.text
-        pairs = [find_pairs(folder, scale=self.scale, lr=lr, track=track) for folder, lr in places]
-        for folder, lr in places:
-            found = find_folders(folder, self.scale, lr, track)
+        pairs = []
+        for folder, lr in zip(folders, lr_dirs, strict=True):
+            found = find_folders(folder, self.scale, lr, self.degradation.text)
+            pairs.append(pair_files(found, scale=self.scale))
             for sentence in filter(None, (*found.say_unused(), describe_others(found.hr))):
                 rank_zero_warn(sentence)
         return pairs

@@ -1,5 +1,6 @@
 """What lies in a folder of images, and how it is listed in messages."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -27,10 +28,12 @@ def image_files(folder: str | Path) -> list[Path]:
 def list_folder(folder: Path) -> tuple[list[Path], list[Path], list[Path]]:
     """The image files of a folder by their endings, its other files, and its folders, by name; nothing hidden."""
     readable = {suffix for suffix, format in Image.registered_extensions().items() if format in Image.OPEN}
-    found = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
-    folders = [path for path in found if path.is_dir()]
-    images = [path for path in found if path.suffix.lower() in readable and path not in folders]
-    return images, [path for path in found if path not in {*images, *folders}], folders
+    found: tuple[list[Path], list[Path], list[Path]] = [], [], []
+    with os.scandir(folder) as entries:
+        for name, is_folder in sorted((each.name, each.is_dir()) for each in entries if not each.name.startswith(".")):
+            path = folder / name
+            found[2 if is_folder else 0 if path.suffix.lower() in readable else 1].append(path)
+    return found
 
 
 def describe_others(folder: Path) -> str | None:

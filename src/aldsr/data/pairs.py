@@ -35,7 +35,12 @@ def find_pairs(folder: str | Path, *, scale: int, lr: str | Path | None = None, 
 
     Raises DataError if the folder is missing or empty, two files share a name, or HR lacks LR or the reverse.
     """
-    pairs, faults = match_files(find_folders(folder, scale, lr, track), scale=scale)
+    return pair_files(find_folders(folder, scale, lr, track), scale=scale)
+
+
+def pair_files(folders: SetFolders, *, scale: int) -> list[Pair]:
+    """The pairs of a set whose folders are found; raises DataError as `find_pairs` does."""
+    pairs, faults = match_files(folders, scale=scale)
     for _, message in faults:
         raise DataError(message)
     return pairs

@@ -15,6 +15,7 @@ from aldsr.data.images import is_gray
 from aldsr.data.layouts import describe_lr
 from aldsr.data.pairs import Pair
 from aldsr.data.sampling import draw, patch_sizes
+from aldsr.data.stores import PackedImage, pixel_digest
 from aldsr.imaging import BICUBIC, Degradation
 
 
@@ -120,13 +121,11 @@ def describe_pairs(pairs: Iterable[CachedPair]) -> str:
     return ", ".join(sorted({describe_lr("made" if pair.lr_made else "given", pair.track) for pair in pairs}))
 
 
-def fingerprint(images: Iterable[Tensor]) -> str:
+def fingerprint(images: Iterable[Tensor | PackedImage]) -> str:
     """A hash of the pixels of a set of images, independent of file names, file formats and order.
 
     Args:
         images: `Tensor[3, H, W]` each, uint8.
     """
-    digests = sorted(
-        hashlib.blake2b(f"{tuple(image.shape)}".encode() + image.numpy().tobytes()).digest() for image in images
-    )
+    digests = sorted(image.digest if isinstance(image, PackedImage) else pixel_digest(image) for image in images)
     return hashlib.blake2b(b"".join(digests), digest_size=8).hexdigest()

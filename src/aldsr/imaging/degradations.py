@@ -169,7 +169,7 @@ class Degradation:
         reach = BLOCK + 4 + math.ceil(3 * sum(end for key, end in options if key.startswith("sigma")))
         starts = [max(0, first - reach) // BLOCK * BLOCK for first in place]  # whole blocks of JPEG
         rows, columns = (slice(scale * s, scale * (p + side + reach)) for s, p in zip(starts, place, strict=True))
-        made = self._take(hr[None, :, rows, columns], scale, rng)[0]
+        made = self._take(hr[:, rows, columns][None], scale, rng)[0]
         top, left = (first - start for first, start in zip(place, starts, strict=True))
         return made[:, top : top + side, left : left + side]
 

@@ -12,6 +12,7 @@ from rich.console import Console
 from aldsr.core.run_files import CHECKPOINT, LEFT_OUT, LOG, WEIGHTS
 from aldsr.core.settings import RunSettings
 from aldsr.data import SuperResolutionData, describe_pairs
+from aldsr.data.cache import describe_cache
 from aldsr.data.sampling import patch_sizes
 from aldsr.evaluation.results import read_results
 from aldsr.nn.description import label
@@ -34,6 +35,7 @@ def print_start(settings: RunSettings, data: SuperResolutionData, *, extends: bo
     lines = [
         f"[bold]{label(settings.model)}[/bold] {settings.name}: {settings.parameters:,} parameters, x{settings.scale}",
         f"trains   {settings.total_steps:,} steps of {images}, LR {describe_pairs(data.train_pairs)}",
+        f"images   {describe_cache(data.train_pairs)}",
         f"recipe   {describe_recipe(settings)}",
         f"measures {sets or 'nothing: data.eval_dirs is empty'}",
         f"on       {ranks}{device}, {trainer.precision}{kernels}{graph}",

@@ -44,7 +44,7 @@ def unused_in_training(config: DictConfig) -> Unused:
 
 def unused_in_evaluation(config: DictConfig) -> Unused:
     """Those of `aldsr.evaluate`."""
-    training = ("train_dirs", "pictures", "patch_size", "batch_size", "steps_per_epoch", "seed", "num_workers")
+    training = ("train_dirs", "pictures", "patch_size", "batch_size", "steps_per_epoch", "seed", "cache", "num_workers")
     yield " ".join(f"data.{option}" for option in training), "in aldsr.train"
     yield "trainer.", f"in aldsr.train; here precision=… and {', '.join(DEVICES)} do"
     if config.ckpt_path or config.predictions:
