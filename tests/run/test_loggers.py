@@ -25,15 +25,23 @@ def test_a_run_that_a_callback_stops_tells_its_steps_and_several_loggers_have_th
     assert metrics.read_text().count("\n") > len(log_rows("run")) == 2
 
 
-def test_a_resumed_run_is_stopped_at_the_same_step(small: list[str]) -> None:
-    small += [*STOPS, "callbacks.early_stopping.patience=3", "data.steps_per_epoch=1", "trainer.max_steps=6"]
+def test_a_resumed_run_is_stopped_at_the_same_step_and_an_extended_one_at_its_next_validation(small: list[str]) -> None:
+    small += [
+        *STOPS,
+        "callbacks.early_stopping.patience=3",
+        "data.steps_per_epoch=1",
+        "trainer.max_steps=6",
+        "checkpoint_every=1",
+    ]
     assert run_command(train, *small, "run_dir=whole") == 0
     for step in (1, 3):
         with killed_at(step):
-            run_command(train, *small, "run_dir=run", "checkpoint_every=1", "if_exists=continue")
-    assert run_command(train, *small, "run_dir=run", "checkpoint_every=1", "if_exists=continue") == 0
+            run_command(train, *small, "run_dir=run", "if_exists=continue")
+    assert run_command(train, *small, "run_dir=run", "if_exists=continue") == 0
     steps = [json.loads(Path(run, "results.json").read_text())["training"]["steps"] for run in ("whole", "run")]
     assert steps == [4, 4]
+    assert run_command(train, *small, "run_dir=run", "ckpt_path=last", "trainer.max_steps=9") == 0
+    assert json.loads(Path("run/results.json").read_text())["training"]["steps"] == 5
 
 
 @pytest.mark.parametrize(
