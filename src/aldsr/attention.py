@@ -70,16 +70,13 @@ def main(argv: Sequence[str] | None = None) -> None:
 def parse_options(argv: Sequence[str] | None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m aldsr.attention", description=__doc__)
-    parser.add_argument("networks", nargs="+", type=Path, metavar="RUN|WEIGHTS", help="run folders, or weights files")
-    parser.add_argument("--data", nargs="+", metavar="DIR", help="sets to measure on (default: eight photographs)")
-    parser.add_argument("--lr", nargs="+", metavar="DIR", help="LR of each; '': found beside HR; made: made from HR")
-    parser.add_argument(
-        "-o", "--output", type=Path, metavar="DIR", help="(default: attention/ in the first run's folder)"
-    )
-    parser.add_argument(
-        "--shuffles", type=positive_int, default=5, metavar="N", help="of z, whose scores are averaged (default: 5)"
-    )
-    parser.add_argument("--allow-code", action="append", default=[], metavar="PACKAGE", help="beside aldsr.nn")
+    add = parser.add_argument
+    add("networks", nargs="+", type=Path, metavar="RUN|WEIGHTS", help="run folders, or weights files")
+    add("--data", nargs="+", metavar="DIR", help="sets to measure on (default: eight photographs)")
+    add("--lr", nargs="+", metavar="DIR", help="LR of each; '': found beside HR; made: made from HR")
+    add("-o", "--output", type=Path, metavar="DIR", help="(default: attention/ in the first run's folder)")
+    add("--shuffles", type=positive_int, default=5, metavar="N", help="of z, whose scores are averaged (default: 5)")
+    add("--allow-code", action="append", default=[], metavar="PACKAGE", help="beside aldsr.nn")
     return parser.parse_args(argv)
 
 

@@ -83,26 +83,24 @@ def parse_options(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m aldsr.benchmark", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", nargs="*", help=f"{', '.join(TABLES)} (default: loading resize)")
-    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="(default cpu)")
-    parser.add_argument("--backbone", choices=[*map(str.lower, BACKBONES)], default="rdn", help="(default rdn)")
-    parser.add_argument("--size", choices=("paper", "small"), default="paper", help="of the networks")
-    parser.add_argument(
-        "--networks", nargs="+", type=Path, metavar="RUN", help="for deployed: folders of runs or studies"
-    )
-    parser.add_argument("--precision", choices=PRECISIONS, default="32-true", help="for deployed")
-    parser.add_argument("--allow-code", action="append", default=[], metavar="PACKAGE", help="of blocks of your own")
-    parser.add_argument("--batch", type=positive_int, default=16, help="patches of a training step")
-    parser.add_argument("--patch-size", type=positive_int, default=48, help="LR pixels (default: the paper's 48)")
-    parser.add_argument("--loss", choices=LOSSES, default="l1", help="of a training step (default l1)")
-    parser.add_argument("--scale", type=int, default=4, choices=(2, 3, 4), help="for loading and resize")
-    parser.add_argument("--rounds", type=positive_int, default=2, help="how often every process is run")
-    parser.add_argument("--train-dir", action="append", help="images to cut from (default: the procedural images)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="save the results")
-    parser.add_argument("--from", dest="source", type=Path, metavar="FILE", help="show the results of a --json file")
-    parser.add_argument(
-        "--chart", type=Path, metavar="FILE", help="draw FILE.png and FILE.svg; for several benchmarks, FILE-WHAT.png …"
-    )
+    add = parser.add_argument
+    add("what", nargs="*", help=f"{', '.join(TABLES)} (default: loading resize)")
+    add("--device", choices=("cpu", "cuda"), default="cpu", help="(default cpu)")
+    add("--backbone", choices=[*map(str.lower, BACKBONES)], default="rdn", help="(default rdn)")
+    add("--size", choices=("paper", "small"), default="paper", help="of the networks")
+    add("--networks", nargs="+", type=Path, metavar="RUN", help="for deployed: folders of runs or studies")
+    add("--precision", choices=PRECISIONS, default="32-true", help="for deployed")
+    add("--allow-code", action="append", default=[], metavar="PACKAGE", help="of blocks of your own")
+    add("--batch", type=positive_int, default=16, help="patches of a training step")
+    add("--patch-size", type=positive_int, default=48, help="LR pixels (default: the paper's 48)")
+    add("--loss", choices=LOSSES, default="l1", help="of a training step (default l1)")
+    add("--scale", type=int, default=4, choices=(2, 3, 4), help="for loading and resize")
+    add("--rounds", type=positive_int, default=2, help="how often every process is run")
+    add("--train-dir", action="append", help="images to cut from (default: the procedural images)")
+    add("--json", type=Path, metavar="FILE", help="save the results")
+    add("--from", dest="source", type=Path, metavar="FILE", help="show the results of a --json file")
+    drawn = "draw FILE.png and FILE.svg; for several benchmarks, FILE-WHAT.png …"
+    add("--chart", type=Path, metavar="FILE", help=drawn)
     options = parser.parse_args(argv)
     if unknown := sorted(set(options.what) - set(TABLES)):
         parser.error(f"{unknown[0]}: expected {', '.join(TABLES)}")
@@ -147,8 +145,7 @@ def chart_files(output: Path | None, names: Sequence[str]) -> dict[str, list[Pat
 def measure(name: str, options: argparse.Namespace, console: Console) -> dict[str, Any]:
     """Run one benchmark; its results by its name, and what half precision costs, as plain data.
 
-    Raises:
-        DataError, NetworkError, OutOfMemoryError, ResultsError: if there are no images, networks, or not enough memory.
+    Raises DataError, NetworkError, OutOfMemoryError or ResultsError if images, networks or memory are missing.
     """
     device = torch.device(options.device)
     if name == "loading":
@@ -173,8 +170,7 @@ def measure(name: str, options: argparse.Namespace, console: Console) -> dict[st
 def read_cases(options: argparse.Namespace) -> list[DescribedCase]:
     """The networks of runs, one of each variant, by the names that `aldsr.compare` gives them.
 
-    Raises:
-        NetworkError, ResultsError: if they cannot be read or built.
+    Raises NetworkError, ResultsError if they cannot be read or built.
     """
     _, variants = read_variants(options.networks, allow_unequal_budgets=True)
     cases = []

@@ -41,28 +41,19 @@ def main(argv: Sequence[str] | None = None) -> None:
 def parse_options(argv: Sequence[str] | None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m aldsr.compare", description=__doc__)
-    parser.add_argument("results", nargs="+", type=Path, help="run folders, or their results.json; studies' folders")
-    parser.add_argument("--format", choices=("table", "markdown", "latex", "csv"), default="table")
-    parser.add_argument("--against", metavar="NAME", help="of a study: the network that the others are compared with")
-    parser.add_argument(
-        "--grid", action="store_true", help="of a study: PSNR and multi-adds by backbone (rows) and block (columns)"
-    )
-    parser.add_argument(
-        "--fixed-images", action="store_true", help="of a study: intervals over seeds alone, for these images only"
-    )
-    parser.add_argument(
-        "--allow-unequal-budgets",
-        action="store_true",
-        help="of a study: compare runs that differ in steps, batch, patches, schedule or training images all the same",
-    )
-    parser.add_argument(
-        "--chart", type=Path, metavar="FILE", help="of a study: quality against cost, drawn into FILE.png and FILE.svg"
-    )
-    parser.add_argument("--chart-sets", nargs="+", metavar="NAME", help="data sets to draw (default: all)")
-    parser.add_argument(
-        "--literature", type=Path, metavar="FILE", help="published networks (as experiments/literature.csv) to be drawn"
-    )
-    parser.add_argument("--latency", type=Path, metavar="FILE", help="of aldsr.benchmark deployed, to be drawn as well")
+    add = parser.add_argument
+    add("results", nargs="+", type=Path, help="run folders, or their results.json; studies' folders")
+    add("--format", choices=("table", "markdown", "latex", "csv"), default="table")
+    add("--against", metavar="NAME", help="of a study: the network that the others are compared with")
+    add("--grid", action="store_true", help="of a study: PSNR and multi-adds by backbone (rows) and block (columns)")
+    add("--fixed-images", action="store_true", help="of a study: intervals over seeds alone, for these images only")
+    unequal = "of a study: compare runs that differ in steps, batch, patches, schedule or training images all the same"
+    add("--allow-unequal-budgets", action="store_true", help=unequal)
+    add("--chart", type=Path, metavar="FILE", help="of a study: quality against cost, drawn into FILE.png and FILE.svg")
+    add("--chart-sets", nargs="+", metavar="NAME", help="data sets to draw (default: all)")
+    published = "published networks (as experiments/literature.csv) to be drawn"
+    add("--literature", type=Path, metavar="FILE", help=published)
+    add("--latency", type=Path, metavar="FILE", help="of aldsr.benchmark deployed, to be drawn as well")
     options = parser.parse_args(argv)
     if not options.chart and (options.latency or options.literature or options.chart_sets):
         parser.error("--latency, --literature and --chart-sets: are of a chart; say where with --chart FILE")

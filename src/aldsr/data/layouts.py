@@ -64,8 +64,7 @@ def find_folders(folder: str | Path, scale: int, lr: str | Path | None = None, t
 
     `track` is how missing LR will be made; where that is not by bicubic, LR of another track counts as missing.
 
-    Raises:
-        DataError: if the named LR is not there or of another track, or several folders fit and none is bicubic.
+    Raises DataError if the named LR is not there or of another track, or several folders fit and none is bicubic.
     """
     hr = _find_hr(Path(folder).expanduser(), scale)
     if lr == MADE or not hr.is_dir():

@@ -29,8 +29,7 @@ class Inference(nn.Module):
         self_ensemble: average over the eight orientations of an image (see `self_ensemble`).
         precision: "32-true", "bf16-mixed" or "16-mixed".
 
-    Raises:
-        ValueError: for a precision that is not offered or not safe, or a tile not larger than its overlaps.
+    Raises ValueError for a precision that is not offered or not safe, or a tile not larger than its overlaps.
     """
 
     def __init__(

@@ -167,8 +167,7 @@ def _protocol_fields(recorded: Mapping[str, Any]) -> dict[str, Any]:
 def check_comparable(results: Mapping[str, Mapping[str, Any]]) -> None:
     """Check that results, by names for the message, may share a table: one protocol and the same images in each set.
 
-    Raises:
-        ResultsError: naming the first difference.
+    Raises ResultsError, naming the first difference.
     """
     known: dict[str, tuple[str, Any]] = {}  # what was found in which of the results before
     for name, each in results.items():

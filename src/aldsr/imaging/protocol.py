@@ -49,8 +49,7 @@ class Protocol:
         psnr_mean: the PSNR of a set is the mean over its "images", or that of the error over all its "pixels".
         ms_ssim, vif, lpips, dists: the settings of further measures (see `perceptual.SETTINGS`); None: not measured.
 
-    Raises:
-        ValueError: for a choice that is not offered.
+    Raises ValueError for a choice that is not offered.
     """
 
     colour: Literal["y", "y_uint8", "y_full_range", "rgb"] = "y"
@@ -74,8 +73,7 @@ class Protocol:
     def from_fields(cls, recorded: Mapping[str, Any]) -> "Protocol":
         """The protocol of recorded fields (see `to_fields`), ignoring "name" and "scale".
 
-        Raises:
-            ValueError: for an unknown field or choice.
+        Raises ValueError for an unknown field or choice.
         """
         choices = {key: value for key, value in recorded.items() if key not in ("name", "scale")}
         if unknown := choices.keys() - {field.name for field in fields(cls)}:
@@ -168,8 +166,7 @@ def select(
 ) -> dict[str, Protocol]:
     """The protocol of a name, or all of them for "explain", by name; `gray` and `shave` replace theirs if given.
 
-    Raises:
-        ValueError: for a name, choice or one of `measures` (see `MEASURES`) that is not offered.
+    Raises ValueError for a name, choice or one of `measures` (see `MEASURES`) that is not offered.
     """
     if name not in PROTOCOLS and name != "explain":
         raise ValueError(f"protocol={name}: no such protocol; there are: {', '.join(PROTOCOLS)}, and explain")

@@ -95,8 +95,7 @@ def imresize(image: Tensor, scale: Fraction | int | float, *, border: Border = "
     Returns:
         `Tensor[B, C, ceil(H · scale), ceil(W · scale)]` of the image's type.
 
-    Raises:
-        ValueError: for a shape without pixels, or a scale that is not positive and finite.
+    Raises ValueError for a shape without pixels, or a scale that is not positive and finite.
     """
     if border not in ("replicate", "symmetric"):
         raise ValueError(f"border must be 'replicate' or 'symmetric', got {border!r}")

@@ -88,8 +88,7 @@ class EvaluationSettings(Settings):
 def resolve_evaluation(config: DictConfig) -> tuple[EvaluationSettings, nn.Module | None]:
     """The settings and the network that is measured (None: predictions). A checkpoint brings its own model and scale.
 
-    Raises:
-        OptionError, DeviceError, NetworkError: for options that cannot be met.
+    Raises OptionError, DeviceError, NetworkError for options that cannot be met.
     """
     resolve_network(config)
     choices = HydraConfig.get().runtime.choices

@@ -38,8 +38,7 @@ QUICK_STEPS = 1000  # of the quick start: about two and a half minutes on two CP
 def resolve_config(config: DictConfig) -> RunSettings:
     """The settings of one training run; only what has to be measured (see `measure_settings`) may still be "auto".
 
-    Raises:
-        OptionError, DeviceError, NetworkError: for options that cannot be met.
+    Raises OptionError, DeviceError, NetworkError for options that cannot be met.
     """
     hydra = HydraConfig.get()
     choices, overrides = hydra.runtime.choices, list(hydra.overrides.task)

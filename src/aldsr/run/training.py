@@ -93,8 +93,7 @@ def check_start(settings: RunSettings, network: nn.Module, loss: Loss) -> None:
 def build_training(settings: RunSettings, network: nn.Module, loss: Loss) -> tuple[SuperResolution, Trainer]:
     """The module with its optimizer, and a trainer, as yet without loggers: nothing is read or written.
 
-    Raises:
-        OptionError, DataError, MisconfigurationException: for options that cannot be met.
+    Raises OptionError, DataError, MisconfigurationException for options that cannot be met.
     """
     optimizer = build_optimizer(settings.optimizer, network.parameters())
     module = SuperResolution(
