@@ -175,10 +175,8 @@ def try_upscale(job: Job, inference: Inference, options: argparse.Namespace, bar
 def upscale(job: Job, inference: Inference, options: argparse.Namespace, bar: bars.Progress, tiles: bars.TaskID) -> str:
     """Upscale one picture from file to file; return a message about sizes and time.
 
-    Raises:
-        DataError: if the picture cannot be read, or the result does not fit the format.
-        FloatingPointError: if the result is not finite.
-        OSError: if the result cannot be written.
+    Raises DataError if the picture cannot be read, or the result does not fit the format, FloatingPointError if it is
+    not finite, and OSError if it cannot be written.
     """
     start = monotonic()
     picture = read_picture(job.source, max_pixels=options.max_pixels)

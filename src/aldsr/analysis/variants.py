@@ -59,11 +59,7 @@ def variant_settings(run: TrainingRun) -> dict[str, str]:
     """The settings that make a run's variant, by dotted name; options that the run's configuration lacks included."""
     config = {**run.config, "model": complete_description(run.config["model"])}
     settings = {key: str(value) for key, value in flatten(config).items() if rule_of(key).variant}
-    return {
-        **settings,
-        NETWORK: run_label(run),
-        "data.train_dirs": list_folders(run.config["data"].get("train_dirs")),
-    }
+    return {**settings, NETWORK: run_label(run), "data.train_dirs": list_folders(run.config["data"].get("train_dirs"))}
 
 
 def run_label(run: TrainingRun) -> str:

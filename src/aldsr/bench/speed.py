@@ -54,9 +54,7 @@ def measure_speed(
         rounds: how often every process is run.
         progress: gets a bar.
 
-    Returns:
-        Of each network its case, and the measurements of every process, as plain data.
-
+    Returns of each network its case, and the measurements of every process, as plain data.
     Raises OutOfMemoryError if all processes of "growth" or those that choose settings were killed.
     """
     bar = progress.add_task("Choosing each network's best settings", total=None)

@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.filesize import decimal as human_size
 
 from aldsr.core.errors import UserError
-from aldsr.core.files import atomic_write
+from aldsr.core.files import write_json
 
 OFFICIAL_SERVER = "https://data.vision.ee.ethz.ch/cvl/DIV2K"
 TIMEOUT_S = 30.0
@@ -118,8 +118,7 @@ def unpack(archive: Archive, path: Path, folder: Path) -> None:
             for name in sizes:
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 (staging / name).replace(folder / name)
-            with atomic_write(_manifest(archive, folder)) as temporary:
-                temporary.write_text(json.dumps({"sha256": archive.sha256, "files": sizes}), encoding="utf-8")
+            write_json(_manifest(archive, folder), {"sha256": archive.sha256, "files": sizes})
         finally:
             shutil.rmtree(staging, ignore_errors=True)
 

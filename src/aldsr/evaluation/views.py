@@ -36,9 +36,7 @@ def make_views(pair: ImagePair, networks: Mapping[str, nn.Module], *, scale: int
         pair: an image of a benchmark set.
         networks: by name, each with an attribute `scale`, in evaluation mode, on its own device.
 
-    Raises:
-        NetworkError: if a network is of another scale.
-        ValueError: if the image is too small to be scored.
+    Raises NetworkError if a network is of another scale, ValueError if the image is too small to be scored.
     """
     for name, network in networks.items():
         if network.scale != scale:

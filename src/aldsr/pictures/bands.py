@@ -32,9 +32,7 @@ def upscale_in_bands(
     Yields:
         (rows, sW, C), of the picture's bit depth; channels are colour, then alpha.
 
-    Raises:
-        FloatingPointError: if a result is not finite.
-        ValueError: if the overlaps leave nothing of a tile.
+    Raises FloatingPointError if a result is not finite, ValueError if the overlaps leave nothing of a tile.
     """
     height, width, channels = picture.samples.shape
     colours = 3 if channels > 2 else 1

@@ -53,9 +53,7 @@ def write_picture(
         ahead: of PNG and TIFF, compute a band while the last one is compressed: for bands that a GPU computes. On a
             CPU the network has all cores already, and is slow on cores that it shares.
 
-    Raises:
-        DataError: if the format cannot hold the picture; no band is computed then.
-        OSError: if the file cannot be written.
+    Raises DataError if the format cannot hold the picture, before any band is computed; OSError if writing fails.
     """
     height, width, channels = shape
     if format == "jpeg" and channels in (2, 4):

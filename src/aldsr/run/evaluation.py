@@ -140,8 +140,7 @@ def load_measured(settings: EvaluationSettings) -> nn.Module | None:
 def choose_form(settings: EvaluationSettings, network: nn.Module | None) -> dict[str, Any] | None:
     """Which blocks are collapsed, by a measurement on this device; None where nothing can be folded or collapsed.
 
-    Returns:
-        `collapsed`, places of blocks, and `deployment`, what was measured.
+    Returns `collapsed`, places of blocks, and `deployment`, what was measured.
     """
     if network is None or not settings.deploy or not (foldable_blocks(network) or collapsible_blocks(network)):
         return None

@@ -33,9 +33,7 @@ def open_run(
         earlier_results: where in the folder results of a shorter run go, since a run that has results is done.
         room: bytes that will be written.
 
-    Raises:
-        OptionError: if the folder cannot be written, or its disk lacks room.
-        InUseError: if another process works in it.
+    Raises OptionError if the folder cannot be written, or lacks room, and InUseError if another process works in it.
     """
     folder = Path(run_dir)
     for name in ("", Path(CHECKPOINT).parent, "pictures"):

@@ -16,6 +16,7 @@ from aldsr.data.cache import describe_cache
 from aldsr.data.sampling import patch_sizes
 from aldsr.evaluation.results import read_results
 from aldsr.nn.description import label
+from aldsr.reporting.tables.cells import pluralise
 from aldsr.reporting.tables.results import cost_sheet, images_sheet, protocol_line, protocols_sheet
 from aldsr.run.recipe import describe_recipe
 
@@ -23,9 +24,7 @@ from aldsr.run.recipe import describe_recipe
 def print_start(settings: RunSettings, data: SuperResolutionData, *, extends: bool) -> None:
     """The first lines: what is trained on what, where, for how long; `extends`: whether a shorter run is extended."""
     trainer, threads = settings.trainer, torch.get_num_threads()
-    device = (
-        f"GPU, {torch.cuda.get_device_name()}" if trainer.on_gpu else f"CPU, {threads} thread{'s' * (threads != 1)}"
-    )
+    device = f"GPU, {torch.cuda.get_device_name()}" if trainer.on_gpu else f"CPU, {pluralise(threads, 'thread')}"
     ranks = f"{trainer.ranks} × " if trainer.ranks > 1 else ""
     graph = ", steps as CUDA graphs" if settings.compile == "graph" else ""
     kernels = ", RDBs in Triton" if settings.kernels == "triton" else ""

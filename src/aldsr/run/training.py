@@ -75,9 +75,8 @@ def load_first_weights(settings: RunSettings, network: nn.Module) -> RunSettings
 def check_start(settings: RunSettings, network: nn.Module, loss: Loss) -> None:
     """Check the network, the loss, and the checkpoint that it continues from, before anything else starts.
 
-    Raises:
-        NetworkError: if the network has no weights or another scale, or the checkpoint is of another network.
-        OptionError: if the loss is none.
+    Raises OptionError if the loss is none, NetworkError if the network has no weights or another scale, or the
+    checkpoint is of another network.
     """
     if not any(weights.requires_grad for weights in network.parameters()):
         raise NetworkError(f"model: {label(thaw(settings.model))} has no weights to train; aldsr.evaluate measures it")

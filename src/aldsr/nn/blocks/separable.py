@@ -80,13 +80,7 @@ class BSConvBlock(nn.Sequential):
     """
 
     def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        *,
-        kernel_size: int = 3,
-        activation: str = "relu",
-        bias: bool = False,
+        self, in_channels: int, out_channels: int, *, kernel_size: int = 3, activation: str = "relu", bias: bool = False
     ) -> None:
         super().__init__(
             nn.Conv2d(in_channels, out_channels, 1, bias=bias),
