@@ -13,10 +13,11 @@ from aldsr.core.frozen import thaw
 from aldsr.core.memory import memory_advice
 from aldsr.core.run_files import WEIGHTS
 from aldsr.data import SuperResolutionData
+from aldsr.data.images import read_tensor
 from aldsr.evaluation.bicubic import score_bicubic
 from aldsr.evaluation.cost import measure_cost
 from aldsr.evaluation.inference import GLOBAL, Inference, has_global_statistics
-from aldsr.evaluation.predictions import find_predictions, read_prediction
+from aldsr.evaluation.predictions import find_predictions
 from aldsr.evaluation.results import check_scorable, describe_network, summarise
 from aldsr.nn import BicubicUpscale, External, deployed
 from aldsr.nn.deployment import deployed_description
@@ -134,7 +135,7 @@ def build_module(
     if network is None:
         files = find_predictions(str(settings.predictions), data.benchmarks)
         return StoredPredictions(
-            read=lambda place, number: read_prediction(files[place][number]), scale=settings.scale, protocols=protocols
+            read=lambda place, number: read_tensor(files[place][number]), scale=settings.scale, protocols=protocols
         )
     used = deployed(network=network, collapsed=form["collapsed"]) if form else network
     return SuperResolution(network=Inference(used, **settings.inference), protocols=protocols)

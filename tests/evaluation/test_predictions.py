@@ -8,7 +8,8 @@ import torch
 from PIL import Image
 
 from aldsr.data import BenchmarkSet, CachedPair, DataError
-from aldsr.evaluation.predictions import find_predictions, match_files, read_prediction
+from aldsr.data.images import read_tensor
+from aldsr.evaluation.predictions import find_predictions, match_files
 
 FOLDER = Path("predictions")
 Write = Callable[..., list[Path]]
@@ -88,4 +89,4 @@ def test_another_size_is_named_and_an_image_on_its_side_is_measured_upright(writ
     with Image.open(file) as image:
         image.save(file, exif=exif)
     assert find_predictions("~", [benchmark("Set5", "a")]) == [[file]]
-    assert read_prediction(file).shape == (3, 16, 24)
+    assert read_tensor(file).shape == (3, 16, 24)

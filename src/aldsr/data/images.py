@@ -10,8 +10,10 @@ from pathlib import Path
 import kornia_rs.io
 import numpy as np
 import tifffile
+import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageCms, TiffImagePlugin, UnidentifiedImageError
+from torch import Tensor
 
 from aldsr.core.errors import UserError
 
@@ -52,6 +54,11 @@ def read_image(path: Path) -> Pixels:
         samples = read_samples(path, image)
     colour = samples[..., :3] if samples.shape[-1] > 2 else samples[..., [0, 0, 0]]
     return np.ascontiguousarray(colour) if colour.dtype == np.uint8 else round_to_8_bits(colour)
+
+
+def read_tensor(path: Path) -> Tensor:
+    """`read_image` as `Tensor[3, H, W]`."""
+    return torch.from_numpy(np.ascontiguousarray(read_image(path).transpose(2, 0, 1)))
 
 
 def image_size(path: Path) -> tuple[int, int]:

@@ -4,11 +4,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
-from torch import Tensor
-
 from aldsr.core.files import LONGEST, short_name
-from aldsr.data import BenchmarkSet, DataError, image_files, image_size, read_image
+from aldsr.data import BenchmarkSet, DataError, image_files, image_size
 from aldsr.data.folders import list_names
 
 # After the name of an image: baby.png, babyx4.png, baby_x4_SR.png, baby_RDN_x4.png, baby-sr.png.
@@ -80,8 +77,3 @@ def _match_length(stem: str, name: str) -> tuple[int, bool]:
         if start and stem.startswith(start) and SUFFIX.fullmatch(stem, len(start))
     ]
     return max(lengths, default=NO_MATCH)
-
-
-def read_prediction(file: Path) -> Tensor:
-    """A predicted image as `Tensor[3, H, W]`, uint8."""
-    return torch.from_numpy(read_image(file).transpose(2, 0, 1).copy())

@@ -12,14 +12,13 @@ from itertools import starmap
 from pathlib import Path
 from typing import NamedTuple
 
-import torch
 from PIL import Image
 from torch import Tensor
 
 from aldsr.data.audit.near_duplicates import Signature, compute_signature, find_near_duplicates
 from aldsr.data.audit.provenance import check_lr
 from aldsr.data.folders import describe_others
-from aldsr.data.images import ORIENTATION, DataError, has_16_bits, open_image, read_image
+from aldsr.data.images import ORIENTATION, DataError, has_16_bits, open_image, read_tensor
 from aldsr.data.layouts import describe_lr, find_folders
 from aldsr.data.pairs import Pair, find_repeated, match_files, set_name
 from aldsr.data.patches import fingerprint
@@ -107,7 +106,7 @@ def _audit_image(pair: Pair, scale: int, patch: int, least: int) -> tuple[Audite
     image: AuditedImage | None = None
     findings: list[Finding] = []
     try:
-        hr = _read_tensor(pair.hr)
+        hr = read_tensor(pair.hr)
         size = hr.shape[2], hr.shape[1]
         with open_image(pair.hr) as header:
             remarks = [Finding(kind, f"{pair.hr}: {found}", fault=False) for kind, found in _check_header(header)]
@@ -115,16 +114,12 @@ def _audit_image(pair: Pair, scale: int, patch: int, least: int) -> tuple[Audite
             digest, signature = fingerprint([hr]), compute_signature(hr)
             image = AuditedImage(pair.hr, size, header.format or "?", header.mode, digest, signature)
         if pair.lr and min(size) >= scale:
-            fault = check_lr(pair.hr, hr, pair.lr, _read_tensor(pair.lr), scale, by_bd=pair.track == "bd")
+            fault = check_lr(pair.hr, hr, pair.lr, read_tensor(pair.lr), scale, by_bd=pair.track == "bd")
             known = pair.track in (None, "bicubic", "bd")  # other tracks are neither, and may be shifted
             findings += [Finding(*fault)] if fault and (known or fault[0] == "wrong size") else []
     except DataError as error:
         findings.append(Finding("unreadable", str(error)))
     return image, findings
-
-
-def _read_tensor(file: Path) -> Tensor:
-    return torch.from_numpy(read_image(file).transpose(2, 0, 1).copy())
 
 
 def _check_header(image: Image.Image) -> Iterator[tuple[str, str]]:
