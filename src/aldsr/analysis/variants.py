@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from aldsr.analysis.budgets import list_folders
 from aldsr.analysis.study import TrainingRun
-from aldsr.core.settings import flatten, rule_of
+from aldsr.core.settings import flatten, folder_label, rule_of
 from aldsr.evaluation import BACKBONES, block_terms, complete_description
 from aldsr.evaluation.results import ResultsError
 
@@ -59,6 +59,8 @@ def variant_settings(run: TrainingRun) -> dict[str, str]:
     """The settings that make a run's variant, by dotted name; options that the run's configuration lacks included."""
     config = {**run.config, "model": complete_description(run.config["model"])}
     settings = {key: str(value) for key, value in flatten(config).items() if rule_of(key).variant}
+    if listed := settings.get("data.train_list"):
+        settings["data.train_list"] = folder_label(listed)
     return {**settings, NETWORK: run_label(run), "data.train_dirs": list_folders(run.config["data"].get("train_dirs"))}
 
 

@@ -159,6 +159,7 @@ class DataSettings(Settings):
     eval_dirs: Annotated[tuple[str, ...] | None, PINNED] = None
     train_lr_dirs: Annotated[tuple[str | None, ...] | None, PINNED] = None  # see `RunSettings.lr_track`
     eval_lr_dirs: Annotated[tuple[str | None, ...] | None, PINNED] = None
+    train_list: str | None = None
     degradation: Annotated[FrozenDict, PINNED] = NO_OPTIONS  # see `RunSettings.lr_track`
     pictures: int = 64
     patch_size: int | FrozenDict = 48  # or sides by the steps from which they hold

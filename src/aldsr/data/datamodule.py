@@ -22,6 +22,7 @@ from aldsr.data.cache import CHOICES, CachedPair, cache_dir, cache_pairs
 from aldsr.data.folders import describe_others, list_names
 from aldsr.data.images import DataError
 from aldsr.data.layouts import find_folders
+from aldsr.data.lists import Place, find_places, say_missing
 from aldsr.data.pairs import Pair, pair_files, set_name
 from aldsr.data.patches import BenchmarkSet, ImagePair, PatchBatch, Patches
 from aldsr.data.photographs import write_photographs
@@ -60,6 +61,7 @@ class SuperResolutionData(LightningDataModule):
         train_dirs: folders to train on, as in `aldsr.data.pairs`; None: procedural images; empty: no training.
         eval_dirs: folders to measure on, each one set; None: scikit-image's photographs.
         train_lr_dirs, eval_lr_dirs: the LR folder of each; None: what is found beside HR, else made; "made": made.
+        train_list: a text file of images to train on, a path per line, from the first of `train_dirs` or absolute.
         degradation: how missing LR is made, as in `aldsr.imaging.Degradation.from_options`; None: by bicubic.
         patch_size: side of an LR patch, in pixels, or sides by the steps from which they hold: {0: 24, 1000: 48}.
         batch_size: patches in an optimizer step, over all ranks and micro-batches.
@@ -84,6 +86,7 @@ class SuperResolutionData(LightningDataModule):
         eval_dirs: Sequence[str | Path] | None = None,
         train_lr_dirs: Sequence[str | Path | None] | None = None,
         eval_lr_dirs: Sequence[str | Path | None] | None = None,
+        train_list: str | None = None,
         degradation: Mapping[str, Any] | None = None,
         patch_size: int | Mapping[Any, int] = 48,
         batch_size: int = 16,
@@ -99,6 +102,7 @@ class SuperResolutionData(LightningDataModule):
         self.eval_dirs = eval_dirs
         self.train_lr_dirs = train_lr_dirs
         self.eval_lr_dirs = eval_lr_dirs
+        self.train_list = train_list
         self.degradation = Degradation.from_options(degradation)
         self.patch_size = patch_size
         self.batch_size = batch_size
@@ -124,6 +128,8 @@ class SuperResolutionData(LightningDataModule):
         train_dirs, eval_dirs = self.train_dirs, self.eval_dirs
         if eval_dirs is None:
             eval_dirs = [write_photographs(embedded / "photographs")]
+        if self.train_list and not train_dirs:
+            raise DataError(f"data.train_list={self.train_list}: name the folder of its images with data.train_dirs")
         if train_dirs is None:
             train_dirs = [write_images(embedded / f"pictures-v{VERSION}-{self.pictures}", number=self.pictures)]
         self.benchmarks = [
@@ -164,9 +170,16 @@ class SuperResolutionData(LightningDataModule):
                 "one for each, or null where LR is looked for beside HR"
             )
         pairs = []
-        for folder, lr in zip(folders, lr_dirs, strict=True):
+        listed = self.train_list if use == "train" else None
+        places = [Place(Path(each), lr) for each, lr in zip(folders, lr_dirs, strict=True)]
+        for folder, lr, lines in find_places(folders, lr_dirs, listed) if use == "train" else places:
             found = find_folders(folder, self.scale, lr, self.degradation.text)
-            pairs.append(pair_files(found, scale=self.scale))
+            files = pair_files(found, scale=self.scale)
+            if lines is not None:
+                there = {pair.hr.name for pair in files}
+                say_missing(listed, folder, {name: line for name, line in lines.items() if name not in there})
+                files = [pair for pair in files if pair.hr.name in lines]
+            pairs.append(files)
             for sentence in filter(None, (*found.say_unused(), describe_others(found.hr))):
                 rank_zero_warn(sentence)
         return pairs

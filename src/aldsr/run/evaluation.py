@@ -108,7 +108,7 @@ def resolve_evaluation(config: DictConfig) -> tuple[EvaluationSettings, nn.Modul
         run["run_dir"] = config.run_dir or _folder_beside(Path(run["ckpt_path"]))
     if config.predictions:
         run["name"] = config.name or absolute(config.predictions).name
-    run["data"] |= {"train_dirs": [], "train_lr_dirs": None}
+    run["data"] |= {"train_dirs": [], "train_lr_dirs": None, "train_list": None}
     name = "-".join(network_tags(choices, run["model"])) if choice else run["name"]
     run["run_dir"] = str(run["run_dir"] or f"runs/evaluate-{short_name(name)}")
     run = OmegaConf.to_container(OmegaConf.create(run), resolve=True, throw_on_missing=True)

@@ -41,7 +41,8 @@ def unused_in_training(config: DictConfig) -> Unused:
 
 def unused_in_evaluation(config: DictConfig) -> Unused:
     """Those of `aldsr.evaluate`."""
-    training = ("train_dirs", "pictures", "patch_size", "batch_size", "steps_per_epoch", "seed", "cache", "num_workers")
+    images = ("train_dirs", "train_list", "pictures", "cache")
+    training = (*images, "patch_size", "batch_size", "steps_per_epoch", "seed", "num_workers")
     of_network, file = "model backbone block size descriptor seed", config.ckpt_path or config.predictions
     of_use = "tile overlap self_ensemble precision kernels deploy cost"
     fixed = config.protocol in ("rgb", "y_full_range", "gray_direct")
@@ -62,4 +63,4 @@ def _of_both(config: DictConfig) -> Unused:
     yield is_external(), "backbone block size model.", "with networks of aldsr, not with model=external"
     yield True, "data.scale model.scale", "as part of scale=…, which sets both"
     yield "descriptor" not in conv, "descriptor", "beside a block with attention, such as block=ald"
-    yield "${datasets}" not in content, "datasets", "with data=div2k, or where ${datasets} is typed"
+    yield "${datasets}" not in content, "datasets", "with data=div2k, df2k or lsdir, or where ${datasets} is typed"
