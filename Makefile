@@ -7,10 +7,10 @@ PY = $(firstword $(wildcard $(BIN)/python $(BIN)/python3) $(BIN)/python)
 ifeq ($(origin BIN),command line)
 $(if $(wildcard $(BIN)/python $(BIN)/python3),,$(error BIN=$(BIN): no python there; give the folder that holds it))
 export PYTHONPATH := $(CURDIR)/src$(if $(PYTHONPATH),:$(PYTHONPATH))
-HAS = $(shell $(PY) -c "from importlib.util import find_spec as f; print(*filter(f, ('xdist', 'pytest_cov')))")
+HAS = $(shell $(PY) -c "from importlib.util import find_spec as f; print(*filter(f, ('xdist',)))")
 else
 READY := $(VENV)/ready
-HAS := xdist pytest_cov
+HAS := xdist
 endif
 PYTEST = $(PY) -m pytest $(if $(findstring xdist,$(HAS)),-n auto --maxprocesses=8 --dist worksteal)
 .DEFAULT_GOAL := help
@@ -22,8 +22,8 @@ help: ## List the targets
 demo: $(READY) ## Train a small ALD-RDN in three minutes on two CPU cores and compare it with bicubic
 	$(PY) -m aldsr.train model=ald_rdn descriptor=det
 
-test: $(READY) ## Run the test suite (offline, CPU) with line coverage
-	$(PYTEST) $(if $(findstring pytest_cov,$(HAS)),--cov --cov-report=term) $(ARGS)
+test: $(READY) ## Run the test suite (offline, CPU); with line coverage: ARGS="--cov --cov-report=term"
+	$(PYTEST) $(ARGS)
 
 quick: $(READY) ## Run the tests that start no process and no browser, in a minute and a half
 	$(PYTEST) -m "not slow and not chaos" $(ARGS)
