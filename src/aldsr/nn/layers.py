@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "relu": partial(nn.ReLU, inplace=True),
@@ -83,6 +84,12 @@ def is_collapsible(layer: Layer) -> bool:
     if isinstance(layer, PointwiseFirst):
         return layer.pointwise_bias is None
     return isinstance(layer, Dense) or not layer.inner_relu
+
+
+def depthwise_features(x: Tensor, layer: Separable) -> Tensor:
+    """What the depthwise convolution of a layer makes of x, before its ReLU if it has one."""
+    filters = layer.depthwise
+    return F.conv2d(x, filters, layer.depthwise_bias, padding=kernel_size_of(layer) // 2, groups=len(filters))
 
 
 def has_layer(module: nn.Module) -> bool:

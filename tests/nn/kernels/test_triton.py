@@ -10,9 +10,8 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, library
 from torch._subclasses import FakeTensorMode
-from torch.library import opcheck
 
 from aldsr.core.errors import OptionError
 from aldsr.nn import RDB, ALDBlock, BSConvBlock, ConvBlock, DWBlock, LDWBlock, StandardBlock
@@ -109,10 +108,10 @@ def test_operators_keep_the_rules_by_which_torch_compiles_and_exports(block: Con
     layers = [[each for each in part.layer() if isinstance(each, Tensor)] for part in rdb.layers]  # type: ignore[operator]
     weights, sizes = [each for layer in layers for each in layer], [len(layer) for layer in layers]
     x = x.detach().permute(0, 2, 3, 1).requires_grad_()
-    opcheck(triton.rdb_features, (x, weights, sizes))
+    library.opcheck(triton.rdb_features, (x, weights, sizes))
     buffer = triton.rdb_features(x, weights, sizes).detach()
     plain = [each.detach() for each in weights]
-    opcheck(triton.rdb_features_backward, (torch.ones_like(buffer), buffer, plain, sizes))
+    library.opcheck(triton.rdb_features_backward, (torch.ones_like(buffer), buffer, plain, sizes))
 
 
 @pytest.mark.slow

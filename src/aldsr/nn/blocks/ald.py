@@ -6,7 +6,7 @@ from torch.nn import functional as F
 
 from aldsr.nn.blocks.standard import same_conv
 from aldsr.nn.descriptors import Descriptor, determinant
-from aldsr.nn.layers import Separable, make_activation, weights_and_biases
+from aldsr.nn.layers import Separable, depthwise_features, make_activation, weights_and_biases
 
 # Filters and r of the attentions that were computed together, while a `GroupedAttention` is entered.
 GIVEN: dict[nn.Module, tuple[Tensor, Tensor]] = {}
@@ -107,6 +107,4 @@ class ALDBlock(nn.Module):
         return Separable._make((*weights, False, self.activation))
 
     def forward(self, x: Tensor) -> Tensor:
-        weight, bias, *_ = self.layer()
-        features = F.conv2d(x, weight, bias, padding=weight.shape[-1] // 2, groups=len(weight))
-        return self.activation(self.pointwise(features))
+        return self.activation(self.pointwise(depthwise_features(x, self.layer())))

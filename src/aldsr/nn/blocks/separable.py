@@ -2,10 +2,9 @@
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from aldsr.nn.blocks.standard import same_conv
-from aldsr.nn.layers import PointwiseFirst, Separable, make_activation, weights_and_biases
+from aldsr.nn.layers import PointwiseFirst, Separable, depthwise_features, make_activation, weights_and_biases
 
 
 class DWBlock(nn.Sequential):
@@ -68,8 +67,7 @@ class LDWBlock(nn.Sequential):
     def forward(self, x: Tensor) -> Tensor:
         if self.gain == 1:
             return super().forward(x)
-        weight, bias, *_ = self.layer()
-        return self[2](self[1](F.conv2d(x, weight, bias, padding=weight.shape[-1] // 2, groups=len(weight))))
+        return self[2](self[1](depthwise_features(x, self.layer())))
 
 
 class BSConvBlock(nn.Sequential):

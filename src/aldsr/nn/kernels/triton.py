@@ -15,8 +15,7 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
-from torch.library import custom_op
+from torch import Tensor, library
 from torch.nn import functional as F
 from triton import cdiv, next_power_of_2
 
@@ -72,7 +71,7 @@ def _simplify(layer: Layer) -> Layer:
     return collapse_layer(layer) if is_collapsible(layer) else layer
 
 
-@custom_op("aldsr::rdb_features", mutates_args=())
+@library.custom_op("aldsr::rdb_features", mutates_args=())
 def rdb_features(x: Tensor, weights: list[Tensor], sizes: list[int]) -> Tensor:
     """All features of an RDB, `Tensor[B, H, W, T]`, x first. `Tensor[B, H, W, G0]` → the same.
 
@@ -96,7 +95,7 @@ def rdb_features(x: Tensor, weights: list[Tensor], sizes: list[int]) -> Tensor:
     return buffer
 
 
-@custom_op("aldsr::rdb_features_backward", mutates_args=())
+@library.custom_op("aldsr::rdb_features_backward", mutates_args=())
 def rdb_features_backward(grad: Tensor, buffer: Tensor, weights: list[Tensor], sizes: list[int]) -> list[Tensor]:
     """The gradients with respect to x and each of the weights, from that with respect to the features."""
     before, grads, end, found = grad.contiguous(), torch.empty_like(buffer), buffer.shape[-1], list[Tensor]()
