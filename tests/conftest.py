@@ -16,6 +16,9 @@ import pytest
 import torch
 from PIL import Image
 
+# Read before any test changes the working directory, which a path such as ../shared is relative to.
+SHARED = Path(os.environ.get("ALDSR_SHARED", "../shared")).resolve()
+
 torch.set_num_threads(1)  # on tiny tensors a second thread only waits for the first
 
 
@@ -42,10 +45,9 @@ def _surroundings(tmp_path_factory: pytest.TempPathFactory) -> None:
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder of photographs outside the project; a test that needs it is skipped where it is absent."""
-    folder = Path(os.environ.get("ALDSR_SHARED", "../shared"))
-    if not (folder / "data").is_dir():
-        pytest.skip(f"no photographs at {folder}/data; set ALDSR_SHARED to a folder that has them")
-    return folder
+    if not (SHARED / "data").is_dir():
+        pytest.skip(f"no photographs at {SHARED}/data; set ALDSR_SHARED to a folder that has them")
+    return SHARED
 
 
 @pytest.fixture

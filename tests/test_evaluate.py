@@ -253,7 +253,7 @@ def test_known_answers_of_bicubic(
     name: str, protocol: str, psnr: float, ssim: float, shared: Path, tmp_path: Path
 ) -> None:
     """The literature's, within 0.01 dB and 0.0005; why Y is rounded for Set5: experiments/bicubic_baseline."""
-    place = shared.resolve() / "data" / "benchmarks" / name
+    place = shared / "data" / "benchmarks" / name
     options = ["data=folder", f"data.eval_dirs=[{place}]", f"protocol={protocol}", "trainer=cpu"]
     assert run_command(evaluate, "model=bicubic", *options, f"run_dir={tmp_path}") == 0
     found = results(tmp_path)["sets"][name]
@@ -264,7 +264,7 @@ def test_known_answers_of_bicubic(
 
 def test_known_answers_of_rdns_own_images(shared: Path, tmp_path: Path) -> None:
     """The files of yulunzhang/RDN: the first cell of ALDNet's Table I."""
-    place = shared.resolve() / "data" / "rdn_official_x4"
+    place = shared / "data" / "rdn_official_x4"
     options = [f"predictions={place / 'SR'}", "data=folder", f"data.eval_dirs=[{place}]", "scale=4", "trainer=cpu"]
     assert run_command(evaluate, *options, f"run_dir={tmp_path}") == 0
     found = results(tmp_path)["sets"]["rdn_official_x4"]
