@@ -5,6 +5,7 @@ import signal
 from pathlib import Path
 
 import pytest
+import torch
 
 from aldsr.train import train
 from tests.command import PATIENCE, run_command
@@ -25,16 +26,18 @@ RANKS = ["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2"]
 pytestmark = pytest.mark.slow
 
 
-def test_two_ranks_and_one_rank_have_the_same_losses_and_scores(small: list[str]) -> None:
+@pytest.mark.parametrize("degradation", ["bicubic", "blur_jpeg"])
+def test_two_ranks_and_one_rank_have_the_same_weights_and_scores(degradation: str, small: list[str]) -> None:
     """The same batches in all, in fp32; without the residual, so that losses and scores are all the network's."""
-    steps = ["trainer.max_steps=50", "data.steps_per_epoch=25", "model.residual=none"]
+    steps = ["trainer.max_steps=20", "data.steps_per_epoch=10", "model.residual=none", f"degradation={degradation}"]
     options = [each for each in small if each != "trainer=cpu"] + steps
     assert run_command(train, *options, "trainer=cpu", "run_dir=one") == 0
     assert run_command(train, *options, *RANKS, "run_dir=two") == 0
     one, two = ([float(row["loss"]) for row in log_rows(run) if row["loss"]] for run in ("one", "two"))
-    assert len(one) == 50
+    assert len(one) == 20
     assert one[-1] < 0.7 * one[0]
-    assert two == pytest.approx(one, rel=1e-4)
+    assert two == pytest.approx(one, rel=1e-5)
+    torch.testing.assert_close(*(checkpoint(run)["state_dict"] for run in ("one", "two")), rtol=0, atol=1e-5)
     found, others = (json.loads(Path(run, "results.json").read_text()) for run in ("one", "two"))
     assert (found["training"]["ranks"], others["training"]["ranks"]) == (1, 2)
     for name, image in found["sets"]["bench"]["images"].items():

@@ -62,6 +62,7 @@ RECIPES = {
     "cosine": "schedule.warmup_steps=3",
     "halved": "schedule=halved schedule.epochs=[1] schedule.warmup_steps=3",
     "patches": "data.patch_size={0:8,2:16,5:8}",
+    "degradation": "degradation=blur_jpeg",
     "own-schedule": "schedule._target_=torch.optim.lr_scheduler.ExponentialLR +schedule.gamma=0.9",
 }
 
