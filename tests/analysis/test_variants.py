@@ -102,6 +102,7 @@ def test_everything_but_seeds_and_machines_keeps_runs_apart(
         ),
         # a kernel is told even of another block
         ([("RDN", {}), ("LDW-RDN", {"model.conv.kernel_size": 5})], ["RDN", "LDW-RDN (5x5)"]),
+        ([("LDW-RDN", {}), ("LDW-RDN", {"model.conv.gain": 1.5})], ["LDW-RDN", "LDW-RDN (gain=1.5)"]),
         # by backbone, then by block; the options of one are not those of another
         (
             [("LDW-RDN", {}), ("RDN", EDSR), ("LDW-RDN", {**EDSR, "model.n_feats": 8}), ("RDN", {})],

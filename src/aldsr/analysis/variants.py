@@ -16,7 +16,7 @@ from aldsr.evaluation.results import ResultsError
 
 NETWORK = "network"  # the key of the label among a variant's settings
 # What the label says.
-OF_BLOCK = ("_target_", "descriptor.", "live", "kernel_size", "activation")
+OF_BLOCK = ("_target_", "descriptor.", "live", "kernel_size", "activation", "gain", "init_gain", "frozen")
 LABELLED = ("model._target_", *(f"model.conv.{option}" for option in OF_BLOCK))
 SHORT = {"average": "avg", "maximum": "max", "determinant": "det", "zero": "none", "scale_free": "scale-free"}
 # The order of a backbone's blocks, which is that of the paper's tables; "" is the plain network.
@@ -73,7 +73,7 @@ def network_label(label: str, description: Mapping[str, Any]) -> str:
     """A network's label with its block's attention and other options: "ALD-RDN (det)", "ALD-RDN (det, live, 5x5)".
 
     The attention is the descriptor, what is made of it, and "live" if its hidden units start alive; then come kernel
-    size and activation if they are not 3x3 and ReLU.
+    size and activation if they are not 3x3 and ReLU, and a block's gain.
     """
     conv = description.get("conv") or {}
     terms, descriptor = [], conv.get("descriptor")

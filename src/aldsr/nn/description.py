@@ -136,9 +136,11 @@ def label(description: Description) -> str:
 
 
 def block_terms(conv: Description) -> list[str]:
-    """What a block's description says beyond the defaults: `["5x5", "gelu"]`."""
+    """What a block's description says beyond the defaults: `["5x5", "gelu", "gain=1.5", "frozen"]`."""
     kernel, activation = conv.get("kernel_size", 3), conv.get("activation", "relu")
-    return [f"{kernel}x{kernel}"] * (kernel != 3) + [str(activation)] * (activation != "relu")
+    terms = [f"{kernel}x{kernel}"] * (kernel != 3) + [str(activation)] * (activation != "relu")
+    gains = [f"{name}={conv[name]}" for name in ("gain", "init_gain") if conv.get(name, 1) != 1]
+    return [*terms, *gains, *["frozen"] * bool(conv.get("frozen"))]
 
 
 def scale_of(description: Description) -> int:
