@@ -10,9 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from aldsr.bench.gpu import CapturedGraph
-from aldsr.bench.traffic import count_traffic
 from aldsr.core.device import PRECISIONS
-from aldsr.evaluation.cost import input_size, multi_adds
+from aldsr.evaluation.cost import count_traffic, input_size, multi_adds
 from aldsr.nn import ALDBlock, DWBlock, LDWBlock, StandardBlock, UPNet, deploy, fold
 from aldsr.nn.description import BACKBONES, build
 from aldsr.nn.grouped_attention import GroupedAttention

@@ -2,7 +2,6 @@
 
 import copy
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
 from functools import partial
 from itertools import chain
 from math import prod
@@ -58,30 +57,49 @@ def multi_adds(network: nn.Module, *, scale: int, lr: tuple[int, int] | None = N
     return counter.get_total_flops() // 2 if run_without_values(network, counter, lr or input_size(scale)) else None
 
 
+def list_convolutions(network: nn.Module, lr: tuple[int, int]) -> list[tuple[int, int, bool]] | None:
+    """Values read and written by each convolution for an LR image, and whether it is depthwise; None as `multi_adds`.
+
+    Transposed ones, and that of a bicubic residual, count too.
+    """
+    found: list[tuple[int, int, bool]] = []
+
+    def note(x: tuple[int, ...], *options: Any, out_shape: tuple[int, ...], **_: Any) -> int:
+        found.append((prod(x), prod(out_shape), options[-1] > 1))
+        return 0
+
+    counter = FlopCounterMode(display=False, custom_mapping={torch.ops.aten.convolution: note})
+    return found if run_without_values(network, counter, lr) else None
+
+
 def count_activations(network: nn.Module) -> tuple[int, int] | None:
     """Values of the outputs of all convolutions for an LR image of 256x256 pixels, and the number of convolutions.
 
     Activations and #Conv of the NTIRE efficient-SR challenges, after Radosavovic et al., "Designing Network Design
-    Spaces"; transposed ones, and that of a bicubic residual, count too. None for a network that needs values.
+    Spaces"; see `list_convolutions`.
     """
-    outputs: list[int] = []
-
-    def note(*_: Any, out_shape: tuple[int, ...], **__: Any) -> int:
-        outputs.append(prod(out_shape))
-        return 0
-
-    counter = FlopCounterMode(display=False, custom_mapping={torch.ops.aten.convolution: note})
-    return (sum(outputs), len(outputs)) if run_without_values(network, counter, CHALLENGE_INPUT) else None
+    found = list_convolutions(network, CHALLENGE_INPUT)
+    return None if found is None else (sum(written for _, written, _ in found), len(found))
 
 
-def run_without_values(network: nn.Module, counter: AbstractContextManager[Any], lr: tuple[int, int]) -> bool:
+def count_traffic(network: nn.Module, *, scale: int) -> tuple[int, int]:
+    """Features that layers cannot do without reading and writing for 1280x720 pixels of output; zero for None.
+
+    What passes from a depthwise convolution to the next one can stay on chip.
+    """
+    found = list_convolutions(network, input_size(scale)) or []
+    after_depthwise = [False, *(depthwise for *_, depthwise in found)]
+    read = sum(values for (values, *_), kept in zip(found, after_depthwise, strict=False) if not kept)
+    return read, sum(values for _, values, depthwise in found if not depthwise)
+
+
+def run_without_values(network: nn.Module, counter: FlopCounterMode, lr: tuple[int, int]) -> bool:
     """Let a counter watch a network that upscales an LR image of fake values; whether it could."""
-    image = torch.empty(1, 3, *lr, device=_device_of(network))
-    fake = FakeTensorMode(allow_non_fake_inputs=True)
+    device = _device_of(network)
     try:
         network = copy.deepcopy(network)  # which may keep what it computes
-        with fake, torch.no_grad(), counter:
-            network(fake.from_tensor(image))
+        with FakeTensorMode(allow_non_fake_inputs=True), torch.no_grad(), counter:
+            network(torch.empty(1, 3, *lr, device=device))
     except Exception:  # whatever a user's own block raises
         return False
     return True
@@ -99,8 +117,11 @@ def measure_cost(network: nn.Module, *, scale: int, precision: str = "32-true", 
     (height, width), dtype, device = input_size(scale), PRECISIONS[precision], _device_of(network)
     lr = torch.rand(1, 3, height, width, device=device).contiguous(memory_format=torch.channels_last)
     forms = {"unfolded": network} | ({"folded": fold(network)} if foldable_blocks(network) else {})
-    cost: dict[str, Any] = {"lr": f"{width}x{height}", "device": device_name(device)}
-    cost["threads"] = torch.get_num_threads()
+    cost: dict[str, Any] = {
+        "lr": f"{width}x{height}",
+        "device": device_name(device),
+        "threads": torch.get_num_threads(),
+    }
     for kind, form in forms.items():
         form = form.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         with torch.no_grad(), torch.autocast(device.type, dtype, enabled=dtype is not None):
@@ -114,9 +135,9 @@ def measure_cost(network: nn.Module, *, scale: int, precision: str = "32-true", 
         }
         if full:
             values, number = count_activations(form) or (None, None)
-            challenge = multi_adds(form, scale=scale, lr=CHALLENGE_INPUT)
-            cost[kind] |= {"convolutions": number, "activations_256x256": values, "multi_adds_256x256": challenge}
-            cost[kind]["multi_adds"] = multi_adds(form, scale=scale)
+            cost[kind] |= {"convolutions": number, "activations_256x256": values}
+            cost[kind] |= {"multi_adds_256x256": multi_adds(form, scale=scale, lr=CHALLENGE_INPUT)}
+            cost[kind] |= {"multi_adds": multi_adds(form, scale=scale)}
     return cost
 
 

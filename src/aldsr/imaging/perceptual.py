@@ -105,11 +105,7 @@ def load_measure(name: str, setting: str) -> Callable[[Tensor, Tensor], Tensor]:
         raise OptionError(f"{needs} the weights in {file} ({error}); download them from {url}") from error
 
     def score(sr: Tensor, hr: Tensor) -> Tensor:
-        scores = []
-        for pair in zip(sr.float().div(255).split(1), hr.float().div(255).split(1), strict=True):
-            metric.to(sr.device).reset()
-            metric.update(*pair)
-            scores.append(metric.compute().double())
-        return torch.stack(scores)
+        pairs = zip(*(each.float().div(255).split(1) for each in (sr, hr)), strict=True)
+        return torch.stack([metric.to(sr.device)(*pair).double() for pair in pairs])
 
     return score

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from aldsr.nn.description import NetworkError, build
+from aldsr.nn.weights import find_faults
 
 
 class Layout(NamedTuple):
@@ -122,8 +123,7 @@ def find_layout(state: Mapping[str, Tensor], source: object) -> tuple[Layout, di
             with torch.device("meta"):
                 own = build(description).state_dict()
             names = {_rename(ours, layout, scale): ours for ours in own}
-            shapes = {theirs: tuple(own[ours].shape) for theirs, ours in names.items()}
-            shapes |= {} if layout.value_range else MEANS
+            shapes = {theirs: own[ours].shape for theirs, ours in names.items()} | ({} if layout.value_range else MEANS)
             readings.append((find_faults(state, shapes), layout, description, names))
     if not readings:
         known = ", ".join(each.title for each in LAYOUTS)
@@ -142,14 +142,6 @@ def read_size(start: str, state: Mapping[str, Tensor]) -> int:
     if "(" in start:
         return len({match[1] for match in found})
     return mode(len(state[match.string]) for match in found) if found else 0
-
-
-def find_faults(state: Mapping[str, Tensor], shapes: Mapping[str, tuple[int, ...]]) -> list[str]:
-    """What is left over, missing or of another shape."""
-    faults = [f"has '{name}' left over" for name in state if name not in shapes]
-    faults += [f"lacks '{name}'" for name in shapes if name not in state]
-    found = {name: tuple(state[name].shape) for name in shapes if name in state}
-    return faults + [f"'{name}' is {size}, not {shapes[name]}" for name, size in found.items() if size != shapes[name]]
 
 
 def read_mean(state: Mapping[str, Tensor], source: object, value_range: int | None) -> tuple[list[float], int]:

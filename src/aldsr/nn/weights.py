@@ -36,21 +36,21 @@ def load_network(path: str | Path, allow_code: Sequence[str] = ()) -> tuple[nn.M
 
 def load_state(network: nn.Module, state: Mapping[str, Tensor], source: str | Path) -> None:
     """Load weights into a network if every key and shape fits, else raise NetworkError and change nothing."""
-    own = network.state_dict()
-    faults = [f"lacks '{key}'" for key in own.keys() - state.keys()]
-    faults += [f"has '{key}', which the network lacks" for key in state.keys() - own.keys()]
-    faults += [
-        f"'{key}' is {tuple(state[key].shape)}, the network's is {tuple(own[key].shape)}"
-        for key in own.keys() & state.keys()
-        if own[key].shape != state[key].shape
-    ]
-    if faults := sorted(faults):
+    if faults := find_faults(state, {key: value.shape for key, value in network.state_dict().items()}):
         first = ", ".join(dict.fromkeys((*faults[:2], faults[-1])))  # one of another kind, if there are several
         raise NetworkError(
             f"{source}: these weights are of another network ({len(faults)} differences): {first}; "
             "use the model, size and scale that they were trained with"
         )
     network.load_state_dict(dict(state))
+
+
+def find_faults(state: Mapping[str, Tensor], shapes: Mapping[str, Sequence[int]]) -> list[str]:
+    """What weights have that a network with such shapes lacks, what they lack, and what is of another shape."""
+    faults = [f"has '{key}', which the network lacks" for key in state if key not in shapes]
+    faults += [f"lacks '{key}'" for key in shapes if key not in state]
+    found = {key: (tuple(state[key].shape), tuple(shape)) for key, shape in shapes.items() if key in state}
+    return faults + [f"'{key}' is {ours}, the network's is {its}" for key, (ours, its) in found.items() if ours != its]
 
 
 def write_weights(

@@ -1,21 +1,17 @@
 """What attention learned: r per layer, r against z, and what ablations change."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from aldsr.evaluation.attention import LayerAttention
-from aldsr.reporting.charts.figures import FONT, create_figure
+from aldsr.reporting.charts.figures import FONT, Figure, create_figure
 from aldsr.reporting.tables.attention import Attention, layer_names
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 COLUMNS = 4  # of panels
 
 
-def draw_distribution(attention: Attention) -> "Figure":
+def draw_distribution(attention: Attention) -> Figure:
     """Above, r of every channel by layer; below, how far r varies within a layer, and how much of it is due to z."""
     layers = _pool_runs(attention)
     places = range(1, len(layers) + 1)
@@ -33,7 +29,7 @@ def draw_distribution(attention: Attention) -> "Figure":
     return figure
 
 
-def draw_descriptor(attention: Attention) -> "Figure":
+def draw_descriptor(attention: Attention) -> Figure:
     """r against z: a panel per RDB or other unit, a colour per layer, a point per channel."""
     from matplotlib import colormaps
 
@@ -57,7 +53,7 @@ def draw_descriptor(attention: Attention) -> "Figure":
     return figure
 
 
-def draw_ablations(attentions: Sequence[Attention]) -> "Figure":
+def draw_ablations(attentions: Sequence[Attention]) -> Figure:
     """What each ablation changes in PSNR-Y, with 95 % intervals: a panel per set, a colour per network."""
     sets, names = attentions[0].sets, attentions[0].ablations
     figure = create_figure(width=680 * len(sets) + 240, height=68 * len(names) * len(attentions) + 320)

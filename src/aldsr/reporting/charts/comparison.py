@@ -3,18 +3,14 @@
 import math
 import textwrap
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from torch import Tensor, stack
 from torch.nn import functional as F
 
 from aldsr.evaluation.views import View
-from aldsr.reporting.charts.figures import FONT, create_figure
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+from aldsr.reporting.charts.figures import FONT, Axes, Figure, create_figure
 
 PART, LEAST = 6, 48  # a crop is a sixth of the image's width and height, and at least this many HR pixels
 STEP = 4  # HR pixels between the windows that are tried
@@ -47,7 +43,7 @@ def find_crop(versions: Sequence[View]) -> Crop:
     return Crop(STEP * int(left), STEP * int(top), width, height)
 
 
-def draw_comparison(versions: Sequence[View], crop: Crop, *, title: str) -> "Figure":
+def draw_comparison(versions: Sequence[View], crop: Crop, *, title: str) -> Figure:
     """Draw the whole image on the left and the crops on the right, up to three in one row, more in two.
 
     Crops are enlarged by a whole number: every pixel is a square of one colour. `versions`: see `make_views`.
@@ -90,7 +86,7 @@ def format_scores(versions: Sequence[View]) -> list[str]:
     return ["PSNR (dB) / SSIM", *lines]
 
 
-def _show(figure: "Figure", image: Tensor, lines: list[str], box: tuple[int, ...], interpolation: str) -> "Axes":
+def _show(figure: Figure, image: Tensor, lines: list[str], box: tuple[int, ...], interpolation: str) -> Axes:
     """Show an image in a box (left, top, width, height) given in pixels, and lines of text below it."""
     left, top, width, height = box
     across, down = (figure.get_size_inches() * figure.dpi).tolist()

@@ -1,21 +1,16 @@
 """Quality against cost: mean PSNR of every network over what it costs, a panel per data set and cost."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from aldsr.analysis.scores import mean_over_seeds, set_sizes
 from aldsr.analysis.variants import Variant
 from aldsr.evaluation.results import ResultsError
-from aldsr.reporting.charts.figures import FONT, create_figure, network_style, style_axes
+from aldsr.reporting.charts.figures import FONT, Axes, Figure, create_figure, network_style, style_axes
 from aldsr.reporting.charts.literature import PUBLISHED, STYLE, Point, Published, find_points, name_points
 from aldsr.reporting.tables.cells import pluralise, read_costs
 from aldsr.reporting.tables.paper import match_sets
 from aldsr.reporting.tables.results import quantities
 from aldsr.reporting.tables.speed import Measurements, Timing, summarise_timings
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 PANEL, HEIGHT, LEGEND = 700, 560, 44  # pixels: width and height of a panel, height of a line of the legend
 DEPLOYED = "deployed"  # the benchmark's name in its file
@@ -68,7 +63,7 @@ def draw_cost_chart(
     sets: Sequence[str] | None = None,
     latency: Measurements | None = None,
     literature: Sequence[Published] = (),
-) -> "Figure":
+) -> Figure:
     """Draw a row of panels per data set (None: all) and a column per cost, see `list_costs`.
 
     Published networks (see `read_literature`) are hollow, gray and named. Raises ResultsError if the study has no such
@@ -103,7 +98,7 @@ def draw_cost_chart(
 
 
 def draw_cost_panel(
-    axes: "Axes", variants: Sequence[Variant], costs: Sequence[Range | None], *, set_name: str, label: str
+    axes: Axes, variants: Sequence[Variant], costs: Sequence[Range | None], *, set_name: str, label: str
 ) -> None:
     """Draw a point per network: mean PSNR over seeds ± standard deviation against its cost with its range."""
     for place, (variant, cost) in enumerate(zip(variants, costs, strict=True)):

@@ -3,17 +3,13 @@
 import csv
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aldsr.analysis.variants import Variant
 from aldsr.evaluation.results import ResultsError
-from aldsr.reporting.charts.figures import network_style, style_axes
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from aldsr.reporting.charts.figures import Axes, network_style, style_axes
 
 LOSS, VALIDATION = "loss", "psnr_y"  # columns of log.csv
 POINTS = 100  # of a smoothed curve
@@ -23,7 +19,7 @@ Array = NDArray[np.float64]
 Curve = tuple[Array, Array]  # steps and values
 
 
-def draw_loss(axes: "Axes", variants: Sequence[Variant]) -> None:
+def draw_loss(axes: Axes, variants: Sequence[Variant]) -> None:
     """Draw the smoothed training loss on a logarithmic axis."""
     from matplotlib.ticker import MaxNLocator
 
@@ -35,7 +31,7 @@ def draw_loss(axes: "Axes", variants: Sequence[Variant]) -> None:
     _draw_curves(axes, variants, LOSS, smooth)
 
 
-def draw_validation(axes: "Axes", variants: Sequence[Variant]) -> None:
+def draw_validation(axes: Axes, variants: Sequence[Variant]) -> None:
     """Draw the validation PSNR; a network that was validated once only has no curve."""
     axes.set_ylabel("validation PSNR (dB)")  # mean of the sets
     axes.ticklabel_format(axis="y", useOffset=False)
@@ -76,7 +72,7 @@ def average_seeds(curves: Sequence[Curve]) -> tuple[Array, Array, Array, Array]:
     return steps, values.mean(0), values.min(0), values.max(0)
 
 
-def _draw_curves(axes: "Axes", variants: Sequence[Variant], column: str, prepare: Callable[[Curve], Curve]) -> None:
+def _draw_curves(axes: Axes, variants: Sequence[Variant], column: str, prepare: Callable[[Curve], Curve]) -> None:
     """Draw the curves of those runs that have more than one value."""
     for place, variant in enumerate(variants):
         curves = [read_curve(run.folder / "log.csv", column) for run in variant.runs.values()]

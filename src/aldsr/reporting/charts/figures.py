@@ -15,6 +15,8 @@ from aldsr.core.files import atomic_write, check_output
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+else:
+    Axes = Figure = Any  # for the annotations of charts
 
 DPI = 200
 FONT = 8  # points
@@ -48,14 +50,14 @@ def prepare_output(output: Path, formats: Sequence[str]) -> list[Path]:
     return files
 
 
-def create_figure(*, width: float, height: float, constrained: bool = True) -> "Figure":
+def create_figure(*, width: float, height: float, constrained: bool = True) -> Figure:
     """Create a figure without a window, its size in pixels of the PNG; `constrained` makes room for labels."""
-    from matplotlib.figure import Figure
+    from matplotlib import figure
 
-    return Figure(figsize=(width / DPI, height / DPI), dpi=DPI, layout="constrained" if constrained else None)
+    return figure.Figure(figsize=(width / DPI, height / DPI), dpi=DPI, layout="constrained" if constrained else None)
 
 
-def style_axes(axes: "Axes", *, grid: bool = False) -> None:
+def style_axes(axes: Axes, *, grid: bool = False) -> None:
     """Small text, no frame above and on the right and, if asked for, a grid whose x starts at 0."""
     if grid:
         axes.set_xlim(left=0)  # half the cost is half as far to the right
@@ -71,7 +73,7 @@ def network_style(place: int) -> dict[str, Any]:
     return {"color": f"C{place % 10}", "marker": MARKERS[place % len(MARKERS)], "markerfacecolor": "none"}
 
 
-def save_figure(figure: "Figure", files: Sequence[Path]) -> None:
+def save_figure(figure: Figure, files: Sequence[Path]) -> None:
     """Write a figure into each file, complete or not at all."""
     from matplotlib import rc_context
 
@@ -80,7 +82,7 @@ def save_figure(figure: "Figure", files: Sequence[Path]) -> None:
             figure.savefig(temporary, format=file.suffix[1:], metadata=METADATA.get(file.suffix))
 
 
-def render_svg(figure: "Figure") -> bytes:
+def render_svg(figure: Figure) -> bytes:
     """Render a figure as an SVG document with a transparent background."""
     from matplotlib import rc_context
 

@@ -5,15 +5,12 @@ import re
 from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from aldsr.analysis.variants import Variant
 from aldsr.evaluation.results import ResultsError
-from aldsr.reporting.charts.figures import FONT
+from aldsr.reporting.charts.figures import FONT, Axes
 from aldsr.reporting.tables.results import quantities
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 LIMITS = {"scale": (2, 8), "parameters": (1e3, 1e12), "multi_adds_720p": (1e6, 1e15)}  # of the numbers in a column
 LIMITS |= {f"{name}_psnr": (10, 100) for name in ("set5", "set14", "b100", "urban100")}
@@ -41,14 +38,12 @@ def read_literature(path: Path, variants: Sequence[Variant]) -> tuple[list[Publi
     known = [row for row in rows if row["source"] and (row["parameters"] or row["multi_adds_720p"])]
     used = [row for row in known if row["scale"] == protocol["scale"]]
     listed = (f"{row['network']} ({row['trained_on'] or 'not stated'}; {row['source']})" for row in used)
-    notes = [
-        (
-            "published",
-            f"hollow gray points, from {path}: not measured here, other training data and steps. PSNR and multi-adds "
-            "are as stated by the sources, which need not score and count as here, such as Set14's gray image. "
-            f"Network (training data; source): {', '.join(listed)}",
-        )
-    ]
+    text = (
+        f"hollow gray points, from {path}: not measured here, other training data and steps. PSNR and multi-adds are "
+        "as stated by the sources, which need not score and count as here, such as Set14's gray image. "
+        f"Network (training data; source): {', '.join(listed)}"
+    )
+    notes = [("published", text)]
     if left_out := [row["network"] for row in rows if row not in used]:
         notes.append(("left out", f"of {path}, without source or cost, or of another scale: {', '.join(left_out)}"))
     return used, notes
@@ -88,7 +83,7 @@ def find_points(rows: Sequence[Published], cost: str, unit: float, set_name: str
     return [(row[cost] / unit, row[f"{set_name.lower()}_psnr"], row["network"]) for row in known]
 
 
-def name_points(axes: "Axes", points: Sequence[Point]) -> None:
+def name_points(axes: Axes, points: Sequence[Point]) -> None:
     """Write names beside points of a finished panel, on no point and no other name where there is room."""
     marks = [mark for line in axes.lines for mark in axes.transData.transform(line.get_xydata())]
     taken = [type(axes.viewLim).from_extents(x - 7, y - 7, x + 7, y + 7) for x, y in marks]

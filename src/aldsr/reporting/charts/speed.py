@@ -1,12 +1,11 @@
 """What `aldsr.benchmark` recorded, as charts: bars of seconds, and lines of how they grow."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from aldsr.reporting.charts.figures import FONT, FigureError, create_figure, style_axes
+from aldsr.reporting.charts.figures import FONT, Axes, Figure, FigureError, create_figure, style_axes
 from aldsr.reporting.tables.speed import (
     AXES,
     Measurements,
@@ -20,15 +19,11 @@ from aldsr.reporting.tables.speed import (
     time_unit,
 )
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
 ORANGE, BLUE, GRAY, RED = "#dd8452", "#4c72b0", "#b0b0b0", "#c44e52"
 PANEL = 640  # pixels of a panel of lines
 
 
-def draw_speed_chart(benchmark: str, measurements: Measurements) -> "Figure":
+def draw_speed_chart(benchmark: str, measurements: Measurements) -> Figure:
     """Draw a bar per timing: median, range, roofline, relative speed. Raises FigureError if all were killed."""
     timings = [timing for timing in summarise_timings(measurements[benchmark]) if timing.seconds]
     if not timings:
@@ -72,7 +67,7 @@ def name_bar(timing: Timing) -> str:
     return f"{name}, checkpointing" if timing.record["checkpoint"] else name
 
 
-def draw_growth_chart(measurements: Measurements) -> "Figure":
+def draw_growth_chart(measurements: Measurements) -> Figure:
     """Draw a panel for each thing that grows: medians, ranges, fitted lines. Raises FigureError if nothing grows."""
     found = list(find_series(measurements["growth"]))
     if not found:
@@ -89,7 +84,7 @@ def draw_growth_chart(measurements: Measurements) -> "Figure":
     return figure
 
 
-def _draw_growth(axes: "Axes", found: list[Series]) -> None:
+def _draw_growth(axes: Axes, found: list[Series]) -> None:
     """The networks' series, the lines through them and, dashed, linear growth up to their last steps."""
     from matplotlib.ticker import LogLocator
 

@@ -8,21 +8,18 @@ from functools import partial
 from html import escape
 from pathlib import Path
 from string import Template
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from aldsr.analysis.scores import Comparison, set_sizes
 from aldsr.analysis.variants import Variant
 from aldsr.core.version import code_version
 from aldsr.reporting.charts.cost import draw_cost_panel, list_costs
 from aldsr.reporting.charts.curves import draw_loss, draw_validation
-from aldsr.reporting.charts.figures import INSTALL, create_figure, has_matplotlib, network_style, render_svg
+from aldsr.reporting.charts.figures import INSTALL, Figure, create_figure, has_matplotlib, network_style, render_svg
 from aldsr.reporting.html.tables import networks_sheet, render_sheet
 from aldsr.reporting.tables.cells import pluralise, read_costs
 from aldsr.reporting.tables.results import protocol_line
 from aldsr.reporting.tables.study import study_notes, study_sheets
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 ASSETS = Path(__file__).parent / "assets"
 SCRIPTS = ("dom", "zoom", "gestures", "errormap", "viewer", "page")  # joined in this order into one module
@@ -102,7 +99,7 @@ def _render_icon(place: int) -> str:
     return _render_figure(figure, "")
 
 
-def _render_figure(figure: "Figure", description: str) -> str:
+def _render_figure(figure: Figure, description: str) -> str:
     source = base64.b64encode(render_svg(figure)).decode()
     return f'<img src="data:image/svg+xml;base64,{source}" alt="{escape(description)}">'
 
