@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import track
 from torch import nn
 
-from aldsr.core.command import plain_command, positive_int
+from aldsr.core.command import make_parser, plain_command, positive_int
 from aldsr.core.files import check_room, write_json
 from aldsr.core.memory import keep_memory
 from aldsr.core.version import code_version
@@ -69,14 +69,13 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def parse_options(argv: Sequence[str] | None) -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m aldsr.attention", description=__doc__)
+    parser = make_parser("attention", __doc__, networks=True)
     add = parser.add_argument
     add("networks", nargs="+", type=Path, metavar="RUN|WEIGHTS", help="run folders, or weights files")
     add("--data", nargs="+", metavar="DIR", help="sets to measure on (default: eight photographs)")
     add("--lr", nargs="+", metavar="DIR", help="LR of each; '': found beside HR; made: made from HR")
     add("-o", "--output", type=Path, metavar="DIR", help="(default: attention/ in the first run's folder)")
     add("--shuffles", type=positive_int, default=5, metavar="N", help="of z, whose scores are averaged (default: 5)")
-    add("--allow-code", action="append", default=[], metavar="PACKAGE", help="beside aldsr.nn")
     return parser.parse_args(argv)
 
 

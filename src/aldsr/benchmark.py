@@ -28,7 +28,7 @@ from aldsr.bench.loading import measure_loading, resize_times
 from aldsr.bench.precision import precision_differences
 from aldsr.bench.speed import measure_speed
 from aldsr.bench.tasks import DescribedCase, Task
-from aldsr.core.command import plain_command, positive_int
+from aldsr.core.command import make_parser, plain_command, positive_int
 from aldsr.core.device import PRECISIONS, device_name, select_device
 from aldsr.core.files import check_output, write_json
 from aldsr.core.memory import memory_advice
@@ -80,9 +80,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def parse_options(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m aldsr.benchmark", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser("benchmark", __doc__, networks=True)
     add = parser.add_argument
     add("what", nargs="*", help=f"{', '.join(TABLES)} (default: loading resize)")
     add("--device", choices=("cpu", "cuda"), default="cpu", help="(default cpu)")
@@ -90,7 +88,6 @@ def parse_options(argv: Sequence[str] | None) -> argparse.Namespace:
     add("--size", choices=("paper", "small"), default="paper", help="of the networks")
     add("--networks", nargs="+", type=Path, metavar="RUN", help="for deployed: folders of runs or studies")
     add("--precision", choices=PRECISIONS, default="32-true", help="for deployed")
-    add("--allow-code", action="append", default=[], metavar="PACKAGE", help="of blocks of your own")
     add("--batch", type=positive_int, default=16, help="patches of a training step")
     add("--patch-size", type=positive_int, default=48, help="LR pixels (default: the paper's 48)")
     add("--loss", choices=LOSSES, default="l1", help="of a training step (default l1)")

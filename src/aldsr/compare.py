@@ -15,7 +15,7 @@ from pathlib import Path
 from aldsr.analysis.loading import read_by_label, read_variants
 from aldsr.analysis.scores import Comparison, compare_variants
 from aldsr.analysis.study import is_study
-from aldsr.core.command import plain_command
+from aldsr.core.command import make_parser, plain_command
 from aldsr.core.errors import OptionError
 from aldsr.evaluation.results import read_benchmark
 from aldsr.reporting.charts.cost import draw_cost_chart
@@ -40,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def parse_options(argv: Sequence[str] | None) -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m aldsr.compare", description=__doc__)
+    parser = make_parser("compare", __doc__)
     add = parser.add_argument
     add("results", nargs="+", type=Path, help="run folders, or their results.json; studies' folders")
     add("--format", choices=("table", "markdown", "latex", "csv"), default="table")

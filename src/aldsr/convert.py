@@ -4,13 +4,12 @@ FILE: a state dict of RDN as in EDSR-PyTorch, yjn870/RDN-pytorch or mmagic, or o
 recognised with size and scale; every tensor must fit. Exit status: 0 done, 2 wrong usage, or FILE is none of these.
 """
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
 from torch import Tensor
 
-from aldsr.core.command import plain_command
+from aldsr.core.command import make_parser, plain_command
 from aldsr.core.errors import OptionError
 from aldsr.core.files import check_output
 from aldsr.nn.conversion import convert_state
@@ -22,9 +21,7 @@ from aldsr.nn.weights import check_network, load_state, write_weights
 @plain_command()
 def main(argv: Sequence[str] | None = None) -> None:
     """Write the file and report what was found."""
-    parser = argparse.ArgumentParser(
-        prog="python -m aldsr.convert", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser("convert", __doc__)
     parser.add_argument("file", type=Path, metavar="FILE", help="the published weights")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT", help="the .safetensors to write")
     parser.add_argument("--res-scale", type=float, help="of EDSR, which no tensor holds (default: its authors')")

@@ -7,11 +7,10 @@ The file is read back (ONNX in onnxruntime) and compared with WEIGHTS on images 
 Exit status: 0 done, 2 wrong usage, or the file did not agree and was not kept.
 """
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from aldsr.core.command import plain_command
+from aldsr.core.command import make_parser, plain_command
 from aldsr.core.files import atomic_write, check_output
 from aldsr.nn import fold
 from aldsr.nn.deployment import deployed_description
@@ -23,14 +22,10 @@ from aldsr.nn.weights import load_network
 @plain_command()
 def main(argv: Sequence[str] | None = None) -> None:
     """Write the file and report its size and accuracy."""
-    parser = argparse.ArgumentParser(
-        prog="python -m aldsr.export", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser("export", __doc__, networks=True)
     parser.add_argument("weights", type=Path, metavar="WEIGHTS", help="a weights file or training checkpoint")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT", help="the file to write")
     parser.add_argument("--format", choices=tuple(FORMATS), help="(default: by the suffix of OUT)")
-    allow = "a package that blocks of your own may come from; may be repeated"
-    parser.add_argument("--allow-code", action="append", default=[], metavar="PACKAGE", help=allow)
     options = parser.parse_args(argv)
     print(export(options.weights, options.output, options.format, allow_code=options.allow_code))
 

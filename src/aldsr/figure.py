@@ -16,7 +16,7 @@ from typing import Any
 from rich.console import Console
 
 from aldsr.analysis.loading import read_variants
-from aldsr.core.command import plain_command
+from aldsr.core.command import make_parser, plain_command
 from aldsr.data import MADE, BenchmarkSet, Pair, describe_pairs, find_folders, find_pairs, set_name
 from aldsr.evaluation.results import ResultsError, check_scorable
 from aldsr.evaluation.views import load_run, make_views, measured_places
@@ -58,14 +58,13 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def parse_options(argv: Sequence[str] | None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(prog="python -m aldsr.figure", description=__doc__)
+    parser = make_parser("figure", __doc__, networks=True)
     add = parser.add_argument
     add("runs", nargs="+", type=Path, metavar="RUN", help="run folders, or study folders")
     add("-o", "--output", type=Path, required=True, metavar="OUT", help="OUT.png and OUT.pdf are written")
     add("--image", type=Path, metavar="FILE", help="HR (default: Urban100's img_076, from data.eval_dirs)")
     add("--crop", type=parse_crop, metavar="X,Y,W,H", help="left, top, width and height in HR pixels")
     add("--scale", type=int, default=4, choices=(2, 3, 4), help="(default 4)")
-    add("--allow-code", action="append", default=[], metavar="PACKAGE", help="trust the package of your own block")
     add("--allow-unequal-budgets", action="store_true", help="of a study, as in aldsr.compare")
     return parser.parse_args(argv)
 

@@ -1,12 +1,11 @@
 """`python -m aldsr.parameters`: the parameters of the paper's blocks and networks, counted."""
 
-import argparse
 from collections.abc import Sequence
 from typing import Any
 
 import torch
 
-from aldsr.core.command import plain_command
+from aldsr.core.command import make_parser, plain_command
 from aldsr.evaluation.cost import count_parameters
 from aldsr.nn.description import PAPER_SIZE, build
 from aldsr.reporting.tables.cells import count_cell
@@ -19,7 +18,7 @@ NOTE = "An RDB is counted as in the paper, without biases; a network with all it
 @plain_command()
 def main(argv: Sequence[str] | None = None) -> None:
     """Print Table IV beside our count, and every whole network at each scale."""
-    argparse.ArgumentParser(prog="python -m aldsr.parameters", description=__doc__).parse_args(argv)
+    make_parser("parameters", __doc__).parse_args(argv)
     models = [describe(label) for label in TABLE_IV]
     columns = block_columns(list(TABLE_IV), models)
     for scale in (2, 3, 4):

@@ -17,7 +17,7 @@ from aldsr.analysis.loading import read_variants
 from aldsr.analysis.scores import compare_variants
 from aldsr.analysis.study import Study
 from aldsr.analysis.variants import Variant
-from aldsr.core.command import plain_command
+from aldsr.core.command import make_parser, plain_command
 from aldsr.core.files import atomic_write, check_output
 from aldsr.data import MADE, BenchmarkSet, DataError, SuperResolutionData, set_name
 from aldsr.evaluation.results import ResultsError
@@ -48,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def parse_options(argv: Sequence[str] | None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(prog="python -m aldsr.report", description=__doc__)
+    parser = make_parser("report", __doc__, networks=True)
     add = parser.add_argument
     add("results", nargs="+", type=Path, metavar="RUN", help="run folders, or study folders")
     add("-o", "--output", type=Path, metavar="FILE", help="(default report.html in the first folder)")
@@ -57,7 +57,6 @@ def parse_options(argv: Sequence[str] | None) -> argparse.Namespace:
     add("--sets", nargs="+", type=Path, metavar="DIR", help="where the images are, if they were moved")
     add("--against", metavar="NAME", help="the network that the others are compared with")
     add("--allow-unequal-budgets", action="store_true", help="of a study, as in aldsr.compare")
-    add("--allow-code", action="append", default=[], metavar="PACKAGE", help="trust the package of your own block")
     return parser.parse_args(argv)
 
 

@@ -1,11 +1,10 @@
 """`python -m aldsr.study DIR`: print the status of a study's runs: done, running, interrupted, failed or waiting."""
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
 from aldsr.analysis.study import record_study
-from aldsr.core.command import plain_command
+from aldsr.core.command import make_parser, plain_command
 from aldsr.core.errors import OptionError
 from aldsr.sweep.status import print_status, study_status
 
@@ -13,7 +12,7 @@ from aldsr.sweep.status import print_status, study_status
 @plain_command()
 def main(argv: Sequence[str] | None = None) -> None:
     """Print the study's status; with --record copy its results."""
-    parser = argparse.ArgumentParser(prog="python -m aldsr.study", description=__doc__)
+    parser = make_parser("study", __doc__)
     parser.add_argument("study", type=Path, help="a study's folder, such as runs/linearity")
     parser.add_argument("--record", type=Path, metavar="DIR", help="copy scores, configs and logs of finished runs")
     options = parser.parse_args(argv)

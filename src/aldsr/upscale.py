@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.markup import escape
 from torch import Tensor
 
-from aldsr.core.command import plain_command
+from aldsr.core.command import make_parser, plain_command
 from aldsr.core.device import PRECISIONS, select_device
 from aldsr.core.errors import OptionError
 from aldsr.core.files import check_room
@@ -51,7 +51,7 @@ TILE = 256  # LR pixels a side; what --tile auto means
 @plain_command(interrupted="the pictures that were finished are kept; run the command again to go on")
 def main(argv: Sequence[str] | None = None) -> None:
     """Load the network, choose the files of the results, and upscale picture by picture."""
-    options = make_parser().parse_args(argv)
+    options = command_line().parse_args(argv)
     options.device = select_device(options.device)
     network, _ = load_network(options.weights or default_weights(), options.allow_code)
     use_kernels(options.kernels, network=network, on_gpu=options.device.type == "cuda", option="--kernels ")
@@ -69,9 +69,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     sys.exit(upscale_all(jobs, inference, options))
 
 
-def make_parser() -> argparse.ArgumentParser:
+def command_line() -> argparse.ArgumentParser:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m aldsr.upscale", description=__doc__)
+    parser = make_parser("upscale", __doc__, networks=True)
     option = parser.add_argument
     option("inputs", nargs="+", metavar="INPUT", help="pictures, folders of pictures, or patterns")
     target = "a folder; or, of a single picture, a file"
@@ -89,8 +89,6 @@ def make_parser() -> argparse.ArgumentParser:
     option("--kernels", choices=KERNELS, default="torch", help="of RDBs on an NVIDIA GPU (default torch)")
     limit = f"refuse larger inputs (default {MAX_PIXELS:,})"
     option("--max-pixels", type=int, default=MAX_PIXELS, metavar="N", help=limit)
-    code = "of a block of your own, in the weights"
-    option("--allow-code", action="append", default=[], metavar="PACKAGE", help=code)
     return parser
 
 

@@ -6,12 +6,11 @@ pictures never leave the visitor's machine. An earlier page in DIR is replaced. 
 Exit status: 0 done, 2 wrong usage.
 """
 
-import argparse
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from aldsr.core.command import plain_command
+from aldsr.core.command import make_parser, plain_command
 from aldsr.nn.pretrained import default_weights
 from aldsr.webapp.page import INSTALLED, compose_page
 
@@ -19,16 +18,12 @@ from aldsr.webapp.page import INSTALLED, compose_page
 @plain_command()
 def main(argv: Sequence[str] | None = None) -> None:
     """Compose the page, and report how to look at it."""
-    parser = argparse.ArgumentParser(
-        prog="python -m aldsr.web", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser("web", __doc__, networks=True)
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="the folder to write")
     parser.add_argument("--weights", type=Path, metavar="FILE", help="(default: those of the package)")
     runtime = Path(os.environ.get("ALDSR_ORT_WEB", INSTALLED))
     text = f"the npm package onnxruntime-web (default: $ALDSR_ORT_WEB, else {INSTALLED})"
     parser.add_argument("--runtime", type=Path, default=runtime, metavar="DIR", help=text)
-    allow = "a package that blocks of your own may come from; may be repeated"
-    parser.add_argument("--allow-code", action="append", default=[], metavar="PACKAGE", help=allow)
     options = parser.parse_args(argv)
     weights = options.weights or default_weights()
     print(compose_page(weights, options.output, runtime=options.runtime, allow_code=options.allow_code))

@@ -56,16 +56,16 @@ def test_the_features_of_all_layers_move_once_and_those_between_depthwise_and_po
 
 def test_work_is_recorded_once_after_it_is_warm_and_replayed_from_then_on(monkeypatch: pytest.MonkeyPatch) -> None:
     graph, recording, work = MagicMock(), MagicMock(), Mock()
-    stand_ins = {"Stream": MagicMock(), "stream": MagicMock(), "current_stream": MagicMock(), "graph": recording}
-    for name, stand_in in {**stand_ins, "CUDAGraph": Mock(return_value=graph)}.items():
+    stand_ins = {name: MagicMock() for name in ("Stream", "stream", "current_stream", "graph_pool_handle")}
+    for name, stand_in in {**stand_ins, "graph": recording, "CUDAGraph": Mock(return_value=graph)}.items():
         monkeypatch.setattr(torch.cuda, name, stand_in)
-    monkeypatch.setattr(CapturedGraph, "first", None)
+    monkeypatch.setattr(CapturedGraph, "pool", None)
     captured, other = CapturedGraph(work), CapturedGraph(work)
     for _ in range(3):
         captured()
     assert (work.call_count, graph.replay.call_count) == (4, 3)
     other()
-    assert [call.kwargs["pool"] for call in recording.call_args_list] == [None, graph.pool()]
+    assert [call.kwargs["pool"] for call in recording.call_args_list] == 2 * [stand_ins["graph_pool_handle"]()]
 
 
 @pytest.mark.gpu

@@ -2,12 +2,12 @@
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 import torch
 
 from aldsr.core.device import PRECISIONS
-
-WARM_UP = 3  # runs before a graph is recorded
+from aldsr.training.graph import WARM_UP, capture, side_stream
 
 
 class CapturedGraph:
@@ -18,29 +18,22 @@ class CapturedGraph:
     torch frees the memory with the last graph that uses it.
     """
 
-    first: torch.cuda.CUDAGraph | None = None
+    pool: Any = None
+    first: Callable[[], None] | None = None
 
     def __init__(self, work: Callable[[], None]) -> None:
         self.work = work  # holds the tensors that the graph reads and writes
-        self.graph: torch.cuda.CUDAGraph | None = None
+        self.replay: Callable[[], None] | None = None
 
     def __call__(self) -> None:
-        if self.graph is None:
-            self.graph = self._capture()
-        self.graph.replay()
-
-    def _capture(self) -> torch.cuda.CUDAGraph:
-        stream, graph = torch.cuda.Stream(), torch.cuda.CUDAGraph()
-        stream.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(stream):
-            for _ in range(WARM_UP):
-                self.work()
-        torch.cuda.current_stream().wait_stream(stream)
-        first = CapturedGraph.first
-        with torch.cuda.graph(graph, pool=None if first is None else first.pool()):
-            self.work()
-        CapturedGraph.first = first or graph
-        return graph
+        if self.replay is None:
+            with side_stream(torch.device("cuda")):
+                for _ in range(WARM_UP):
+                    self.work()
+            CapturedGraph.pool = CapturedGraph.pool or torch.cuda.graph_pool_handle()
+            ((self.replay, _),) = capture(self.work, pool=CapturedGraph.pool)
+            CapturedGraph.first = CapturedGraph.first or self.replay
+        self.replay()
 
 
 def time_once(work: Callable[[], object], device: torch.device) -> float:

@@ -82,6 +82,16 @@ def plain_command(*, interrupted: str = "") -> Iterator[None]:
             raise UserError(re.sub(r"allow_code=\[(.+?)\]", r"--allow-code \1", str(error))) from error
 
 
+def make_parser(command: str, description: str | None, *, networks: bool = False) -> argparse.ArgumentParser:
+    """The command line of `python -m aldsr.COMMAND`, with --allow-code if it builds networks that others described."""
+    prog, raw = f"python -m aldsr.{command}", argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(prog=prog, description=description, formatter_class=raw)
+    if networks:
+        allow = "a package beside aldsr.nn that blocks of your own may come from; may be repeated"
+        parser.add_argument("--allow-code", action="append", default=[], metavar="PACKAGE", help=allow)
+    return parser
+
+
 def positive_int(text: str) -> int:
     """The type of an option that is a whole number from 1 up."""
     if not text.isdecimal() or int(text) < 1:

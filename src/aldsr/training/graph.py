@@ -20,7 +20,7 @@ from aldsr.core.hooks import has_hooks
 from aldsr.training.step import TrainingStep
 
 WARM_UP = 3  # steps, in which libraries choose their algorithms, before one is recorded
-Work = Callable[[], Sequence[Any]]  # tensors and None
+Work = Callable[[], Any]  # gives tensors and None
 
 
 class GraphedStep:
@@ -82,7 +82,7 @@ class Recording:
         """Compute a few steps, which leave no trace. Raises RuntimeError if a graph could not repeat them."""
         before = [each.clone() for each in self.step.buffers()]
         on_gpu = device.type == "cuda"
-        with torch.random.fork_rng(devices=[device] if on_gpu else []), _side_stream(device):
+        with torch.random.fork_rng(devices=[device] if on_gpu else []), side_stream(device):
             states = [torch.get_rng_state(), *([torch.cuda.get_rng_state(device)] if on_gpu else [])]
             for _ in range(WARM_UP):
                 self._forward()
@@ -129,9 +129,9 @@ class Replay(torch.autograd.Function):
         return None, None, None, None, *grads
 
 
-def capture(*works: Work) -> list[tuple[Callable[[], None], Sequence[Any]]]:
+def capture(*works: Work, pool: Any = None) -> list[tuple[Callable[[], None], Any]]:
     """Record each in a graph of its own: how to run it again, and what it then writes to. They share their memory."""
-    recorded, pool = [], torch.cuda.graph_pool_handle()
+    recorded, pool = [], pool or torch.cuda.graph_pool_handle()
     for work in works:
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph, pool=pool, capture_error_mode="thread_local"):
@@ -141,7 +141,7 @@ def capture(*works: Work) -> list[tuple[Callable[[], None], Sequence[Any]]]:
 
 
 @contextmanager
-def _side_stream(device: torch.device) -> Iterator[None]:
+def side_stream(device: torch.device) -> Iterator[None]:
     """Launch on another stream than torch's default one, of which recording is not possible."""
     if device.type != "cuda":
         yield

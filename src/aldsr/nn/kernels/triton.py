@@ -55,7 +55,8 @@ def buffered_rdb(x: Tensor, layers: Sequence[Layer], weight: Tensor, bias: Tenso
     """See `buffered_rdb.buffered_rdb`."""
     dtype = compute_dtype(x)
     with torch.autocast(x.device.type, enabled=False):
-        tensors = [[each for each in _simplify(layer) if isinstance(each, Tensor)] for layer in layers]
+        layers = [collapse_layer(layer) if is_collapsible(layer) else layer for layer in layers]
+        tensors = [[each for each in layer if isinstance(each, Tensor)] for layer in layers]
         x = x.to(dtype).permute(0, 2, 3, 1)
         buffer = rdb_features(x, [each for layer in tensors for each in layer], [len(layer) for layer in tensors])
         output = F.linear(buffer, weight.flatten(1).to(dtype), bias.to(dtype)) + x
@@ -65,10 +66,6 @@ def buffered_rdb(x: Tensor, layers: Sequence[Layer], weight: Tensor, bias: Tenso
 def supports(x: Tensor, layers: Sequence[Layer]) -> bool:
     """Whether the kernels compute these layers for x."""
     return compute_dtype(x) in DTYPES and x.numel() > 0 and all(map(triton_computes, layers))
-
-
-def _simplify(layer: Layer) -> Layer:
-    return collapse_layer(layer) if is_collapsible(layer) else layer
 
 
 @library.custom_op("aldsr::rdb_features", mutates_args=())

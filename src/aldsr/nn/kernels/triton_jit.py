@@ -26,13 +26,18 @@ def _offsets(pixels, stride, channels):
 
 
 @triton.jit
+def _load(x, pixels, inside, stride, channels, C):
+    """A tile of channels of pixels; zeros for pixels that are not inside, and from channel C on."""
+    return tl.load(x + _offsets(pixels, stride, channels), mask=inside[:, None] & (channels < C)[None, :], other=0.0)
+
+
+@triton.jit
 def _depthwise(x, taps, pixels, channels, N, H, W, K, stride, SIGN: tl.constexpr):
     """Nine shifted loads of a tile, each times its tap; `taps` is `[K, 9]`."""
     total = tl.zeros((pixels.shape[0], channels.shape[0]), tl.float32)
     for tap in tl.static_range(9):
         shifted, inside = _neighbours(pixels, N, H, W, tap, 9, SIGN)
-        mask = inside[:, None] & (channels < K)[None, :]
-        values = tl.load(x + _offsets(shifted, stride, channels), mask=mask, other=0.0).to(tl.float32)
+        values = _load(x, shifted, inside, stride, channels, K).to(tl.float32)
         total += values * tl.load(taps + channels * 9 + tap, mask=channels < K, other=0.0).to(tl.float32)[None, :]
     return total
 
@@ -59,8 +64,7 @@ def conv(
     for step in range(9 * tl.cdiv(K, INPUTS)):
         tap, inputs = step % 9, step // 9 * INPUTS + tl.arange(0, INPUTS)
         shifted, inside = _neighbours(pixels, N, H, W, tap, 9, SIGN)
-        mask = inside[:, None] & (inputs < K)[None, :]
-        values = tl.load(x + _offsets(shifted, x_stride, inputs), mask=mask, other=0.0)
+        values = _load(x, shifted, inside, x_stride, inputs, K)
         where = weight + tap * tap_stride + inputs[:, None] * k_stride + outputs[None, :] * g_stride
         weights = tl.load(where, mask=(inputs < K)[:, None] & (outputs < G)[None, :], other=0.0)
         total = tl.dot(values, weights, total, input_precision=PRECISION)
@@ -86,10 +90,8 @@ def conv_weight(
     for first in range(start, tl.minimum(start + length, N), PIXELS):
         pixels = first + tl.arange(0, PIXELS)
         shifted, inside = _neighbours(pixels, N, H, W, tap, TAPS, 1)
-        mask = inside[:, None] & (inputs < K)[None, :]
-        values = tl.load(x + _offsets(shifted, x_stride, inputs), mask=mask, other=0.0)
-        mask = (pixels < N)[:, None] & (outputs < G)[None, :]
-        grads = tl.load(grad + _offsets(pixels, G, outputs), mask=mask, other=0.0)
+        values = _load(x, shifted, inside, x_stride, inputs, K)
+        grads = _load(grad, pixels, pixels < N, G, outputs, G)
         total = tl.dot(tl.trans(values), grads, total, input_precision=PRECISION)
     where = out + tl.program_id(2).to(tl.int64) * G * K * TAPS + (outputs[None, :] * K + inputs[:, None]) * TAPS + tap
     tl.store(where, total, mask=(inputs < K)[:, None] & (outputs < G)[None, :])
@@ -128,8 +130,7 @@ def separable_features(
     total = tl.zeros((PIXELS, INPUTS), tl.float32)
     for first in range(0, G, OUTPUTS):
         outputs = first + tl.arange(0, OUTPUTS)
-        mask = (pixels < N)[:, None] & (outputs < G)[None, :]
-        grads = tl.load(grad + _offsets(pixels, G, outputs), mask=mask, other=0.0)
+        grads = _load(grad, pixels, pixels < N, G, outputs, G)
         mask = (outputs < G)[:, None] & (inputs < K)[None, :]
         weights = tl.load(pointwise + outputs[:, None] * K + inputs[None, :], mask=mask, other=0.0)
         total = tl.dot(grads, weights.to(grads.dtype), total, input_precision=PRECISION)
@@ -166,8 +167,7 @@ def depthwise_weight(
     for first in range(start, tl.minimum(start + length, N), PIXELS):
         pixels = first + tl.arange(0, PIXELS)
         shifted, inside = _neighbours(pixels, N, H, W, tap, TAPS, 1)
-        mask = inside[:, None] & (inputs < K)[None, :]
-        values = tl.load(x + _offsets(shifted, stride, inputs), mask=mask, other=0.0).to(tl.float32)
-        total += values * tl.load(grad + _offsets(pixels, K, inputs), mask=mask, other=0.0).to(tl.float32)
+        values = _load(x, shifted, inside, stride, inputs, K).to(tl.float32)
+        total += values * _load(grad, pixels, inside, K, inputs, K).to(tl.float32)
     where = out + (tl.program_id(2).to(tl.int64) * K + inputs) * TAPS + tap
     tl.store(where, tl.sum(total, 0), mask=inputs < K)
