@@ -167,7 +167,8 @@ def test_what_cannot_be_is_refused_before_the_first_step(
 @pytest.mark.slow
 def test_two_ranks_and_one_train_alike_by_a_combined_recipe(own: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     recipe = "loss=l1_fft optimizer=adamw schedule=multistep schedule.milestones=[9,15] schedule.warmup_steps=5"
-    options = [*own, *recipe.split(), "data.patch_size={0:8,7:16}", "trainer.max_steps=20", "data.eval_dirs=[]"]
+    options = [*own, *recipe.split(), "data.patch_size={0:8,7:16}", "degradation=blur_jpeg"]
+    options += ["trainer.max_steps=20", "data.eval_dirs=[]"]
     assert run_command(train, *options, "run_dir=one") == 0
     assert "8x8, 16x16 from step 7" in capsys.readouterr().out
     ranks = ["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2"]

@@ -13,7 +13,7 @@ from aldsr.core.frozen import thaw
 from aldsr.core.run_files import LOG
 from aldsr.core.settings import RunSettings
 from aldsr.nn.weights import load_checkpoint
-from aldsr.run.recipe import check_options
+from aldsr.run.targets import check_options
 from aldsr.training import CsvLog
 from aldsr.training.tensorboard import check_tensorboard
 from aldsr.training.wandb import check_wandb_options

@@ -1,29 +1,25 @@
 """The network that a command line describes: `backbone=` × `block=`, or `model=`, a name for a pair of them."""
 
-import inspect
 from collections.abc import Iterable
 from typing import Any
 
-from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from aldsr.core.errors import OptionError
-from aldsr.nn.description import MISSING_OPTIONS, find_target
+from aldsr.nn.description import find_target
 from aldsr.nn.foreign import describe_with_spandrel
 from aldsr.run.cli import config_dir
+from aldsr.run.targets import drop_foreign_options
 from aldsr.sweep.names import MODELS, sizes_of
 
 PLACES = {"backbone": "model", "block": "model.conv"}  # where an option of each belongs in the configuration
-OURS = set().union(*MISSING_OPTIONS.values()) - {"scale"}  # options that a file in conf/ may have chosen
 
 
 def resolve_network(config: DictConfig) -> None:
     """Let `config.model` be the whole description of the network, with what `backbone.…` and `block.…` add to it.
 
-    A backbone or block of the user's own stands alone: what was chosen for the one that it replaces, such as
-    `reduction` for ALD, is left out where it does not take it, unless the user typed it.
+    A backbone or block of the user's own stands alone (see `drop_foreign_options`).
 
     Raises OptionError for options that contradict each other, and a size that the backbone does not have.
     """
@@ -43,7 +39,7 @@ def resolve_network(config: DictConfig) -> None:
                 OmegaConf.update(config, place, given, force_add=True)
         config.model = OmegaConf.to_container(config.get("model") or OmegaConf.create(), resolve=True)
         for group, place in PLACES.items():
-            _drop_foreign_options(config, group, place, typed)
+            drop_foreign_options(config, group, place)
 
 
 def is_external() -> bool:
@@ -96,21 +92,6 @@ def _refuse_contradictions(typed: dict[str, str]) -> None:
                 raise OptionError(
                     f"{name}={typed[name]} and {other}={typed[other]}: {name}=… chooses the {other} too; leave one out"
                 )
-
-
-def _drop_foreign_options(config: DictConfig, group: str, place: str, typed: dict[str, str]) -> None:
-    description, choice = OmegaConf.select(config, place), HydraConfig.get().runtime.choices.get(group)
-    if not description or "_target_" not in description or not choice:
-        return
-    chosen = GlobalHydra.instance().config_loader().load_configuration(f"{group}/{choice}", [], RunMode.RUN)
-    if description._target_ == OmegaConf.select(chosen, f"{place}._target_"):
-        return
-    accepted = inspect.signature(find_target(description._target_, allow_code=None)).parameters
-    for option in OURS.intersection(description) - set(accepted):
-        stated = ["block", "descriptor"] if option == "conv" else ["size"] if group == "backbone" else []
-        stated += [f"{place}.{option}", f"{group}.{option}"]
-        if not any(each == name or each.startswith(f"{name}.") for each in typed for name in stated):
-            del description[option]
 
 
 def _check_size(typed: dict[str, str], *, in_study: bool) -> None:

@@ -2,15 +2,11 @@
 
 import copy
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
 import torch
-from hydra.core.global_hydra import GlobalHydra
-from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
 from hydra.utils import instantiate
-from omegaconf import DictConfig, OmegaConf, open_dict
 from torch import Tensor, nn
 from torch.optim import Optimizer, SparseAdam
 from torch.optim.lr_scheduler import LRScheduler
@@ -19,45 +15,11 @@ from aldsr.core.errors import OptionError, UserError
 from aldsr.core.frozen import FrozenDict, thaw
 from aldsr.core.settings import RunSettings
 from aldsr.data.sampling import patch_sizes
-from aldsr.nn.description import find_target
+from aldsr.run.targets import check_options
 from aldsr.training.step import Loss
 
 Made = TypeVar("Made")
 GROUPS = ("loss", "optimizer", "schedule")
-
-
-def drop_foreign_options(config: DictConfig) -> None:
-    """Where a target is the user's own, leave out what the chosen file states for another, if it does not take that."""
-    typed = {each.lstrip("+~").partition("=")[0] for each in HydraConfig.get().overrides.task}
-    for group in GROUPS:
-        choice = f"{group}/{HydraConfig.get().runtime.choices.get(group)}"
-        files = GlobalHydra.instance().config_loader().load_configuration(choice, [], RunMode.RUN)
-        ours, chosen = (dict(OmegaConf.to_container(each, resolve=False))[group] for each in (config, files))  # type: ignore[arg-type]
-        if isinstance(ours, dict) and isinstance(chosen, dict) and ours.get("_target_") != chosen.get("_target_"):
-            for option in _find_target(group, ours)[1].intersection(chosen):
-                if ours[option] == chosen[option] and f"{group}.{option}" not in typed:
-                    with open_dict(config):
-                        del config[group][option]
-
-
-def _find_target(section: str, description: Mapping[str, Any]) -> tuple[Callable[..., Any], set[str]]:
-    """What a section's `_target_` names, and the options that it does not take. Raises OptionError if there is none."""
-    try:
-        target = find_target(str(description.get("_target_")), allow_code=None)
-        taken = inspect.signature(target).parameters
-    except (ValueError, TypeError) as error:
-        raise OptionError(f"{section}._target_: {error}") from error
-    takes_any = any(each.kind is each.VAR_KEYWORD for each in taken.values())
-    return target, set() if takes_any else {key for key in description if key[0] != "_"} - taken.keys()
-
-
-def check_options(section: str, description: Mapping[str, Any]) -> Callable[..., Any]:
-    """What a section's `_target_` names. Raises OptionError if there is none, and for options that it does not take."""
-    target, unknown = _find_target(section, description)
-    if unknown:
-        taken = ", ".join(inspect.signature(target).parameters)
-        raise OptionError(f"{section}.{min(unknown)}: {description['_target_']} has no such option; it takes {taken}")
-    return target
 
 
 def build_loss(description: FrozenDict) -> Loss:

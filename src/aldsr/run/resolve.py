@@ -22,7 +22,8 @@ from aldsr.nn.grouped_attention import GroupedAttention
 from aldsr.run.continuing import find_checkpoint, recall_choices
 from aldsr.run.loggers import resolve_loggers
 from aldsr.run.network import resolve_network
-from aldsr.run.recipe import drop_foreign_options, patch_steps
+from aldsr.run.recipe import GROUPS, patch_steps
+from aldsr.run.targets import drop_foreign_options
 from aldsr.run.unused import refuse_unused, unused_in_training
 from aldsr.sweep.names import run_name, run_tags
 from aldsr.sweep.plan import find_job_name
@@ -43,7 +44,8 @@ def resolve_config(config: DictConfig) -> RunSettings:
     hydra = HydraConfig.get()
     choices, overrides = hydra.runtime.choices, list(hydra.overrides.task)
     resolve_network(config)
-    drop_foreign_options(config)
+    for group in GROUPS:
+        drop_foreign_options(config, group, group)
     refuse_unused(unused_in_training(config))
     model: Any = OmegaConf.to_container(config.model, resolve=True)
     config.name = config.name or run_name(choices, model, config.scale, config.study.budget)

@@ -1,0 +1,58 @@
+"""What the `_target_` of a section names: aldsr's own or a user's, and the options that it takes."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any
+
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+from aldsr.core.errors import OptionError
+from aldsr.nn.description import MISSING_OPTIONS, find_target
+
+SIZES = set().union(*MISSING_OPTIONS.values()) - {"scale"}  # options of networks, which other files in conf/ choose too
+STATED_BY = {"conv": ("block", "descriptor")}  # where what a user typed says more than the option's own name
+
+
+def drop_foreign_options(config: DictConfig, group: str, place: str) -> None:
+    """Where a target is the user's own, leave out what was chosen for the one that it replaces and it does not take.
+
+    What the user typed stays. `place` is where the group's options are in the configuration.
+    """
+    hydra, ours = HydraConfig.get(), OmegaConf.select(config, place)
+    typed = [each.lstrip("+~").partition("=")[0] for each in hydra.overrides.task]
+    if not isinstance(ours, DictConfig) or not (choice := hydra.runtime.choices.get(group)):
+        return
+    files = GlobalHydra.instance().config_loader().load_configuration(f"{group}/{choice}", [], RunMode.RUN)
+    chosen = OmegaConf.select(files, place, throw_on_resolution_failure=False)
+    if not isinstance(chosen, DictConfig) or ours.get("_target_") == chosen._target_:
+        return
+    with suppress(OptionError), open_dict(config):  # whoever uses the target says that there is none
+        unknown = _find_target(group, ours)[1] & {*chosen, *(SIZES if place != group else ())}
+        for option in unknown:
+            names = [f"{place}.{option}", f"{group}.{option}", *STATED_BY.get(option, ["size"] * (group == "backbone"))]
+            if not any(each == name or each.startswith(f"{name}.") for each in typed for name in names):
+                del ours[option]
+
+
+def check_options(section: str, description: Mapping[str, Any]) -> Callable[..., Any]:
+    """What a section's `_target_` names. Raises OptionError if there is none, and for options that it does not take."""
+    target, unknown = _find_target(section, description)
+    if unknown:
+        taken = ", ".join(inspect.signature(target).parameters)
+        raise OptionError(f"{section}.{min(unknown)}: {description['_target_']} has no such option; it takes {taken}")
+    return target
+
+
+def _find_target(section: str, description: Mapping[Any, Any]) -> tuple[Callable[..., Any], set[str]]:
+    """What a section's `_target_` names, and the options that it does not take. Raises OptionError if there is none."""
+    try:
+        target = find_target(str(description.get("_target_")), allow_code=None)
+        taken = inspect.signature(target).parameters
+    except (ValueError, TypeError) as error:
+        raise OptionError(f"{section}._target_: {error}") from error
+    takes_any = any(each.kind is each.VAR_KEYWORD for each in taken.values())
+    return target, set() if takes_any else {key for key in description if key[0] != "_"} - taken.keys()
