@@ -63,10 +63,11 @@ def test_the_same_command_skips_what_is_done_and_retries_what_failed(
 
 @pytest.mark.slow
 def test_another_configuration_under_the_same_name_is_refused_and_stops_no_other_job(
-    small: list[str], capfd: pytest.CaptureFixture[str]
+    small: list[str], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     study = Path("runs/other")
-    options = [*small, "study.name=other", "trainer.max_steps=2"]
+    monkeypatch.setenv("PLACE", "bench")
+    options = [*small, "study.name=other", "trainer.max_steps=2", "data.eval_dirs=[${oc.env:PLACE}]"]
     assert run_command(train, *IN_PROCESS, *options, "seed=choice(1)") == 0
     before = content(study / "seed1")
     assert run_command(train, "-m", "hydra/launcher=local", *options, "seed=1,2", "optimizer.lr=0.01") == 1

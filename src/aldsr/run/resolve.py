@@ -26,7 +26,7 @@ from aldsr.run.recipe import GROUPS, patch_steps
 from aldsr.run.targets import drop_foreign_options
 from aldsr.run.unused import refuse_unused, unused_in_training
 from aldsr.sweep.names import run_name, run_tags
-from aldsr.sweep.plan import find_job_name
+from aldsr.sweep.plan import find_job_name, typed_overrides
 from aldsr.training import LAYOUTS, StepTiming, autotune, resolve_devices, supported_precisions
 from aldsr.training.options import check_trainer_options
 from aldsr.training.step import Loss
@@ -42,7 +42,7 @@ def resolve_config(config: DictConfig) -> RunSettings:
     Raises OptionError, DeviceError, NetworkError for options that cannot be met.
     """
     hydra = HydraConfig.get()
-    choices, overrides = hydra.runtime.choices, list(hydra.overrides.task)
+    choices, overrides = hydra.runtime.choices, typed_overrides(hydra)
     resolve_network(config)
     for group in GROUPS:
         drop_foreign_options(config, group, group)

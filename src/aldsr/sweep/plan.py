@@ -15,7 +15,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from hydra.experimental.callback import Callback
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from aldsr.core.errors import OptionError
@@ -65,7 +65,7 @@ def join_plan(config: DictConfig, drawn: Iterable[Sequence[str]]) -> None:
     if config.hydra.sweeper._target_ == PRODUCT:
         return
     parser = OverridesParser.create()
-    given = parser.parse_overrides(list(config.hydra.overrides.task))
+    given = parser.parse_overrides(typed_overrides(config.hydra))
     fixed = {override.key_or_group for override in given if not override.is_sweep_override()}
     for job in map(_last_of_each_key, drawn):
         _add(WritePlan.jobs, job, {override.key_or_group for override in parser.parse_overrides(job)} - fixed)
@@ -102,6 +102,12 @@ def find_job_name(folder: Path, overrides: Sequence[str]) -> str:
     )
 
 
+def typed_overrides(hydra: DictConfig) -> list[str]:
+    """The overrides of a command line as they were typed, with `${…}` unresolved: so Hydra hands them on to jobs."""
+    typed: Any = OmegaConf.to_container(hydra.overrides.task, resolve=False)
+    return list(typed)
+
+
 def _last_of_each_key(overrides: Iterable[str]) -> list[str]:
     return list({override.partition("=")[0]: override for override in overrides}.values())
 
@@ -116,7 +122,7 @@ class WritePlan(Callback):
         if config.hydra.sweeper._target_ != PRODUCT:  # its jobs are not known before they are drawn
             return
         try:
-            plan = make_plan(config.hydra.overrides.task, dict(config.hydra.sweeper.params or {}))
+            plan = make_plan(typed_overrides(config.hydra), dict(config.hydra.sweeper.params or {}))
         except (HydraException, OmegaConfBaseException):  # the sweeper raises it next, and the command reports it
             return
         WritePlan.folder, WritePlan.jobs = Path(config.hydra.sweep.dir), plan
