@@ -102,7 +102,7 @@ def find_job_name(folder: Path, overrides: Sequence[str]) -> str:
     )
 
 
-def typed_overrides(hydra: DictConfig) -> list[str]:
+def typed_overrides(hydra: Any) -> list[str]:
     """The overrides of a command line as they were typed, with `${…}` unresolved: so Hydra hands them on to jobs."""
     typed: Any = OmegaConf.to_container(hydra.overrides.task, resolve=False)
     return list(typed)
