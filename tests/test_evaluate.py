@@ -44,6 +44,20 @@ def test_a_network_in_a_file_scores_what_its_run_scored(small: list[str], capsys
         assert option in refuse(capsys, evaluate, f"ckpt_path=run/{file}", *BENCH, option)
 
 
+def test_lr_is_made_as_the_run_of_a_checkpoint_had_it_unless_another_way_is_asked_for(
+    small: list[str], capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert run_command(train, *small, "degradation=blur_jpeg", "degradation.noise.sigma=2", "run_dir=run") == 0
+    tracks = {"": bench("run")["lr_track"], "degradation=bd": "bd", "degradation=bicubic": "bicubic"}
+    for file in ("", "/checkpoints/last.ckpt"):
+        for asked, lr in tracks.items():
+            capfd.readouterr()
+            assert run_command(evaluate, f"ckpt_path=run{file}", *BENCH, *asked.split(), "run_dir=out") == 0
+            assert bench("out")["lr_track"] == lr
+            assert ("degradation=bicubic" in capfd.readouterr().out) is not bool(asked)
+            assert (bench("out")["images"] == bench("run")["images"]) is not bool(asked)
+
+
 def test_bicubic_needs_no_network(small: list[str]) -> None:
     assert run_command(evaluate, *BICUBIC, "scale=2", "run_dir=out") == 0
     found = results("out")

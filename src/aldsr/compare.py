@@ -10,21 +10,22 @@ backbone and a column per block.
 import argparse
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from aldsr.analysis.loading import read_by_label, read_variants
 from aldsr.analysis.scores import Comparison, compare_variants
-from aldsr.analysis.study import is_study
+from aldsr.analysis.study import is_study, read_run
 from aldsr.core.command import make_parser, plain_command
 from aldsr.core.errors import OptionError
-from aldsr.evaluation.results import read_benchmark
+from aldsr.evaluation.results import ResultsError, read_benchmark
 from aldsr.reporting.charts.cost import draw_cost_chart
 from aldsr.reporting.charts.figures import prepare_output, save_figure
 from aldsr.reporting.charts.literature import read_literature
 from aldsr.reporting.tables.grid import arrange_grid, grid_csv, grid_sheets
 from aldsr.reporting.tables.results import comparison_sheet, protocol_line
 from aldsr.reporting.tables.sheet import print_sheets
-from aldsr.reporting.tables.study import study_notes, study_sheets
+from aldsr.reporting.tables.study import recipe_note, study_notes, study_sheets
 from aldsr.reporting.tables.study_csv import study_csv
 
 
@@ -77,7 +78,10 @@ def compare_runs(options: argparse.Namespace) -> None:
     results = read_by_label(options.results)
     sheet, protocol = comparison_sheet(results), protocol_line(*results.values())
     title = sheet.title if options.format == "table" else ""
-    print_sheets([sheet._replace(title=title)], [("protocol", protocol)], form=options.format)
+    notes = [("protocol", protocol)]
+    with suppress(ResultsError):  # of results without a configuration
+        notes += recipe_note([read_run(path).config for path in options.results])
+    print_sheets([sheet._replace(title=title)], notes, form=options.format)
 
 
 def compare_study(options: argparse.Namespace) -> None:

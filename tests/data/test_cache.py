@@ -10,6 +10,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
+from threading import Event, Thread, Timer
 from typing import BinaryIO
 from unittest.mock import Mock
 
@@ -20,6 +21,7 @@ import torch.multiprocessing
 from torch import Tensor
 
 import aldsr.data.cache as cache_module
+from aldsr.data import stores
 from aldsr.data.cache import CHOICES, CachedPair, cache_pairs, describe_cache
 from aldsr.data.images import DataError, read_image
 from aldsr.data.pairs import Pair, find_pairs
@@ -315,6 +317,29 @@ def test_of_a_build_that_is_killed_nothing_is_decoded_twice(
     assert torch.equal(
         cache_pairs(pairs, scale=4, folder=folder, kinds=["tiles"])[4].lr[:, :, :], packed[4].lr[:, :, :]
     )
+
+
+def test_who_waits_for_another_process_says_so(
+    tmp_path: Path, folder: Path, make_image: MakeImage, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.setattr(stores, "QUIET", 0.01)
+    folder.mkdir(parents=True)
+    held, released = Event(), Event()
+
+    def hold() -> None:
+        with stores.Pack(folder, "tiles").open():
+            held.set()
+            released.wait(PATIENCE)
+
+    holder = Thread(target=hold)
+    holder.start()
+    held.wait(PATIENCE)
+    Timer(0.3, released.set).start()
+    cache_pairs([Pair("a", make_image(tmp_path / "a.png"), None)], scale=4, folder=folder, kinds=["tiles"])
+    holder.join()
+    (line,) = capsys.readouterr().err.splitlines()
+    assert str(folder) in line
+    assert str(os.getpid()) in line
 
 
 def test_sets_that_are_many_or_large_are_packed(

@@ -82,6 +82,14 @@ def test_every_recipe_trains_and_is_continued_to_the_last_bit(recipe: str, own: 
     assert Path("whole/log.csv").read_text() == Path("broken/log.csv").read_text()
 
 
+def test_sides_that_stay_the_same_are_one_side(small: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    for first, same in (("8", "{0:8,2:8}"), ("{0:8,1:16}", "{3:16,1:16,0:8}")):
+        for sides in (first, same):
+            options = [f"data.patch_size={sides}", f"run_dir=until{first[-3:-1]}", "if_exists=continue"]
+            assert run_command(train, *small, *options, "data.eval_dirs=[]") == 0
+        assert "done already" in capsys.readouterr().out
+
+
 @pytest.mark.slow
 def test_a_run_with_warm_up_is_extended_as_any_other(own: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     for recipe, rescheduled in (("multistep", []), ("cosine", [5])):

@@ -1,13 +1,29 @@
 """Whether runs had the same training: no network is better for having been trained longer."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aldsr.analysis.study import TrainingRun
-from aldsr.core.settings import flatten, folder_label
+from aldsr.core.settings import flatten, folder_label, rule_of
 
 # Options of `data`; the whole of `schedule` counts as well. The learning rate does not: it may be what is studied.
 DATA_OPTIONS = ("batch_size", "patch_size", "steps_per_epoch", "pictures")
+RECIPE = ("loss", "optimizer", "schedule")  # sections of the settings
+
+
+def recipe_parts(config: Mapping[str, Any]) -> dict[str, str]:
+    """The recipe of a training's configuration in words, by sections, such as "Adam, lr 0.001"; empty of another's."""
+    if "optimizer" not in config:
+        return {}
+    settings, recipe = flatten(config), {}
+    for section in RECIPE:
+        own = {key.removeprefix(f"{section}."): key for key in settings if key.startswith(f"{section}.")}
+        stated = {name: settings[key] for name, key in own.items() if settings[key] != rule_of(key).before}
+        options = [f"{name} {value}" for name, value in stated.items() if name[0] != "_"]
+        recipe[section] = ", ".join((str(settings.get(f"{section}._target_")).rpartition(".")[2], *options))
+    sides = str(settings["data.patch_size"]).replace("'", "")
+    recipe["data"] = f"{settings['data.batch_size']} LR patches of {sides}; LR ({settings['lr_track']})"
+    return recipe
 
 
 def training_budget(run: TrainingRun) -> dict[str, Any]:

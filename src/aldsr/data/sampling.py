@@ -58,7 +58,7 @@ def micro_batch_size(batch_size: int, *, ranks: int, micro_batches: int) -> int:
 
 
 def patch_sizes(patch_size: int | Mapping[Any, int]) -> list[tuple[int, int]]:
-    """Sides of LR patches, and before each the step from which it holds; raises DataError for what is none."""
+    """Sides of LR patches, one after another, each after its first step. Raises DataError for what is none."""
     sizes = list((patch_size if isinstance(patch_size, Mapping) else {0: patch_size}).items())
     whole = all(str(step).isdigit() and type(side) is int and side > 0 for step, side in sizes)
     found = sorted((int(step), side) for step, side in sizes) if whole else []
@@ -67,7 +67,7 @@ def patch_sizes(patch_size: int | Mapping[Any, int]) -> list[tuple[int, int]]:
             f"data.patch_size={patch_size}: expected the side of a patch in LR pixels, or sides by the steps from "
             "which they hold, the first from 0: {0: 24, 1000: 48}"
         )
-    return found
+    return [each for number, each in enumerate(found) if not number or each[1] != found[number - 1][1]]
 
 
 @dataclass(kw_only=True, eq=False)

@@ -7,6 +7,7 @@ process that is killed loses no image that was complete, and one that reads need
 
 import hashlib
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -14,12 +15,13 @@ from functools import partial
 from io import BytesIO
 from itertools import product
 from pathlib import Path
+from socket import gethostname
 from threading import Lock
 from typing import Any
 
 import numpy as np
 import torch
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from PIL import Image
 from torch import Tensor
 
@@ -28,6 +30,7 @@ from aldsr.data.images import DataError
 
 FORMAT = "v3"  # raise it when the same file would be decoded or resized to other values
 TILE = 128  # pixels a side
+QUIET = 2  # seconds that a process waits for another without a word
 KINDS = {"arrays": "raw arrays", "raw": "raw arrays in one file", "tiles": "packed tiles", "none": "files to decode"}
 PART = np.dtype("<u4")  # the size of a tile
 PARTS = {"arrays": 1, "raw": 1, "tiles": 0.6, "none": 0}  # of the size as arrays, about
@@ -126,8 +129,17 @@ class Pack:
 
     @contextmanager
     def open(self) -> Iterator[None]:
-        """Let images be added, by one process at a time; then read what there is."""
-        with FileLock(self.index.with_suffix(".lock")), ExitStack() as files:
+        """Let images be added, by one process at a time; then read what there is. Who waits for another says so."""
+        lock, holder = FileLock(self.index.with_suffix(".lock")), self.index.with_suffix(".holder")
+        try:
+            lock.acquire(timeout=QUIET)
+        except Timeout:
+            said = holder.read_text() if holder.exists() else "another process"
+            print(f"waiting for {said}, to decode images into {self.index.parent}", file=sys.stderr)
+            lock.acquire()
+        with ExitStack() as files:
+            files.callback(lock.release)
+            holder.write_text(f"process {os.getpid()} on {gethostname()}")
             self.read()
             if self.index.exists():  # without what a killed process has left
                 os.truncate(self.index, self.index.stat().st_size // RECORD.itemsize * RECORD.itemsize)

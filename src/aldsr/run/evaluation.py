@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
@@ -12,6 +13,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
+from aldsr.analysis.study import read_config
 from aldsr.core.device import PRECISIONS, device_name
 from aldsr.core.errors import OptionError
 from aldsr.core.files import absolute, check_room, short_name
@@ -22,6 +24,7 @@ from aldsr.data import SuperResolutionData
 from aldsr.evaluation.cost import input_size
 from aldsr.evaluation.inference import Inference
 from aldsr.evaluation.predictions import find_predictions
+from aldsr.evaluation.results import ResultsError
 from aldsr.imaging import Degradation, Protocol, select
 from aldsr.imaging.perceptual import load_measure
 from aldsr.nn import BicubicUpscale, deploy
@@ -86,7 +89,7 @@ class EvaluationSettings(Settings):
 
 
 def resolve_evaluation(config: DictConfig) -> tuple[EvaluationSettings, nn.Module | None]:
-    """The settings and the network that is measured (None: predictions). A checkpoint brings its own model and scale.
+    """The settings and the network that is measured (None: predictions). A checkpoint brings its own.
 
     Raises OptionError, DeviceError, NetworkError for options that cannot be met.
     """
@@ -106,6 +109,7 @@ def resolve_evaluation(config: DictConfig) -> tuple[EvaluationSettings, nn.Modul
             raise OptionError(f"{typed}: {config.ckpt_path} upscales x{scale}; leave it out")
         run |= {"model": description, "scale": scale}
         run["run_dir"] = config.run_dir or _folder_beside(Path(run["ckpt_path"]))
+        run["degradation"] = _recall_degradation(Path(run["ckpt_path"])) or run["degradation"]
     if config.predictions:
         run["name"] = config.name or absolute(config.predictions).name
     run["data"] |= {"train_dirs": [], "train_lr_dirs": None, "train_list": None}
@@ -218,6 +222,19 @@ def _check_options(settings: EvaluationSettings) -> None:
         raise OptionError(f"cost={settings.cost}: expected true, false or full")
     if settings.save_images:
         check_room(f"save_images={settings.save_images}", Path(settings.save_images).expanduser())
+
+
+def _recall_degradation(checkpoint: Path) -> dict[str, Any] | None:
+    """How LR was made for the run of a checkpoint, and say so; None: by bicubic, not known, or typed by the user."""
+    options, run = None, checkpoint.parents[checkpoint.parent.name == "checkpoints"]
+    if not any("degradation" in each.partition("=")[0] for each in HydraConfig.get().overrides.task):
+        with suppress(ResultsError):  # the file lies elsewhere
+            options = read_config(run / CONFIG)["data"].get("degradation")
+    text = Degradation.from_options(options).text
+    if text == "bicubic":
+        return None
+    print(f"degradation={text}: missing LR is made as for {run}; degradation=bicubic makes it by bicubic")
+    return options
 
 
 def _folder_beside(checkpoint: Path) -> Path:

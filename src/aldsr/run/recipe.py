@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer, SparseAdam
 from torch.optim.lr_scheduler import LRScheduler
 
+from aldsr.analysis.budgets import RECIPE, recipe_parts
 from aldsr.core.errors import OptionError, UserError
 from aldsr.core.frozen import FrozenDict, thaw
 from aldsr.core.settings import RunSettings
@@ -19,7 +20,6 @@ from aldsr.run.targets import check_options
 from aldsr.training.step import Loss
 
 Made = TypeVar("Made")
-GROUPS = ("loss", "optimizer", "schedule")
 
 
 def build_loss(description: FrozenDict) -> Loss:
@@ -113,10 +113,8 @@ def patch_steps(settings: RunSettings) -> dict[int, int]:
 
 def describe_recipe(settings: RunSettings) -> str:
     """The parts by their targets' names, with their options: "l1_loss; Adam, lr 0.001, betas [0.9, 0.999]; cosine"."""
-    parts = []
-    for section in (getattr(settings, group) for group in GROUPS):
-        options = [f"{key} {thaw(value)}" for key, value in section.items() if key[0] != "_"]
-        parts.append(", ".join((section["_target_"].rpartition(".")[2], *options)))
+    found = recipe_parts(settings.to_config())
+    parts = [found[section] for section in RECIPE]
     if epochs := settings.schedule.get("epochs"):
         late = [each for each in epochs if each * settings.schedule["steps_per_epoch"] >= settings.total_steps]
         parts += [f"epochs {late} come after the last step"] if late else []

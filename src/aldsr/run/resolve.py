@@ -12,17 +12,19 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
+from aldsr.analysis.budgets import RECIPE
 from aldsr.core.errors import OptionError
-from aldsr.core.frozen import flatten_keys
+from aldsr.core.frozen import flatten_keys, freeze
 from aldsr.core.settings import RunSettings, TrainerSettings
 from aldsr.core.version import code_version
+from aldsr.data.sampling import patch_sizes
 from aldsr.evaluation.cost import count_parameters
 from aldsr.imaging import Degradation
 from aldsr.nn.grouped_attention import GroupedAttention
 from aldsr.run.continuing import find_checkpoint, recall_choices
 from aldsr.run.loggers import resolve_loggers
 from aldsr.run.network import resolve_network
-from aldsr.run.recipe import GROUPS, patch_steps
+from aldsr.run.recipe import patch_steps
 from aldsr.run.targets import drop_foreign_options
 from aldsr.run.unused import refuse_unused, unused_in_training
 from aldsr.sweep.names import run_name, run_tags
@@ -44,7 +46,7 @@ def resolve_config(config: DictConfig) -> RunSettings:
     hydra = HydraConfig.get()
     choices, overrides = hydra.runtime.choices, typed_overrides(hydra)
     resolve_network(config)
-    for group in GROUPS:
+    for group in RECIPE:
         drop_foreign_options(config, group, group)
     refuse_unused(unused_in_training(config))
     model: Any = OmegaConf.to_container(config.model, resolve=True)
@@ -73,6 +75,9 @@ def resolve_config(config: DictConfig) -> RunSettings:
         raise OptionError("compile=graph: there are CUDA graphs on NVIDIA GPUs only; use compile=none or trainer=gpu")
     run["compile"] = run["compile"] if trainer.on_gpu else "none"
     settings = RunSettings.from_options(run)
+    sizes = patch_sizes(settings.data.patch_size)
+    sides = freeze(dict(sizes)) if len(sizes) > 1 else sizes[0][1]  # one way to write what is one recipe
+    settings = replace(settings, data=replace(settings.data, patch_size=sides))
     patch_steps(settings)  # refuses those beyond the run
     return settings
 

@@ -222,6 +222,17 @@ def test_what_an_interval_covers_is_said(scores: list[list[float]], note: str, t
     assert not [words for words in absent if words in text]
 
 
+def test_what_all_were_trained_with_is_stated(tmp_path: Path) -> None:
+    write_variant(tmp_path, "RDN", {"Set5": PAIR})
+    recipe = "l1_loss; Adam, lr 0.001, betas [0.9, 0.999]; cosine; 16 LR patches of 24; LR (bicubic)"
+    assert f"recipe: {recipe}\n" in f"{notes(tmp_path)}\n"
+    loss, patches = {"_target_": "aldsr.training.charbonnier", "eps": 0.001}, {"0": 24, "100": 48}
+    for run in tmp_path.iterdir():
+        change_config(run, {"loss": loss, "schedule.warmup_steps": 0, "lr_track": "bd", "data.patch_size": patches})
+    change_config(run, {"optimizer.lr": 0.1})  # stands in the names
+    assert "recipe: charbonnier, eps 0.001; cosine; 16 LR patches of {0: 24, 100: 48}; LR (bd)" in notes(tmp_path)
+
+
 def test_what_was_left_out_or_differs_is_named(tmp_path: Path) -> None:
     for descriptor in ("average", "zero"):
         write_variant(tmp_path, "RDN", {"Set5": PAIR}, descriptor=descriptor)

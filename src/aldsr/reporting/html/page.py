@@ -19,7 +19,7 @@ from aldsr.reporting.charts.figures import INSTALL, Figure, create_figure, has_m
 from aldsr.reporting.html.tables import networks_sheet, render_sheet
 from aldsr.reporting.tables.cells import pluralise, read_costs
 from aldsr.reporting.tables.results import protocol_line
-from aldsr.reporting.tables.study import study_notes, study_sheets
+from aldsr.reporting.tables.study import recipe_note, study_notes, study_sheets
 
 ASSETS = Path(__file__).parent / "assets"
 SCRIPTS = ("dom", "zoom", "gestures", "errormap", "viewer", "page")  # joined in this order into one module
@@ -47,6 +47,7 @@ def render_page(comparison: Comparison, images: Sequence[Mapping[str, Any]]) -> 
         title=escape(study.name),
         summary=escape(summarise(variants)),
         protocol=escape(protocol_line(*(run.results for run in study.runs))),
+        recipe="".join(f"<p>Recipe: {escape(text)}</p>" for _, text in recipe_note([run.config for run in study.runs])),
         scores=render_sheet(networks_sheet(study.name, variants)),
         differ="networks differ most" if len(variants) > 1 else "network differs most from bicubic",
         seeds="Of several seeds, the lowest is shown." if several else "",
@@ -108,6 +109,6 @@ def render_statistics(comparison: Comparison) -> str:
     """Render the tables and notes of `aldsr.compare`, less the scores and the protocol, which stand above."""
     first, *others = study_sheets(comparison)
     tables = "".join(map(render_sheet, [first, *others] if len(first.blocks) > 1 else others))
-    notes = [note for note in study_notes(comparison) if note[0] != "protocol"]
+    notes = [note for note in study_notes(comparison) if note[0] not in ("protocol", "recipe")]
     terms = "".join(f"<dt>{escape(word)}</dt><dd>{escape(sentence)}</dd>" for word, sentence in notes)
     return f"<h2>Statistics</h2>{tables}<dl>{terms}</dl>" if tables or terms else ""

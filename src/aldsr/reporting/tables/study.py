@@ -4,11 +4,11 @@ The notes below say how the numbers were measured, what they cover, and what was
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from typing import Any
 
-from aldsr.analysis.budgets import find_budget_difference
+from aldsr.analysis.budgets import find_budget_difference, recipe_parts
 from aldsr.analysis.scores import QUANTITIES, Comparison, VariantDifference, bicubic_scores, set_sizes
 from aldsr.analysis.statistics import RESAMPLES
 from aldsr.analysis.study import TrainingRun, shorten
@@ -106,11 +106,19 @@ def study_notes(comparison: Comparison) -> list[Note]:
     runs, notes = comparison.study.runs, []
     if comparison.study.name != paper.PARAMETERS:
         protocol = protocol_line(*(run.results for run in runs))
-        notes = [("protocol", protocol), *_intervals(comparison), *_paper(comparison)]
+        recipe = recipe_note([run.config for run in runs])
+        notes = [("protocol", protocol), *recipe, *_intervals(comparison), *_paper(comparison)]
     notes += [*_left_out(comparison), *_conditions(runs)]
     if unequal := find_budget_difference(runs):
         notes.append(("warning", f"{unequal}, among possibly more"))
     return notes
+
+
+def recipe_note(configs: Sequence[Mapping[str, Any]]) -> list[Note]:
+    """What all runs were trained with; in what they differ stands in the names of variants."""
+    first, *others = map(recipe_parts, configs)
+    common = [text for part, text in first.items() if all(each.get(part) == text for each in others)]
+    return [("recipe", "; ".join(common))] if common else []
 
 
 def _intervals(comparison: Comparison) -> Iterator[Note]:
