@@ -5,13 +5,12 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
-from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from aldsr.core.errors import OptionError
 from aldsr.nn.description import MISSING_OPTIONS, find_target
+from aldsr.sweep.names import chosen_files
 
 SIZES = set().union(*MISSING_OPTIONS.values()) - {"scale"}  # options of networks, which other files in conf/ choose too
 STATED_BY = {"conv": ("block", "descriptor")}  # where what a user typed says more than the option's own name
@@ -24,10 +23,9 @@ def drop_foreign_options(config: DictConfig, group: str, place: str) -> None:
     """
     hydra, ours = HydraConfig.get(), OmegaConf.select(config, place)
     typed = [each.lstrip("+~").partition("=")[0] for each in hydra.overrides.task]
-    if not isinstance(ours, DictConfig) or not (choice := hydra.runtime.choices.get(group)):
+    if not isinstance(ours, DictConfig) or not hydra.runtime.choices.get(group):
         return
-    files = GlobalHydra.instance().config_loader().load_configuration(f"{group}/{choice}", [], RunMode.RUN)
-    chosen = OmegaConf.select(files, place, throw_on_resolution_failure=False)
+    chosen = OmegaConf.select(chosen_files(hydra.runtime.choices), place, throw_on_resolution_failure=False)
     if not isinstance(chosen, DictConfig) or ours.get("_target_") == chosen._target_:
         return
     with suppress(OptionError), open_dict(config):  # whoever uses the target says that there is none

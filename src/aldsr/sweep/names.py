@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
+from hydra.core.config_loader import ConfigLoader
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
@@ -36,11 +38,21 @@ def sizes_of(backbone: str | None) -> list[str]:
 
 def _has_size(choices: Mapping[str, str], model: Mapping[str, Any]) -> bool:
     """Whether the size that was chosen is one of the network's: its backbone has it, or one's own takes its options."""
-    if choices["size"] not in sizes_of(backbone := choices.get("backbone")):
-        return False
-    loader = GlobalHydra.instance().config_loader()
-    options = loader.load_configuration(f"hydra/sizes/{backbone}-{choices['size']}", [], RunMode.RUN).model
-    return not options.keys().isdisjoint(model)
+    return not chosen_files(choices).get("options_of_size", {}).keys().isdisjoint(model)
+
+
+def chosen_files(choices: Mapping[str, str]) -> Any:
+    """What the files that were chosen state, without the options beside them: `chosen_files(choices).loss.eps`."""
+    groups = ("backbone", "block", "descriptor", "loss", "optimizer", "schedule")
+    chosen = [f"+{group}={choices[group]}" for group in groups if choices.get(group)]
+    if choices.get("size") in sizes_of(backbone := choices.get("backbone")):
+        chosen.append(f"+hydra/sizes@options_of_size={backbone}-{choices['size']}")
+    return _compose(GlobalHydra.instance().config_loader(), *chosen)
+
+
+@lru_cache(maxsize=8)  # Hydra needs a tenth of a second each time
+def _compose(loader: ConfigLoader, *overrides: str) -> Any:
+    return loader.load_configuration(None, list(overrides), RunMode.RUN)
 
 
 def network_tags(choices: Mapping[str, str], model: Mapping[str, Any]) -> list[str]:
@@ -63,9 +75,8 @@ def _descriptor_name(choices: Mapping[str, str], model: Mapping[str, Any]) -> li
     if not isinstance(descriptor, Mapping):
         return []
     if choice := choices.get("descriptor"):
-        loader = GlobalHydra.instance().config_loader()
-        unchanged = loader.load_configuration(f"descriptor/{choice}", [], RunMode.RUN).descriptor
-        if descriptor == OmegaConf.to_container(unchanged, resolve=True):
+        unchanged = OmegaConf.to_container(chosen_files(choices).descriptor, resolve=True)
+        if descriptor == unchanged:
             return [choice]
     return [_clean("-".join(_option_values(descriptor)))]
 
