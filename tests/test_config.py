@@ -36,7 +36,7 @@ VARIANTS = {  # block, descriptor, reduction, what else
     "ald_none_all": ("ALDBlock", "zero", 8, {"live": True}),
 }
 BUDGETS = {"smoke": 1, "small": 3, "paper": 3}  # seeds
-OWN_SEEDS = {"gain/study": 6, "rates/tune": 2, "weights/candidates": 1}  # in the budget "small"
+OWN_SEEDS = {"gain/explore": 2, "gain/study": 6, "rates/tune": 2, "weights/candidates": 1}  # in the budget "small"
 OWN_SIZES = ("backbones", "frontier", "rates", "weights")
 JOBS = {
     "attention/study": 8,
@@ -45,6 +45,7 @@ JOBS = {
     "descriptors/study": 4,
     "frontier/dense": 12,
     "frontier/depthwise": 12,
+    "gain/explore": 5,
     "gain/study": 6,
     "linearity/study": 2,
     "parameters/study": 4,
