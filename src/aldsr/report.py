@@ -17,7 +17,7 @@ from aldsr.analysis.loading import read_variants
 from aldsr.analysis.scores import compare_variants
 from aldsr.analysis.study import Study
 from aldsr.analysis.variants import Variant
-from aldsr.core.command import make_parser, plain_command
+from aldsr.core.command import make_parser, plain_command, whole_number
 from aldsr.core.files import atomic_write, check_output
 from aldsr.data import MADE, BenchmarkSet, DataError, SuperResolutionData, set_name
 from aldsr.evaluation.results import ResultsError
@@ -36,7 +36,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     options, console = parse_options(argv), Console()
     study, variants = read_variants(options.results, allow_unequal_budgets=options.allow_unequal_budgets)
     comparison = compare_variants(study, variants, options.against)
-    output = choose_output(options)
+    first: Path = options.results[0]
+    output: Path = options.output or (first if first.is_dir() else first.parent) / "report.html"
+    check_output(f"-o {output}", output)
     images = upscale_images(study, variants, options, console) if options.pictures else []
     html = render_page(comparison, images)
     with atomic_write(output) as temporary:
@@ -52,27 +54,12 @@ def parse_options(argv: Sequence[str] | None) -> argparse.Namespace:
     add = parser.add_argument
     add("results", nargs="+", type=Path, metavar="RUN", help="run folders, or study folders")
     add("-o", "--output", type=Path, metavar="FILE", help="(default report.html in the first folder)")
-    add("--pictures", type=parse_count, default=4, metavar="N", help="images of each set; 0: none (default 4)")
-    add("--side", type=parse_count, default=512, metavar="PIXELS", help="largest window; 0: whole image (default 512)")
+    add("--pictures", type=whole_number, default=4, metavar="N", help="images of each set; 0: none (default 4)")
+    add("--side", type=whole_number, default=512, metavar="PIXELS", help="largest window; 0: whole image (default 512)")
     add("--sets", nargs="+", type=Path, metavar="DIR", help="where the images are, if they were moved")
     add("--against", metavar="NAME", help="the network that the others are compared with")
     add("--allow-unequal-budgets", action="store_true", help="of a study, as in aldsr.compare")
     return parser.parse_args(argv)
-
-
-def parse_count(text: str) -> int:
-    """Parse a whole number from 0 up."""
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"'{text}': expected a whole number from 0 up")
-    return int(text)
-
-
-def choose_output(options: argparse.Namespace) -> Path:
-    """Return the file to write. Raises OptionError if it cannot be written."""
-    first: Path = options.results[0]
-    output: Path = options.output or (first if first.is_dir() else first.parent) / "report.html"
-    check_output(f"-o {output}", output)
-    return output
 
 
 def upscale_images(

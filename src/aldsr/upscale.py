@@ -114,10 +114,8 @@ def tile_side(text: str) -> int | None:
 
 def print_left_out(found: Found) -> None:
     """Count and name what lies in the folders and is not upscaled."""
-    for paths, kind in (
-        (found.others, "file{} that Pillow does not read"),
-        (found.folders, "folder{}, see --recursive"),
-    ):
+    kinds = (found.others, "file{} that Pillow does not read"), (found.folders, "folder{}, see --recursive")
+    for paths, kind in kinds:
         if paths:
             counted = f"{len(paths)} {kind.format('s' * (len(paths) > 1))}"
             print(f"left out {counted}: {list_names([str(path) for path in paths])}")
@@ -138,10 +136,8 @@ def upscale_all(jobs: Sequence[Job], inference: Inference, options: argparse.Nam
             else:
                 outcome, message = try_upscale(job, inference, options, bar)
             counts[outcome] += 1
-            if outcome == "failed":
-                stderr.print(f"error: {message}", markup=False, highlight=False, soft_wrap=True)
-            else:
-                console.print(f"{outcome} {message}", markup=False, highlight=False, soft_wrap=True)
+            where, word = (stderr, "error:") if outcome == "failed" else (console, outcome)
+            where.print(f"{word} {message}", markup=False, highlight=False, soft_wrap=True)
             bar.advance(all_pictures)
     target = jobs[0].target if len(jobs) == 1 else options.output
     number = counts.pop("upscaled")
@@ -187,17 +183,10 @@ def upscale(job: Job, inference: Inference, options: argparse.Namespace, bar: ba
         bar.advance(tiles)
         return sr
 
+    how = {"dtype": picture.samples.dtype, "icc": picture.icc, "ahead": options.device.type == "cuda"}
     with torch.inference_mode():
         bands = upscale_in_bands(picture, network, scale=inference.scale, tile=options.tile, device=options.device)
-        write_picture(
-            job.target,
-            job.format,
-            bands,
-            shape=shape,
-            dtype=picture.samples.dtype,
-            icc=picture.icc,
-            ahead=options.device.type == "cuda",
-        )
+        write_picture(job.target, job.format, bands, shape=shape, **how)
     return f"{job.target}: {width}x{height} to {shape[1]}x{shape[0]}, {monotonic() - start:.1f} s"
 
 

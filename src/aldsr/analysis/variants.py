@@ -96,7 +96,9 @@ def name_networks(settings: Sequence[Mapping[str, str]]) -> list[str]:
         for place, own in enumerate(settings):
             peers = [other for other in settings if _scope(key, other) == _scope(key, own)]
             if any(peer.get(key) != own.get(key) for peer in peers):
-                names[place] += f" {_short_name(key)}={own.get(key, 'none')}"
+                section, _, last = key.rpartition(".")
+                short = section.rpartition(".")[2] if last == "_target_" else last  # "schedule", "optimizer"
+                names[place] += f" {short}={own.get(key, 'none')}"
     return names
 
 
@@ -140,9 +142,3 @@ def _sort_key(variant: Variant) -> tuple[int, int, list[tuple[float, str]]]:
     numbers = [(float(part), "") if place % 2 else (0.0, part) for place, part in enumerate(parts)]
     backbone, block = split_label(variant.label)
     return (*BACKBONES, backbone).index(backbone), (*BLOCKS, block).index(block), numbers
-
-
-def _short_name(key: str) -> str:
-    """An option's last name; for `_target_` the section's: `schedule`, `optimizer`."""
-    section, _, last = key.rpartition(".")
-    return section.rpartition(".")[2] if last == "_target_" else last

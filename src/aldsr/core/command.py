@@ -13,6 +13,7 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from aldsr.core.errors import UserError
 from aldsr.core.signals import Stopped, catch_stop_signals
@@ -92,8 +93,11 @@ def make_parser(command: str, description: str | None, *, networks: bool = False
     return parser
 
 
-def positive_int(text: str) -> int:
-    """The type of an option that is a whole number from 1 up."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"'{text}': expected a whole number from 1 up")
+def whole_number(text: str, least: int = 0) -> int:
+    """The type of an option that is a whole number from `least` up."""
+    if not text.isdecimal() or int(text) < least:
+        raise argparse.ArgumentTypeError(f"'{text}': expected a whole number from {least} up")
     return int(text)
+
+
+positive_int = partial(whole_number, least=1)

@@ -62,7 +62,8 @@ def summarise(
     for name, protocol in protocols.items():
         every[name] = {**head, "protocol": {"name": name, **protocol.to_fields(scale)}, "sets": {}, "bicubic": {}}
         for each in benchmarks:
-            pixels = _scored_pixels(each, protocol.margin(scale)) if protocol.psnr_mean == "pixels" else None
+            sides = [[side - 2 * protocol.margin(scale) for side in pair.hr.shape[-2:]] for pair in each.pairs]
+            pixels = [*map(math.prod, sides)] if protocol.psnr_mean == "pixels" else None
             every[name]["sets"][each.name] = identities[each.name] | _summarise_set(scores[name][each.name], pixels)
             every[name]["bicubic"][each.name] = _summarise_set(bicubic[name][each.name], pixels)
     first = next(iter(every.values()))
@@ -101,10 +102,6 @@ def _summarise_set(images: Mapping[str, Mapping[str, float]], pixels: Sequence[i
         error = sum(n * 10 ** (-image["psnr"] / 10) for n, image in zip(pixels, images.values(), strict=True))
         means["psnr"] = -10 * math.log10(error / sum(pixels)) if error else math.inf
     return {**means, "number": len(images), "images": dict(images)}
-
-
-def _scored_pixels(benchmark: BenchmarkSet, margin: int) -> list[int]:
-    return [(pair.hr.shape[-2] - 2 * margin) * (pair.hr.shape[-1] - 2 * margin) for pair in benchmark.pairs]
 
 
 def read_results(path: str | Path) -> dict[str, Any]:

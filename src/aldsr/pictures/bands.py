@@ -20,17 +20,14 @@ def upscale_in_bands(
 ) -> Iterator[Samples]:
     """Yield the rows of the upscaled picture from top to bottom, in bands.
 
-    Colour goes through the network (gray as three equal channels, whose results are averaged), alpha through
-    bicubic `imresize`. The result does not depend on the tiles where the network does not see beyond the overlap.
+    They are (rows, sW, C), of the picture's bit depth; channels are colour, then alpha. Colour goes through the network
+    (gray as three equal channels, whose results are averaged), alpha through bicubic `imresize`. The result does not
+    depend on the tiles where the network does not see beyond the overlap.
 
     Args:
-        picture: of 8 or 16 bits.
         upscale: `Tensor[1, 3, h, w]` → `Tensor[1, 3, sh, sw]`, float in [0, 1]; called for every tile.
         tile: largest side that `upscale` is given, in LR pixels, overlaps included; None: the whole picture.
         device: where `upscale` works. A band is rounded there and waited for once, as a whole.
-
-    Yields:
-        (rows, sW, C), of the picture's bit depth; channels are colour, then alpha.
 
     Raises FloatingPointError if a result is not finite, ValueError if the overlaps leave nothing of a tile.
     """

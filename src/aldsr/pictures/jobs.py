@@ -80,13 +80,10 @@ def _search(folder: Path, *, recursive: bool, found: Found) -> dict[Path, Path]:
 
 
 def plan_jobs(files: Mapping[Path, Path], output: Path, *, format: str, suffix: str) -> list[Job]:
-    """Choose the target and format of each file.
+    """Choose the target and format of each file, which is given with its place within `output` if that is a folder.
 
-    Args:
-        files: to be upscaled, each with its place within `output` if that is a folder.
-        output: a folder; or, of a single file, a name that ends in one of the formats'.
-        format: "png", "jpeg", "webp", "tiff", or "keep": the input's own, PNG for any other.
-        suffix: put between name and ending in a folder, such as "_x4".
+    Of a single file, `output` may be a name that ends in one of the formats'. `format`, one of `FORMATS`: "keep" is the
+    input's own, PNG for any other. `suffix` is put between name and ending in a folder, such as "_x4".
 
     Raises DataError if the output does not fit the files, or two results would have one name.
     """
@@ -104,9 +101,7 @@ def plan_jobs(files: Mapping[Path, Path], output: Path, *, format: str, suffix: 
         jobs = [Job(next(iter(files)), output, output_format)]
     sources = {job.source.parent.resolve() / job.source.name for job in jobs if not job.result_of}
     targets: dict[Path, Path] = {}
-    for job in jobs:
-        if job.result_of:
-            continue
+    for job in (each for each in jobs if not each.result_of):
         target = job.target.parent.resolve() / job.target.name
         if target in sources:
             raise DataError(f"{job.target}: is an input and would be an output; give another folder with -o")

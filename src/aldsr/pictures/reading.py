@@ -4,8 +4,6 @@ import warnings
 from pathlib import Path
 from typing import NamedTuple
 
-from PIL import Image
-
 from aldsr.data import DataError
 from aldsr.data.images import MAX_PIXELS, Samples, open_image, read_samples
 
@@ -30,21 +28,16 @@ def read_picture(path: Path, *, max_pixels: int = MAX_PIXELS) -> Picture:
 
     Of a phone's multi-picture JPEG and of a TIFF with previews the main picture is read.
 
-    Raises:
-        DataError: if the file is missing, truncated, no picture, larger than `max_pixels`, holds several frames or
-            pages, or values that are neither 8 nor 16 bits.
+    Raises DataError if the file is missing, truncated, no picture, larger than `max_pixels`, holds several frames or
+    pages, or values that are neither 8 nor 16 bits.
     """
     with warnings.catch_warnings(action="ignore"), open_image(path, max_pixels=max_pixels) as image:  # of damaged EXIF
-        _refuse_frames(path, image)
+        frames = getattr(image, "n_frames", 1)
+        # A phone's MPO is one photograph, with a depth map, gain map or preview behind it; a TIFF has been checked.
+        if frames > 1 and image.format not in ("MPO", "TIFF"):
+            raise DataError(f"{path}: holds {frames} frames; expected a single picture; save those you want one by one")
         icc = image.info.get("icc_profile")
         samples = read_samples(path, image)
         if not isinstance(icc, bytes) or icc[16:20] != SPACES[samples.shape[-1]]:  # of other colours: CMYK before
             icc = None
         return Picture(samples, icc)
-
-
-def _refuse_frames(path: Path, image: Image.Image) -> None:
-    frames = getattr(image, "n_frames", 1)
-    # A phone's MPO is one photograph, with a depth map, gain map or preview behind it; a TIFF has been checked.
-    if frames > 1 and image.format not in ("MPO", "TIFF"):
-        raise DataError(f"{path}: holds {frames} frames; expected a single picture; save the ones you want one by one")

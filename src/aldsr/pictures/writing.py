@@ -16,6 +16,7 @@ from aldsr.data import DataError
 from aldsr.data.images import Samples, round_to_8_bits
 from aldsr.pictures.deflate import PART, deflate, join_adler32, map_in_threads
 
+Bands = Iterable[Samples]  # rows from top to bottom, (rows, W, C) each
 Shape = tuple[int, int, int]  # (H, W, C)
 SUFFIXES = {"png": ".png", "jpeg": ".jpg", "webp": ".webp", "tiff": ".tif"}
 LARGEST = {"png": 2**31 - 1, "jpeg": 65500, "webp": 16383, "tiff": 2**31 - 1}  # pixels of a side
@@ -33,25 +34,13 @@ def format_of(path: Path) -> str | None:
 
 
 def write_picture(
-    path: Path,
-    format: str,
-    bands: Iterable[Samples],
-    *,
-    shape: Shape,
-    dtype: np.dtype,
-    icc: bytes | None,
-    ahead: bool = False,
+    path: Path, format: str, bands: Bands, *, shape: Shape, dtype: np.dtype, icc: bytes | None, ahead: bool = False
 ) -> None:
-    """Write a picture whose rows come in bands; the file appears complete or not at all.
+    """Write a picture, of which `shape` and `icc` are as in `Picture`; the file appears complete or not at all.
 
-    PNG and TIFF are written as the bands come in. JPEG and WebP (quality 95, 8 bits) are assembled in memory first,
-    at up to 4 bytes a pixel. `format` is "png", "jpeg", "webp" or "tiff".
-
-    Args:
-        bands: the picture's rows from top to bottom, (rows, W, C) each.
-        shape, dtype, icc: (H, W, C), C as in `Picture`; uint8 or uint16; colour profile.
-        ahead: of PNG and TIFF, compute a band while the last one is compressed: for bands that a GPU computes. On a
-            CPU the network has all cores already, and is slow on cores that it shares.
+    PNG and TIFF are written as the bands come in; `ahead` computes one while the last is compressed, for those that a
+    GPU computes: on a CPU the network has all cores already, and is slow on cores that it shares. JPEG and WebP
+    (quality 95, 8 bits) are assembled in memory first, at up to 4 bytes a pixel.
 
     Raises DataError if the format cannot hold the picture, before any band is computed; OSError if writing fails.
     """
@@ -64,17 +53,13 @@ def write_picture(
             f"{LARGEST[format]} a side; take --format png or tiff"
         )
     with atomic_write(path) as temporary:
-        if format == "png":
-            _write_png(temporary, bands, shape, dtype, icc, ahead)
-        elif format == "tiff":
-            _write_tiff(temporary, bands, shape, dtype, icc, ahead)
+        if format in ("png", "tiff"):
+            (_write_png if format == "png" else _write_tiff)(temporary, bands, shape, dtype, icc, ahead)
         else:
             _write_with_pillow(temporary, format, bands, shape, icc)
 
 
-def _write_png(
-    path: Path, bands: Iterable[Samples], shape: Shape, dtype: np.dtype, icc: bytes | None, ahead: bool
-) -> None:
+def _write_png(path: Path, bands: Bands, shape: Shape, dtype: np.dtype, icc: bytes | None, ahead: bool) -> None:
     """Row by row: Pillow's encoder needs the whole picture at once and has no 16-bit colour.
 
     W3C, Portable Network Graphics (Third Edition): chunks (5.3), filters (9.2).
@@ -127,23 +112,16 @@ def _filter(lines: NDArray[np.uint8], pixel: int) -> NDArray[np.uint8]:
     a, b, c = (each.astype(np.int16) for each in (left, up, corner))
     average = ((a + b) >> 1).astype(np.uint8)
     from_a, from_b, from_c = np.abs(b - c), np.abs(a - c), np.abs(a + b - 2 * c)
-    paeth = np.where(
-        (from_a <= from_b) & (from_a <= from_c), left, np.where(from_b <= from_c, up, corner)
-    )  # whichever neighbour is nearest to a + b - c
+    # whichever neighbour is nearest to a + b - c
+    paeth = np.where((from_a <= from_b) & (from_a <= from_c), left, np.where(from_b <= from_c, up, corner))
     differences = (rows, rows - left, rows - up, rows - average, rows - paeth)
     costs = [np.minimum(each, -each).sum(axis=1, dtype=np.int64) for each in differences]
     best = np.argmin(costs, axis=0)
-    result = np.empty((len(rows), 1 + rows.shape[1]), np.uint8)
-    result[:, 0] = best
-    for number, each in enumerate(differences):
-        chosen = best == number
-        result[chosen, 1:] = each[chosen]
-    return result
+    chosen = np.stack(differences)[best, np.arange(len(rows))]
+    return np.concatenate((best[:, None].astype(np.uint8), chosen), axis=1)
 
 
-def _write_tiff(
-    path: Path, bands: Iterable[Samples], shape: Shape, dtype: np.dtype, icc: bytes | None, ahead: bool
-) -> None:
+def _write_tiff(path: Path, bands: Bands, shape: Shape, dtype: np.dtype, icc: bytes | None, ahead: bool) -> None:
     """Strips of differences along the rows, deflated: 16 bits compress badly without."""
     height, width, channels = shape
     row = width * channels * dtype.itemsize
@@ -178,8 +156,7 @@ def _regroup(bands: Iterable[Samples], rows: int) -> Iterator[list[Samples]]:
     left: Samples | None = None
     for band in bands:
         joined = band if left is None else np.concatenate((left, band))
-        full = len(joined) // rows * rows
-        if full:
+        if full := len(joined) // rows * rows:
             yield [joined[start : start + rows] for start in range(0, full, rows)]
         left = joined[full:]
     if left is not None and len(left):

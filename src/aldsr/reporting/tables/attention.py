@@ -1,7 +1,6 @@
 """What the attention of trained networks learned: tables of layers and of ablations, and all of it as JSON."""
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -121,21 +120,12 @@ def attention_notes(networks: Sequence[Attention], *, shuffles: int) -> list[tup
 
 def attention_data(networks: Sequence[Attention]) -> list[dict[str, Any]]:
     """Everything in the tables and plots as data for JSON: every z and r, every score."""
-    return [
-        {
-            "name": each.name,
-            "description": each.runs[0].description,
-            "runs": [
-                {"run": run.place, "layers": [_layer_data(layer) for layer in run.layers], "psnr_y": run.psnr}
-                for run in each.runs
-            ],
-            "changes": {
-                name: {ablation: _difference_data(each.change(name, ablation)) for ablation in each.ablations}
-                for name in each.sets
-            },
-        }
-        for each in networks
-    ]
+    found = []
+    for each in networks:
+        changes = {name: {kind: each.change(name, kind)._asdict() for kind in each.ablations} for name in each.sets}
+        runs = [{"run": run.place, "layers": [*map(_layer_data, run.layers)], "psnr_y": run.psnr} for run in each.runs]
+        found.append({"name": each.name, "description": each.runs[0].description, "runs": runs, "changes": changes})
+    return found
 
 
 def layer_names(place: str) -> tuple[str, str]:
@@ -152,11 +142,6 @@ def layer_names(place: str) -> tuple[str, str]:
 def _layer_data(layer: LayerAttention) -> dict[str, Any]:
     values = {key: getattr(layer, key).tolist() for key in ("z", "hidden", "r", "due")}
     return {"place": layer.place, **layer.statistics(), "values": values}
-
-
-def _difference_data(change: Difference) -> dict[str, float | None]:
-    """The infinite ends of a missing interval are None: JSON has no infinity."""
-    return {key: value if math.isfinite(value) else None for key, value in change._asdict().items()}
 
 
 def _known(values: Sequence[float | None]) -> list[float]:
