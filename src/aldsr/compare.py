@@ -65,16 +65,11 @@ def parse_options(argv: Sequence[str] | None) -> argparse.Namespace:
 
 def compare_runs(options: argparse.Namespace) -> None:
     """Single runs, one row each. Raises OptionError for an option of studies, and the errors of `read_by_label`."""
-    of_studies = {
-        "--format csv": options.format == "csv",
-        "--against": options.against is not None,
-        "--fixed-images": options.fixed_images,
-        "--grid": options.grid,
-        "--allow-unequal-budgets": options.allow_unequal_budgets,
-        "--chart": options.chart is not None,
-    }
-    if given := [option for option, value in of_studies.items() if value]:
-        raise OptionError(f"{given[0]}: is for a study, a folder with runs in it; leave it out")
+    of_studies = ("against", "fixed_images", "grid", "allow_unequal_budgets", "chart")
+    given = ["format csv"] * (options.format == "csv")
+    given += [name.replace("_", "-") for name in of_studies if getattr(options, name) not in (None, False)]
+    if given:
+        raise OptionError(f"--{given[0]}: is for a study, a folder with runs in it; leave it out")
     results = read_by_label(options.results)
     sheet, protocol = comparison_sheet(results), protocol_line(*results.values())
     title = sheet.title if options.format == "table" else ""
@@ -91,11 +86,9 @@ def compare_study(options: argparse.Namespace) -> None:
     """
     study, variants = read_variants(options.results, allow_unequal_budgets=options.allow_unequal_budgets)
     grid = arrange_grid(variants) if options.grid else None
-    comparison = (
-        Comparison(study, variants, variants[0], [])
-        if grid
-        else compare_variants(study, variants, options.against, fixed_images=options.fixed_images)
-    )
+    comparison = Comparison(study, variants, variants[0], [])  # a grid shows no differences
+    if not grid:
+        comparison = compare_variants(study, variants, options.against, fixed_images=options.fixed_images)
     files = prepare_output(options.chart, ("png", "svg")) if options.chart else []
     notes = [note for note in study_notes(comparison) if not (grid and note[0] == "paper")]
     if files:

@@ -38,10 +38,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     check_scorable([image], {"y": LITERATURE}, options.scale)
     height, width = image[0].hr.shape[-2:]
     if (crop := options.crop) and (crop.x + crop.width > width or crop.y + crop.height > height):
-        place = ",".join(map(str, crop))
-        raise FigureError(
-            f"--crop {place}: reaches beyond the image of {width}x{height} pixels; choose a window inside it"
-        )
+        beyond = f"reaches beyond the image of {width}x{height} pixels; choose a window inside it"
+        raise FigureError(f"--crop {','.join(map(str, crop))}: {beyond}")
     networks = {each.name: load_run(each.first.folder, allow_code=options.allow_code) for each in variants}
     with console.status(f"Upscaling {file.name} with {len(networks)} networks"):
         versions = make_views(image[0], networks, scale=options.scale, protocol=LITERATURE)

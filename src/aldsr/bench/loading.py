@@ -28,11 +28,8 @@ def measure_loading(
 ) -> dict[str, float]:
     """Pairs per second on one core, the median of `ROUNDS`, after each stage of loading.
 
-    Returns:
-        "cut" (and collated), "augmented" (flipped and turned, too, on a GPU after the transfer), "float" (and
-        converted); and "decoding", with files decoded for every patch.
-
-    Raises DataError if the folders hold no images.
+    The stages: "cut" (and collated), "augmented" (flipped and turned, too, on a GPU after the transfer), "float" (and
+    converted); and "decoding", with files decoded for every patch. Raises DataError if the folders hold no images.
     """
     data = SuperResolutionData(scale=scale, train_dirs=train_dirs, eval_dirs=[], patch_size=patch_size)
     data.prepare_data()
@@ -83,13 +80,9 @@ def _write_pair(folder: Path, number: int, scale: int) -> tuple[Path, Path]:
 
 
 def resize_by_rows(image: Tensor, scale: float) -> Tensor:
-    """MATLAB's bicubic as it is usually ported: a matrix-vector product per row (column) and channel.
+    """MATLAB's bicubic of `Tensor[C, H, W]` as it is usually ported: a matrix-vector product per row and channel.
 
     The reference for the speed of `imresize`. Symmetric border, no rounding.
-
-    Args:
-        image: `Tensor[C, H, W]`, float.
-        scale: factor of both axes.
     """
     return _resize_height(_resize_height(image, scale).mT, scale).mT
 

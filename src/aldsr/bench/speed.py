@@ -45,16 +45,10 @@ class Group(NamedTuple):
 def measure_speed(
     benchmark: str, task: Task, *, deployed: Sequence[DescribedCase] = (), rounds: int, progress: Progress
 ) -> list[dict[str, Any]]:
-    """Measure every network of a benchmark; one whose process was killed has no measurements.
+    """Measure every network of "training", "upscaling", "deployed", "checkpointing" or "growth", in `rounds` processes.
 
-    Args:
-        benchmark: "training", "upscaling", "deployed", "checkpointing" or "growth".
-        task: what is timed; of "growth", the largest.
-        deployed: the networks of "deployed".
-        rounds: how often every process is run.
-        progress: gets a bar.
-
-    Returns of each network its case, and the measurements of every process, as plain data.
+    `task` is what is timed; of "growth", the largest. Returns of each network its case, and the measurements of every
+    process, none if it was killed, as plain data.
     Raises OutOfMemoryError if all processes of "growth" or those that choose settings were killed.
     """
     bar = progress.add_task("Choosing each network's best settings", total=None)
@@ -171,11 +165,10 @@ def _start(case: BenchmarkCase, task: Task) -> tuple[Callable[[], None] | None, 
 def measure_in_turns(group: Group, threads: int, runs: int = 3) -> list[dict[str, Any]]:
     """Measure the networks of a group alternately in this process, which they may keep for themselves.
 
-    Returns:
-        Of each: the `seconds` of its timed runs, after one that warms up; its `peak_memory` in bytes beyond the
-        weights, of the first run; its `floor`, the seconds if all operations ran at the rate of a large matrix product.
-        On a GPU also its `memory_floor`, the seconds if its features moved at the rate of a large copy, both rates, and
-        the `error` of one that cannot run.
+    Returns of each the `seconds` of its timed runs, after one that warms up; its `peak_memory` in bytes beyond the
+    weights, of the first run; its `floor`, the seconds if all operations ran at the rate of a large matrix product.
+    On a GPU also its `memory_floor`, the seconds if its features moved at the rate of a large copy, both rates, and
+    the `error` of one that cannot run.
     """
     torch.set_num_threads(threads)
     if group.keep_freed:

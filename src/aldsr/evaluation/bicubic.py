@@ -23,12 +23,9 @@ VERSION = 2  # raise it when this code would give the same images other scores
 def score_bicubic(
     benchmarks: Sequence[BenchmarkSet], *, scale: int, protocols: Mapping[str, Protocol], device: torch.device
 ) -> dict[str, Scores]:
-    """Score bicubic upscaling, in float32, or read the scores from the cache.
+    """Score bicubic upscaling, in float32, or read the scores from the cache: protocol → set → image → scores.
 
     Under DDP, call it on one rank: it does not divide the work.
-
-    Returns:
-        protocol → set → image → `psnr` (dB), `ssim` and further measures.
     """
     scores: dict[str, Scores] = {name: {} for name in protocols}
     for benchmark in benchmarks:

@@ -48,13 +48,10 @@ def summarise(
     scale: int,
     conditions: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """The content of the `results.json` of a measurement.
+    """The content of the `results.json` of a measurement under `conditions`: device, precision, tile and so on.
 
-    Args:
-        network: see `describe_network`.
-        scores, bicubic: of the network and of bicubic, per protocol, set and image.
-        protocols: by name. The results are those of the first; if there are several, `explained` holds those of all.
-        conditions: of the measurement: device, precision, tile and so on.
+    `network`: see `describe_network`. Scores are per protocol, set and image. The results are those of the first of the
+    `protocols`; if there are several, `explained` holds those of all.
     """
     head = {"network": dict(network), "measured": {**conditions, "version": code_version(), "torch": torch.__version__}}
     identities = {each.name: each.identity for each in benchmarks}

@@ -30,11 +30,8 @@ class View(NamedTuple):
 def make_views(pair: ImagePair, networks: Mapping[str, nn.Module], *, scale: int, protocol: Protocol) -> list[View]:
     """Make HR, bicubic, then every network's version of an image, all of HR's size.
 
-    Networks are used as they are; the scores are those of `aldsr.evaluate` for the same form of a network.
-
-    Args:
-        pair: an image of a benchmark set.
-        networks: by name, each with an attribute `scale`, in evaluation mode, on its own device.
+    Networks, by name, are used as they are, in evaluation mode, on their devices; the scores are those of
+    `aldsr.evaluate` for the same form of a network.
 
     Raises NetworkError if a network is of another scale, ValueError if the image is too small to be scored.
     """

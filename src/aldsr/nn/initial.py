@@ -28,14 +28,10 @@ class Initial(NamedTuple):
 
 
 def load_initial(network: nn.Module, source: str, *, partial: bool = False) -> Initial:
-    """Load weights into a network; every one must fit by name and shape.
+    """Load the weights of a checkpoint, a weights file, the folder of a run, or "packaged" into a network.
 
-    At another scale the network's upsampling part (its attribute `upsampling`) keeps its own first weights.
-
-    Args:
-        network: the network, which is changed.
-        source: a checkpoint, a weights file, the folder of a run, or "packaged".
-        partial: leave out what does not fit.
+    Every one must fit by name and shape; `partial` leaves out what does not. At another scale the network's upsampling
+    part (its attribute `upsampling`) keeps its own first weights.
 
     Raises NetworkError if there are no weights at `source`, or they do not fit, naming all that do not.
     """

@@ -14,14 +14,9 @@ chosen: ModuleType | None = None  # None: torch's own
 
 
 def use_kernels(name: str, *, network: nn.Module | None = None, on_gpu: bool = True, option: str = "kernels=") -> None:
-    """Compute every RDB with these kernels from now on where they can: on a GPU, for blocks that they support.
+    """Compute every RDB with one of `KERNELS` from now on where they can: on a GPU, for blocks that they support.
 
-    Args:
-        name: one of `KERNELS`.
-        network: what they are for.
-        on_gpu: whether it will run on an NVIDIA GPU.
-        option: what the user typed before the name.
-
+    `on_gpu`: whether `network` will run on an NVIDIA GPU; `option`: what the user typed before the name.
     Raises OptionError if the choice would have no effect, or cannot be met here.
     """
     global chosen
