@@ -33,10 +33,8 @@ def main(argv: Sequence[str] | None = None) -> None:
 def export(weights: Path, output: Path, format_name: str | None = None, *, allow_code: Sequence[str] = ()) -> str:
     """Write a network in one of `FORMATS`, by default that of the suffix of `output`; return a line that reports it.
 
-    Raises:
-        NetworkError: if the weights cannot be read, or are of no network that upscales.
-        FormatError: if network, format and output do not go together, or the file does not agree with the network; it
-            is not kept.
+    Raises NetworkError if the weights cannot be read, or are of no network that upscales, and FormatError if network,
+    format and output do not go together, or the file does not agree with the network; it is not kept.
     """
     kind = choose_format(output, format_name)
     kind.check_installed()

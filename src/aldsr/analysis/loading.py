@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from aldsr.analysis.budgets import find_budget_difference
-from aldsr.analysis.study import Study, TrainingRun, is_study, read_studies, shorten
+from aldsr.analysis.study import Study, is_study, read_studies, shorten
 from aldsr.analysis.variants import Variant, group_variants, run_label
 from aldsr.evaluation.results import ResultsError, check_comparable, read_results
 
@@ -19,8 +19,11 @@ def read_variants(paths: Sequence[Path], *, allow_unequal_budgets: bool = False)
     study = read_studies(paths)
     check_comparable({str(run.folder): run.results for run in study.runs})
     if not any(map(is_study, paths)):
-        folders = [run.folder.name for run in study.runs]
-        return study._replace(name=shorten(folders, limit=3)), _one_variant_each(study.runs)
+        labels, folders = [run_label(run) for run in study.runs], [run.folder.name for run in study.runs]
+        suffixes = [name if folders.count(name) == 1 else str(study.runs[n].folder) for n, name in enumerate(folders)]
+        found = zip(_unique_names(labels, suffixes), labels, study.runs, strict=True)
+        variants = [Variant(name, own, {run.seed: run}, []) for name, own, run in found]
+        return study._replace(name=shorten(folders, limit=3)), variants
     if not allow_unequal_budgets and (unequal := find_budget_difference(study.runs)):
         raise ResultsError(f"{unequal}; train them alike, or compare them all the same with --allow-unequal-budgets")
     return study, group_variants(study.runs)
@@ -35,13 +38,6 @@ def read_by_label(paths: Sequence[Path]) -> dict[str, dict[str, Any]]:
     check_comparable(results)
     names = _unique_names([each["network"]["label"] for each in results.values()], [f"({path})" for path in results])
     return dict(zip(names, results.values(), strict=True))
-
-
-def _one_variant_each(runs: Sequence[TrainingRun]) -> list[Variant]:
-    labels, folders = [run_label(run) for run in runs], [run.folder.name for run in runs]
-    suffixes = [name if folders.count(name) == 1 else str(run.folder) for name, run in zip(folders, runs, strict=True)]
-    names = _unique_names(labels, suffixes)
-    return [Variant(name, own, {run.seed: run}, []) for name, own, run in zip(names, labels, runs, strict=True)]
 
 
 def _unique_names(names: Sequence[str], suffixes: Sequence[str]) -> list[str]:

@@ -51,7 +51,8 @@ def read_study(folder: Path) -> Study:
             f"with a {RESULTS}; let them finish, then compare"
         )
     runs = [TrainingRun(run, read_results(run), read_config(run / CONFIG)) for run in finished]
-    names = {_study_name(run.config) for run in runs} - {None}
+    studies = [run.config.get("study") for run in runs]
+    names = {each.get("name") if isinstance(each, Mapping) else each for each in studies} - {None}
     return Study(str(names.pop()) if len(names) == 1 else absolute(folder).name, runs, unfinished)
 
 
@@ -113,8 +114,3 @@ def _run_folders(folder: Path) -> list[Path]:
     names = (CONFIG, RESULTS)
     folders = [path for path in sorted(folder.iterdir()) if path.is_dir() and not path.name.startswith(".")]
     return [path for path in folders if ARCHIVED not in path.name and any((path / name).exists() for name in names)]
-
-
-def _study_name(config: Mapping[str, Any]) -> str | None:
-    study = config.get("study")
-    return study.get("name") if isinstance(study, Mapping) else study

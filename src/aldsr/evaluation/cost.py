@@ -108,20 +108,15 @@ def run_without_values(network: nn.Module, counter: FlopCounterMode, lr: tuple[i
 def measure_cost(network: nn.Module, *, scale: int, precision: str = "32-true", full: bool = False) -> dict[str, Any]:
     """Measure one image of 1280x720 pixels of output on the network's device, folded and unfolded.
 
-    Returns:
-        `lr` ("320x180"), `device`, `threads`, and for "unfolded" and, where there is something to fold,
-        "folded": `parameters`, `latency_s` (median after warm-up, with `runs`), `peak_memory_bytes` beyond
-        the weights (None where the system does not report it); if `full`, also what the efficient-SR challenges
-        report: `convolutions`, `activations_256x256`, `multi_adds_256x256`, and `multi_adds` (at 1280x720).
+    Returns `lr` ("320x180"), `device`, `threads`, and for "unfolded" and, where there is something to fold, "folded":
+    `parameters`, `latency_s` (median after warm-up, with `runs`), `peak_memory_bytes` beyond the weights (None where
+    the system does not report it); if `full`, also what the efficient-SR challenges report.
     """
     (height, width), dtype, device = input_size(scale), PRECISIONS[precision], _device_of(network)
     lr = torch.rand(1, 3, height, width, device=device).contiguous(memory_format=torch.channels_last)
     forms = {"unfolded": network} | ({"folded": fold(network)} if foldable_blocks(network) else {})
-    cost: dict[str, Any] = {
-        "lr": f"{width}x{height}",
-        "device": device_name(device),
-        "threads": torch.get_num_threads(),
-    }
+    cost: dict[str, Any] = {"lr": f"{width}x{height}", "device": device_name(device)}
+    cost["threads"] = torch.get_num_threads()
     for kind, form in forms.items():
         form = form.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         with torch.no_grad(), torch.autocast(device.type, dtype, enabled=dtype is not None):

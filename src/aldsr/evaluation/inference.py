@@ -19,16 +19,10 @@ def has_global_statistics(network: nn.Module) -> bool:
 
 
 class Inference(nn.Module):
-    """Wrap a network for measuring and upscaling. `Tensor[B, 3, H, W]` → `Tensor[B, 3, sH, sW]`, float32.
+    """Wrap a network, with an attribute `scale`, for measuring and upscaling, in one of `PRECISIONS`.
 
-    Args:
-        network: with an attribute `scale`.
-        tile: side of the tiles, in LR pixels (see `tiled`); None: whole images. What tiles change, beyond the overlap,
-            in a network of `has_global_statistics`, as RCAN and IMDN: experiments/tiling.
-        overlap: of tiles, LR pixels at each side.
-        self_ensemble: average over the eight orientations of an image (see `self_ensemble`).
-        precision: "32-true", "bf16-mixed" or "16-mixed".
-
+    `Tensor[B, 3, H, W]` → `Tensor[B, 3, sH, sW]`, float32. `tile`, `overlap`: see `tiled`; None: whole images. What
+    tiles change beyond the overlap in a network of `has_global_statistics`, as RCAN and IMDN: experiments/tiling.
     Raises ValueError for a precision that is not offered or not safe, or a tile not larger than its overlaps.
     """
 
@@ -47,12 +41,9 @@ class Inference(nn.Module):
         if tile is not None and (overlap < 0 or tile <= 2 * overlap):
             raise ValueError(f"tile={tile}: must be more than twice the overlap, {overlap} at each side")
         check_precision(network, precision)
-        self.network = network
+        self.network, self.dtype = network, PRECISIONS[precision]
         self.scale: int = network.scale  # type: ignore[assignment]
-        self.tile = tile
-        self.overlap = overlap
-        self.self_ensemble = self_ensemble
-        self.dtype = PRECISIONS[precision]
+        self.tile, self.overlap, self.self_ensemble = tile, overlap, self_ensemble
 
     def forward(self, lr: Tensor) -> Tensor:
         upscale = self._upscale

@@ -19,17 +19,13 @@ from aldsr.nn.weights import find_faults
 
 
 class Layout(NamedTuple):
-    """How the files of one code base name the weights of the network that `title` begins with.
-
-    `names`: patterns of our names, and theirs; LAST is the number of the upscaler's last convolution. `sizes`: how the
-    names begin (# is a number) that show an option: as many as the numbers in (#) or, without it, as the outputs.
-    `value_range`: the authors'; None: the tensors `MEANS` tell it.
-    """
+    """How the files of one code base name the weights of the network that `title` begins with."""
 
     title: str
-    names: tuple[tuple[str, Any], ...]
+    names: tuple[tuple[str, Any], ...]  # patterns of ours, and theirs; LAST: the number of the upscaler's last one
+    # How the names begin (# is a number) that show an option: as many as the numbers in (#), else as the outputs.
     sizes: dict[str, str]
-    value_range: int | None = None
+    value_range: int | None = None  # the authors'; None: the tensors `MEANS` tell it
 
 
 RESIDUAL = (

@@ -32,12 +32,9 @@ def fold(network: nn.Module) -> nn.Module:
 def foldable_blocks(network: nn.Module) -> list[str]:
     """The paths of the blocks that `fold` replaces, such as "RDBs.0.layers.3"."""
     modules = network.named_modules(remove_duplicate=False)
-    return [path for path, module in modules if has_layer(module) and not _is_plain(module)]
-
-
-def _is_plain(block: nn.Module) -> bool:
-    plain = isinstance(block, StandardBlock | DWBlock | LDWBlock | BSConvBlock)
-    return plain and not (isinstance(block, LDWBlock) and block.gain != 1)
+    plain = StandardBlock | DWBlock | LDWBlock | BSConvBlock
+    blocks = ((path, block) for path, block in modules if has_layer(block))
+    return [path for path, block in blocks if not isinstance(block, plain) or getattr(block, "gain", 1) != 1]
 
 
 def collapsible_blocks(network: nn.Module) -> list[str]:

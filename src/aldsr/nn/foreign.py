@@ -69,16 +69,14 @@ def read_weights_of(network: nn.Module, path: str | Path) -> dict[str, Tensor]:
 class External(nn.Module):
     """Anyone's network, used as those of aldsr are.
 
-    `Tensor[B, 3, H, W]` RGB in [0, 1] → `Tensor[B, 3, sH, sW]`, nominally in [0, 1], not clipped.
+    `Tensor[B, 3, H, W]` RGB in [0, 1] → `Tensor[B, 3, sH, sW]`, nominally in [0, 1], not clipped. Raises NetworkError
+    for a value that is not offered and, when it runs, if the network fails or gives anything else.
 
     Args:
-        network: makes of an image one whose sides are `scale` times as large.
         value_range, channel_order: of the values that it takes and gives, see `OFFERED`.
         multiple_of, minimum: of its input's sides; images are padded by reflection, results are cropped.
         half: whether it is safe in half precision (see `check_precision`).
         layout: "contiguous" if it fails on "channels-last" tensors.
-
-    Raises NetworkError for a value that is not offered and, when it runs, if the network fails or gives anything else.
     """
 
     def __init__(

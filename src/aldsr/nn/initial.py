@@ -43,11 +43,13 @@ def load_initial(network: nn.Module, source: str, *, partial: bool = False) -> I
     if upsampling and scale_of(description) != network.scale:
         fits, faults = ({key for key in keys if not key.startswith(f"{upsampling}.")} for keys in (fits, faults))
     if not fits or (faults and not partial):
+        names = sorted(faults)
+        if len(names) > MOST_NAMES:  # without their numbers: RDBs.*.layers.*.depthwise.weight
+            names = list(dict.fromkeys(re.sub(r"\d+\b", "*", name) for name in names))
         origin = f"{label(description)} x{scale_of(description)}" if description else "this file"
         raise NetworkError(
-            f"init={source}: {origin} does not fit in {len(faults)} weights: "
-            f"{', '.join(_summarise(sorted(faults)))}; choose the model and size that it was trained with, or "
-            "init_partial=true to take what fits"
+            f"init={source}: {origin} does not fit in {len(faults)} weights: {', '.join(names)}; choose the model and "
+            "size that it was trained with, or init_partial=true to take what fits"
         )
     network.load_state_dict({key: state[key] for key in fits}, strict=False)
     return Initial(hash_weights(state), [key for key in own if key not in fits], description)
@@ -61,11 +63,6 @@ def _read_any(network: nn.Module, path: Path) -> tuple[Description, dict[str, Te
         if not isinstance(network, External):
             raise
     return {}, {f"network.{key}": value for key, value in read_weights_of(network.network, path).items()}
-
-
-def _summarise(names: list[str]) -> list[str]:
-    """Many names with their numbers left out: RDBs.*.layers.*.depthwise.weight."""
-    return names if len(names) <= MOST_NAMES else list(dict.fromkeys(re.sub(r"\d+\b", "*", name) for name in names))
 
 
 def draw_by_role(network: nn.Module, seed: int) -> None:

@@ -40,8 +40,8 @@ def upscale_in_bands(
         shape, dtype = (kept.stop - kept.start, scale * width, colours), getattr(torch, strip.dtype.name)
         band, finite = torch.empty(shape, dtype=dtype, device=device), torch.tensor(True, device=device)
         for left, columns in tile_spans(width, tile_width, OVERLAP):
-            lr = _to_unit(strip[:, left : left + tile_width, :colours]).to(device)
-            sr = upscale(lr.expand(-1, 3, -1, -1))
+            part = strip[:, left : left + tile_width, :colours].astype(np.float32) / np.iinfo(strip.dtype).max
+            sr = upscale(torch.from_numpy(part).permute(2, 0, 1)[None].to(device).expand(-1, 3, -1, -1))
             finite &= sr.isfinite().all()
             sr = sr.mean(1, keepdim=True) if colours == 1 else sr
             inner = slice(scale * (columns.start - left), scale * (columns.stop - left))
@@ -70,11 +70,6 @@ def tile_size(size: int, tile: int | None) -> int:
 def count_tiles(picture: Picture, tile: int | None) -> int:
     """How often `upscale_in_bands` calls the network. Raises ValueError if the overlaps leave nothing of a tile."""
     return math.prod(len(tile_spans(size, tile_size(size, tile), OVERLAP)) for size in picture.samples.shape[:2])
-
-
-def _to_unit(samples: Samples) -> Tensor:
-    """(h, w, C) → `Tensor[1, C, h, w]` in [0, 1]."""
-    return torch.from_numpy(samples.astype(np.float32) / np.iinfo(samples.dtype).max).permute(2, 0, 1)[None]
 
 
 def _upscale_alpha(samples: Samples, scale: int) -> Samples:

@@ -20,10 +20,8 @@ def map_in_threads(
 ) -> Generator[Result, None, None]:
     """Yield `function` of every item of every band, in order; zlib and numpy leave Python's lock to other threads.
 
-    Close the iterator, or what has been begun goes on.
-
-    Args:
-        ahead: ask for the next band while a band's items are worked on, so that two are in memory.
+    Close the iterator, or what has been begun goes on. `ahead`: ask for the next band while a band's items are worked
+    on, so that two are in memory.
     """
     pool = ThreadPoolExecutor(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count())
     running: deque[Future[Result]] = deque()

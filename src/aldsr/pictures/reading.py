@@ -11,16 +11,10 @@ SPACES = {1: b"GRAY", 2: b"GRAY", 3: b"RGB ", 4: b"RGB "}  # channels → colour
 
 
 class Picture(NamedTuple):
-    """A decoded picture.
+    """A decoded picture, upright: gray, gray and alpha, RGB, or RGB and alpha, which is not multiplied in."""
 
-    Attributes:
-        samples: (H, W, C), upright, uint8 or uint16 of full range; 1 channel: gray, 2: gray and alpha, 3: RGB, 4: RGB
-            and alpha, which is not multiplied in.
-        icc: the colour profile; None: sRGB, by convention.
-    """
-
-    samples: Samples
-    icc: bytes | None
+    samples: Samples  # (H, W, C), uint8 or uint16 of full range
+    icc: bytes | None  # the colour profile; None: sRGB, by convention
 
 
 def read_picture(path: Path, *, max_pixels: int = MAX_PIXELS) -> Picture:

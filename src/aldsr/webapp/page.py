@@ -37,14 +37,10 @@ class WebError(UserError):
 
 
 def compose_page(weights: Path, output: Path, *, runtime: Path, allow_code: Sequence[str] = ()) -> str:
-    """Write the page of a network to a folder; return a line that reports it.
+    """Write the page of a network to a folder, complete, in place of an earlier page; return a line that reports it.
 
-    `output` appears complete, in place of an earlier page. `runtime` is the npm package onnxruntime-web.
-
-    Raises:
-        WebError: if `runtime` lacks a file, or `output` cannot be written or is something else than an earlier page.
-        NetworkError: if the weights cannot be read, or are of no network that upscales.
-        FormatError: if the ONNX model cannot be written, or does not agree with the network.
+    `runtime` is the npm package onnxruntime-web. Raises WebError if it lacks a file, or `output` cannot be written or
+    is something else than an earlier page; NetworkError and FormatError as `aldsr.export`.
     """
     version = read_runtime_version(runtime)
     FORMATS["onnx"].check_installed()

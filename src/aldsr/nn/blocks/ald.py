@@ -12,11 +12,6 @@ from aldsr.nn.layers import Separable, depthwise_features, make_activation, weig
 GIVEN: dict[nn.Module, tuple[Tensor, Tensor]] = {}
 
 
-def is_same(ours: Tensor, theirs: Tensor) -> bool:
-    """Whether two tensors are the same numbers in memory; neither copies nor other views are."""
-    return ours.data_ptr() == theirs.data_ptr() and ours.shape == theirs.shape and ours.stride() == theirs.stride()
-
-
 class FilterAttention(nn.Module):
     """Attention of a depthwise layer, computed from its filters alone (Fig. 3, eq. 3).
 
@@ -40,7 +35,7 @@ class FilterAttention(nn.Module):
         self.excite = nn.Linear(hidden, channels)  # W_I, b_I
 
     def forward(self, filters: Tensor) -> Tensor:
-        if GIVEN and (given := GIVEN.get(self)) and is_same(given[0], filters):
+        if GIVEN and (given := GIVEN.get(self)) and given[0].is_set_to(filters):  # the same numbers in memory
             return given[1]
         # A few hundred numbers: rounding them to bf16 would cost accuracy and save nothing.
         with torch.autocast(filters.device.type, enabled=False):

@@ -23,10 +23,11 @@ def use_kernels(name: str, *, network: nn.Module | None = None, on_gpu: bool = T
     if name not in KERNELS:
         raise OptionError(f"{option}{name}: expected {' or '.join(KERNELS)}")
     wanted = _load_triton(on_gpu, option) if name == "triton" else None
-    if wanted and network is not None and not any(map(_is_computed, network.modules())):
-        raise OptionError(
-            f"{option}triton: the network has no RDB of 3x3 blocks with ReLU, which they need; leave it out"
-        )
+    if wanted and network is not None:
+        checks = (getattr(each, "suits_kernels", None) for each in network.modules())
+        if not any(check() for check in checks if callable(check)):
+            need = "which they need; leave it out"
+            raise OptionError(f"{option}triton: the network has no RDB of 3x3 blocks with ReLU, {need}")
     chosen = wanted
 
 
@@ -41,11 +42,6 @@ def _load_triton(on_gpu: bool, option: str) -> ModuleType:
             f"{option}triton: Triton cannot be imported ({error}); install the version of the package triton that "
             "this torch needs, or leave it out"
         ) from error
-
-
-def _is_computed(module: nn.Module) -> bool:
-    check = getattr(type(module), "suits_kernels", None)
-    return check is not None and check(module)
 
 
 def triton_computes(layer: Layer) -> bool:
