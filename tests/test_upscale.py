@@ -233,7 +233,7 @@ def test_a_failure_leaves_what_was_finished(
             raise failure
         write_picture(path, *rest, **form)
 
-    monkeypatch.setattr(command, "write_picture", fail)
+    monkeypatch.setattr("aldsr.pictures.write_picture", fail)
     for name in ("a.png", "b.png"):
         rgb().save(tmp_path / name)
     assert upscale(tmp_path / "a.png", tmp_path / "b.png", "-o", tmp_path / "out") == status

@@ -25,15 +25,7 @@ from aldsr.imaging import LITERATURE
 from aldsr.nn.description import Description, scale_of
 from aldsr.reporting.charts.attention import draw_ablations, draw_descriptor, draw_distribution
 from aldsr.reporting.charts.figures import INSTALL, has_matplotlib, save_figure
-from aldsr.reporting.tables.attention import (
-    Attention,
-    AttentionRun,
-    ablations_sheet,
-    attention_data,
-    attention_notes,
-    group_runs,
-    layers_sheet,
-)
+from aldsr.reporting.tables import attention as tables
 from aldsr.reporting.tables.sheet import print_sheets
 
 
@@ -50,12 +42,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     check_room(f"-o {folder}", folder)
     check_scorable(benchmarks, {"y": LITERATURE}, scale)
     runs = [measure(place, *each, benchmarks, shuffles=options.shuffles) for place, each in networks.items()]
-    attentions = group_runs(runs)
-    sheets = [sheet for each in attentions for sheet in (layers_sheet(each), ablations_sheet(each))]
+    attentions = tables.group_runs(runs)
+    sheets = [sheet for each in attentions for sheet in (tables.layers_sheet(each), tables.ablations_sheet(each))]
     lr = ("LR", ", ".join(f"of {each.name} {describe_pairs(each.pairs)}" for each in benchmarks))
-    print_sheets(sheets, [*attention_notes(attentions, shuffles=options.shuffles), lr], indent=12)
+    print_sheets(sheets, [*tables.attention_notes(attentions, shuffles=options.shuffles), lr], indent=12)
     content = {
-        "networks": attention_data(attentions),
+        "networks": tables.attention_data(attentions),
         "protocol": {"name": "y", **LITERATURE.to_fields(scale)},
         "sets": {each.name: each.identity for each in benchmarks},
         "version": code_version(),
@@ -92,14 +84,14 @@ def read_sets(folders: Sequence[str] | None, lr: Sequence[str] | None, *, scale:
 
 def measure(
     place: Path, network: nn.Module, description: Description, benchmarks: Sequence[BenchmarkSet], *, shuffles: int
-) -> AttentionRun:
+) -> tables.AttentionRun:
     """Layers and scores of a network, with a progress bar."""
     ablations = track(make_ablations(shuffles=shuffles), str(place), console=Console(stderr=True), transient=True)
     scores = ablation_scores(network, benchmarks, ablations)
-    return AttentionRun(str(place), description, read_attention(network), scores)
+    return tables.AttentionRun(str(place), description, read_attention(network), scores)
 
 
-def draw_plots(folder: Path, attentions: Sequence[Attention]) -> list[str]:
+def draw_plots(folder: Path, attentions: Sequence[tables.Attention]) -> list[str]:
     """Draw the plots as PNG files; their names."""
     figures = {"ablation": draw_ablations(attentions)}
     for each in attentions:

@@ -134,9 +134,8 @@ def chart_files(output: Path | None, names: Sequence[str]) -> dict[str, list[Pat
     if not drawn:
         raise FigureError(f"--chart: {' and '.join(names)} have none; there are charts of {', '.join(CHARTED)}")
     files = prepare_output(output, ("png", "svg"))
-    if len(drawn) == 1:
-        return {drawn[0]: files}
-    return {name: [file.with_stem(f"{file.stem}-{name}") for file in files] for name in drawn}
+    several = len(drawn) > 1
+    return {each: [file.with_stem(file.stem + f"-{each}" * several) for file in files] for each in drawn}
 
 
 def measure(name: str, options: argparse.Namespace, console: Console) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 from torch import nn
 
+from aldsr import training
 from aldsr.core.device import device_name
 from aldsr.core.frozen import thaw
 from aldsr.core.memory import memory_advice
@@ -24,26 +25,11 @@ from aldsr.nn.deployment import deployed_description
 from aldsr.nn.kernels.choice import use_kernels
 from aldsr.nn.weights import write_weights
 from aldsr.reporting.tables.results import write_results
+from aldsr.run import evaluation
 from aldsr.run.cli import hydra_command, prepare_process
-from aldsr.run.evaluation import (
-    EvaluationSettings,
-    choose_form,
-    is_same_measurement,
-    load_measured,
-    note_content,
-    resolve_evaluation,
-)
 from aldsr.run.folder import open_run
 from aldsr.run.messages import print_summary
 from aldsr.sweep.launch import launch
-from aldsr.training import (
-    StoredPredictions,
-    SuperResolution,
-    TrainingProgress,
-    ValidationImages,
-    ValidationModule,
-    score,
-)
 
 Form = dict[str, Any]  # see `choose_form`
 
@@ -54,17 +40,17 @@ MEMORY = memory_advice("take tile=128 or a smaller one, precision=bf16-mixed, or
 @MEMORY
 def evaluate(config: DictConfig) -> None:
     """Resolve the settings, then measure: here, or in one process per device."""
-    settings, network = resolve_evaluation(config)
+    settings, network = evaluation.resolve_evaluation(config)
     use_kernels(settings.kernels, network=network, on_gpu=settings.trainer.on_gpu)
     data: SuperResolutionData = instantiate(settings.data.to_config())
     data.prepare_data()
     check_scorable(data.benchmarks, settings.protocols, settings.scale)
-    settings = note_content(settings, network, data)
-    form, trainer = choose_form(settings, network), settings.trainer
+    settings = evaluation.note_content(settings, network, data)
+    form, trainer = evaluation.choose_form(settings, network), settings.trainer
     module = build_module(settings, data, network, form)
     if settings.tile and network is not None and has_global_statistics(network):
         print(f"tile={settings.tile}: {GLOBAL}tile=null")
-    with open_run(settings.run_dir, settings.to_config(), keep=is_same_measurement(settings, data)):
+    with open_run(settings.run_dir, settings.to_config(), keep=evaluation.is_same_measurement(settings, data)):
         if trainer.ranks == 1:
             measure(settings, data, module, network, form)
         else:
@@ -73,53 +59,44 @@ def evaluate(config: DictConfig) -> None:
 
 
 @MEMORY
-def measure_rank(settings: EvaluationSettings, form: Form | None) -> None:
+def measure_rank(settings: evaluation.EvaluationSettings, form: Form | None) -> None:
     """What each of several processes does."""
     prepare_process()
     use_kernels(settings.kernels)
     data: SuperResolutionData = instantiate(settings.data.to_config())
     data.setup("validate")
-    network = load_measured(settings)
+    network = evaluation.load_measured(settings)
     measure(settings, data, build_module(settings, data, network, form), network, form)
 
 
 def measure(
-    settings: EvaluationSettings,
+    settings: evaluation.EvaluationSettings,
     data: SuperResolutionData,
-    module: ValidationModule,
+    module: training.ValidationModule,
     network: nn.Module | None,
     form: Form | None,
 ) -> None:
     """Score what is to be measured, and bicubic; the first rank leaves the results."""
     folder = Path(settings.run_dir)
-    images = ValidationImages(
+    images = training.ValidationImages(
         folder=folder / "pictures", name=settings.name, per_set=settings.pictures, sr_folder=settings.save_images
     )
-    scores = score(module, data, settings.trainer, [TrainingProgress(), images])
+    scores = training.score(module, data, settings.trainer, [training.TrainingProgress(), images])
     if int(os.environ.get("RANK", 0)) != 0:
         return
     device, scale = settings.device, settings.scale
-    if isinstance(network, BicubicUpscale):
-        bicubic = scores
-    else:
-        bicubic = score_bicubic(data.benchmarks, scale=scale, protocols=module.protocols, device=device)
+    shared: dict[str, Any] = {"protocols": module.protocols, "scale": scale}
+    bicubic = scores if isinstance(network, BicubicUpscale) else score_bicubic(data.benchmarks, device=device, **shared)
     how = {**settings.inference, "kernels": settings.kernels} if network is not None else {}
-    results = summarise(
-        describe_network(settings.name, network, thaw(settings.model), scale=scale),
-        scores,
-        bicubic=bicubic,
-        protocols=module.protocols,
-        benchmarks=data.benchmarks,
-        scale=scale,
-        conditions={"device": device_name(device), **how},
-    )
+    shared |= {"benchmarks": data.benchmarks, "conditions": {"device": device_name(device), **how}}
+    described = describe_network(settings.name, network, thaw(settings.model), scale=scale)
+    results = summarise(described, scores, bicubic=bicubic, **shared)
     if network is None:  # which LR the other system saw is not known
         for found in results["sets"].values():
             found |= {"lr": "not known", "lr_track": None, "lr_fingerprint": None}
     elif settings.cost:
-        results["cost"] = measure_cost(
-            network.to(device), scale=scale, precision=settings.precision, full=settings.cost == "full"
-        )
+        full = settings.cost == "full"
+        results["cost"] = measure_cost(network.to(device), scale=scale, precision=settings.precision, full=full)
     if isinstance(network, External):  # so that the folder can be named wherever a run can
         write_weights(folder / WEIGHTS, network, thaw(settings.model))
     write_results(folder, results)
@@ -128,20 +105,20 @@ def measure(
 
 
 def build_module(
-    settings: EvaluationSettings, data: SuperResolutionData, network: nn.Module | None, form: Form | None
-) -> ValidationModule:
+    settings: evaluation.EvaluationSettings, data: SuperResolutionData, network: nn.Module | None, form: Form | None
+) -> training.ValidationModule:
     """What gives the images that are scored: a network as it is used, or files."""
     protocols = settings.protocols
     if network is None:
         files = find_predictions(str(settings.predictions), data.benchmarks)
-        return StoredPredictions(
+        return training.StoredPredictions(
             read=lambda place, number: read_tensor(files[place][number]), scale=settings.scale, protocols=protocols
         )
     used = deployed(network=network, collapsed=form["collapsed"]) if form else network
-    return SuperResolution(network=Inference(used, **settings.inference), protocols=protocols)
+    return training.SuperResolution(network=Inference(used, **settings.inference), protocols=protocols)
 
 
-def write_deployed(settings: EvaluationSettings, network: nn.Module, form: Form) -> None:
+def write_deployed(settings: evaluation.EvaluationSettings, network: nn.Module, form: Form) -> None:
     """Keep the network in its fastest form, with what was measured to choose it."""
     description = deployed_description(thaw(settings.model), network, form["collapsed"])
     network = deployed(network=network, collapsed=form["collapsed"])

@@ -28,7 +28,7 @@ from aldsr.reporting.charts.figures import FigureError, prepare_output, save_fig
 @plain_command()
 def main(argv: Sequence[str] | None = None) -> None:
     """Read the runs, upscale the image with their networks, and draw the figure."""
-    options, console = parse_options(argv), Console(emoji=False)
+    options = parse_options(argv)
     files = prepare_output(options.output, ("png", "pdf"))
     study, variants = read_variants(options.runs, allow_unequal_budgets=options.allow_unequal_budgets)
     runs = [each.first for each in variants]
@@ -41,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         beyond = f"reaches beyond the image of {width}x{height} pixels; choose a window inside it"
         raise FigureError(f"--crop {','.join(map(str, crop))}: {beyond}")
     networks = {each.name: load_run(each.first.folder, allow_code=options.allow_code) for each in variants}
-    with console.status(f"Upscaling {file.name} with {len(networks)} networks"):
+    with Console(emoji=False).status(f"Upscaling {file.name} with {len(networks)} networks"):
         versions = make_views(image[0], networks, scale=options.scale, protocol=LITERATURE)
     crop = crop or find_crop(versions)
     save_figure(draw_comparison(versions, crop, title=f"{image.name}, x{options.scale}"), files)
@@ -51,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         *(f"left out  {name}: has not finished" for name in study.unfinished),
         f"written   {', '.join(map(str, files))}",
     ]
-    console.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
+    print(*lines, sep="\n")
 
 
 def parse_options(argv: Sequence[str] | None) -> argparse.Namespace:

@@ -44,8 +44,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     with atomic_write(output) as temporary:
         temporary.write_text(html, encoding="utf-8")
     size = f"{len(html.encode()) / 1e6:.1f} MB"
-    message = f"written  {output} ({size}); open it in a browser: {output.resolve().as_uri()}"
-    console.print(message, highlight=False, soft_wrap=True, markup=False)
+    print(f"written  {output} ({size}); open it in a browser: {output.resolve().as_uri()}")
 
 
 def parse_options(argv: Sequence[str] | None) -> argparse.Namespace:

@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.markup import escape
 from torch import Tensor
 
+from aldsr import pictures
 from aldsr.core.command import make_parser, plain_command
 from aldsr.core.device import PRECISIONS, select_device
 from aldsr.core.errors import OptionError
@@ -32,18 +33,6 @@ from aldsr.nn import fold
 from aldsr.nn.kernels.choice import KERNELS, use_kernels
 from aldsr.nn.pretrained import default_weights
 from aldsr.nn.weights import load_network
-from aldsr.pictures import (
-    FORMATS,
-    MAX_PIXELS,
-    Found,
-    Job,
-    count_tiles,
-    find_pictures,
-    plan_jobs,
-    read_picture,
-    upscale_in_bands,
-    write_picture,
-)
 
 TILE = 256  # LR pixels a side; what --tile auto means
 
@@ -59,8 +48,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     inference = Inference(fold(network), self_ensemble=options.self_ensemble, precision=options.precision).eval()
     inference.to(options.device)
     suffix = f"_x{inference.scale}" if options.suffix is None else options.suffix
-    found, output = find_pictures(options.inputs, recursive=options.recursive), options.output.expanduser()
-    jobs = plan_jobs(found.pictures, output, format=options.format, suffix=suffix)
+    found, output = pictures.find_pictures(options.inputs, recursive=options.recursive), options.output.expanduser()
+    jobs = pictures.plan_jobs(found.pictures, output, format=options.format, suffix=suffix)
     refuse_unused(options, to_file=jobs[0].target == output)
     check_room(f"-o {output}", output if len(jobs) > 1 or output.is_dir() else jobs[0].target.parent)
     print_left_out(found)
@@ -78,7 +67,7 @@ def command_line() -> argparse.ArgumentParser:
     option("-o", "--output", type=Path, required=True, metavar="OUT", help=target)
     option("--recursive", action="store_true", help="search folders within folders too, and make the same ones in OUT")
     option("--weights", metavar="FILE", help="weights file or checkpoint (default: those of the package)")
-    option("--format", choices=FORMATS, default="keep", help="of the results (default keep, else PNG)")
+    option("--format", choices=pictures.FORMATS, default="keep", help="of the results (default keep, else PNG)")
     option("--suffix", metavar="TEXT", help="added to names in a folder (default _x4, for a network of scale 4)")
     option("--overwrite", action="store_true", help="replace results that exist (default: skip them)")
     sides = f"largest side of a tile in LR pixels (auto: {TILE}); 0: no tiles, whose results may differ (RCAN, IMDN)"
@@ -87,8 +76,8 @@ def command_line() -> argparse.ArgumentParser:
     option("--device", choices=("auto", "cpu", "cuda"), default="auto", help="(default auto)")
     option("--precision", choices=tuple(PRECISIONS), default="32-true", help="(default 32-true)")
     option("--kernels", choices=KERNELS, default="torch", help="of RDBs on an NVIDIA GPU (default torch)")
-    limit = f"refuse larger inputs (default {MAX_PIXELS:,})"
-    option("--max-pixels", type=int, default=MAX_PIXELS, metavar="N", help=limit)
+    limit = f"refuse larger inputs (default {pictures.MAX_PIXELS:,})"
+    option("--max-pixels", type=int, default=pictures.MAX_PIXELS, metavar="N", help=limit)
     return parser
 
 
@@ -112,7 +101,7 @@ def tile_side(text: str) -> int | None:
     return int(text) or None
 
 
-def print_left_out(found: Found) -> None:
+def print_left_out(found: pictures.Found) -> None:
     """Count and name what lies in the folders and is not upscaled."""
     kinds = (found.others, "file{} that Pillow does not read"), (found.folders, "folder{}, see --recursive")
     for paths, kind in kinds:
@@ -121,7 +110,7 @@ def print_left_out(found: Found) -> None:
             print(f"left out {counted}: {list_names([str(path) for path in paths])}")
 
 
-def upscale_all(jobs: Sequence[Job], inference: Inference, options: argparse.Namespace) -> int:
+def upscale_all(jobs: Sequence[pictures.Job], inference: Inference, options: argparse.Namespace) -> int:
     """Upscale all pictures, print a line for each and a summary; return the exit status."""
     counts = {"upscaled": 0, "skipped": 0, "failed": 0}
     console, stderr = Console(emoji=False), Console(stderr=True, emoji=False)
@@ -147,7 +136,9 @@ def upscale_all(jobs: Sequence[Job], inference: Inference, options: argparse.Nam
     return int(counts["failed"] > 0)
 
 
-def try_upscale(job: Job, inference: Inference, options: argparse.Namespace, bar: bars.Progress) -> tuple[str, str]:
+def try_upscale(
+    job: pictures.Job, inference: Inference, options: argparse.Namespace, bar: bars.Progress
+) -> tuple[str, str]:
     """Upscale one picture; return "upscaled" or "failed", and a message."""
     tiles = bar.add_task(escape(job.source.name), total=None)
     try:
@@ -166,17 +157,19 @@ def try_upscale(job: Job, inference: Inference, options: argparse.Namespace, bar
         bar.remove_task(tiles)
 
 
-def upscale(job: Job, inference: Inference, options: argparse.Namespace, bar: bars.Progress, tiles: bars.TaskID) -> str:
+def upscale(
+    job: pictures.Job, inference: Inference, options: argparse.Namespace, bar: bars.Progress, tiles: bars.TaskID
+) -> str:
     """Upscale one picture from file to file; return a message about sizes and time.
 
     Raises DataError if the picture cannot be read, or the result does not fit the format, FloatingPointError if it is
     not finite, and OSError if it cannot be written.
     """
     start = monotonic()
-    picture = read_picture(job.source, max_pixels=options.max_pixels)
+    picture = pictures.read_picture(job.source, max_pixels=options.max_pixels)
     height, width, channels = picture.samples.shape
     shape = (inference.scale * height, inference.scale * width, channels)
-    bar.update(tiles, total=count_tiles(picture, options.tile))
+    bar.update(tiles, total=pictures.count_tiles(picture, options.tile))
 
     def network(lr: Tensor) -> Tensor:
         sr: Tensor = inference(lr)
@@ -185,8 +178,10 @@ def upscale(job: Job, inference: Inference, options: argparse.Namespace, bar: ba
 
     how = {"dtype": picture.samples.dtype, "icc": picture.icc, "ahead": options.device.type == "cuda"}
     with torch.inference_mode():
-        bands = upscale_in_bands(picture, network, scale=inference.scale, tile=options.tile, device=options.device)
-        write_picture(job.target, job.format, bands, shape=shape, **how)
+        bands = pictures.upscale_in_bands(
+            picture, network, scale=inference.scale, tile=options.tile, device=options.device
+        )
+        pictures.write_picture(job.target, job.format, bands, shape=shape, **how)
     return f"{job.target}: {width}x{height} to {shape[1]}x{shape[0]}, {monotonic() - start:.1f} s"
 
 

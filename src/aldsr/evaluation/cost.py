@@ -122,12 +122,8 @@ def measure_cost(network: nn.Module, *, scale: int, precision: str = "32-true", 
         with torch.no_grad(), torch.autocast(device.type, dtype, enabled=dtype is not None):
             memory = peak_memory(partial(form, lr), device)
             seconds = latency(form, lr)
-        cost[kind] = {
-            "parameters": count_parameters(form),
-            "latency_s": median(seconds),
-            "runs": len(seconds),
-            "peak_memory_bytes": memory,
-        }
+        cost[kind] = {"parameters": count_parameters(form), "latency_s": median(seconds), "runs": len(seconds)}
+        cost[kind]["peak_memory_bytes"] = memory
         if full:
             values, number = count_activations(form) or (None, None)
             cost[kind] |= {"convolutions": number, "activations_256x256": values}

@@ -84,12 +84,8 @@ def describe_network(
     """The entry `network` of results: a label and, of a network, its parameters, multi-adds and description."""
     if network is None:
         return {"label": label, "parameters": None, "multi_adds": None}
-    return {
-        "label": label,
-        "parameters": count_parameters(network),
-        "multi_adds": multi_adds(network, scale=scale),
-        "description": dict(description or {}),
-    }
+    counts = {"parameters": count_parameters(network), "multi_adds": multi_adds(network, scale=scale)}
+    return {"label": label, **counts, "description": dict(description or {})}
 
 
 def _summarise_set(images: Mapping[str, Mapping[str, float]], pixels: Sequence[int] | None) -> dict[str, Any]:

@@ -11,17 +11,8 @@ from collections.abc import Iterable
 
 from torch import Tensor, nn
 
+from aldsr.nn import layers
 from aldsr.nn.blocks import BSConvBlock, DWBlock, LDWBlock, StandardBlock
-from aldsr.nn.layers import (
-    Dense,
-    Layer,
-    PointwiseFirst,
-    channels_of,
-    collapse_layer,
-    has_layer,
-    is_collapsible,
-    kernel_size_of,
-)
 
 
 def fold(network: nn.Module) -> nn.Module:
@@ -33,14 +24,14 @@ def foldable_blocks(network: nn.Module) -> list[str]:
     """The paths of the blocks that `fold` replaces, such as "RDBs.0.layers.3"."""
     modules = network.named_modules(remove_duplicate=False)
     plain = StandardBlock | DWBlock | LDWBlock | BSConvBlock
-    blocks = ((path, block) for path, block in modules if has_layer(block))
+    blocks = ((path, block) for path, block in modules if layers.has_layer(block))
     return [path for path, block in blocks if not isinstance(block, plain) or getattr(block, "gain", 1) != 1]
 
 
 def collapsible_blocks(network: nn.Module) -> list[str]:
     """The paths of the blocks that can be collapsed: linear before the activation, and not dense yet."""
-    layers = ((path, module.layer()) for path, module in network.named_modules() if has_layer(module))
-    return [path for path, layer in layers if is_collapsible(layer) and not isinstance(layer, Dense)]
+    found = ((path, module.layer()) for path, module in network.named_modules() if layers.has_layer(module))
+    return [path for path, layer in found if layers.is_collapsible(layer) and not isinstance(layer, layers.Dense)]
 
 
 def collapse(network: nn.Module, paths: Iterable[str] | None = None) -> nn.Module:
@@ -59,20 +50,20 @@ def replace_blocks(network: nn.Module, paths: Iterable[str], *, dense: bool = Fa
         full_path = f"network.{path}".rstrip(".")
         parent, _, name = full_path.rpartition(".")
         block = blocks.get(full_path)
-        if block is None or not has_layer(block):
+        if block is None or not layers.has_layer(block):
             raise ValueError(f"'{path}' is not the path of a block that can be folded or collapsed")
-        layer = collapse_layer(block.layer()) if dense else block.layer()
+        layer = layers.collapse_layer(block.layer()) if dense else block.layer()
         setattr(root.get_submodule(parent), name, make_plain_block(layer).train(block.training))
     return root["network"]
 
 
-def make_plain_block(layer: Layer) -> nn.Module:
+def make_plain_block(layer: layers.Layer) -> nn.Module:
     """The block without attention that computes a layer."""
-    channels, size = channels_of(layer), kernel_size_of(layer)
+    channels, size = layers.channels_of(layer), layers.kernel_size_of(layer)
     block: nn.Sequential
-    if isinstance(layer, Dense):
+    if isinstance(layer, layers.Dense):
         block = StandardBlock(*channels, kernel_size=size)
-    elif isinstance(layer, PointwiseFirst):
+    elif isinstance(layer, layers.PointwiseFirst):
         block = BSConvBlock(*channels, kernel_size=size, bias=layer.pointwise_bias is not None)
     else:
         kind = DWBlock if layer.inner_relu else LDWBlock

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -24,6 +25,8 @@ from aldsr.nn.weights import read_weights, write_weights
 
 DYNAMIC_SHAPES = ({0: Dim("batch", min=1), 2: Dim("height", min=1), 3: Dim("width", min=1)},)
 OPSET = 18  # the oldest that torch's exporter writes, so that most runtimes read it; no network here needs a later one
+ONNX: dict[str, Any] = {"dynamo": True, "dynamic_shapes": DYNAMIC_SHAPES, "opset_version": OPSET, "verbose": False}
+ONNX |= {"input_names": ["lr"], "output_names": ["sr"]}
 METADATA = "aldsr.json"  # the metadata's place in a torch.export archive
 TOLERANCE = 1e-4  # of outputs in [0, 1]: a fortieth of a step of an 8-bit image
 
@@ -100,15 +103,7 @@ def write_onnx(path: Path, network: nn.Module, description: Description) -> None
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", ".*LeafSpec.*")  # torch's own use of a class that it has deprecated
-            model = torch.onnx.export(
-                program,
-                dynamo=True,
-                dynamic_shapes=DYNAMIC_SHAPES,
-                input_names=["lr"],
-                output_names=["sr"],
-                opset_version=OPSET,
-                verbose=False,
-            )
+            model = torch.onnx.export(program, **ONNX)
     except Exception as error:  # as in `export_graph`
         raise FormatError(f"torch.onnx cannot translate this network: {_root_cause(error)}") from error
     assert model is not None

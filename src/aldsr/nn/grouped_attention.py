@@ -22,13 +22,8 @@ from aldsr.nn.descriptors import Descriptor
 class GroupedAttention:
     """r of every `FilterAttention` of a network, with its gradients; while this is entered, the blocks use it.
 
-    Enter it for one forward pass, since r changes with the weights, and again for its backward pass, in which
-    checkpointing computes blocks a second time:
-
-        with GroupedAttention(network) as attention:
-            loss = …
-        with attention:
-            loss.backward()
+    Enter it for one forward pass, `with GroupedAttention(network) as attention`, since r changes with the weights, and
+    again for its backward pass, `with attention`, in which checkpointing computes blocks a second time.
 
     Blocks are found by their `attention` and their `depthwise` convolution. One that calls its attention with other
     filters, or has one of a class of its own, computes it as ever; so does a copy of the network.

@@ -7,10 +7,19 @@ from aldsr.nn.kernels.buffered_rdb import is_eager_on_cpu
 from aldsr.nn.layers import weights_and_biases
 
 
-def check_scale(scale: int) -> None:
-    """Raise ValueError for a scale that no network here has."""
-    if scale not in (2, 3, 4):
-        raise ValueError(f"scale must be 2, 3 or 4, got {scale}")
+class Upscaler(nn.Module):
+    """A network: `Tensor[B, 3, H, W]` RGB in [0, 1] → `Tensor[B, 3, sH, sW]`, nominally in [0, 1], not clipped.
+
+    `upsampling` is the part that depends on the scale, of which the name is given. Raises ValueError for another scale.
+    """
+
+    upsampling: str
+
+    def __init__(self, scale: int) -> None:
+        super().__init__()
+        if scale not in (2, 3, 4):
+            raise ValueError(f"scale must be 2, 3 or 4, got {scale}")
+        self.scale = scale
 
 
 def conv3x3(in_channels: int, out_channels: int) -> nn.Conv2d:

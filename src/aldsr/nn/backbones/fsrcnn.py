@@ -13,29 +13,25 @@ from torch import Tensor, nn
 
 from aldsr.nn.blocks import ConvBlock, StandardBlock, make_block
 from aldsr.nn.layers import make_activation
-from aldsr.nn.upscaling import check_scale
+from aldsr.nn.upscaling import Upscaler
 
 
-class FSRCNN(nn.Module):
+class FSRCNN(Upscaler):
     """Fast super-resolution convolutional network.
-
-    `Tensor[B, 3, H, W]` RGB in [0, 1] → `Tensor[B, 3, sH, sW]`, nominally in [0, 1], not clipped.
 
     `conv` makes the m blocks between the 1×1 convolutions: `conv(in_channels, out_channels, activation=…)`.
     Raises ValueError for a value that is not offered, or a block without the option `activation`.
     """
 
-    upsampling = "deconv"  # the part that depends on the scale
+    upsampling = "deconv"
 
     def __init__(
         self, *, conv: ConvBlock = StandardBlock, scale: int = 4, d: int = 56, s: int = 12, m: int = 4
     ) -> None:
-        super().__init__()
-        check_scale(scale)
+        super().__init__(scale)
         for name, value in {"d": d, "s": s, "m": m}.items():
             if value < 1:
                 raise ValueError(f"{name} must be at least 1, got {value}")
-        self.scale = scale
         self.extraction = StandardBlock(3, d, kernel_size=5, activation="prelu")
         self.shrinking = nn.Sequential(nn.Conv2d(d, s, 1), make_activation("prelu"))
         self.mapping = nn.Sequential(*(make_block(conv, s, s, activation="prelu") for _ in range(m)))

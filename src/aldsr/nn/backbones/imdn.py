@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from aldsr.nn.backbones.rcan import ChannelAttention
 from aldsr.nn.blocks import ConvBlock, StandardBlock, make_block
 from aldsr.nn.layers import make_activation
-from aldsr.nn.upscaling import check_scale, conv3x3
+from aldsr.nn.upscaling import Upscaler, conv3x3
 
 
 class ContrastAttention(ChannelAttention):
@@ -52,23 +52,19 @@ class IMDM(nn.Module):
         return fused + x
 
 
-class IMDN(nn.Module):
+class IMDN(Upscaler):
     """Information multi-distillation network.
-
-    `Tensor[B, 3, H, W]` RGB in [0, 1] → `Tensor[B, 3, sH, sW]`, nominally in [0, 1], not clipped.
 
     `conv` makes the blocks c1 … c4: `conv(in_channels, out_channels, activation=…)`; `nf` is a multiple of 4.
     Raises ValueError for a value that is not offered, or a block without the option `activation`.
     """
 
-    upsampling = "upsampler"  # the part that depends on the scale
+    upsampling = "upsampler"
 
     def __init__(self, *, conv: ConvBlock = StandardBlock, scale: int = 4, nf: int = 64, num_modules: int = 6) -> None:
-        super().__init__()
-        check_scale(scale)
+        super().__init__(scale)
         if nf < 4 or nf % 4:
             raise ValueError(f"nf must be a multiple of 4, got {nf}")
-        self.scale = scale
         self.fea_conv = conv3x3(3, nf)
         self.IMDMs = nn.ModuleList(IMDM(nf, conv=conv) for _ in range(num_modules))
         self.c = nn.Sequential(nn.Conv2d(num_modules * nf, nf, 1), make_activation("leaky_relu"))

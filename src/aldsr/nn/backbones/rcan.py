@@ -13,8 +13,9 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
+from aldsr.nn.backbones.edsr import ResBlock
 from aldsr.nn.backbones.residual_network import ResidualNetwork
-from aldsr.nn.blocks import ConvBlock, StandardBlock, make_block
+from aldsr.nn.blocks import ConvBlock, StandardBlock
 from aldsr.nn.upscaling import conv3x3
 
 
@@ -41,13 +42,11 @@ class ChannelAttention(nn.Sequential):
         return x * super().forward(self.describe(x))
 
 
-class RCAB(nn.Module):
+class RCAB(ResBlock):
     """Residual channel attention block: x + attention(conv → ReLU → conv). `Tensor[B, F, H, W]` → the same."""
 
     def __init__(self, n_feats: int, *, conv: ConvBlock, reduction: int) -> None:
-        super().__init__()
-        self.conv1 = make_block(conv, n_feats, n_feats, activation="relu")
-        self.conv2 = make_block(conv, n_feats, n_feats, activation="none")
+        super().__init__(n_feats, conv=conv, res_scale=1)
         self.attention = ChannelAttention(n_feats, reduction=reduction)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -21,7 +21,7 @@ from aldsr.nn.blocks import ConvBlock, StandardBlock
 from aldsr.nn.kernels.buffered_rdb import buffered_rdb, find_layers
 from aldsr.nn.kernels.choice import triton_computes
 from aldsr.nn.layers import has_layer, weights_and_biases
-from aldsr.nn.upscaling import UPNet, check_scale, conv3x3
+from aldsr.nn.upscaling import UPNet, Upscaler, conv3x3
 
 
 class RDB(nn.Module):
@@ -49,10 +49,8 @@ class RDB(nn.Module):
         return self.LFF(features) + x
 
 
-class RDN(nn.Module):
+class RDN(Upscaler):
     """Residual dense network for super-resolution.
-
-    `Tensor[B, 3, H, W]` RGB in [0, 1] → `Tensor[B, 3, sH, sW]`, nominally in [0, 1], not clipped.
 
     Args:
         conv: makes the blocks inside the RDBs: `conv(in_channels, out_channels)`.
@@ -64,7 +62,7 @@ class RDN(nn.Module):
     Raises ValueError for a scale that is not 2, 3 or 4, or another residual.
     """
 
-    upsampling = "UPNet"  # the part that depends on the scale
+    upsampling = "UPNet"
 
     def __init__(
         self,
@@ -79,11 +77,9 @@ class RDN(nn.Module):
         checkpoint: bool = False,
         up: int | None = None,
     ) -> None:
-        super().__init__()
-        check_scale(scale)
+        super().__init__(scale)
         if residual not in ("none", "bicubic"):
             raise ValueError(f"residual must be 'none' or 'bicubic', got {residual!r}")
-        self.scale = scale
         self.checkpoint = checkpoint
         self.SFE1 = conv3x3(3, G0)
         self.SFE2 = conv3x3(G0, G0)

@@ -5,18 +5,13 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor, nn
 
-from aldsr.nn.upscaling import UPNet, check_scale, conv3x3
+from aldsr.nn.upscaling import UPNet, Upscaler, conv3x3
 
 
-class ResidualNetwork(nn.Module):
-    """Head 3×3 → units of the body → 3×3 → + head → upscaler.
-
-    `Tensor[B, 3, H, W]` RGB in [0, 1] → `Tensor[B, 3, sH, sW]`, nominally in [0, 1], not clipped.
+class ResidualNetwork(Upscaler):
+    """Head 3×3 → units of the body, of `n_feats` feature maps → 3×3 → + head → upscaler.
 
     Args:
-        units: what the body is made of.
-        n_feats: feature maps.
-        scale: 2, 3 or 4.
         up: the width of the upscaler; None: `n_feats`.
         mean: of red, green and blue, subtracted before the network and added after it; None: none is.
         value_range: what the network computes in: 1 for [0, 1], 255 for [0, 255].
@@ -24,7 +19,7 @@ class ResidualNetwork(nn.Module):
     Raises ValueError for a value that is not offered.
     """
 
-    upsampling = "tail"  # the part that depends on the scale
+    upsampling = "tail"
 
     def __init__(
         self,
@@ -36,13 +31,11 @@ class ResidualNetwork(nn.Module):
         mean: Sequence[float] | None,
         value_range: int,
     ) -> None:
-        super().__init__()
-        check_scale(scale)
+        super().__init__(scale)
         if mean is not None and len(mean) != 3:
             raise ValueError(f"mean must be three numbers, of red, green and blue, got {mean}")
         if value_range not in (1, 255):
             raise ValueError(f"value_range must be 1 or 255, got {value_range}")
-        self.scale = scale
         self.value_range = value_range
         self.mean = (
             None if mean is None else nn.Buffer(torch.tensor([*map(float, mean)]).view(1, 3, 1, 1), persistent=False)

@@ -16,13 +16,9 @@ class FilterAttention(nn.Module):
     """Attention of a depthwise layer, computed from its filters alone (Fig. 3, eq. 3).
 
     r = σ(W_I · ReLU(W_D · z + b_D) + b_I), where z is the descriptor of each filter; r does not depend on the image.
-    `Tensor[C, 1, k, k]` → `Tensor[C]`, each value in (0, 1).
-
-    Args:
-        channels: C, the number of filters.
-        reduction: C divided by the hidden width, which is at least 1. The paper does not state it; 32 is what its
-            Table IV implies (52,224 weights more per RDB than LDW).
-        descriptor: reduces each k×k filter to one number.
+    `Tensor[C, 1, k, k]` → `Tensor[C]`, each value in (0, 1). `reduction` is C, the number of filters, divided by the
+    hidden width, which is at least 1. The paper does not state it; 32 is what its Table IV implies (52,224 weights more
+    per RDB than LDW).
     """
 
     def __init__(self, channels: int, *, reduction: int, descriptor: Descriptor) -> None:

@@ -14,12 +14,9 @@ class DWBlock(nn.Sequential):
     """
 
     def __init__(self, in_channels: int, out_channels: int, *, kernel_size: int = 3, activation: str = "relu") -> None:
-        super().__init__(
-            same_conv(in_channels, in_channels, kernel_size, groups=in_channels),
-            nn.ReLU(inplace=True),
-            nn.Conv2d(in_channels, out_channels, 1),
-            make_activation(activation),
-        )
+        depthwise = same_conv(in_channels, in_channels, kernel_size, groups=in_channels)
+        pointwise = nn.Conv2d(in_channels, out_channels, 1)
+        super().__init__(depthwise, nn.ReLU(inplace=True), pointwise, make_activation(activation))
 
     def layer(self) -> Separable:
         """What the block computes, as weights."""
@@ -43,11 +40,8 @@ class LDWBlock(nn.Sequential):
         gain: float = 1.0,
         init_gain: float = 1.0,
     ) -> None:
-        super().__init__(
-            same_conv(in_channels, in_channels, kernel_size, groups=in_channels),
-            nn.Conv2d(in_channels, out_channels, 1),
-            make_activation(activation),
-        )
+        depthwise = same_conv(in_channels, in_channels, kernel_size, groups=in_channels)
+        super().__init__(depthwise, nn.Conv2d(in_channels, out_channels, 1), make_activation(activation))
         self.gain, self.init_gain = gain, init_gain
         self.adjust_first_weights()
 
@@ -80,11 +74,9 @@ class BSConvBlock(nn.Sequential):
     def __init__(
         self, in_channels: int, out_channels: int, *, kernel_size: int = 3, activation: str = "relu", bias: bool = False
     ) -> None:
-        super().__init__(
-            nn.Conv2d(in_channels, out_channels, 1, bias=bias),
-            same_conv(out_channels, out_channels, kernel_size, groups=out_channels),
-            make_activation(activation),
-        )
+        pointwise = nn.Conv2d(in_channels, out_channels, 1, bias=bias)
+        depthwise = same_conv(out_channels, out_channels, kernel_size, groups=out_channels)
+        super().__init__(pointwise, depthwise, make_activation(activation))
 
     def layer(self) -> PointwiseFirst:
         """What the block computes, as weights."""
