@@ -27,19 +27,11 @@ from aldsr.nn.grouped_attention import GroupedAttention
 from aldsr.nn.initial import draw_by_role, load_initial
 from aldsr.nn.weights import check_network, check_resumable
 from aldsr.run.recipe import build_optimizer, build_schedule, check_loss, patch_steps
-from aldsr.training import (
-    TRAINER_OPTIONS,
-    AtomicCheckpointIO,
-    CheckpointAfterLog,
-    CheckpointOnSignal,
-    LongRunNotice,
-    MovingAverage,
-    ProgressFile,
-    SuperResolution,
-    TrainingProgress,
-    ValidationImages,
-    find_environment,
-)
+from aldsr.training.checkpoints import AtomicCheckpointIO, CheckpointAfterLog, CheckpointOnSignal, MovingAverage
+from aldsr.training.images import ValidationImages
+from aldsr.training.module import SuperResolution
+from aldsr.training.options import TRAINER_OPTIONS, find_environment
+from aldsr.training.progress import LongRunNotice, ProgressFile, TrainingProgress
 from aldsr.training.step import Loss
 
 OF_ONE_RUN = ("scale", "checkpoint")  # options of a network that its weights do not depend on

@@ -1,13 +1,7 @@
 """The LightningModule and its callbacks."""
 
 from aldsr.training.autotune import StepTiming, autotune
-from aldsr.training.checkpoints import (
-    AtomicCheckpointIO,
-    CheckpointAfterLog,
-    CheckpointError,
-    CheckpointOnSignal,
-    MovingAverage,
-)
+from aldsr.training.checkpoints import AtomicCheckpointIO, CheckpointError, CheckpointOnSignal
 from aldsr.training.csvlog import CsvLog
 from aldsr.training.devices import DeviceError, resolve_devices, supported_precisions, visible_gpus
 from aldsr.training.images import ValidationImages, sr_file

@@ -98,13 +98,10 @@ class CheckpointAfterLog(Callback):
                 counts |= {"ready": 1, "started": 1, "processed": 0, "completed": 0}
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._stop_deferring()
+        self.on_exception()
         trainer.save_checkpoint(self.last)
 
-    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
-        self._stop_deferring()
-
-    def _stop_deferring(self) -> None:
+    def on_exception(self, *_: Any, **_options: Any) -> None:
         self.checkpoint_io.defers = False
         self.checkpoint_io.rename_pending()
 

@@ -80,16 +80,12 @@ class TrainingProgress(Callback):
         loss = f"{metrics['loss']:.4f}" if "loss" in metrics else "-"
         return f"step {trainer.global_step:>6,}/{total:,}  {elapsed}  loss {loss}  PSNR-Y: {quality}"
 
-    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._close_bars()
-
-    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
-        self._close_bars()
-
-    def _close_bars(self) -> None:
+    def _close_bars(self, *_: Any, **_options: Any) -> None:
         self.bars.stop()
         for task in self.bars.task_ids:
             self.bars.remove_task(task)
+
+    on_train_end = on_exception = _close_bars
 
 
 class LongRunNotice(Callback):
