@@ -5,13 +5,11 @@ import json
 import os
 import re
 import shutil
-import time
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
-from threading import Event, Thread, Timer
-from typing import BinaryIO
 from unittest.mock import Mock
 
 import numpy as np
@@ -23,7 +21,7 @@ from torch import Tensor
 import aldsr.data.cache as cache_module
 from aldsr.data import stores
 from aldsr.data.cache import CHOICES, CachedPair, cache_pairs, describe_cache
-from aldsr.data.images import DataError, read_image
+from aldsr.data.images import DataError, read_image, read_tensor
 from aldsr.data.pairs import Pair, find_pairs
 from aldsr.data.patches import Patches, fingerprint
 from aldsr.imaging import imresize
@@ -38,13 +36,17 @@ def pixels(path: Path) -> Tensor:
 
 
 def cache(folder: Path, *paths: Path, scale: int = 4) -> list[CachedPair]:
-    return cache_pairs([Pair(path.stem, path, None) for path in paths], scale=scale, folder=folder)
+    return read(cache_pairs([Pair(path.stem, path, None) for path in paths], scale=scale, folder=folder))
 
 
-def contents(folder: Path) -> dict[str, bytes]:
-    """The images of a cache; also checks that nothing is half written."""
-    assert not list(folder.glob("*.part"))
-    return {path.name: path.read_bytes() for path in folder.glob("*.npy")}
+def read(pairs: list[CachedPair]) -> list[CachedPair]:
+    """The same with all pixels in memory."""
+    return [replace(pair, hr=pair.hr[:, :, :].clone(), lr=pair.lr[:, :, :].clone()) for pair in pairs]
+
+
+def contents(folder: Path) -> list[bytes]:
+    """The names of the images in a cache, one that is there twice as well."""
+    return sorted(record[0] for record in np.fromfile(next(folder.glob("*.index")), stores.RECORD).tolist())
 
 
 def equal(one: list[CachedPair], other: list[CachedPair]) -> bool:
@@ -59,8 +61,8 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def decoded(monkeypatch: pytest.MonkeyPatch) -> Mock:
     """Reads image files, and remembers which."""
-    reader = Mock(wraps=read_image)
-    monkeypatch.setattr(cache_module, "read_image", reader)
+    reader = Mock(wraps=read_tensor)
+    monkeypatch.setattr(cache_module, "read_tensor", reader)
     return reader
 
 
@@ -141,7 +143,7 @@ def test_the_content_of_a_file_that_has_settled_is_read_once(
 def test_lr_given_and_lr_made_of_one_hr_do_not_mix(tmp_path: Path, folder: Path, make_image: MakeImage) -> None:
     hr, lr = make_image(tmp_path / "a.png"), make_image(tmp_path / "ax4.png", width=16, height=12, seed=1)
     for _ in range(2):
-        (given,) = cache_pairs([Pair("a", hr, lr)], scale=4, folder=folder)
+        (given,) = read(cache_pairs([Pair("a", hr, lr)], scale=4, folder=folder))
         (made,) = cache(folder, hr)
         assert torch.equal(given.lr, pixels(lr))
         assert torch.equal(made.lr, imresize(pixels(hr)[None], Fraction(1, 4))[0])
@@ -183,16 +185,23 @@ def test_a_broken_image_is_named_and_the_next_call_mends(tmp_path: Path, folder:
 
 
 @pytest.mark.parametrize("left", [0, 100, -1])
-def test_a_truncated_cache_file_is_named(tmp_path: Path, folder: Path, make_image: MakeImage, left: int) -> None:
-    path = make_image(tmp_path / "a.png")
-    cache(folder, path)
-    for name, whole in contents(folder).items():
-        (folder / name).write_bytes(whole[:left])
-        with pytest.raises(DataError, match=re.escape(str(folder / name))):
-            cache(folder, path)
-        (folder / name).unlink()  # as advised
-        cache(folder, path)
-        assert contents(folder)[name] == whole
+def test_what_a_power_cut_has_torn_off_is_decoded_again(
+    tmp_path: Path, folder: Path, make_image: MakeImage, left: int
+) -> None:
+    paths = [make_image(tmp_path / f"{n}.png", seed=n) for n in range(3)]
+    first = cache(folder, *paths[:2])
+    (data,) = folder.glob("*.data")
+    data.write_bytes(data.read_bytes()[:left])
+    cache(folder, paths[2])  # must not make an image again of what is left
+    assert equal(cache(folder, *paths[:2]), first)
+
+
+def test_a_damaged_cache_file_is_named(tmp_path: Path, folder: Path, make_image: MakeImage) -> None:
+    (pair,) = cache_pairs([Pair("a", make_image(tmp_path / "a.png"), None)], scale=4, folder=folder)
+    (data,) = folder.glob("*.data")
+    data.write_bytes(b"short")
+    with pytest.raises(DataError, match=re.escape(str(data))):
+        pair.hr[:, :, :]
 
 
 # Interrupted, crowded and large
@@ -208,36 +217,21 @@ def test_a_build_that_fails_half_way_leaves_nothing_half_written(
 ) -> None:
     paths = [make_image(tmp_path / f"{number}.png", seed=number) for number in range(4)]
     expected = cache(tmp_path / "undisturbed", *paths)
-    whole = contents(tmp_path / "undisturbed")
-    save, calls = np.save, 0
+    digest, calls = stores.pixel_digest, 0
 
-    def failing(file: BinaryIO, array: np.ndarray) -> None:
+    def failing(image: Tensor) -> bytes:
         nonlocal calls
         calls += 1
         if calls >= 4:
-            file.write(b"half of it")
-            file.flush()
             raise failure
-        save(file, array)
+        return digest(image)
 
     with pytest.MonkeyPatch.context() as disturbed:
-        disturbed.setattr(np, "save", failing)
+        disturbed.setattr(stores, "pixel_digest", failing)
         with pytest.raises(raised, match="No space left .*ALDSR_CACHE" if raised is DataError else None):
             cache(folder, *paths)
-    assert 0 < len(contents(folder)) < len(whole)
-    assert contents(folder).items() <= whole.items()
     assert equal(cache(folder, *paths), expected)
-    assert contents(folder) == whole
-
-
-def test_old_leftovers_are_removed_and_fresh_ones_kept(tmp_path: Path, folder: Path, make_image: MakeImage) -> None:
-    """A fresh one may be what another process is writing now."""
-    folder.mkdir(parents=True)
-    for name, age in [("old", 2 * 3600), ("fresh", 60)]:
-        (folder / f"{name}.part").touch()
-        os.utime(folder / f"{name}.part", (time.time() - age,) * 2)
-    cache(folder, make_image(tmp_path / "a.png"))
-    assert [path.name for path in folder.glob("*.part")] == ["fresh.part"]
+    assert contents(folder) == contents(tmp_path / "undisturbed")
 
 
 def cache_at_once(process: int, images: Path, folder: Path, barrier: Barrier) -> None:
@@ -278,7 +272,10 @@ def test_patches_are_the_same_however_images_are_kept(
     files = [make_image(tmp_path / f"{n}.png", width=301 + n, height=203, seed=n) for n in range(3)]
     lr = make_image(tmp_path / "0x3.png", width=100, height=67)
     pairs = [Pair("a", files[0], lr), *(Pair(file.stem, file, None) for file in files)]
-    arrays, first = (cache_pairs(pairs, scale=3, folder=folder, kinds=[each]) for each in ("arrays", kind))
+    first = cache_pairs(pairs, scale=3, folder=folder, kinds=[kind])
+    arrays = read(first)
+    assert torch.equal(arrays[1].hr, pixels(files[0])[:, :201, :300])
+    assert torch.equal(arrays[0].lr, pixels(lr))
     decoded.reset_mock()
     packed = cache_pairs(pairs, scale=3, folder=folder, kinds=[kind])
     assert not decoded.called
@@ -296,53 +293,32 @@ def test_of_a_build_that_is_killed_nothing_is_decoded_twice(
 ) -> None:
     monkeypatch.setattr(os, "cpu_count", lambda: 1)
     pairs = [Pair(f"{n}", make_image(tmp_path / f"{n}.png", seed=n), None) for n in range(5)]
-    read: list[Path] = []
+    opened: list[Path] = []
 
-    def reading(path: Path) -> np.ndarray:
-        read.append(path)
-        if len(read) == 4:
+    def reading(path: Path) -> Tensor:
+        opened.append(path)
+        if len(opened) == 4:
             raise KeyboardInterrupt
-        return read_image(path)
+        return read_tensor(path)
 
-    monkeypatch.setattr(cache_module, "read_image", reading)
+    monkeypatch.setattr(cache_module, "read_tensor", reading)
     with pytest.raises(KeyboardInterrupt):
         cache_pairs(pairs, scale=4, folder=folder, kinds=["tiles"])
     (index,), (data,) = folder.glob("*.index"), folder.glob("*.data")
     for file in (index, data):  # as if killed while the next one was written
         file.write_bytes(file.read_bytes() + b"half")
     packed = cache_pairs(pairs, scale=4, folder=folder, kinds=["tiles"])
-    assert sorted(read) == sorted([*(pair.hr for pair in pairs), read[3]])
+    assert sorted(opened) == sorted([*(pair.hr for pair in pairs), opened[3]])
     assert torch.equal(packed[3].hr[:, :, :], pixels(pairs[3].hr))
-    data.write_bytes(data.read_bytes()[:-9])  # as after a power cut
-    assert torch.equal(
-        cache_pairs(pairs, scale=4, folder=folder, kinds=["tiles"])[4].lr[:, :, :], packed[4].lr[:, :, :]
-    )
 
 
-def test_who_waits_for_another_process_says_so(
-    tmp_path: Path, folder: Path, make_image: MakeImage, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
-) -> None:
-    monkeypatch.setattr(stores, "QUIET", 0.01)
+def test_nobody_waits_for_another_process(tmp_path: Path, folder: Path, make_image: MakeImage) -> None:
     folder.mkdir(parents=True)
-    held, released = Event(), Event()
-
-    def hold() -> None:
-        with stores.Pack(folder, "tiles").open():
-            held.set()
-            released.wait(PATIENCE)
-
-    holder = Thread(target=hold)
-    holder.start()
-    held.wait(PATIENCE)
-    Timer(0.3, released.set).start()
-    cache_pairs([Pair("a", make_image(tmp_path / "a.png"), None)], scale=4, folder=folder, kinds=["tiles"])
-    holder.join()
-    (line,) = capsys.readouterr().err.splitlines()
-    assert str(folder) in line
-    assert str(os.getpid()) in line
+    with stores.Pack(folder, "raw").open():
+        cache(folder, make_image(tmp_path / "a.png"))
 
 
-def test_sets_that_are_many_or_large_are_packed(
+def test_sets_that_do_not_fit_as_arrays_are_packed(
     tmp_path: Path, folder: Path, make_image: MakeImage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pairs = [Pair(f"{n}", make_image(tmp_path / f"{n}.png", seed=n), None) for n in range(3)]
@@ -350,11 +326,9 @@ def test_sets_that_are_many_or_large_are_packed(
     def kept(name: str) -> str:
         return describe_cache(cache_pairs(pairs, scale=4, folder=folder / name, kinds=CHOICES["auto"]))
 
-    assert kept("small").startswith("3 in raw arrays, ")
-    monkeypatch.setattr(cache_module, "MANY", 3)
-    assert kept("many").startswith("3 in raw arrays in one file, ")
+    assert kept("roomy").startswith("3 in raw arrays, ")
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Mock(free=40_000))
-    assert kept("many").startswith("3 in raw arrays in one file, ")  # where they are already
+    assert kept("roomy").startswith("3 in raw arrays, ")  # where they are already
     assert kept("tight").startswith("3 in packed tiles, ")
 
 
@@ -363,10 +337,10 @@ def test_a_complete_cache_may_be_read_only(
 ) -> None:
     path = make_image(tmp_path / "a.png")
     refusing = Mock(side_effect=OSError(errno.EROFS, "Read-only file system"))
-    for kind in ("arrays", "tiles"):
+    for kind in ("raw", "tiles"):
         first = cache_pairs([Pair("a", path, None)], scale=4, folder=folder, kinds=[kind])
         with monkeypatch.context() as read_only:
-            for place in ("cache.atomic_write", "stores.atomic_write", "stores.FileLock", "cache.check_room"):
+            for place in ("cache.atomic_write", "stores.Pack.add", "cache.check_room"):
                 read_only.setattr(f"aldsr.data.{place}", refusing)
-            (again,) = cache_pairs([Pair("a", path, None)], scale=4, folder=folder, kinds=[kind])
-        assert torch.equal(again.hr[:, :, :], first[0].hr[:, :, :])
+            again = cache_pairs([Pair("a", path, None)], scale=4, folder=folder, kinds=[kind])
+        assert equal(read(again), read(first))

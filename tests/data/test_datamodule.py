@@ -185,7 +185,7 @@ def test_validation_gives_whole_images_set_by_set(train: str, evaluation: str) -
         for number, (item, pair) in enumerate(zip(loader, benchmark.pairs, strict=True)):
             assert isinstance(item, ImagePair)
             assert item.number == number
-            assert torch.equal(item.hr, pair.hr[None])
+            assert torch.equal(item.hr, pair.hr[:, :, :][None])
             assert torch.equal(item.lr, imresize(item.hr, Fraction(1, 4)))
 
 

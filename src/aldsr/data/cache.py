@@ -17,24 +17,20 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import TypeVar, cast
 
-import numpy as np
-import torch
 from rich.filesize import decimal as human_size
 from rich.progress import track
 from torch import Tensor
 
 from aldsr.core.files import atomic_write, check_room
-from aldsr.data.images import DataError, open_image, read_image
+from aldsr.data.images import DataError, open_image, read_tensor
 from aldsr.data.pairs import Pair
-from aldsr.data.stores import KINDS, PARTS, Arrays, Pack, PackedImage
+from aldsr.data.stores import KINDS, PARTS, Pack, PackedImage
 from aldsr.imaging import BICUBIC, Degradation
 
 T = TypeVar("T")
 R = TypeVar("R")
 TICK = 2_000_000_000  # ns, of the coarsest clock of a file system: changes within it may have one time
-MANY = 10_000  # images: from here on they go into one file, since a process can map 65,530
-LARGE = 10**10  # bytes of arrays: from here on, reading them all at every start for a fingerprint takes too long
-CHOICES = {"auto": ("arrays", "raw", "tiles"), "raw": ("arrays", "raw"), "packed": ("tiles",), "none": ("none",)}
+CHOICES = {"auto": ("raw", "tiles"), "raw": ("raw",), "packed": ("tiles",), "none": ("none",)}
 
 
 def cache_dir() -> Path:
@@ -45,7 +41,7 @@ def cache_dir() -> Path:
 
 @dataclass(frozen=True)
 class CachedPair:
-    """A pair: `hr` is `Tensor[3, sH, sW]`, `lr` `Tensor[3, H, W]`, uint8, mapped, or a `PackedImage` of that shape."""
+    """A pair: `hr` is `Tensor[3, sH, sW]`, `lr` `Tensor[3, H, W]`, uint8, or a `PackedImage` of that shape."""
 
     name: str
     hr: Tensor
@@ -60,9 +56,9 @@ def cache_pairs(
     scale: int,
     degradation: Degradation = BICUBIC,
     folder: Path | None = None,
-    kinds: Sequence[str] = ("arrays",),
+    kinds: Sequence[str] = ("raw",),
 ) -> list[CachedPair]:
-    """Decode what is not decoded yet, make the LR images that are missing, and map everything.
+    """Decode what is not decoded yet, and make the LR images that are missing.
 
     HR is cropped at its right and bottom edge to a multiple of the scale, as the field does. `folder` is that of the
     cache, by default `images` in `cache_dir()`; `kinds` are those of `KINDS` from which one is chosen.
@@ -78,15 +74,12 @@ def cache_pairs(
         for pair in pairs:
             hr = digests[pair.hr]
             lr = digests[pair.lr] if pair.lr else f"{hr}-{made}-x{scale}"
-            both = _digest(f"{hr} {lr} x{scale}".encode())
-            entries.append(_Entry(pair, scale, degradation, hr, lr, both))
-        store = _choose([Arrays(folder) if kind == "arrays" else Pack(folder, kind) for kind in kinds], entries, folder)
-        if any(not entry.is_in(store) for entry in entries):
-            check_room(f"ALDSR_CACHE={cache_dir()}", folder)
+            entries.append(_Entry(pair, scale, degradation, hr, _digest(f"{hr} {lr} x{scale}".encode())))
+        store = _choose([Pack(folder, kind) for kind in kinds], entries, folder)
+        if missing := [entry for entry in entries if not entry.is_in(store)]:
+            room = PARTS[store.kind] * sum(_map_parallel(_Entry.size, missing, "Reading sizes"))
+            check_room(f"ALDSR_CACHE={cache_dir()}", folder, int(room))
             with store.open():
-                missing = [entry for entry in entries if not entry.is_in(store)]
-                room = PARTS[store.kind] * sum(_map_parallel(_Entry.size, missing, "Reading sizes"))
-                check_room(f"ALDSR_CACHE={cache_dir()}", folder, int(room))
                 _map_parallel(partial(_Entry.build, store=store), missing, "Decoding images")
         return [entry.load(store) for entry in entries]
     except OSError as error:
@@ -96,21 +89,15 @@ def cache_pairs(
         ) from error
 
 
-def _choose(stores: Sequence[Arrays | Pack], entries: Sequence["_Entry"], folder: Path) -> Arrays | Pack:
-    """The store that holds all images already; else arrays for small sets, tiles for those too large for arrays."""
-    if len(stores) == 1 or not entries:
-        return stores[0]
-    arrays, raw, *_ = stores
+def _choose(stores: Sequence[Pack], entries: Sequence["_Entry"], folder: Path) -> Pack:
+    """The store that holds all images already; else the first, arrays, where they fit, and else the last, tiles."""
     for store in stores:
-        if all(entry.is_in(store) for entry in entries):
+        if len(stores) == 1 or all(entry.is_in(store) for entry in entries):
             return store
     sizes = _map_parallel(_Entry.size, entries, "Reading sizes")
-    if len(entries) < MANY and sum(sizes) <= LARGE:
-        return arrays
-    missing = sum(size for entry, size in zip(entries, sizes, strict=True) if not entry.is_in(raw))
+    missing = sum(size for entry, size in zip(entries, sizes, strict=True) if not entry.is_in(stores[0]))
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    fits = sum(sizes) <= memory / 2 and missing <= shutil.disk_usage(folder).free / 2
-    return raw if fits else stores[-1]
+    return stores[0 if sum(sizes) <= memory / 2 and missing <= shutil.disk_usage(folder).free / 2 else -1]
 
 
 @dataclass(frozen=True)
@@ -121,41 +108,33 @@ class _Entry:
     scale: int
     degradation: Degradation
     hr: str
-    lr: str
-    both: str  # names LR in a pack, where it has the digests of both images
+    lr: str  # of the pair, since the digests of both images are kept with it
 
-    def name_lr(self, store: Arrays | Pack) -> str:
-        """The name of LR."""
-        return self.lr if store.kind == "arrays" else self.both
-
-    def is_in(self, store: Arrays | Pack) -> bool:
+    def is_in(self, store: Pack) -> bool:
         """Whether both images are."""
-        return self.hr in store and self.name_lr(store) in store
+        return self.hr in store and self.lr in store
 
     def size(self) -> int:
         """About how many bytes it will have as arrays."""
         with open_image(self.pair.hr) as image:
             return 3 * image.width * image.height * (self.scale**2 + 1) // self.scale**2
 
-    def build(self, store: Arrays | Pack) -> None:
+    def build(self, store: Pack) -> None:
         """Add the images that are missing."""
         decoded = self.hr not in store or store.kind == "none"
-        whole = _decode(self.pair.hr) if decoded else store.load(self.hr)[:, :, :].contiguous()
+        whole = read_tensor(self.pair.hr) if decoded else store.load(self.hr)[:, :, :].contiguous()
         if self.hr not in store:
             store.add(self.hr, whole)
-        if self.name_lr(store) not in store:
+        if self.lr not in store:
             hr = self.crop(whole)
-            store.add(self.name_lr(store), _decode(self.pair.lr) if self.pair.lr else self.make_lr(hr), hr)
+            store.add(self.lr, read_tensor(self.pair.lr) if self.pair.lr else self.make_lr(hr), hr)
 
-    def load(self, store: Arrays | Pack) -> CachedPair:
-        """Map both images."""
-        hr, lr = store.load(self.hr), store.load(self.name_lr(store))
-        if isinstance(hr, PackedImage) and isinstance(lr, PackedImage):
-            hr.shape, hr.digest, lr.digest = (3, *self.sides(hr)), lr.digest[:64], lr.digest[64:]
-            if store.kind == "none":
-                hr.cut, lr.cut = self.cut_hr, self.cut_lr
-        else:
-            hr = self.crop(cast(Tensor, hr))
+    def load(self, store: Pack) -> CachedPair:
+        """Both images, to be read when they are cut."""
+        hr, lr = store.load(self.hr), store.load(self.lr)
+        hr.shape, hr.digest, lr.digest = (3, *self.sides(hr)), lr.digest[:64], lr.digest[64:]
+        if store.kind == "none":
+            hr.cut, lr.cut = self.cut_hr, self.cut_lr
         expected = hr.shape[-1] // self.scale, hr.shape[-2] // self.scale
         if (lr.shape[-1], lr.shape[-2]) != expected:
             raise DataError(
@@ -192,18 +171,13 @@ class _Entry:
         return lr[:, top:bottom, left:right]
 
 
-def _decode(path: Path) -> Tensor:
-    """An image file as `Tensor[3, H, W]`."""
-    return torch.from_numpy(np.ascontiguousarray(read_image(path).transpose(2, 0, 1)))
-
-
-_decode_again = lru_cache(maxsize=2)(_decode)  # HR and LR that one patch is cut of
+_decode_again = lru_cache(maxsize=2)(read_tensor)  # HR and LR that one patch is cut of
 
 
 def describe_cache(pairs: Sequence[CachedPair]) -> str:
     """How images are kept, and in how many bytes: "3,450 in raw arrays, 29 GB"."""
     images = [image for pair in pairs for image in (pair.hr, pair.lr)]
-    kinds = sorted({KINDS[getattr(image, "kind", "arrays")] for image in images})
+    kinds = sorted({KINDS[getattr(image, "kind", "raw")] for image in images})
     size = sum(image.size if isinstance(image, PackedImage) else image.numel() for image in images)
     return f"{len(pairs):,} in {', '.join(kinds)}, {human_size(size)}"
 

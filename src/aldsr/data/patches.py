@@ -113,7 +113,7 @@ class BenchmarkSet(Dataset[ImagePair]):
 
     def __getitem__(self, index: int) -> ImagePair:
         pair = self.pairs[index]
-        return ImagePair(pair.lr[None], pair.hr[None], index, pair.name in self.gray)
+        return ImagePair(pair.lr[:, :, :][None], pair.hr[:, :, :][None], index, pair.name in self.gray)
 
 
 def describe_pairs(pairs: Iterable[CachedPair]) -> str:

@@ -64,5 +64,5 @@ def _cache_file(benchmark: BenchmarkSet, scale: int, protocols: Mapping[str, Pro
     digest = hashlib.blake2b(json.dumps([VERSION, machine, fields]).encode(), digest_size=16)
     for pair in benchmark.pairs:  # one after the other: the fingerprint of a set does not say which LR is of which HR
         digest.update(json.dumps([pair.name, pair.name in benchmark.gray, pair.hr.shape]).encode())
-        digest.update(pair.hr.numpy().tobytes() + pair.lr.numpy().tobytes())
+        digest.update(pair.hr[:, :, :].numpy().tobytes() + pair.lr[:, :, :].numpy().tobytes())
     return cache_dir() / "bicubic" / f"{digest.hexdigest()}.json"
