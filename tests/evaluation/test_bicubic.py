@@ -55,8 +55,8 @@ def test_the_cache_serves_the_same_images_and_protocol_alone(data: SuperResoluti
     assert scores_of(own) == scores_of(BenchmarkSet("another name", own.pairs, own.gray)) == PLANTED
     a, b = own.pairs
     for other in (
-        BenchmarkSet("hr", [replace(a, hr=255 - a.hr), b], own.gray),
-        BenchmarkSet("lr", [replace(a, lr=255 - a.lr), b], own.gray),
+        BenchmarkSet("hr", [replace(a, hr=255 - a.hr[:, :, :]), b], own.gray),
+        BenchmarkSet("lr", [replace(a, lr=255 - a.lr[:, :, :]), b], own.gray),
         BenchmarkSet("crossed", [replace(a, lr=b.lr), replace(b, lr=a.lr)], own.gray),
         BenchmarkSet("names", [replace(a, name="c"), b], own.gray),
         BenchmarkSet("gray", own.pairs, "ab"),
