@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from multiprocessing import active_children
 from multiprocessing.util import Finalize
@@ -50,6 +51,7 @@ def _start_worker(parent: int, number: int) -> None:
     end_with_parent(parent, signal.SIGKILL)
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class SuperResolutionData(LightningDataModule):
     """Patches for training and whole images for measuring.
 
@@ -78,43 +80,28 @@ class SuperResolutionData(LightningDataModule):
     # A set with fewer images than ranks leaves a rank without any, which is fine here.
     allow_zero_length_dataloader_with_multiple_devices = True
 
-    def __init__(
-        self,
-        *,
-        scale: int,
-        train_dirs: Sequence[str | Path] | None = None,
-        eval_dirs: Sequence[str | Path] | None = None,
-        train_lr_dirs: Sequence[str | Path | None] | None = None,
-        eval_lr_dirs: Sequence[str | Path | None] | None = None,
-        train_list: str | None = None,
-        degradation: Mapping[str, Any] | None = None,
-        patch_size: int | Mapping[Any, int] = 48,
-        batch_size: int = 16,
-        steps_per_epoch: int = 1000,
-        seed: int = 0,
-        pictures: int = 64,
-        cache: str = "auto",
-        num_workers: int | None = None,
-    ) -> None:
+    scale: int
+    train_dirs: Sequence[str | Path] | None = None
+    eval_dirs: Sequence[str | Path] | None = None
+    train_lr_dirs: Sequence[str | Path | None] | None = None
+    eval_lr_dirs: Sequence[str | Path | None] | None = None
+    train_list: str | None = None
+    degradation: Mapping[str, Any] | None = None
+    patch_size: int | Mapping[Any, int] = 48
+    batch_size: int = 16
+    steps_per_epoch: int = 1000
+    seed: int = 0
+    pictures: int = 64
+    cache: str = "auto"
+    num_workers: int | None = None
+    train_pairs: list[CachedPair] = field(init=False, default_factory=list)
+    left_out: list[str] = field(init=False, default_factory=list)  # names of training images smaller than a patch
+    loaded: bool = field(init=False, default=False)
+    benchmarks: list[BenchmarkSet] = field(init=False, default_factory=list)
+
+    def __post_init__(self) -> None:
         super().__init__()
-        self.scale = scale
-        self.train_dirs = train_dirs
-        self.eval_dirs = eval_dirs
-        self.train_lr_dirs = train_lr_dirs
-        self.eval_lr_dirs = eval_lr_dirs
-        self.train_list = train_list
-        self.degradation = Degradation.from_options(degradation)
-        self.patch_size = patch_size
-        self.batch_size = batch_size
-        self.steps_per_epoch = steps_per_epoch
-        self.seed = seed
-        self.pictures = pictures
-        self.cache = cache
-        self.num_workers = num_workers
-        self.train_pairs: list[CachedPair] = []
-        self.left_out: list[str] = []  # names of training images smaller than a patch
-        self.loaded = False
-        self.benchmarks: list[BenchmarkSet] = []
+        self.made = Degradation.from_options(self.degradation)
 
     def prepare_data(self) -> None:
         """Make and decode all images, once per machine."""
@@ -133,7 +120,7 @@ class SuperResolutionData(LightningDataModule):
         if train_dirs is None:
             train_dirs = [write_images(embedded / f"pictures-v{VERSION}-{self.pictures}", number=self.pictures)]
         self.benchmarks = [
-            BenchmarkSet.load(set_name(folder), pairs, scale=self.scale, degradation=self.degradation)
+            BenchmarkSet.load(set_name(folder), pairs, scale=self.scale, degradation=self.made)
             for folder, pairs in zip(eval_dirs, self._find(eval_dirs, self.eval_lr_dirs, "eval"), strict=True)
         ]
         names = [benchmark.name for benchmark in self.benchmarks]
@@ -143,7 +130,7 @@ class SuperResolutionData(LightningDataModule):
         files = self._find(train_dirs, self.train_lr_dirs, "train")
         if self.cache not in CHOICES:
             raise DataError(f"data.cache={self.cache}: expected {', '.join(CHOICES)}")
-        how: dict[str, Any] = {"scale": self.scale, "degradation": self.degradation, "kinds": CHOICES[self.cache]}
+        how: dict[str, Any] = {"scale": self.scale, "degradation": self.made, "kinds": CHOICES[self.cache]}
         pairs = cache_pairs([pair for each in files for pair in each], **how)
         largest = max(side for _, side in patch_sizes(self.patch_size))
         self.train_pairs = [pair for pair in pairs if min(pair.lr.shape[-2:]) >= largest]
@@ -173,7 +160,7 @@ class SuperResolutionData(LightningDataModule):
         listed = self.train_list if use == "train" else None
         places = [Place(Path(each), lr) for each, lr in zip(folders, lr_dirs, strict=True)]
         for folder, lr, lines in find_places(folders, lr_dirs, listed) if use == "train" else places:
-            found = find_folders(folder, self.scale, lr, self.degradation.text)
+            found = find_folders(folder, self.scale, lr, self.made.text)
             files = pair_files(found, scale=self.scale)
             if lines is not None:
                 there = {pair.hr.name for pair in files}
@@ -201,7 +188,7 @@ class SuperResolutionData(LightningDataModule):
             ranks=trainer.world_size,
             micro_batches=trainer.accumulate_grad_batches,
         )
-        how: dict[str, Any] = {"scale": self.scale, "seed": self.seed, "degradation": self.degradation}
+        how: dict[str, Any] = {"scale": self.scale, "seed": self.seed, "degradation": self.made}
         patches = Patches(self.train_pairs, patch_size=self.patch_size, batch_size=self.batch_size, **how)
         Finalize(None, _end_workers, exitpriority=0)
         return UndisturbedLoader(

@@ -40,31 +40,23 @@ class StepTiming:
         return f"{self.precision}, {self.layout}{parts}{graph}: {self.seconds:.3g} s a step"
 
 
+@dataclass
 class StepTimer:
     """Times forward and backward of a training step, on a copy of the network."""
 
-    def __init__(
-        self,
-        network: nn.Module,
-        loss: Loss,
-        sharing: Sharing | None,
-        device: torch.device,
-        *,
-        batch_size: int,
-        patch_size: int | Mapping[int, int],
-    ) -> None:
-        self.device = device
-        self.sharing = sharing
-        self.failed = False  # to record a CUDA graph
-        self.network, self.loss = copy.deepcopy(network).to(device).train(), copy.deepcopy(loss)
-        scale: int = network.scale  # type: ignore[assignment]
-        steps = patch_size if isinstance(patch_size, Mapping) else {patch_size: 1}
-        self.batches = [
-            tuple(torch.rand(batch_size, 3, side, side, device=device) for side in (each, scale * each))
-            for each in steps
-        ]
-        # Of the run, what each is.
-        self.parts = [number / sum(steps.values()) for number in steps.values()]
+    network: nn.Module
+    loss: Loss
+    sharing: Sharing | None
+    device: torch.device
+    batch_size: int
+    steps: Mapping[int, int]  # of the run with each patch size
+    failed: bool = False  # to record a CUDA graph
+
+    def __post_init__(self) -> None:
+        scale: int = self.network.scale  # type: ignore[assignment]
+        self.network, self.loss = copy.deepcopy(self.network).to(self.device).train(), copy.deepcopy(self.loss)
+        shapes = [[(self.batch_size, 3, side, side) for side in (each, scale * each)] for each in self.steps]
+        self.batches = [tuple(torch.rand(shape, device=self.device) for shape in both) for both in shapes]
 
     def time_step(self, precision: str, layout: str, micro_batches: int, compile: str = "none") -> StepTiming:
         """Time one micro-batch and multiply by their number."""
@@ -83,8 +75,9 @@ class StepTimer:
                 loss.backward()
 
         seconds = 0.0
-        for (lr, hr), part in zip(self.batches, self.parts, strict=True):
+        for (lr, hr), steps in zip(self.batches, self.steps.values(), strict=True):
             batch = lr[:size].contiguous(memory_format=LAYOUTS[layout]), hr[:size]
+            part = steps / sum(self.steps.values())
             seconds += part * time_runs(partial(run, *batch), self.device) * micro_batches
         self.failed |= compile == "graph" and graph.failed
         return StepTiming(precision, layout, micro_batches, seconds, "none" if graph.failed else compile)
@@ -146,7 +139,8 @@ def autotune(
     parts = counts[0] if len(counts) == 1 else max(n for n in range(1, PROBE_PARTS + 1) if batch_size % n == 0)
     device = torch.device(device or next(network.parameters()).device)
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        timer = StepTimer(network, loss, sharing, device, batch_size=batch_size, patch_size=patch_size)
+        steps = patch_size if isinstance(patch_size, Mapping) else {patch_size: 1}
+        timer = StepTimer(network, loss, sharing, device, batch_size, steps)
         probes = [
             timer.time_step(precision, layout, parts, compile)
             for precision, layout, compile in product(precisions, layouts, compiles)

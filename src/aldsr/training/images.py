@@ -1,5 +1,6 @@
 """Images that a validation writes: comparisons with bicubic and HR, and the super-resolved images themselves."""
 
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,7 @@ def comparison_name(set_name: str, image: str) -> str:
     return short_name(f"{set_name}-{image}", LONGEST) + ".png"
 
 
+@dataclass(kw_only=True, eq=False)
 class ValidationImages(Callback):
     """Writes comparisons of the first images of every set, and logs some; on request every super-resolved image.
 
@@ -56,12 +58,11 @@ class ValidationImages(Callback):
         sr_folder: gets every image as `SET/NAME_x4_SR.png`; each rank writes its own. None: they are not written.
     """
 
-    def __init__(self, *, folder: str | Path, name: str, per_set: int, sr_folder: str | Path | None = None) -> None:
-        self.folder = Path(folder)
-        self.name = name
-        self.per_set = per_set
-        self.sr_folder = Path(sr_folder).expanduser() if sr_folder else None
-        self.images: dict[tuple[str, str], tuple[Tensor, Tensor, Tensor]] = {}  # (set, image) → LR, SR, HR
+    folder: Path
+    name: str
+    per_set: int
+    sr_folder: str | Path | None = None
+    images: dict[tuple[str, str], tuple[Tensor, ...]] = field(init=False, default_factory=dict)  # LR, SR, HR
 
     def on_validation_batch_end(
         self,
