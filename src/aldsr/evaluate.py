@@ -111,7 +111,7 @@ def build_module(
     protocols = settings.protocols
     if network is None:
         files = find_predictions(str(settings.predictions), data.benchmarks)
-        return training.StoredPredictions(
+        return training.ValidationModule(
             read=lambda place, number: read_tensor(files[place][number]), scale=settings.scale, protocols=protocols
         )
     used = deployed(network=network, collapsed=form["collapsed"]) if form else network

@@ -11,16 +11,8 @@ from PIL import Image
 
 LARGEST_SIDE = 640
 
-PHOTOGRAPHS = {
-    "astronaut": "astronaut.png",
-    "brick": "brick.png",
-    "camera": "camera.png",
-    "chelsea": "chelsea.png",
-    "coffee": "coffee.png",
-    "coins": "coins.png",
-    "motorcycle": "motorcycle_left.png",
-    "rocket": "rocket.jpg",
-}
+PNG = ("astronaut", "brick", "camera", "chelsea", "coffee", "coins")
+PHOTOGRAPHS = {**{name: f"{name}.png" for name in PNG}, "motorcycle": "motorcycle_left.png", "rocket": "rocket.jpg"}
 
 
 def write_photographs(folder: Path) -> Path:

@@ -108,8 +108,10 @@ def resolve_evaluation(config: DictConfig) -> tuple[EvaluationSettings, nn.Modul
         if typed in HydraConfig.get().overrides.task and config.scale != scale:
             raise OptionError(f"{typed}: {config.ckpt_path} upscales x{scale}; leave it out")
         run |= {"model": description, "scale": scale}
-        run["run_dir"] = config.run_dir or _folder_beside(Path(run["ckpt_path"]))
-        run["degradation"] = _recall_degradation(Path(run["ckpt_path"])) or run["degradation"]
+        file = Path(run["ckpt_path"])
+        folder = file.parents[file.parent.name == "checkpoints"]  # of the run
+        run["run_dir"] = config.run_dir or (file.with_suffix("") if folder == file.parent else folder / "evaluation")
+        run["degradation"] = _recall_degradation(folder) or run["degradation"]
     if config.predictions:
         run["name"] = config.name or absolute(config.predictions).name
     run["data"] |= {"train_dirs": [], "train_lr_dirs": None, "train_list": None}
@@ -224,9 +226,9 @@ def _check_options(settings: EvaluationSettings) -> None:
         check_room(f"save_images={settings.save_images}", Path(settings.save_images).expanduser())
 
 
-def _recall_degradation(checkpoint: Path) -> dict[str, Any] | None:
-    """How LR was made for the run of a checkpoint, and say so; None: by bicubic, not known, or typed by the user."""
-    options, run = None, checkpoint.parents[checkpoint.parent.name == "checkpoints"]
+def _recall_degradation(run: Path) -> dict[str, Any] | None:
+    """How LR was made for the run in a folder, and say so; None: by bicubic, not known, or typed by the user."""
+    options = None
     if not any("degradation" in each.partition("=")[0] for each in HydraConfig.get().overrides.task):
         with suppress(ResultsError):  # the file lies elsewhere
             options = read_config(run / CONFIG)["data"].get("degradation")
@@ -235,9 +237,3 @@ def _recall_degradation(checkpoint: Path) -> dict[str, Any] | None:
         return None
     print(f"degradation={text}: missing LR is made as for {run}; degradation=bicubic makes it by bicubic")
     return options
-
-
-def _folder_beside(checkpoint: Path) -> Path:
-    """Where a checkpoint's scores go: into its run's folder, if it lies in one."""
-    in_a_run = checkpoint.parent.name == "checkpoints"
-    return checkpoint.parents[1] / "evaluation" if in_a_run else checkpoint.with_suffix("")

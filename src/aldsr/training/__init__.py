@@ -6,7 +6,7 @@ from aldsr.training.csvlog import CsvLog
 from aldsr.training.devices import DeviceError, resolve_devices, supported_precisions, visible_gpus
 from aldsr.training.images import ValidationImages, sr_file
 from aldsr.training.losses import LOSSES, charbonnier, l1_fft
-from aldsr.training.measuring import StoredPredictions, ValidationModule, score
+from aldsr.training.measuring import ValidationModule, score
 from aldsr.training.module import NonFiniteError, SuperResolution
 from aldsr.training.options import TRAINER_OPTIONS, find_environment
 from aldsr.training.progress import LongRunNotice, ProgressFile, TrainingProgress

@@ -123,16 +123,11 @@ def autotune(
     network and torch's random state stay as they are.
 
     Args:
-        network: with an attribute `scale`.
-        loss: of SR and HR, which the step computes.
         batch_size: patches of a step on this device.
         patch_size: side of an LR patch; or the steps of a run with each side, the largest first: their mean is timed.
-        precisions: names in `PRECISIONS`, the plainest first; another one has to save `MIN_GAIN` of the time.
-        layouts: names in `LAYOUTS`, likewise.
-        compiles: "none" and on a GPU "graph" (see `GraphedStep`), likewise.
+        precisions, layouts, compiles: the plainest first; another one has to save `MIN_GAIN` of the time.
         micro_batches: their number; None to try the powers of two that divide the batch.
         device: to measure on; None for that of the network.
-        sharing: computes what several layers share (see `TrainingStep`).
     """
     powers = [number for number in (32, 16, 8, 4, 2, 1) if batch_size % number == 0 and batch_size >= 2 * number]
     counts = [micro_batches] if micro_batches else powers or [1]

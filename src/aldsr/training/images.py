@@ -1,6 +1,5 @@
 """Images that a validation writes: comparisons with bicubic and HR, and the super-resolved images themselves."""
 
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +17,9 @@ LOGGED_IMAGES = 4  # comparisons of each validation that go to W&B and TensorBoa
 
 
 def draw_comparison(lr: Tensor, sr: Tensor, hr: Tensor, *, captions: tuple[str, str, str], side: int) -> Image.Image:
-    """Draw the same crop of bicubic, SR and HR side by side, with captions.
+    """Draw the same crop of bicubic, SR and HR side by side, `side` HR pixels at most, where HR has most detail.
 
-    Args:
-        lr: `Tensor[3, H, W]`, uint8.
-        sr, hr: `Tensor[3, sH, sW]`, uint8.
-        captions: texts above bicubic, SR and HR.
-        side: largest side of the crop in HR pixels; it is taken where HR has most detail.
+    Images are `Tensor[3, H, W]`, uint8.
     """
     bicubic = imresize(lr[None], hr.shape[-1] // lr.shape[-1])[0]
     rows, columns = detailed_window(hr, side)
@@ -47,7 +42,6 @@ def comparison_name(set_name: str, image: str) -> str:
     return short_name(f"{set_name}-{image}", LONGEST) + ".png"
 
 
-@dataclass(kw_only=True, eq=False)
 class ValidationImages(Callback):
     """Writes comparisons of the first images of every set, and logs some; on request every super-resolved image.
 
@@ -58,11 +52,9 @@ class ValidationImages(Callback):
         sr_folder: gets every image as `SET/NAME_x4_SR.png`; each rank writes its own. None: they are not written.
     """
 
-    folder: Path
-    name: str
-    per_set: int
-    sr_folder: str | Path | None = None
-    images: dict[tuple[str, str], tuple[Tensor, ...]] = field(init=False, default_factory=dict)  # LR, SR, HR
+    def __init__(self, *, folder: Path, name: str, per_set: int, sr_folder: str | Path | None = None) -> None:
+        self.folder, self.name, self.per_set, self.sr_folder = folder, name, per_set, sr_folder
+        self.images: dict[tuple[str, str], tuple[Tensor, Tensor, Tensor]] = {}  # (set, image) → LR, SR, HR
 
     def on_validation_batch_end(
         self,

@@ -1,6 +1,6 @@
 """PSNR and SSIM of every super-resolved image of every benchmark set, on any device and any number of ranks."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -18,23 +18,26 @@ class ValidationModule(LightningModule):
     Args:
         scale: HR pixels per LR pixel.
         protocols: scoring protocols by name; the scores of the first one are logged.
+        read: function that reads images that exist already, `Tensor[3, sH, sW]`, by their set's and their own index.
 
     Attributes:
         scores: after a validation, protocol → set → image → `psnr` (dB), `ssim` and so on, the same on every rank.
         validated_step: the step after which it was; None before the first.
     """
 
-    def __init__(self, *, scale: int, protocols: Mapping[str, Protocol] | None = None) -> None:
+    def __init__(self, *, scale: int, protocols: Mapping[str, Protocol] | None = None, read: Any = None) -> None:
         super().__init__()
         self.scale = scale
+        self.read = read
         self.protocols = dict(protocols or {"y": PROTOCOLS["y"]})
         self.metrics: list[ImageScores] = []
         self.scores: dict[str, Scores] = {}
         self.validated_step: int | None = None
 
     def super_resolve(self, batch: Any, dataloader_idx: int) -> Tensor:
-        """Super-resolve the image of a batch: `Tensor[1, 3, sH, sW]`, uint8."""
-        raise NotImplementedError
+        """Super-resolve the image of a batch, or read it: `Tensor[1, 3, sH, sW]`, uint8."""
+        sr: Tensor = self.read(dataloader_idx, batch.number)[None]
+        return sr.to(self.device)
 
     def on_validation_start(self) -> None:
         protocols = list(self.protocols.values())
@@ -63,22 +66,6 @@ class ValidationModule(LightningModule):
                 self.log(f"{benchmark.name}/{key}_y", values[0].mean(), sync_dist=True)
             means.append(found["psnr"][0].mean())
         self.log("psnr_y", torch.stack(means).mean(), prog_bar=True, sync_dist=True)
-
-
-class StoredPredictions(ValidationModule):
-    """Scores super-resolved images that exist already, whatever made them.
-
-    Args:
-        read: reads an image by the index of its set and its index in the set: `Tensor[3, sH, sW]`, uint8.
-        options: of `ValidationModule`.
-    """
-
-    def __init__(self, *, read: Callable[[int, int], Tensor], **options: Any) -> None:
-        super().__init__(**options)
-        self.read = read
-
-    def super_resolve(self, batch: Any, dataloader_idx: int) -> Tensor:
-        return self.read(dataloader_idx, batch.number)[None].to(self.device)
 
 
 def score(

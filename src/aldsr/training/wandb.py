@@ -77,7 +77,10 @@ def wandb_log(
     # A process that shares its parent's W&B service cannot resume the run of one that was killed: it is still open.
     os.environ.pop("WANDB_SERVICE", None)
     os.environ.setdefault("WANDB_SILENT", "true")  # aldsr says itself how to upload an offline run
-    ours = {"dir": folder, "id": _read_or_create_id(folder / "wandb-id.txt"), "resume": "allow", "mode": wandb_mode()}
+    if not (file := folder / "wandb-id.txt").is_file():
+        with atomic_write(file) as temporary:
+            temporary.write_text(secrets.token_hex(4))
+    ours = {"dir": folder, "id": file.read_text().strip(), "resume": "allow", "mode": wandb_mode()}
     ours |= {"project": project, "name": name, "tags": [tag[:64] for tag in tags] or None}
     run = _start_run(ours | options, {"console": "off", **PATIENCE, **(settings or {})})
     run.define_metric(STEP)
@@ -98,13 +101,6 @@ def _start_run(options: Mapping[str, Any], settings: Mapping[str, Any]) -> Any:
     print(f"W&B: {reason}. The run is kept offline; wandb sync {options['dir']}/wandb/offline-run-* uploads it")
     wandb.teardown()  # whose service would hold on to the run's id
     return _start_run({**options, "mode": "offline"}, settings)
-
-
-def _read_or_create_id(file: Path) -> str:
-    if not file.is_file():
-        with atomic_write(file) as temporary:
-            temporary.write_text(secrets.token_hex(4))
-    return file.read_text().strip()
 
 
 def active_run() -> Any:
