@@ -30,9 +30,9 @@ class CapturedGraph:
             with side_stream(torch.device("cuda")):
                 for _ in range(WARM_UP):
                     self.work()
-            CapturedGraph.pool = CapturedGraph.pool or torch.cuda.graph_pool_handle()
-            ((self.replay, _),) = capture(self.work, pool=CapturedGraph.pool)
-            CapturedGraph.first = CapturedGraph.first or self.replay
+            pool = CapturedGraph.pool or torch.cuda.graph_pool_handle()
+            ((self.replay, _),) = capture(self.work, pool=pool)
+            CapturedGraph.pool, CapturedGraph.first = pool, CapturedGraph.first or self.replay  # if it succeeded
         self.replay()
 
 
