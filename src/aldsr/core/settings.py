@@ -67,8 +67,11 @@ class Settings:
     options: FrozenDict = NO_OPTIONS
 
     @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> Self:
-        """The settings of a configuration. Raises OptionError if a key that has no default is missing."""
+    def from_config(cls, config: Mapping[str, Any], *, typed: bool = False, prefix: str = "") -> Self:
+        """The settings of a configuration, or of what a user `typed`; `prefix` is that of its keys.
+
+        Raises OptionError if a key that has no default is missing, or a typed value is not of its field's kind.
+        """
         values: dict[str, Any] = {}
         options = dict(config)
         for each, key, kind, _ in _fields(cls):
@@ -78,17 +81,12 @@ class Settings:
                 continue
             value = options.pop(key)
             if not _nested(kind):
-                values[each.name] = freeze(value)
+                values[each.name] = freeze(_check_value(f"{prefix}{key}", value, kind) if typed else value)
             elif isinstance(value, Mapping):
-                values[each.name] = kind.from_config(value)
+                values[each.name] = kind.from_config(value, typed=typed, prefix=f"{prefix}{key}.")
             else:
                 raise OptionError(f"{key}={value}: expected its options, such as {key}.{fields(kind)[1].name}=…")
         return cls(**values, options=FrozenDict(options))
-
-    @classmethod
-    def from_options(cls, options: Mapping[str, Any]) -> Self:
-        """The settings of what a user typed. Raises OptionError if a value is not of its field's kind."""
-        return cls.from_config(_check_values(cls, options))
 
     def to_config(self) -> dict[str, Any]:
         """The same as nested plain data."""
@@ -112,18 +110,8 @@ def _nested(kind: Any) -> bool:
     return isinstance(kind, type) and issubclass(kind, Settings)
 
 
-def _check_values(settings: type, options: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """The options, each of the kind of its field: one text where a list is meant becomes a list of one."""
-    checked = dict(options)
-    for _, key, kind, _ in _fields(settings):
-        if key in checked and _nested(kind) and isinstance(checked[key], Mapping):
-            checked[key] = _check_values(kind, checked[key], f"{prefix}{key}.")
-        elif key in checked and not _nested(kind):
-            checked[key] = _check_value(f"{prefix}{key}", checked[key], kind)
-    return checked
-
-
 def _check_value(key: str, value: Any, kind: Any) -> Any:
+    """The value of an option, if it is of its field's kind; one text where a list is meant becomes a list of one."""
     kinds = get_args(kind) if isinstance(kind, UnionType) else (kind,)
     names = {int: "a whole number", float: "a number", str: "a text", bool: "true or false", type(None): "null"}
     plain = [get_origin(each) or each for each in kinds]

@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.filesize import decimal as human_size
 
 from aldsr.core.errors import UserError
-from aldsr.core.files import write_json
+from aldsr.core.files import check_room, write_json
 
 OFFICIAL_SERVER = "https://data.vision.ee.ethz.ch/cvl/DIV2K"
 TIMEOUT_S = 30.0
@@ -69,25 +69,25 @@ def fetch(archive: Archive, folder: Path, server: str = OFFICIAL_SERVER) -> Path
     Data is collected in `NAME.part`, which is renamed when its SHA-256 is right; a later call continues from it. A
     terminal shows a bar.
 
-    Raises DownloadError if the server or the disk fails, or a file of this name has other content.
+    Raises DownloadError if the server fails, or a file of this name has other content, and OptionError if the disk
+    lacks room for the archive and its files, which are about as large.
     """
     target = folder / archive.name
     part = folder / f"{archive.name}.part"
-    with _disk_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        if target.exists():  # a wrong file of this name is the user's own: do not replace it
-            _check_hash(archive, target, "move it away and run the command again")
-            return target
-        if _file_size(part) > archive.size:
-            part.unlink()  # cannot be the beginning of this archive
-        _check_space(archive, part)
-        _download(f"{server}/{archive.name}", archive, part)
-        try:
-            _check_hash(archive, part, "it was removed; run the command again to start anew")
-        except DownloadError:
-            part.unlink()
-            raise
-        return part.replace(target)
+    folder.mkdir(parents=True, exist_ok=True)
+    if target.exists():  # a wrong file of this name is the user's own: do not replace it
+        _check_hash(archive, target, "move it away and run the command again")
+        return target
+    if _file_size(part) > archive.size:
+        part.unlink()  # cannot be the beginning of this archive
+    check_room(f"--to {folder}", folder, 2 * archive.size - _file_size(part))
+    _download(f"{server}/{archive.name}", archive, part)
+    try:
+        _check_hash(archive, part, "it was removed; run the command again to start anew")
+    except DownloadError:
+        part.unlink()
+        raise
+    return part.replace(target)
 
 
 def is_unpacked(archive: Archive, folder: Path) -> bool:
@@ -105,22 +105,19 @@ def unpack(archive: Archive, path: Path, folder: Path) -> None:
 
     `path` is the zip file as `fetch` returns it: its SHA-256, checked there, vouches for its content. A hidden manifest
     is written last, so that an interrupted unpacking is done again.
-
-    Raises DownloadError if the disk fails.
     """
     staging = folder / f".{archive.name}.unpacking"
-    with _disk_errors(folder):
-        try:
-            shutil.rmtree(staging, ignore_errors=True)  # of a run that was killed
-            with zipfile.ZipFile(path) as file:
-                file.extractall(staging)
-                sizes = {member.filename: member.file_size for member in file.infolist() if not member.is_dir()}
-            for name in sizes:
-                (folder / name).parent.mkdir(parents=True, exist_ok=True)
-                (staging / name).replace(folder / name)
-            write_json(_manifest(archive, folder), {"sha256": archive.sha256, "files": sizes})
-        finally:
-            shutil.rmtree(staging, ignore_errors=True)
+    try:
+        shutil.rmtree(staging, ignore_errors=True)  # of a run that was killed
+        with zipfile.ZipFile(path) as file:
+            file.extractall(staging)
+            sizes = {member.filename: member.file_size for member in file.infolist() if not member.is_dir()}
+        for name in sizes:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (staging / name).replace(folder / name)
+        write_json(_manifest(archive, folder), {"sha256": archive.sha256, "files": sizes})
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
 
 
 def _manifest(archive: Archive, folder: Path) -> Path:
@@ -130,18 +127,6 @@ def _manifest(archive: Archive, folder: Path) -> Path:
 def _file_size(path: Path) -> int:
     """The size of a file in bytes, 0 if there is none."""
     return path.stat().st_size if path.is_file() else 0
-
-
-@contextmanager
-def _disk_errors(folder: Path) -> Iterator[None]:
-    """Turn an error of the disk into a `DownloadError`."""
-    try:
-        yield
-    except OSError as error:
-        raise DownloadError(
-            f"{error.filename or folder}: {error.strerror or error}; expected a folder that can be written, "
-            "with space left: choose one, or free some space, and run the command again"
-        ) from error
 
 
 def _download(url: str, archive: Archive, part: Path) -> None:
@@ -222,14 +207,3 @@ def _check_hash(archive: Archive, path: Path, remedy: str) -> None:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     if sha256 != archive.sha256:
         raise DownloadError(f"{path}: found SHA-256 {sha256}, expected {archive.sha256}; {remedy}")
-
-
-def _check_space(archive: Archive, part: Path) -> None:
-    """Require space for the rest of the archive and for its files, which are about as large."""
-    needed = 2 * archive.size - _file_size(part)
-    free = shutil.disk_usage(part.parent).free
-    if free < needed:
-        raise DownloadError(
-            f"{part.parent}: found {human_size(free)} of free space, expected {human_size(needed)} for "
-            f"{archive.name} and its files; free some space or choose another folder"
-        )

@@ -122,7 +122,7 @@ def resolve_evaluation(config: DictConfig) -> tuple[EvaluationSettings, nn.Modul
     run["model"] = run.get("model") or {}
     run["name"] = run["name"] or label(run["model"]) + ("+" if run["self_ensemble"] else "")
     run["trainer"] = resolve_trainer(run["trainer"]).to_config()
-    settings = EvaluationSettings.from_options(run)
+    settings = EvaluationSettings.from_config(run, typed=True)
     _check_options(settings)
     return settings, network or load_measured(settings)
 

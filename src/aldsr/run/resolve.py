@@ -74,7 +74,7 @@ def resolve_config(config: DictConfig) -> RunSettings:
     if run["compile"] == "graph" and not trainer.on_gpu:
         raise OptionError("compile=graph: there are CUDA graphs on NVIDIA GPUs only; use compile=none or trainer=gpu")
     run["compile"] = run["compile"] if trainer.on_gpu else "none"
-    settings = RunSettings.from_options(run)
+    settings = RunSettings.from_config(run, typed=True)
     sizes = patch_sizes(settings.data.patch_size)
     sides = freeze(dict(sizes)) if len(sizes) > 1 else sizes[0][1]  # one way to write what is one recipe
     settings = replace(settings, data=replace(settings.data, patch_size=sides))
