@@ -109,12 +109,12 @@ def test_measures_of_equal_images_are_1_and_of_flat_ones_a_number(measure: Any) 
 def test_measures_are_of_the_protocols_values_after_shaving_and_stand_in_its_fields() -> None:
     protocol = select("rgb", shave=7, measures=["vif", "ms_ssim"])["rgb"]
     sr, hr = pair(180, 190)
-    found = protocol.score_all(sr, hr, scale=4)
+    found = protocol.score(sr, hr, scale=4)
     a, b = (image[..., 7:-7, 7:-7].double() for image in (sr, hr))
     assert list(found) == ["psnr", "ssim", "ms_ssim", "vif"]
     assert torch.equal(found["vif"], vif(a, b))
     assert torch.equal(found["ms_ssim"], ms_ssim(a, b))
-    assert torch.equal(found["psnr"], Protocol(colour="rgb", shave=7).score(sr, hr, scale=4).psnr)
+    assert torch.equal(found["psnr"], Protocol(colour="rgb", shave=7).score(sr, hr, scale=4)["psnr"])
     fields = protocol.to_fields(4)
     assert fields["vif"] == "pixel domain, range 255"
     assert Protocol.from_fields(fields) == protocol
@@ -166,11 +166,11 @@ def test_lpips_is_given_each_images_shaved_rgb_from_0_to_1(torchvision: Path, mo
     monkeypatch.setattr(lpips, lambda **given: options.update(given) or Lpips())
     torchvision.touch()
     sr, hr = pair(40, 44)
-    found = select("y", measures=["lpips"])["y"].score_all(sr, hr, scale=4)["lpips"]
+    found = select("y", measures=["lpips"])["y"].score(sr, hr, scale=4)["lpips"]
     expected = (sr.double() - hr)[..., 4:-4, 4:-4].abs().mean((1, 2, 3)) / 255
     assert options == {"net_type": "alex", "normalize": True, "sync_on_compute": False}
     assert found.tolist() == pytest.approx(expected.tolist(), abs=1e-6)
-    assert select("y", measures=["lpips"])["y"].score_all(hr, hr, scale=4)["lpips"].tolist() == [0, 0]
+    assert select("y", measures=["lpips"])["y"].score(hr, hr, scale=4)["lpips"].tolist() == [0, 0]
     load_measure.cache_clear()
 
 

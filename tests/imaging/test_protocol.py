@@ -81,8 +81,8 @@ def reference(sr: Tensor, hr: Tensor, colour: str, shave: int, *, padded: bool =
 
 def score(protocol: Protocol, *, gray: bool = False, scale: int = SCALE) -> tuple[list[float], list[float]]:
     found = protocol.score(*pair(gray=gray), scale=scale, gray=gray)
-    assert all(each.shape == (2,) and each.dtype == torch.float64 for each in found)
-    return found.psnr.tolist(), found.ssim.tolist()
+    assert all(each.shape == (2,) and each.dtype == torch.float64 for each in found.values())
+    return found["psnr"].tolist(), found["ssim"].tolist()
 
 
 @pytest.mark.parametrize("gray", [False, True], ids=["colour", "gray"])
@@ -103,7 +103,7 @@ def test_gray_direct_holds_whatever_the_colour_and_takes_a_coloured_prediction_b
     assert score(Protocol(colour="rgb", gray="direct"), gray=True) == reference(*pair(gray=True), "value", SCALE)
     sr, hr = pair()[0], pair(gray=True)[1]
     found = PROTOCOLS["gray_direct"].score(sr, hr, scale=SCALE, gray=True)
-    assert (found.psnr.tolist(), found.ssim.tolist()) == reference(sr, hr, "y_full_range", SCALE)
+    assert (found["psnr"].tolist(), found["ssim"].tolist()) == reference(sr, hr, "y_full_range", SCALE)
 
 
 @pytest.mark.parametrize("shave", [None, 0, 6])

@@ -62,11 +62,6 @@ def print_and_wait() -> None:
     time.sleep(PATIENCE)
 
 
-def test_one_rank_stays_in_this_process(tmp_path: Path) -> None:
-    launch(write_rank, tmp_path, ranks=1, share_cpu=True)
-    assert [path.name for path in tmp_path.iterdir()] == ["alone"]
-
-
 @pytest.mark.slow
 def test_two_ranks_share_the_cores(tmp_path: Path) -> None:
     launch(write_rank, tmp_path, ranks=2, share_cpu=True)

@@ -75,10 +75,7 @@ def image_size(path: Path) -> tuple[int, int]:
 
 
 def is_gray(path: Path) -> bool:
-    """Whether a file holds a gray image, by its header; three equal channels are colour.
-
-    Raises DataError if the file is missing or no image.
-    """
+    """Whether a file's header says gray; three equal channels are colour. Raises DataError if there is no image."""
     with open_image(path) as image:
         # Gray with alpha in 16 bits opens as RGBA.
         return "LA;16" in _png_raw_mode(image) or image.mode in GRAY or image.mode.startswith("I")

@@ -52,7 +52,7 @@ def score_images(
         image = benchmark[index]
         hr, sr = image.hr.to(device), quantise(upscale(unit_float(image.lr.to(device))))
         for name, protocol in protocols.items():
-            scores = protocol.score_all(sr, hr, scale=upscale.scale, gray=image.gray)
+            scores = protocol.score(sr, hr, scale=upscale.scale, gray=image.gray)
             found[name][pair.name] = {key: score.item() for key, score in scores.items()}
     return found
 

@@ -45,7 +45,7 @@ def make_views(pair: ImagePair, networks: Mapping[str, nn.Module], *, scale: int
     for name, network in [("bicubic", BicubicUpscale(scale=scale)), *networks.items()]:
         sr = super_resolve(network, pair.lr)
         score = protocol.score(sr, pair.hr, scale=scale, gray=pair.gray)
-        views.append(View(name, sr[0], score.psnr.item(), score.ssim.item()))
+        views.append(View(name, sr[0], score["psnr"].item(), score["ssim"].item()))
     return views
 
 

@@ -81,7 +81,7 @@ class ImageScores(_Float64):
     def update(self, sr: Tensor, hr: Tensor, index: int, gray: bool = False) -> None:
         """Score image number `index`: `Tensor[1, 3, H, W]` each, uint8; `gray`: whether HR's file is gray."""
         for row, protocol in enumerate(self.protocols):
-            for name, score in protocol.score_all(sr, hr, scale=self.scale, gray=gray).items():
+            for name, score in protocol.score(sr, hr, scale=self.scale, gray=gray).items():
                 getattr(self, name)[row, index] += score.squeeze(0)
         self.seen[index] += 1
 

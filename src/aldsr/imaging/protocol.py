@@ -5,7 +5,7 @@ The same prediction scores differently in different codebases, by more than most
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from torch import Tensor
 
@@ -27,13 +27,6 @@ CHOICES: dict[str, dict[str, str]] = {
 }
 
 Scores = dict[str, dict[str, dict[str, float]]]  # set → image → psnr (dB), ssim, further measures
-
-
-class Score(NamedTuple):
-    """PSNR (dB) and SSIM of each image of a batch: `Tensor[B]`, float64."""
-
-    psnr: Tensor
-    ssim: Tensor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,17 +102,14 @@ class Protocol:
         side, name = max([(WINDOW, "SSIM"), *((LEAST[each], TITLES[each].split()[0]) for each in self.measures)])
         return side + 2 * self.margin(scale), name
 
-    def score(self, sr: Tensor, hr: Tensor, *, scale: int, gray: bool = False) -> Score:
-        """PSNR (dB) and SSIM of each image: `Tensor[B, 3, H, W]`, uint8. `gray`: whether HR's file is gray.
+    def score(self, sr: Tensor, hr: Tensor, *, scale: int, gray: bool = False) -> dict[str, Tensor]:
+        """PSNR (dB), SSIM and further measures by name, `Tensor[B]`, float64; `gray`: whether HR's file is gray.
 
-        Raises ValueError if shapes or types do not fit, or too little is left after shaving.
+        Images are `Tensor[B, 3, H, W]`, uint8. Raises ValueError if shapes or types do not fit, or too little is left
+        after shaving.
         """
         a, b = self._values(sr, hr, scale, gray)
-        return Score(psnr(a, b), ssim(a, b, windows=self.ssim_window))
-
-    def score_all(self, sr: Tensor, hr: Tensor, *, scale: int, gray: bool = False) -> dict[str, Tensor]:
-        """PSNR, SSIM and the further measures of each image, by their names; arguments and errors as in `score`."""
-        found = self.score(sr, hr, scale=scale, gray=gray)._asdict()
+        found = {"psnr": psnr(a, b), "ssim": ssim(a, b, windows=self.ssim_window)}
         for name, setting in self.measures.items():
             values = self._values(sr, hr, scale, gray, rgb=name not in PLAIN)
             found[name] = load_measure(name, setting)(*values)

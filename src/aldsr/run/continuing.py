@@ -30,10 +30,7 @@ def continues(settings: RunSettings | DictConfig) -> bool:
 
 
 def find_checkpoint(config: DictConfig) -> str | None:
-    """The checkpoint to continue from: `ckpt_path`, or what a run in the folder has left if it is to be continued.
-
-    Raises OptionError if it is another run's.
-    """
+    """The checkpoint to continue from: `ckpt_path`, or what a run in the folder has left. Raises OptionError."""
     folder, given = Path(config.run_dir), config.ckpt_path and str(config.ckpt_path)
     last = folder / CHECKPOINT
     if given is None:

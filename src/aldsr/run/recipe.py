@@ -74,10 +74,7 @@ def _make(section: str, description: Mapping[str, Any], kind: type[Made], *argum
 
 
 def check_loss(loss: Loss, name: str, sides: Iterable[int], device: str) -> None:
-    """Try a loss on HR patches with these sides.
-
-    Raises OptionError if it fails, or is not one number, or that and its gradient are not finite.
-    """
+    """Try a loss on HR patches of these sides. Raises OptionError if it fails, or is no number, or not finite."""
     trial = copy.deepcopy(loss)
     if isinstance(trial, nn.Module):
         trial.to(device)

@@ -82,7 +82,7 @@ class RankKilledError(UserError):
 
 
 def launch(work: Callable[..., None], *arguments: Any, ranks: int, share_cpu: bool, nodes: Nodes | None = None) -> None:
-    """Run `work(*arguments)`, in this process if there is one rank, else in `ranks` processes of this machine.
+    """Run `work(*arguments)` in `ranks` processes of this machine.
 
     Args:
         work: a function at the top level of a module; it and its arguments reach other processes by pickle.
@@ -91,13 +91,10 @@ def launch(work: Callable[..., None], *arguments: Any, ranks: int, share_cpu: bo
 
     Raises:
         UserError: if a rank met a mistake of the user, or was killed.
-        RankError: if a rank failed otherwise. With one rank, whatever `work` raises.
+        RankError: if a rank failed otherwise.
         Stopped: if a signal has stopped the ranks.
     """
     nodes = nodes or find_nodes(1)
-    if ranks * nodes.num_nodes == 1:
-        work(*arguments)
-        return
     threads = max(1, (os.cpu_count() or 1) // ranks) if share_cpu else 0
     settings = LaunchConfig(
         min_nodes=nodes.num_nodes,

@@ -89,10 +89,7 @@ def read_plan(folder: Path) -> Plan:
 
 
 def find_job_name(folder: Path, overrides: Sequence[str]) -> str:
-    """Name of the job with these overrides in the plan of a study's folder.
-
-    Raises OptionError if the plan has no such job.
-    """
+    """Name of the job with these overrides in the plan of a study's folder. Raises OptionError if there is none."""
     wanted = _last_of_each_key(overrides)
     if name := next((name for name, job in read_plan(folder).items() if job == wanted), None):
         return name
