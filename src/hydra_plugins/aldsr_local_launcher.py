@@ -44,12 +44,9 @@ class Job(NamedTuple):
 
 
 class LocalLauncher(Launcher):
-    """Run each job in a process of its own.
+    """Run each job, `python -m COMMAND`, in a process of its own.
 
-    Args:
-        command: module that runs a job, as in `python -m aldsr.train`.
-        gpus_per_job: number of GPUs of each job; as many jobs run side by side as there are GPUs for.
-        cores_per_job: the same for CPU cores. If both are None, jobs run one after another.
+    As many run side by side as there are `gpus_per_job` or `cores_per_job`; if both are None, one after another.
     """
 
     def __init__(self, *, command: str, gpus_per_job: int | None = None, cores_per_job: int | None = None) -> None:
@@ -145,9 +142,8 @@ def run_jobs(jobs: Sequence[Job], slots: Sequence[Slot]) -> list[int]:
 def run_job(job: Job, slot: Slot, stop: Event, *, capture: bool) -> int:
     """Run a job, and once more if it is killed; record why it failed if it could not do so itself.
 
-    Args:
-        stop: set when the job is to stop: by SIGTERM, since a terminal's Ctrl-C has reached it as well.
-        capture: write its output to `output.log`.
+    `stop` ends it by SIGTERM, since a terminal's Ctrl-C has reached it as well; `capture` writes its output to
+    `output.log`.
     """
     environment = {**os.environ, **slot, LAUNCHER: str(os.getpid())}
     if capture:

@@ -23,12 +23,8 @@ from aldsr.core.frozen import FrozenDict, flatten_keys, freeze, thaw
 
 @dataclass(frozen=True)
 class Rule:
-    """What a setting means.
-
-    Attributes:
-        variant: whether another value makes another variant.
-        may_change: whether a run that is continued may have another value.
-        before: what a configuration without the setting did; None: nothing.
+    """What a setting means: whether another value makes another `variant`, whether a run that is continued `may_change`
+    it, and what a configuration without the setting did `before`; None: nothing.
     """
 
     variant: bool

@@ -17,11 +17,8 @@ class Stopped(SystemExit):
 
 
 class StopRequest:
-    """What this process knows of stop signals.
-
-    Attributes:
-        received: number of the first one, or 0.
-        waits: whether the process looks at `received` by itself; else a signal stops it at once.
+    """What this process knows of stop signals: the number of the first that it has `received`, or 0, and whether it
+    `waits` to look at that by itself; else a signal stops it at once.
     """
 
     received = 0

@@ -40,13 +40,8 @@ class ImagePair(NamedTuple):
 class Patches(Dataset[PatchBatch]):
     """Training patches: batch `numbers` is a pure function of (seed, numbers).
 
-    Args:
-        pairs: the images; none smaller than the patch.
-        patch_size: side of the LR patch, in pixels, or sides by the steps from which they hold, as in `patch_sizes`.
-        scale: HR pixels per LR pixel.
-        seed: determines the sequence.
-        batch_size: patches of a step.
-        degradation: how LR was made, where it was; if it is random, it is made anew for every patch.
+    None of `pairs` is smaller than a patch; `patch_size` is its side in LR pixels, or as in `patch_sizes`; `batch_size`
+    is that of a step. `degradation` is how LR was made, where it was; if it is random, it is made anew for every patch.
     """
 
     pairs: Sequence[CachedPair]

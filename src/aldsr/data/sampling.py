@@ -74,15 +74,9 @@ def patch_sizes(patch_size: int | Mapping[Any, int]) -> list[tuple[int, int]]:
 class StepBatches(Sampler[list[int]]):
     """The sample numbers of this rank's (micro-)batches, from the current step to the epoch's end.
 
-    Args:
-        first_step: returns the number of optimizer steps done; called at the start of every epoch, so that
-            a run resumed within an epoch continues where it was.
-        steps_per_epoch: optimizer steps in an epoch.
-        batch_size: samples in an optimizer step, over all ranks and micro-batches.
-        rank, ranks: this process and the number of processes that share every batch.
-        micro_batches: parts in which a rank processes its share.
-
-    Raises DataError if the batch cannot be divided evenly.
+    A batch of `batch_size` is shared by `ranks`, each of which takes its share in `micro_batches` parts. `first_step`
+    returns the number of steps done; it is called at the start of every epoch, so that a run resumed within one
+    continues where it was. Raises DataError if the batch cannot be divided evenly.
     """
 
     first_step: Callable[[], int]

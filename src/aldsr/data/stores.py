@@ -35,11 +35,8 @@ RECORD = np.dtype("V16, <u8, <u8, <u4, <u4, V128")  # key, start, size, height, 
 class PackedImage:
     """An image that is read when it is cut: `image[:, rows, columns]` is a Tensor, as of `Tensor[3, H, W]`, uint8.
 
-    Attributes:
-        shape: its shape.
-        cut: makes a Tensor of the part between top, bottom, left and right.
-        kind, size: how it is kept, and the bytes that it takes.
-        digest: that of `pixel_digest`.
+    `cut` makes one of the part between top, bottom, left and right; `kind` says how the image is kept, in `size` bytes;
+    `digest` is that of `pixel_digest`.
     """
 
     __slots__ = ("cut", "digest", "kind", "shape", "size")

@@ -86,14 +86,11 @@ def imresize(image: Tensor, scale: Fraction | int | float, *, border: Border = "
     """Resize by a rational factor, as MATLAB's `imresize(image, scale, 'bicubic')`.
 
     Args:
-        image: `Tensor[B, C, H, W]`, uint8, or float of any range.
-        scale: factor of both axes, such as `Fraction(1, 4)` or 4; a float is taken as the nearest
-            fraction with a denominator up to 1000.
-        border: what lies beyond the edge: "replicate" (the edge pixel; the published LR images) or
-            "symmetric" (the image mirrored; today's MATLAB).
-
-    Returns:
-        `Tensor[B, C, ceil(H · scale), ceil(W · scale)]` of the image's type.
+        image: `Tensor[B, C, H, W]`, uint8, or float of any range; the result has its type, rounded up to whole pixels.
+        scale: factor of both axes, such as `Fraction(1, 4)` or 4; of a float the nearest fraction with a denominator up
+            to 1000.
+        border: what lies beyond the edge: "replicate", the edge pixel, as in the published LR images, or "symmetric",
+            the image mirrored, as in today's MATLAB.
 
     Raises ValueError for a shape without pixels, or a scale that is not positive and finite.
     """

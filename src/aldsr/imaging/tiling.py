@@ -30,20 +30,11 @@ def tile_spans(size: int, tile: int, overlap: int) -> list[tuple[int, slice]]:
 
 
 def tiled(upscale: Upscale, lr: Tensor, *, scale: int, tile: int, overlap: int = OVERLAP) -> Tensor:
-    """Upscale tile by tile, so that memory depends on the tile, not on the image.
+    """Upscale `lr`, `Tensor[B, C, H, W]`, tile by tile, so that memory depends on the tile, not on the image.
 
-    Args:
-        upscale: `Tensor[B, C, h, w]` → `Tensor[B, C, sh, sw]`.
-        lr: `Tensor[B, C, H, W]`.
-        scale: of the upscaling, s.
-        tile: largest side that `upscale` is given, in LR pixels, overlaps included.
-        overlap: LR pixels at each inner side of a tile whose result is discarded, since the network saw a border there
-            that the image does not have.
-
-    Returns:
-        `Tensor[B, C, sH, sW]`. Equal to `upscale(lr)` where the network does not see beyond the overlap.
-
-    Raises ValueError if the overlaps leave nothing of a tile.
+    Equal to `upscale(lr)` where the network does not see beyond the overlap: of a tile, at most `tile` LR pixels a side
+    with its overlaps, `overlap` at each inner side are discarded, since the network saw a border there that the image
+    does not have. Raises ValueError if the overlaps leave nothing of a tile.
     """
     height, width = lr.shape[-2:]
     rows, columns = tile_spans(height, tile, overlap), tile_spans(width, tile, overlap)

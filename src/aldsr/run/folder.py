@@ -24,14 +24,10 @@ def read_settings(run_dir: str | Path) -> RunSettings:
 def open_run(
     run_dir: str, config: Mapping[str, Any], *, keep: bool, earlier_results: str | None = None, room: int = 0
 ) -> Iterator[None]:
-    """Make a run's folder, lock it, and write its config.yaml.
+    """Make a run's folder, lock it, and write its config.yaml, from plain data.
 
-    Args:
-        run_dir: the folder.
-        config: nested plain data.
-        keep: whether what the folder holds stays; else an earlier run is moved aside.
-        earlier_results: where in the folder results of a shorter run go, since a run that has results is done.
-        room: bytes that will be written.
+    `keep`: what the folder holds stays; else an earlier run is moved aside. `earlier_results` is where in the folder
+    those of a shorter run go, since a run that has results is done; `room` are the bytes that will be written.
 
     Raises OptionError if the folder cannot be written, or lacks room, and InUseError if another process works in it.
     """

@@ -23,17 +23,10 @@ class DifferentRunError(UserError):
 
 
 def open_run_folder(folder: Path, *, keep: bool) -> Path | None:
-    """Create a run's folder, or prepare the one that exists.
+    """Create a run's folder, or prepare the one that exists; return where an earlier run was moved to, or None.
 
-    Args:
-        folder: the run's folder.
-        keep: continue the run in the folder, and remove only its recorded failure and the temporary files of a
-            killed process. Otherwise move an earlier run aside.
-
-    Returns:
-        The folder that an earlier run was moved to (`NAME-archived-20260131-120000`), or None.
-
-    Raises OSError if the folder cannot be created or written.
+    `keep`: continue the run in the folder, and remove only its recorded failure and the temporary files of a killed
+    process. Otherwise an earlier run is moved aside (`NAME-archived-20260131-120000`). Raises OSError.
     """
     folder.mkdir(parents=True, exist_ok=True)
     if keep or not any((folder / name).exists() for name in (CONFIG, RESULTS)):
@@ -55,12 +48,7 @@ def open_run_folder(folder: Path, *, keep: bool) -> Path | None:
 
 @contextmanager
 def lock_folder(folder: Path) -> Iterator[None]:
-    """Lock a folder against other processes. The lock is released when this process ends, even if it is killed.
-
-    Raises:
-        InUseError: if another process holds the lock.
-        OSError: if the folder cannot be created or written.
-    """
+    """Lock a folder until this process ends, even if it is killed. Raises InUseError if another process holds it."""
     folder.mkdir(parents=True, exist_ok=True)
     try:
         lock = FileLock(folder / LOCK).acquire(timeout=1)

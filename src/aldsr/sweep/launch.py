@@ -82,17 +82,13 @@ class RankKilledError(UserError):
 
 
 def launch(work: Callable[..., None], *arguments: Any, ranks: int, share_cpu: bool, nodes: Nodes | None = None) -> None:
-    """Run `work(*arguments)` in `ranks` processes of this machine.
+    """Run `work(*arguments)`, which reach other processes by pickle, in `ranks` processes of this machine.
 
-    Args:
-        work: a function at the top level of a module; it and its arguments reach other processes by pickle.
-        share_cpu: divide the cores among the ranks, for training on a CPU.
-        nodes: the machines, each of which calls this; None: this one.
+    `share_cpu`: the cores are divided among them, for training on a CPU; `nodes` are the machines, each of which calls
+    this.
 
-    Raises:
-        UserError: if a rank met a mistake of the user, or was killed.
-        RankError: if a rank failed otherwise.
-        Stopped: if a signal has stopped the ranks.
+    Raises UserError if a rank met a mistake of the user, or was killed; RankError if it failed otherwise; Stopped if a
+    signal has stopped the ranks.
     """
     nodes = nodes or find_nodes(1)
     threads = max(1, (os.cpu_count() or 1) // ranks) if share_cpu else 0

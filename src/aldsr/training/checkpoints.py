@@ -109,11 +109,8 @@ class CheckpointAfterLog(Callback):
 class MovingAverage(EMAWeightAveraging):
     """An exponential moving average of the weights, which validations and the finished network use.
 
-    A checkpoint holds the average as its `state_dict` and the weights in training beside it.
-
-    Args:
-        decay: of the average.
-        device: where the average is; "cuda" beside a network on a GPU, which then has neither to wait nor to copy.
+    A checkpoint holds the average as its `state_dict` and the weights in training beside it. `device` is where the
+    average is; "cuda" beside a network on a GPU, which then has neither to wait nor to copy.
     """
 
     def __init__(self, *, decay: float, device: str | None = None) -> None:

@@ -16,10 +16,8 @@ Sharing = Callable[[nn.Module], AbstractContextManager[Any]]
 class TrainingStep(nn.Module):
     """Network and loss: LR and HR patches, `Tensor[B, 3, H, W]` and `Tensor[B, 3, sH, sW]` in [0, 1] → the loss.
 
-    Args:
-        loss: function of SR and HR, both float.
-        sharing: computes what several layers share, such as `GroupedAttention`; entered for the forward pass, and to be
-            entered again, as `shared`, for the backward pass. None: every layer computes its own.
+    `loss` is a function of SR and HR, both float. `sharing` computes what several layers share, such as
+    `GroupedAttention`; it is entered for the forward pass, and to be entered again, as `shared`, for the backward pass.
     """
 
     def __init__(

@@ -63,13 +63,9 @@ def wandb_log(
 ) -> WandbLogger:
     """Build a logger whose W&B run keeps its id when the run in `folder` is resumed.
 
-    A resumed run logs the steps since its last checkpoint again. `log.csv` has every step once.
-
-    Args:
-        project, name, tags: of the W&B run; tags are cut to the 64 characters that W&B allows.
-        folder: the run's folder; gets `wandb-id.txt` and W&B's own files.
-        settings: of `wandb.Settings`.
-        options: any of `wandb.init`, such as group, job_type, entity, notes, mode.
+    A resumed run logs the steps since its last checkpoint again. `log.csv` has every step once. `folder` gets
+    `wandb-id.txt` and W&B's own files; `settings` are those of `wandb.Settings`, `options` any of `wandb.init`, such as group,
+    job_type, entity, notes, mode. Tags are cut to the 64 characters that W&B allows.
     """
     if int(os.environ.get("RANK", 0)) != 0:
         return WandbLogger(project=project)  # which starts no W&B run on any rank but the first

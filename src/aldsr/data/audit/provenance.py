@@ -22,10 +22,8 @@ def check_lr(
 ) -> tuple[str, str] | None:
     """What is wrong with an LR image, as kind and message; None if it is MATLAB's bicubic of HR, or `by_bd` RDN's BD.
 
-    MATLAB's own output may differ from ours by rounding: one level, in one value of a thousand.
-
-    Args:
-        hr: `Tensor[3, H, W]`, uint8; lr: `Tensor[3, h, w]`, uint8.
+    MATLAB's own output may differ from ours by rounding: one level, in one value of a thousand. Images are
+    `Tensor[3, H, W]`, uint8.
     """
     height, width = (size // scale for size in hr.shape[-2:])
     if lr.shape[-2:] != (height, width):
