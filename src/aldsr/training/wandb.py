@@ -64,8 +64,8 @@ def wandb_log(
     """Build a logger whose W&B run keeps its id when the run in `folder` is resumed.
 
     A resumed run logs the steps since its last checkpoint again. `log.csv` has every step once. `folder` gets
-    `wandb-id.txt` and W&B's own files; `settings` are those of `wandb.Settings`, `options` any of `wandb.init`, such as group,
-    job_type, entity, notes, mode. Tags are cut to the 64 characters that W&B allows.
+    `wandb-id.txt` and W&B's own files; `settings` are those of `wandb.Settings`, `options` any of `wandb.init`,
+    such as group, job_type, entity, notes, mode. Tags are cut to the 64 characters that W&B allows.
     """
     if int(os.environ.get("RANK", 0)) != 0:
         return WandbLogger(project=project)  # which starts no W&B run on any rank but the first
