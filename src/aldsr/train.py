@@ -17,6 +17,7 @@ from aldsr.evaluation.results import check_scorable
 from aldsr.nn.kernels.choice import use_kernels
 from aldsr.nn.weights import write_weights
 from aldsr.reporting.tables.results import protocol_line, write_results
+from aldsr.run import training
 from aldsr.run.cli import hydra_command, prepare_process
 from aldsr.run.continuing import continue_run, continues, earlier_results, is_done, note_images
 from aldsr.run.folder import open_run, read_settings
@@ -24,14 +25,6 @@ from aldsr.run.loggers import build_loggers
 from aldsr.run.messages import print_job_summary, print_start, print_summary
 from aldsr.run.recipe import build_loss
 from aldsr.run.resolve import measure_settings, resolve_config
-from aldsr.run.training import (
-    build_network,
-    build_training,
-    check_start,
-    checkpoint_room,
-    collect_results,
-    load_first_weights,
-)
 from aldsr.sweep.launch import Nodes, find_nodes, launch
 from aldsr.sweep.status import record_failure
 from aldsr.training import SuperResolution, finish_wandb, report_results
@@ -60,19 +53,19 @@ def train(config: DictConfig) -> None:
 @MEMORY
 def lead(settings: RunSettings, nodes: Nodes) -> None:
     """Check, open the folder, train, report: what the first machine does, which is mostly the only one."""
-    network = build_network(settings.model, seed=settings.seed, paired=settings.paired_init)
+    network = training.build_network(settings.model, seed=settings.seed, paired=settings.paired_init)
     use_kernels(settings.kernels, network=network, on_gpu=settings.trainer.on_gpu)
-    settings = load_first_weights(settings, network)
+    settings = training.load_first_weights(settings, network)
     loss = build_loss(settings.loss)
-    check_start(settings, network, loss)
+    training.check_start(settings, network, loss)
     settings = measure_settings(settings, network, loss)
-    module, trainer = build_training(settings, network, loss)
+    module, trainer = training.build_training(settings, network, loss)
     data: SuperResolutionData = instantiate(settings.data.to_config())
     data.prepare_data()
     check_scorable(data.benchmarks, module.protocols, settings.scale)
     check_monitors(trainer.callbacks, [each.name for each in data.benchmarks])  # type: ignore[attr-defined]
     settings, earlier = note_images(settings, data), earlier_results(settings)
-    keep, room = continues(settings), checkpoint_room(settings)
+    keep, room = continues(settings), training.checkpoint_room(settings)
     with open_run(settings.run_dir, settings.to_config(), keep=keep, earlier_results=earlier, room=room):
         print_start(settings, data, extends=bool(earlier))
         if settings.trainer.ranks == 1:
@@ -95,10 +88,10 @@ def launch_ranks(settings: RunSettings, nodes: Nodes) -> None:
 def train_rank(settings: RunSettings) -> None:
     """What each of several processes does."""
     prepare_process()
-    network = build_network(settings.model, seed=settings.seed, paired=settings.paired_init)
+    network = training.build_network(settings.model, seed=settings.seed, paired=settings.paired_init)
     use_kernels(settings.kernels)
-    load_first_weights(settings, network)
-    module, trainer = build_training(settings, network, build_loss(settings.loss))
+    training.load_first_weights(settings, network)
+    module, trainer = training.build_training(settings, network, build_loss(settings.loss))
     fit(settings, module, trainer, instantiate(settings.data.to_config()))
 
 
@@ -114,7 +107,7 @@ def fit(settings: RunSettings, module: SuperResolution, trainer: Trainer, data: 
             trainer.validate(module, datamodule=data, verbose=False)
         if not trainer.is_global_zero:
             return
-        results = collect_results(settings, trainer, module, data)
+        results = training.collect_results(settings, trainer, module, data)
         write_weights(folder / WEIGHTS, module.network, thaw(settings.model))
         write_results(folder, results)  # the last of the run's own files: a run that has its results is done
         report_results(results, pictures=folder / "pictures", protocol=protocol_line(results))

@@ -78,12 +78,12 @@ def take_signals() -> None:
 
     Handlers, such as Lightning's, are not called, and no operation in which the main thread waits delays the end.
     """
-    Thread(target=_wait, daemon=True).start()
 
+    def wait() -> None:
+        while True:
+            number = signal.sigwait(STOP_SIGNALS)
+            if not stop_request.waits:
+                os._exit(128 + number)
+            stop_request.received = stop_request.received or number
 
-def _wait() -> None:
-    while True:
-        number = signal.sigwait(STOP_SIGNALS)
-        if not stop_request.waits:
-            os._exit(128 + number)
-        stop_request.received = stop_request.received or number
+    Thread(target=wait, daemon=True).start()

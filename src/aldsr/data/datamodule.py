@@ -73,8 +73,7 @@ class SuperResolutionData(LightningDataModule):
         cache: how training images are kept, of `aldsr.data.cache.CHOICES`; "auto": by their number and size.
         num_workers: loader processes; None: 4 beside a GPU, none on a CPU, where a process costs a core.
 
-    Raises (when data is prepared):
-        DataError: see `aldsr.data.cache` and `aldsr.data.pairs`.
+    Raises DataError when data is prepared; see `aldsr.data.cache` and `aldsr.data.pairs`.
     """
 
     # A set with fewer images than ranks leaves a rank without any, which is fine here.

@@ -38,14 +38,9 @@ def open_run(
         if moved := open_run_folder(folder, keep=keep):
             Console().print(f"{folder} held an earlier run, which is now {moved}", highlight=False, soft_wrap=True)
         if earlier_results:
-            _move_results(folder, folder / earlier_results)
+            (folder / earlier_results).mkdir(parents=True, exist_ok=True)
+            for file in filter(Path.is_file, (folder / name for name in (RESULTS, *TABLES, WEIGHTS))):
+                file.rename(folder / earlier_results / file.name)
         with atomic_write(folder / CONFIG) as temporary:
             OmegaConf.save(OmegaConf.create(dict(config)), temporary)
         yield
-
-
-def _move_results(folder: Path, target: Path) -> None:
-    target.mkdir(parents=True, exist_ok=True)
-    for name in (RESULTS, *TABLES, WEIGHTS):
-        if (folder / name).is_file():
-            (folder / name).rename(target / name)

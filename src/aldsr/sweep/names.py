@@ -26,19 +26,16 @@ def run_name(choices: Mapping[str, str], model: Mapping[str, Any], scale: int, b
 def run_tags(choices: Mapping[str, str], model: Mapping[str, Any], scale: int, budget: str | None) -> list[str]:
     """W&B tags of a run: model, descriptor, what else its block is, size or the budget that sets it, scale."""
     size = f"budget-{budget}" if choices["size"] == "budget" else choices["size"]
+    # Its backbone has this size, or one of the user's own takes its options.
+    has_size = not chosen_files(choices).get("options_of_size", {}).keys().isdisjoint(model)
     parts = [*network_tags(choices, model), *_descriptor_name(choices, model), *block_terms(model.get("conv") or {})]
-    return [*parts, *([size] if _has_size(choices, model) else []), f"x{scale}"]
+    return [*parts, *([size] if has_size else []), f"x{scale}"]
 
 
 def sizes_of(backbone: str | None) -> list[str]:
     """The sizes that `conf/hydra/sizes` has for a backbone; without one, it is of its class's own."""
     offered = GlobalHydra.instance().config_loader().get_group_options("hydra/sizes")
     return [each.removeprefix(f"{backbone}-") for each in offered if each.startswith(f"{backbone}-")]
-
-
-def _has_size(choices: Mapping[str, str], model: Mapping[str, Any]) -> bool:
-    """Whether the size that was chosen is one of the network's: its backbone has it, or one's own takes its options."""
-    return not chosen_files(choices).get("options_of_size", {}).keys().isdisjoint(model)
 
 
 def chosen_files(choices: Mapping[str, str]) -> Any:
@@ -74,10 +71,9 @@ def _descriptor_name(choices: Mapping[str, str], model: Mapping[str, Any]) -> li
     descriptor = conv.get("descriptor") if isinstance(conv, Mapping) else None
     if not isinstance(descriptor, Mapping):
         return []
-    if choice := choices.get("descriptor"):
-        unchanged = OmegaConf.to_container(chosen_files(choices).descriptor, resolve=True)
-        if descriptor == unchanged:
-            return [choice]
+    choice = choices.get("descriptor")
+    if choice and descriptor == OmegaConf.to_container(chosen_files(choices).descriptor, resolve=True):
+        return [choice]
     return [_clean("-".join(_option_values(descriptor)))]
 
 

@@ -46,7 +46,10 @@ class RunStatus:
 
 def run_status(folder: Path) -> RunStatus:
     """Status of the run in a folder; without a folder it is waiting."""
-    progress = _read_progress(folder)
+    progress: dict[str, Any] = {}  # none if the file is missing or damaged
+    with suppress(OSError, ValueError, AttributeError):
+        known, fields = json.loads((folder / PROGRESS).read_text()).items(), ("step", "total", "psnr", "seconds")
+        progress = {key: value for key, value in known if key in fields and value is not None}
     if (folder / RESULTS).is_file():
         return RunStatus("done", **progress)
     if is_locked(folder):
@@ -87,16 +90,6 @@ def write_failure(folder: Path, reason: str) -> None:
     with suppress(OSError):  # on a full disk the run's own error matters more
         folder.mkdir(parents=True, exist_ok=True)
         (folder / FAILURE).write_text(f"{time.strftime('%Y-%m-%d %H:%M:%S')}\n{reason.strip()}\n")
-
-
-def _read_progress(folder: Path) -> dict[str, Any]:
-    """The known fields of the run's progress file; none if it is missing or damaged."""
-    with suppress(OSError, ValueError):
-        progress = json.loads((folder / PROGRESS).read_text())
-        if isinstance(progress, dict):
-            fields = ("step", "total", "psnr", "seconds")
-            return {field: progress[field] for field in fields if progress.get(field) is not None}
-    return {}
 
 
 def study_status(folder: Path) -> dict[str, RunStatus]:
