@@ -53,8 +53,7 @@ def _replace_character(error: UnicodeError) -> tuple[str, int]:
 def exit_status(*, interrupted: str = "") -> Iterator[None]:
     """Turn what ends a command into its exit status and, for a user's mistake, into one sentence.
 
-    Args:
-        interrupted: what Ctrl-C and other stop signals leave behind, for the message.
+    `interrupted` is what Ctrl-C and other stop signals leave behind, for the message.
     """
     print_any_text()
     try:

@@ -117,10 +117,6 @@ def describe_pairs(pairs: Iterable[CachedPair]) -> str:
 
 
 def fingerprint(images: Iterable[Tensor | PackedImage]) -> str:
-    """A hash of the pixels of a set of images, independent of file names, file formats and order.
-
-    Args:
-        images: `Tensor[3, H, W]` each, uint8.
-    """
+    """A hash of the pixels of images, `Tensor[3, H, W]`, uint8, independent of file names, file formats and order."""
     digests = sorted(image.digest if isinstance(image, PackedImage) else pixel_digest(image) for image in images)
     return hashlib.blake2b(b"".join(digests), digest_size=8).hexdigest()

@@ -147,8 +147,7 @@ def objective(folder: Path) -> float | None:
 def print_sweep_summary(folder: Path, jobs: Iterable[str]) -> bool:
     """Print the status of the sweep's jobs after it has ended, and what to do next.
 
-    Returns:
-        Whether the sweep is complete: no job was refused, and each is done or running in another process.
+    Returns whether it is complete: no job was refused, and each is done or running in another process.
     """
     statuses = {name: run_status(folder / name) for name in jobs}
     print_status(folder, statuses)

@@ -12,11 +12,7 @@ from aldsr.core.files import atomic_write
 
 
 class CsvLog(Logger):
-    """Logs metrics to one CSV file with one row per step, which a step that is logged again after a resume replaces.
-
-    Args:
-        path: the file; its rows are kept if it exists.
-    """
+    """Logs metrics to a CSV file with a row per step, which a step that is logged again after a resume replaces."""
 
     name = "csv"
     version = ""

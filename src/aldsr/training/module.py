@@ -83,8 +83,12 @@ class SuperResolution(ValidationModule):
         if not runs_ahead(loss.device) or (complete and every and (self.global_step + 1) % every == 0):
             self.check_losses()
         if complete:
-            self._log_loss(torch.stack(self.losses).mean())
+            mean, several = torch.stack(self.losses).mean(), self.trainer.world_size > 1
             self.losses.clear()
+            if several and mean.is_cuda:  # Lightning's way would make every step wait for all ranks
+                torch.distributed.all_reduce(mean, torch.distributed.ReduceOp.AVG)
+            # Not for Lightning's progress bar, for which it would read the loss at every step.
+            self.log("loss", mean, sync_dist=several and not mean.is_cuda)
         return loss
 
     def backward(self, loss: Tensor, *args: Any, **options: Any) -> None:
@@ -99,14 +103,6 @@ class SuperResolution(ValidationModule):
             if not math.isfinite(loss):
                 raise NonFiniteError(self._advise(f"the loss is {loss}", step))
         self.unread.clear()
-
-    def _log_loss(self, loss: Tensor) -> None:
-        """Log the loss, averaged over the ranks, each of which sees only its part of the batch."""
-        several = self.trainer.world_size > 1
-        if several and loss.is_cuda:  # Lightning's way would make every step wait for all ranks
-            torch.distributed.all_reduce(loss, torch.distributed.ReduceOp.AVG)
-        # Not for Lightning's progress bar, for which it would read the loss at every step.
-        self.log("loss", loss, sync_dist=several and not loss.is_cuda)
 
     def configure_optimizers(self) -> Any:
         return {"optimizer": self.optimizer, "lr_scheduler": {"scheduler": self.scheduler, "interval": "step"}}

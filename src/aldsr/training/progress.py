@@ -21,11 +21,7 @@ LONG_HOURS = 1.0  # runs up to this get no notice
 
 
 class TrainingProgress(Callback):
-    """Shows a line per validation and, if output is a terminal, a bar for the run and one for each validation.
-
-    Args:
-        bars: whether to show bars at all.
-    """
+    """Shows a line per validation and, with `bars` and in a terminal, one for the run and one for each validation."""
 
     def __init__(self, console: Console | None = None, *, bars: bool = True) -> None:
         self.console = console or Console()

@@ -20,15 +20,11 @@ def check_tensorboard(logger: Mapping[str, Any], section: str) -> None:
 
 
 class TensorBoardLog(TensorBoardLogger):
-    """Logs metrics, settings and comparison images.
+    """Logs metrics, settings and comparison images to event files in `folder`.
 
-    A resumed run writes a further file beside the first, and TensorBoard shows both as one run, every step once.
-
-    Args:
-        folder: gets the event files.
-        flush_secs: seconds until what is logged is in the file.
-        max_queue: values that are kept back at most until then.
-        purge_step: the step that a resumed run goes on from; what it has logged of later ones before does not count.
+    A resumed run writes a further file beside the first, and TensorBoard shows both as one run, every step once:
+    `purge_step` is the step that it goes on from; what was logged of later ones before does not count. At most
+    `max_queue` values are kept back for `flush_secs` seconds until they are in the file.
     """
 
     def __init__(
