@@ -16,10 +16,10 @@ import torch
 from aldsr.training import SuperResolution
 from tests.command import PATIENCE
 
-STOP_STEP = 3  # the step at which the optimizer below waits for a signal
+STOP_STEPS = 3, 6  # the steps at which the optimizer below waits for a signal
 VALIDATED_STEP = 4  # the step whose validation the callback below stops
 SOURCE = f'''
-"""Adam that waits at step {STOP_STEP} until a signal comes, unless there is a file called "pass"."""
+"""Adam that waits at the steps {STOP_STEPS} until a signal comes, unless there is a file called "pass"."""
 
 import os
 import time
@@ -36,15 +36,16 @@ class StopInValidation(Callback):
 
     def on_validation_batch_start(self, trainer, *given):
         due = trainer.is_global_zero and trainer.global_step == {VALIDATED_STEP}
-        if due and (number := Path("signal").read_text()):
-            Path("signal").write_text("")
-            os.kill(os.getpid(), int(number))
+        if due and Path("signal").exists():
+            number = int(Path("signal").read_text())
+            Path("signal").unlink()
+            os.kill(os.getpid(), number)
 
 
 class Adam(torch.optim.Adam):
     def step(self, closure=None):
         loss = super().step(closure)
-        if all(state["step"] == {STOP_STEP} for state in self.state.values()) and not Path("pass").exists():
+        if all(state["step"] in {STOP_STEPS} for state in self.state.values()) and not Path("pass").exists():
             Path(f"waits{{os.environ.get('RANK', 0)}}").touch()
             while not stop_request.received:
                 time.sleep(0.01)
@@ -81,6 +82,8 @@ class TrainingProcess(subprocess.Popen[bytes]):
         wait_for(lambda: self.poll() is not None or all(Path(f"waits{rank}").exists() for rank in range(ranks)))
         assert self.poll() is None, self.output.read_text()
         Path("pass").touch()  # for later attempts
+        for rank in range(ranks):
+            Path(f"waits{rank}").unlink()
 
     def stop(self, number: int, *, group: bool) -> int:
         """Send the command a signal, and if `group` all processes that it has started; its exit status."""

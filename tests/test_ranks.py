@@ -10,7 +10,7 @@ import torch
 from aldsr.train import train
 from tests.command import PATIENCE, run_command
 from tests.stopping import (
-    STOP_STEP,
+    STOP_STEPS,
     VALIDATED_STEP,
     TrainingProcess,
     check_same_weights,
@@ -22,19 +22,26 @@ from tests.stopping import (
 
 __all__ = ["waiting"]
 
-RANKS = ["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2"]
 pytestmark = pytest.mark.slow
 
 
-def test_two_ranks_and_one_rank_have_the_same_weights_and_scores(small: list[str]) -> None:
-    """The same batches in all, in fp32; without the residual, so that losses and scores are all the network's."""
-    steps = ["trainer.max_steps=20", "data.steps_per_epoch=10", "model.residual=none"]
-    options = [each for each in small if each != "trainer=cpu"] + steps
-    assert run_command(train, *options, "trainer=cpu", "run_dir=one") == 0
-    assert run_command(train, *options, *RANKS, "run_dir=two") == 0
+def in_ranks(options: list[str]) -> list[str]:
+    ranks = ["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2"]
+    return [*(each for each in options if each != "trainer=cpu"), *ranks]
+
+
+def test_two_ranks_and_one_rank_have_the_same_weights_and_scores(
+    small: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By a recipe of many parts, in fp32; without the residual, so that losses and scores are all the network's."""
+    recipe = "loss=l1_fft optimizer=adamw schedule=multistep schedule.milestones=[9,15] schedule.warmup_steps=5"
+    options = [*small, *recipe.split(), "data.patch_size={0:8,7:16}", "degradation=blur_jpeg"]
+    options += ["trainer.max_steps=20", "data.steps_per_epoch=10", "model.residual=none"]
+    assert run_command(train, *options, "run_dir=one") == 0
+    assert "8x8, 16x16 from step 7" in capsys.readouterr().out
+    assert run_command(train, *in_ranks(options), "run_dir=two") == 0
     one, two = ([float(row["loss"]) for row in log_rows(run) if row["loss"]] for run in ("one", "two"))
     assert len(one) == 20
-    assert one[-1] < 0.7 * one[0]
     assert two == pytest.approx(one, rel=1e-5)
     torch.testing.assert_close(*(checkpoint(run)["state_dict"] for run in ("one", "two")), rtol=0, atol=1e-5)
     found, others = (json.loads(Path(run, "results.json").read_text()) for run in ("one", "two"))
@@ -44,23 +51,19 @@ def test_two_ranks_and_one_rank_have_the_same_weights_and_scores(small: list[str
     assert others["bicubic"] == found["bicubic"]  # no training involved: the same to the last bit
 
 
-@pytest.mark.parametrize(
-    ("ranks", "number", "group"),
-    [(1, signal.SIGTERM, True), (2, signal.SIGINT, True), (2, signal.SIGUSR1, False)],
-)
-def test_a_stopped_training_continues_to_the_same_weights(
-    ranks: int, number: int, group: bool, waiting: list[str]
-) -> None:
+def stop_at_a_step(options: list[str], number: int, *, ranks: int, group: bool, step: int) -> None:
     """A scheduler or a terminal sends the signal to the `group` of processes, thus to ranks and workers as well."""
-    options = waiting if ranks == 1 else [*(each for each in waiting if each != "trainer=cpu"), *RANKS]
-    options = [*options, "data.num_workers=2"]
-    with TrainingProcess(*options, "run_dir=run") as process:
+    with TrainingProcess(*options, "run_dir=run", "if_exists=continue") as process:
         process.wait_for_stop_step(ranks)
         assert process.stop(number, group=group) == 128 + number, process.output.read_text()
         assert "Traceback" not in process.output.read_text()
-    assert checkpoint("run")["global_step"] == STOP_STEP
-    assert updates("run") == {STOP_STEP}
+    assert checkpoint("run")["global_step"] == step
+    assert updates("run") == {step}
     assert not {"results.json", "failure.txt"} & {path.name for path in Path("run").iterdir()}
+
+
+def finish(options: list[str]) -> None:
+    """Continued, the run becomes what it would have been."""
     for folder in ("run", "whole"):
         assert run_command(train, *options, f"run_dir={folder}", "if_exists=continue") == 0
     check_same_weights("run", "whole")
@@ -68,17 +71,21 @@ def test_a_stopped_training_continues_to_the_same_weights(
     assert Path("run/log.csv").read_text() == Path("whole/log.csv").read_text()
 
 
-def test_a_validation_that_is_stopped_costs_no_step_and_is_repeated(waiting: list[str]) -> None:
-    """By a signal that is caught, and by one that is not."""
-    Path("pass").touch()
-    options = [*(each for each in waiting if each != "trainer=cpu"), *RANKS, "data.num_workers=2"]
-    options = [*options, "+trainer.callbacks=[{_target_: waiting.StopInValidation}]"]
+def test_a_stopped_training_continues_to_the_same_weights(waiting: list[str]) -> None:
+    options = [*waiting, "data.num_workers=2"]
+    stop_at_a_step(options, signal.SIGTERM, ranks=1, group=True, step=STOP_STEPS[0])
+    finish(options)
+
+
+def test_ranks_that_are_stopped_again_and_again_continue_to_the_same_weights(waiting: list[str]) -> None:
+    """In a step, by signals of two kinds; in a validation, which costs no step, by one that is caught and another."""
+    options = [*in_ranks(waiting), "data.num_workers=1", "+trainer.callbacks=[{_target_: waiting.StopInValidation}]"]
+    stop_at_a_step(options, signal.SIGINT, ranks=2, group=True, step=STOP_STEPS[0])
     for number, status in ((signal.SIGTERM, 143), (signal.SIGKILL, 137)):
         Path("signal").write_text(str(int(number)))
         with TrainingProcess(*options, "run_dir=run", "if_exists=continue") as process:
             assert process.wait(PATIENCE) == status, process.output.read_text()
         assert checkpoint("run")["global_step"] == VALIDATED_STEP
-    for folder in ("run", "whole"):
-        assert run_command(train, *options, f"run_dir={folder}", "if_exists=continue") == 0
-    check_same_weights("run", "whole")
-    assert Path("run/log.csv").read_text() == Path("whole/log.csv").read_text()
+    Path("pass").unlink()
+    stop_at_a_step(options, signal.SIGUSR1, ranks=2, group=False, step=STOP_STEPS[1])
+    finish(options)

@@ -19,7 +19,7 @@ from aldsr.sweep.status import run_status
 from aldsr.train import train
 from aldsr.training import SuperResolution, devices
 from tests.command import run_command
-from tests.stopping import STOP_STEP, TrainingProcess, check_same_weights, checkpoint, updates, waiting
+from tests.stopping import STOP_STEPS, TrainingProcess, check_same_weights, checkpoint, updates, waiting
 
 __all__ = ["waiting"]
 
@@ -70,7 +70,7 @@ def test_another_configuration_under_the_same_name_is_refused_and_stops_no_other
     options = [*small, "study.name=other", "trainer.max_steps=2", "data.eval_dirs=[${oc.env:PLACE}]"]
     assert run_command(train, *IN_PROCESS, *options, "seed=choice(1)") == 0
     before = content(study / "seed1")
-    assert run_command(train, "-m", "hydra/launcher=local", *options, "seed=1,2", "optimizer.lr=0.01") == 1
+    assert run_command(train, *IN_PROCESS, *options, "seed=1,2", "optimizer.lr=0.01") == 1
     assert content(study / "seed1") == before
     assert run_status(study / "seed2").state == "done"
     output = capfd.readouterr()
@@ -146,23 +146,25 @@ def test_a_study_runs_at_the_smallest_budget(small: list[str]) -> None:
     timing = ["trainer.precision=32-true", "trainer.accumulate_grad_batches=1", "layout=channels-last"]
     config = [f"--config-dir={EXPERIMENTS / 'linearity'}", "--config-name=study", "study.budget=smoke"]
     short = ["trainer.max_steps=1", "data.patch_size=8", "variant=glob(ldw)"]
-    assert run_command(train, "-m", *config, *data, *timing, *short) == 0
+    assert run_command(train, "-m", *config, "hydra/launcher=basic", *data, *timing, *short) == 0
     assert results(Path("runs/linearity"))["ldw-seed0"]["network"]["label"] == "LDW-RDN"
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux's kernel tells of a parent's end")
-@pytest.mark.parametrize("group", [True, False])
-def test_a_stopped_sweep_writes_a_checkpoint_and_the_same_command_continues(waiting: list[str], group: bool) -> None:
+def test_a_stopped_sweep_writes_a_checkpoint_and_the_same_command_continues(waiting: list[str]) -> None:
+    """A terminal sends the signal to all processes, another program to the sweep alone."""
     run = Path("runs/stopped/seed1")
     options = ["-m", *waiting, "seed=choice(1,2)", "study.name=stopped"]
-    with TrainingProcess(*options) as process:
-        process.wait_for_stop_step()
-        assert run_status(run).state == "running"
-        assert process.stop(signal.SIGINT, group=group) == 130
-    assert run_status(run).state == "interrupted", process.output.read_text()
-    assert run_status(Path("runs/stopped/seed2")).state == "waiting"
-    assert checkpoint(run)["global_step"] == STOP_STEP
+    for group, step in zip((True, False), STOP_STEPS, strict=True):
+        Path("pass").unlink(missing_ok=True)
+        with TrainingProcess(*options) as process:
+            process.wait_for_stop_step()
+            assert run_status(run).state == "running"
+            assert process.stop(signal.SIGINT, group=group) == 130
+        assert run_status(run).state == "interrupted", process.output.read_text()
+        assert run_status(Path("runs/stopped/seed2")).state == "waiting"
+        assert checkpoint(run)["global_step"] == step
     assert run_command(train, *IN_PROCESS, *options[1:]) == 0
     assert run_command(train, *waiting, "seed=1", "run_dir=whole") == 0
     check_same_weights(run, "whole")

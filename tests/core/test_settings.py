@@ -45,6 +45,23 @@ def test_a_configuration_that_lacks_an_option_is_refused(recorded: dict[str, Any
         RunSettings.from_config({**recorded, "study": "blocks"})
 
 
+AT_LEAST = {"data.patch_size": 1, "data.batch_size": 1, "data.steps_per_epoch": 1, "checkpoint_every": 1} | {
+    **{f"trainer.{option}": 1 for option in ("check_val_every_n_epoch", "accumulate_grad_batches", "num_nodes")},
+    **dict.fromkeys(("data.num_workers", "trainer.log_every_n_steps", "pictures"), 0),
+}
+
+
+@pytest.mark.parametrize("option", AT_LEAST)
+def test_a_number_that_is_too_small_is_refused(option: str, recorded: dict[str, Any]) -> None:
+    section, _, name = option.rpartition(".")
+    place = recorded[section] if section else recorded
+    place[name] = AT_LEAST[option]
+    RunSettings.from_options(recorded)
+    place[name] -= 2
+    with pytest.raises(OptionError, match=f"{option}={place[name]}"):
+        RunSettings.from_options(recorded)
+
+
 @pytest.mark.parametrize(
     ("key", "variant", "may_change"),
     [

@@ -43,8 +43,7 @@ pytestmark = pytest.mark.slow  # most of these train three times
 STATE = ("state_dict", "current_model_state", "averaging_state", "optimizer_states", "lr_schedulers", "global_step")
 
 
-@pytest.mark.parametrize("first", [3, 4], ids=["within-an-epoch", "at-its-end"])
-@pytest.mark.parametrize("ema", ["null", "0.9"])
+@pytest.mark.parametrize(("first", "ema"), [(3, "0.9"), (4, "null")], ids=["within-an-epoch", "at-its-end"])
 def test_an_extended_run_is_the_straight_one_to_the_last_bit(first: int, ema: str, small: list[str]) -> None:
     options = [*small, "schedule=halved", "schedule.epochs=[1]", f"ema={ema}"]
     assert run_command(train, *options, "trainer.max_steps=6", "run_dir=straight") == 0
@@ -89,25 +88,24 @@ def test_an_extended_run_follows_the_curve_of_its_new_length(
     assert "done already" in capfd.readouterr().out
 
 
-OTHERS = ("optimizer.lr=0.5", "optimizer.betas=[0.5,0.9]", "schedule=halved", "seed=3", "data.batch_size=2", "ema=0.9")
-
-
-@pytest.mark.parametrize("how", ["ckpt_path=last", "if_exists=continue"])
-def test_only_the_run_itself_is_continued(how: str, small: list[str], capfd: pytest.CaptureFixture[str]) -> None:
+def test_only_the_run_itself_is_continued(small: list[str], capfd: pytest.CaptureFixture[str]) -> None:
+    asked, repeated = "ckpt_path=last", "if_exists=continue"
+    others = {"optimizer.lr=0.5": asked, "optimizer.betas=[0.5,0.9]": repeated, "schedule=halved": asked}
+    others |= {"seed=3": repeated, "data.batch_size=2": asked, "ema=0.9": repeated}
     assert run_command(train, *small, "run_dir=run", "trainer.max_steps=1") == 0
     before = Path("run/config.yaml").read_bytes(), Path("run/results.json").read_bytes()
-    for other in OTHERS:
+    for other, how in others.items():
         capfd.readouterr()
         # Not even if it is extended at the same time.
         assert run_command(train, *small, "run_dir=run", "trainer.max_steps=2", other, how) == 2
         assert other.partition("=")[0] in capfd.readouterr().err
     assert (Path("run/config.yaml").read_bytes(), Path("run/results.json").read_bytes()) == before
-    if how == "if_exists=continue":  # as in a sweep, which extends nothing
-        assert run_command(train, *small, "run_dir=run", "trainer.max_steps=2", how) == 2
-        assert "ckpt_path=last" in capfd.readouterr().err
+    assert run_command(train, *small, "run_dir=run", "trainer.max_steps=2", repeated) == 2  # a sweep extends nothing
+    assert asked in capfd.readouterr().err
     shutil.rmtree("train")
-    assert run_command(train, *small, "run_dir=run", "trainer.max_steps=1", how) == 0
-    assert "run: done already" in capfd.readouterr().out
+    for how in (asked, repeated):
+        assert run_command(train, *small, "run_dir=run", "trainer.max_steps=1", how) == 0
+        assert "run: done already" in capfd.readouterr().out
 
 
 def test_a_run_is_not_continued_with_other_images_of_the_same_names(
@@ -158,18 +156,16 @@ def test_the_average_is_the_result_though_only_the_results_were_missing(
     assert any(not torch.equal(saved["state_dict"][key], value) for key, value in saved["current_model_state"].items())
 
 
-@pytest.mark.parametrize("source", ["a", "a/weights.safetensors", "a/checkpoints/last.ckpt"])
-def test_a_run_starts_from_the_weights_of_another(
-    source: str, small: list[str], capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_a_run_starts_from_the_weights_of_another(small: list[str], capfd: pytest.CaptureFixture[str]) -> None:
     assert run_command(train, *small, "run_dir=a", "trainer.max_steps=1") == 0
-    still = [*small, f"init={source}", "optimizer.lr=0", "trainer.max_steps=1"]
-    assert run_command(train, *still, "run_dir=b") == 0
-    assert_same(read_weights("a/weights.safetensors")[1], read_weights("b/weights.safetensors")[1])
-    fingerprint = results("b")["training"]["init"]["fingerprint"]
-    assert fingerprint == yaml_of("b")["initial"]
-    assert f"from the weights of {source} ({fingerprint})" in capfd.readouterr().out
-    assert checkpoint("b")["global_step"] == 1
+    for source in ("a/weights.safetensors", "a/checkpoints/last.ckpt", "a"):
+        still = [*small, f"init={source}", "optimizer.lr=0", "trainer.max_steps=1"]
+        assert run_command(train, *still, "run_dir=b") == 0
+        assert_same(read_weights("a/weights.safetensors")[1], read_weights("b/weights.safetensors")[1])
+        fingerprint = results("b")["training"]["init"]["fingerprint"]
+        assert fingerprint == yaml_of("b")["initial"]
+        assert f"from the weights of {source} ({fingerprint})" in capfd.readouterr().out
+        assert checkpoint("b")["global_step"] == 1
     assert run_command(train, *still, "run_dir=c", "model.residual=none", "model.checkpoint=true") == 0
     assert "other options: residual=bicubic\n" in capfd.readouterr().out
     # The source is not needed any more to continue the run.

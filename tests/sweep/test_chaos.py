@@ -25,7 +25,7 @@ pytestmark = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason=
 START_UP = 5.0  # seconds, within which a job on an idle machine has begun
 SETTINGS = ["logger=wandb", "checkpoint_every=1", "trainer.max_steps=12", "study.name=chaos"]
 RANKS = ["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2", "data.num_workers=2"]
-ONE_JOB = ["model=ldw_rdn", "seed=choice(1)", *RANKS, "hydra/launcher=basic"]
+ONE_JOB = ["model=ldw_rdn", "seed=choice(1)", "trainer=cpu", "data.num_workers=1", "hydra/launcher=basic"]
 SIX_JOBS = ["model=rdn,ldw_rdn,ald_rdn", "seed=1,2", *RANKS]
 SIGNALS = [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGKILL]
 
