@@ -120,15 +120,10 @@ def checkpoint_room(settings: RunSettings) -> int:
 def build_callbacks(settings: RunSettings, checkpoint_io: AtomicCheckpointIO) -> list[Callback]:
     """Checkpoints, progress, comparison images, and the moving average if there is to be one."""
     folder, gpu = Path(settings.run_dir), "cuda" if settings.trainer.on_gpu else None
-    checkpoints = ModelCheckpoint(
-        dirpath=folder / "checkpoints",
-        filename="last",
-        every_n_train_steps=settings.checkpoint_every,
-        enable_version_counter=False,
-    )
+    options: dict[str, Any] = {"every_n_train_steps": settings.checkpoint_every, "enable_version_counter": False}
     return [
         CheckpointAfterLog(checkpoint_io, last=folder / CHECKPOINT),
-        checkpoints,
+        ModelCheckpoint(dirpath=folder / "checkpoints", filename="last", **options),
         *([MovingAverage(decay=settings.ema, device=gpu)] if settings.ema else []),
         LearningRateMonitor("step"),
         TrainingProgress(bars=settings.trainer.options.get("enable_progress_bar", True)),

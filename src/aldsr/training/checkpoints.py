@@ -181,11 +181,10 @@ class CheckpointOnSignal(Callback):
             trainer.save_checkpoint(self.checkpoint)
             self.saved = True  # exit as soon as this step has been logged
 
-    def on_train_batch_start(self, trainer: Trainer, *args: Any, **options: Any) -> None:
+    def on_train_batch_start(self, *_: Any, **_options: Any) -> None:
         self._exit_if(self.saved)
 
-    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._exit_if(self.saved)
+    on_validation_start = on_train_batch_start
 
     def on_validation_batch_end(self, trainer: Trainer, *args: Any, **options: Any) -> None:
         self._exit_if(bool(stop_request.received))
