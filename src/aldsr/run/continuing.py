@@ -108,9 +108,8 @@ def _learning_rates(settings: RunSettings, steps: int) -> Iterator[list[Any]]:
 def is_done(settings: RunSettings) -> bool:
     """Whether the folder holds this run, finished and not to be extended."""
     folder = Path(settings.run_dir)
-    if not continues(settings) or not (folder / CONFIG).is_file():
-        return False
-    return run_status(folder).state == "done" and not earlier_results(settings)
+    begun = continues(settings) and (folder / CONFIG).is_file()
+    return begun and run_status(folder).state == "done" and not earlier_results(settings)
 
 
 def earlier_results(settings: RunSettings) -> str | None:

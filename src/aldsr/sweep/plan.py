@@ -84,8 +84,7 @@ def write_plan(folder: Path, plan: Plan) -> None:
 def read_plan(folder: Path) -> Plan:
     """Plan of a study's folder; empty if it has none."""
     path = folder / PLAN
-    plan: Plan = json.loads(path.read_text())["jobs"] if path.is_file() else {}
-    return plan
+    return json.loads(path.read_text())["jobs"] if path.is_file() else {}
 
 
 def find_job_name(folder: Path, overrides: Sequence[str]) -> str:

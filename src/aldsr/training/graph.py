@@ -51,8 +51,7 @@ class GraphedStep:
         if self.recording is None:
             return step(lr, hr)
         weights = [each for each in step.parameters() if each.requires_grad]
-        loss: Tensor = Replay.apply(self.recording, copies, lr, hr, *weights)
-        return loss
+        return Replay.apply(self.recording, copies, lr, hr, *weights)
 
 
 def find_state(step: TrainingStep) -> tuple[Any, ...]:

@@ -68,8 +68,7 @@ class SuperResolution(ValidationModule):
         self.extended_at = extended_at
 
     def forward(self, lr: Tensor) -> Tensor:
-        sr: Tensor = self.network(lr.contiguous(memory_format=self.layout))
-        return sr
+        return self.network(lr.contiguous(memory_format=self.layout))
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         step = TrainingStep(self.network, loss=self.loss, layout=self.layout, sharing=self.sharing)
