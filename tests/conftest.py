@@ -30,7 +30,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for module in (each.args[0] for each in item.iter_markers("needs")):
             if find_spec(module) is None:
                 item.add_marker(pytest.mark.skip(reason=f"{module} is not installed"))
-    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+    stopped = [item for item in items if "waiting" in getattr(item, "fixturenames", ())]  # the longest
+    items.sort(key=lambda item: (item not in stopped, item.get_closest_marker("slow") is None))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -22,6 +22,7 @@ SOURCE = f'''
 """Adam that waits at the steps {STOP_STEPS} until a signal comes, unless there is a file called "pass"."""
 
 import os
+import signal
 import time
 from pathlib import Path
 
@@ -32,14 +33,14 @@ from aldsr.core.signals import stop_request
 
 
 class StopInValidation(Callback):
-    """Sends this process the signal whose number is in the file "signal", once."""
+    """Sends the signal whose number is in the file "signal", once: SIGKILL to this process, others to the group."""
 
     def on_validation_batch_start(self, trainer, *given):
         due = trainer.is_global_zero and trainer.global_step == {VALIDATED_STEP}
         if due and Path("signal").exists():
             number = int(Path("signal").read_text())
             Path("signal").unlink()
-            os.kill(os.getpid(), number)
+            os.kill(os.getpid(), number) if number == signal.SIGKILL else os.killpg(0, number)
 
 
 class Adam(torch.optim.Adam):

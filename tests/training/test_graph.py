@@ -61,12 +61,10 @@ def run(device: str, small: list[str], monkeypatch: pytest.MonkeyPatch) -> Calla
 @pytest.mark.parametrize(
     "options",
     [
-        [],
-        ["trainer.accumulate_grad_batches=4"],
         ["trainer.gradient_clip_val=0.01", "ema=0.9", "model.checkpoint=true", "trainer.precision=bf16-mixed"],
         ["trainer.accumulate_grad_batches=2", "trainer.gradient_clip_val=0.01", "ema=0.9", "model.checkpoint=true"],
     ],
-    ids=["plain", "accumulating", "all-in-bf16", "all"],
+    ids=["all-in-bf16", "all"],
 )
 def test_a_training_is_the_same_also_stopped_and_continued(
     options: list[str], device: str, run: Callable[..., int], capsys: pytest.CaptureFixture[str]
