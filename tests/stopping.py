@@ -33,14 +33,13 @@ from aldsr.core.signals import stop_request
 
 
 class StopInValidation(Callback):
-    """Sends the signal whose number is in the file "signal", once: SIGKILL to this process, others to the group."""
+    """Sends SIGINT to the group of processes, as Ctrl-C does, unless there is a file called "interrupted"."""
 
     def on_validation_batch_start(self, trainer, *given):
         due = trainer.is_global_zero and trainer.global_step == {VALIDATED_STEP}
-        if due and Path("signal").exists():
-            number = int(Path("signal").read_text())
-            Path("signal").unlink()
-            os.kill(os.getpid(), number) if number == signal.SIGKILL else os.killpg(0, number)
+        if due and not Path("interrupted").exists():
+            Path("interrupted").touch()
+            os.killpg(0, signal.SIGINT)
 
 
 class Adam(torch.optim.Adam):
