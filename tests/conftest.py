@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -40,6 +41,8 @@ def _surroundings(tmp_path_factory: pytest.TempPathFactory) -> None:
     os.environ["ALDSR_CACHE"] = str(tmp_path_factory.mktemp("cache"))
     os.environ["WANDB_MODE"] = "offline"
     os.environ["WANDB_CONFIG_DIR"] = os.environ["WANDB_CACHE_DIR"] = str(tmp_path_factory.mktemp("wandb"))
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # of a suite that a shell runs in the background
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # else what tests start would ignore it as well
     os.environ["OMP_NUM_THREADS"] = "1"  # of the processes that tests start: the same sums in the same order as here
 
 
