@@ -56,10 +56,10 @@ def test_a_number_that_is_too_small_is_refused(option: str, recorded: dict[str, 
     section, _, name = option.rpartition(".")
     place = recorded[section] if section else recorded
     place[name] = AT_LEAST[option]
-    RunSettings.from_options(recorded)
+    RunSettings.from_config(recorded, typed=True)
     place[name] -= 2
     with pytest.raises(OptionError, match=f"{option}={place[name]}"):
-        RunSettings.from_options(recorded)
+        RunSettings.from_config(recorded, typed=True)
 
 
 @pytest.mark.parametrize(
