@@ -146,7 +146,7 @@ def test_the_average_is_the_result_though_only_the_results_were_missing(
 ) -> None:
     options = [*small, "ema=0.9", "run_dir=run"]
     with monkeypatch.context() as patch:
-        patch.setattr(command, "collect_results", lambda *_: 1 / 0)
+        patch.setattr(command.training, "collect_results", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             run_command(train, *options)
     assert run_command(train, *options, "ckpt_path=last") == 0
