@@ -1,5 +1,6 @@
 """The eight flips and turns of a square: exact, one per image, and the same for LR and HR."""
 
+from collections.abc import Callable
 from fractions import Fraction
 from itertools import product
 from typing import Literal
@@ -8,8 +9,9 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
-from aldsr.data.augment import augment
+from aldsr.data.augment import augment, augment_at_once
 from aldsr.imaging import imresize
 
 BITS = list(product([False, True], repeat=3))
@@ -23,7 +25,8 @@ def by_numpy(image: NDArray, bits: tuple[bool, ...]) -> NDArray:
     return np.rot90(image, axes=(-2, -1)) if quarter_turn else image
 
 
-def test_each_image_of_a_batch_is_turned_by_its_own_bits() -> None:
+@pytest.mark.parametrize("augment", [augment, augment_at_once])
+def test_each_image_of_a_batch_is_turned_by_its_own_bits(augment: Callable[[Tensor, Tensor], Tensor]) -> None:
     order = [5, 0, 7, 2, 2, 6, 3, 1, 4]
     images = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (len(order), 3, 5, 5), dtype=np.uint8))
     turned = augment(images, torch.tensor([BITS[number] for number in order]))
