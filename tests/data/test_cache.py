@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import pickle
 import re
 import shutil
 from collections.abc import Callable
@@ -56,6 +57,13 @@ def equal(one: list[CachedPair], other: list[CachedPair]) -> bool:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     return tmp_path / "deep" / "cache"
+
+
+@pytest.mark.parametrize("kind", ["raw", "packed", "none"])
+def test_images_reach_a_loader_process_that_is_spawned(kind: str, folder: Path, make_image: MakeImage) -> None:
+    path = make_image(folder / "images" / "a.png")
+    pairs = cache_pairs([Pair("a", path, None)], scale=4, folder=folder, kinds=CHOICES[kind])
+    assert equal(read(pickle.loads(pickle.dumps(pairs))), read(pairs))
 
 
 @pytest.fixture

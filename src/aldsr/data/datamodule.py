@@ -70,7 +70,7 @@ class SuperResolutionData(LightningDataModule):
         steps_per_epoch: optimizer steps in an epoch.
         seed: determines the patches.
         pictures: number of procedural images, 384×384 each.
-        cache: how training images are kept, of `aldsr.data.cache.CHOICES`; "auto": by their number and size.
+        cache: how training images are kept, of `aldsr.data.cache.CHOICES`; "auto": as arrays or tiles, by their size.
         num_workers: loader processes; None: 4 beside a GPU, none on a CPU, where a process costs a core.
 
     Raises DataError when data is prepared; see `aldsr.data.cache` and `aldsr.data.pairs`.

@@ -62,6 +62,10 @@ class Pack:
         self.pixels = torch.empty(0, dtype=torch.uint8)
         self.read()
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Processes that do not share memory, as loaders on macOS, open the files anew: locks cannot be sent."""
+        return Pack, (self.data.parent, self.kind)
+
     def read(self) -> None:
         """Read what the index has gained; what a power cut has torn off counts as missing."""
         with suppress(FileNotFoundError), self.index.open("rb") as file:
