@@ -20,6 +20,7 @@ VARIANTS = {  # block, descriptor, reduction, what else
     "dw": ("DWBlock", None, None, {}),
     "ldw": ("LDWBlock", None, None, {}),
     "ldw_gain": ("LDWBlock", None, None, {"gain": 1.5}),
+    "ldw_gain3": ("LDWBlock", None, None, {"gain": 3.0}),
     "ldw_init_gain": ("LDWBlock", None, None, {"init_gain": 1.5}),
     "standard": ("StandardBlock", None, None, {}),
     "bsconv": ("BSConvBlock", None, None, {}),
