@@ -150,12 +150,15 @@ def test_an_rdb_on_a_gpu_uses_them_if_chosen_and_if_its_blocks_allow_it(monkeypa
         assert find_layers(list(rdb.layers), on_gpu) is None
         monkeypatch.setattr(choice, "chosen", triton)
         assert find_layers(list(rdb.layers), on_gpu) is not None
-        assert find_layers(list(rdb.layers), torch.empty(1, 6, 4, 4, device="cuda", dtype=torch.float64)) is None
+        with pytest.warns(UserWarning, match=r"torch\.float64"):
+            assert find_layers(list(rdb.layers), torch.empty(1, 6, 4, 4, device="cuda", dtype=torch.float64)) is None
         assert find_layers(list(rdb.layers), torch.empty(0, 6, 4, 4, device="cuda")) is None
         for other in others:
-            assert find_layers(list(RDB(C=1, G=4, G0=6, conv=other).layers), on_gpu) is None
+            with pytest.warns(UserWarning, match="its blocks"):
+                assert find_layers(list(RDB(C=1, G=4, G0=6, conv=other).layers), on_gpu) is None
         rdb.LFF.register_forward_hook(lambda *_: None)
-        assert find_layers(list(rdb.layers), on_gpu, others=[rdb.LFF]) is None
+        with pytest.warns(UserWarning, match="hooks"):
+            assert find_layers(list(rdb.layers), on_gpu, others=[rdb.LFF]) is None
     assert find_layers([StandardBlock(6, 4)], x.detach().cpu()) is None
 
 

@@ -38,16 +38,19 @@ def find_layers(blocks: Sequence[nn.Module], x: Tensor, *, others: Sequence[nn.M
     """The layers of an RDB's blocks if `buffered_rdb` can compute it: all with ReLU, on a CPU depthwise first.
 
     None otherwise; also with hooks on a block or on one of `others`, which would not be called, for training on a CPU
-    without compiled kernels, where concatenating is faster, and on a GPU unless Triton was chosen (see `choice`).
+    without compiled kernels, where concatenating is faster, and on a GPU unless Triton was chosen (see `choice`), which
+    is said once if Triton was chosen and cannot compute them.
     """
     triton = choice.chosen if x.is_cuda and not torch.jit.is_tracing() else None
     if not (triton or is_eager_on_cpu(x)) or not all(has_layer(each) for each in blocks):
         return None
     if has_hooks((*blocks, *others)):
-        return None
+        return choice.warn_of_torch("of the hooks on its modules") if triton else None
     layers = [each.layer() for each in blocks]  # type: ignore[operator]
     if triton:
-        return layers if triton.supports(x, layers) else None
+        if triton.supports(x, layers):
+            return layers
+        return choice.warn_of_torch(f"of its blocks or of {compute_dtype(x)}") if x.numel() else None
     if not all(isinstance(layer, Separable) and type(layer.activation) is nn.ReLU for layer in layers):
         return None
     compiled = cpu.supports(compute_dtype(x), [layer.depthwise for layer in layers])

@@ -1,5 +1,6 @@
 """Which kernels compute RDBs on an NVIDIA GPU: torch's own, or those in Triton. One choice for the whole process."""
 
+import warnings
 from importlib import import_module
 from types import ModuleType
 
@@ -42,6 +43,12 @@ def _load_triton(on_gpu: bool, option: str) -> ModuleType:
             f"{option}triton: Triton cannot be imported ({error}); install the version of the package triton that "
             "this torch needs, or leave it out"
         ) from error
+
+
+def warn_of_torch(reason: str) -> None:
+    """Tell the user, once for each reason, that an RDB is computed by torch although Triton was chosen."""
+    if not torch.compiler.is_compiling():
+        warnings.warn(f"kernels=triton: torch's own compute an RDB, because {reason}", stacklevel=2)
 
 
 def triton_computes(layer: Layer) -> bool:
