@@ -36,6 +36,7 @@ from aldsr.nn.weights import check_network, find_file, load_network, load_state
 from aldsr.run.network import resolve_network
 from aldsr.run.resolve import resolve_trainer
 from aldsr.run.training import build_network
+from aldsr.run.typed import typed_options
 from aldsr.run.unused import refuse_unused, unused_in_evaluation
 from aldsr.sweep.folders import find_differences
 from aldsr.sweep.names import network_tags
@@ -104,9 +105,9 @@ def resolve_evaluation(config: DictConfig) -> tuple[EvaluationSettings, nn.Modul
     if config.ckpt_path:
         run["ckpt_path"] = str(find_file(config.ckpt_path))
         network, description = load_network(run["ckpt_path"], config.allow_code)
-        scale, typed = scale_of(description), f"scale={config.scale}"
-        if typed in HydraConfig.get().overrides.task and config.scale != scale:
-            raise OptionError(f"{typed}: {config.ckpt_path} upscales x{scale}; leave it out")
+        scale = scale_of(description)
+        if "scale" in typed_options() and config.scale != scale:
+            raise OptionError(f"scale={config.scale}: {config.ckpt_path} upscales x{scale}; leave it out")
         run |= {"model": description, "scale": scale}
         file = Path(run["ckpt_path"])
         folder = file.parents[file.parent.name == "checkpoints"]  # of the run
@@ -229,7 +230,7 @@ def _check_options(settings: EvaluationSettings) -> None:
 def _recall_degradation(run: Path) -> dict[str, Any] | None:
     """How LR was made for the run in a folder, and say so; None: by bicubic, not known, or typed by the user."""
     options = None
-    if not any("degradation" in each.partition("=")[0] for each in HydraConfig.get().overrides.task):
+    if not any("degradation" in option for option in typed_options()):
         with suppress(ResultsError):  # the file lies elsewhere
             options = read_config(run / CONFIG)["data"].get("degradation")
     text = Degradation.from_options(options).text

@@ -11,6 +11,7 @@ from aldsr.nn.description import find_target
 from aldsr.nn.foreign import describe_with_spandrel
 from aldsr.run.cli import config_dir
 from aldsr.run.targets import drop_foreign_options
+from aldsr.run.typed import typed_options
 from aldsr.sweep.names import MODELS, sizes_of
 
 PLACES = {"backbone": "model", "block": "model.conv"}  # where an option of each belongs in the configuration
@@ -23,7 +24,7 @@ def resolve_network(config: DictConfig) -> None:
 
     Raises OptionError for options that contradict each other, and a size that the backbone does not have.
     """
-    typed: dict[str, str] = dict(each.lstrip("+~").partition("=")[::2] for each in HydraConfig.get().overrides.task)
+    typed = typed_options()
     _refuse_contradictions(typed)
     _check_size(typed, in_study="budgets" in config)
     with open_dict(config):

@@ -10,6 +10,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from aldsr.core.errors import OptionError
 from aldsr.nn.description import MISSING_OPTIONS, find_target
+from aldsr.run.typed import typed_options
 from aldsr.sweep.names import chosen_files
 
 SIZES = set().union(*MISSING_OPTIONS.values()) - {"scale"}  # options of networks, which other files in conf/ choose too
@@ -22,7 +23,7 @@ def drop_foreign_options(config: DictConfig, group: str, place: str) -> None:
     What the user typed stays. `place` is where the group's options are in the configuration.
     """
     hydra, ours = HydraConfig.get(), OmegaConf.select(config, place)
-    typed = [each.lstrip("+~").partition("=")[0] for each in hydra.overrides.task]
+    typed = typed_options()
     if not isinstance(ours, DictConfig) or not hydra.runtime.choices.get(group):
         return
     chosen = OmegaConf.select(chosen_files(hydra.runtime.choices), place, throw_on_resolution_failure=False)

@@ -9,6 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from aldsr.core.errors import OptionError
 from aldsr.run.network import is_external
+from aldsr.run.typed import typed_options
 
 Unused = Iterator[tuple[object, str, str]]  # whether they do nothing, what options start with, and where they count
 DEVICES = ("trainer.accelerator", "trainer.devices", "trainer.num_nodes", "trainer.strategy")
@@ -16,13 +17,12 @@ DEVICES = ("trainer.accelerator", "trainer.devices", "trainer.num_nodes", "train
 
 def refuse_unused(unused: Unused) -> None:
     """Raise OptionError for the first option that was typed though it does nothing; null, false and [] may be."""
-    typed = [each.lstrip("+~") for each in (*HydraConfig.get().overrides.hydra, *HydraConfig.get().overrides.task)]
+    typed = typed_options()
     for names, where in ((names, where) for nothing, names, where in unused if nothing):
-        for override in typed:
-            option, _, value = override.partition("=")
+        for option, value in typed.items():
             counts = option in DEVICES or not option.startswith(tuple(names.split()))
             if not counts and value not in ("null", "false", "[]"):
-                raise OptionError(f"{override}: does nothing here: {option} counts {where}; leave it out")
+                raise OptionError(f"{option}={value}: does nothing here: {option} counts {where}; leave it out")
 
 
 def unused_in_training(config: DictConfig) -> Unused:
