@@ -45,12 +45,16 @@ def find_layers(blocks: Sequence[nn.Module], x: Tensor, *, others: Sequence[nn.M
     if not (triton or is_eager_on_cpu(x)) or not all(has_layer(each) for each in blocks):
         return None
     if has_hooks((*blocks, *others)):
-        return choice.warn_of_torch("of the hooks on its modules") if triton else None
+        if triton:
+            choice.warn_of_torch("of the hooks on its modules")
+        return None
     layers = [each.layer() for each in blocks]  # type: ignore[operator]
     if triton:
         if triton.supports(x, layers):
             return layers
-        return choice.warn_of_torch(f"of its blocks or of {compute_dtype(x)}") if x.numel() else None
+        if x.numel():
+            choice.warn_of_torch(f"of its blocks or of {compute_dtype(x)}")
+        return None
     if not all(isinstance(layer, Separable) and type(layer.activation) is nn.ReLU for layer in layers):
         return None
     compiled = cpu.supports(compute_dtype(x), [layer.depthwise for layer in layers])
