@@ -24,6 +24,7 @@ Description = Mapping[str, Any]
 
 PAPER_SIZE = {"scale": 4, "D": 16, "C": 8, "G": 64, "G0": 64}
 STANDARD = {"_target_": "aldsr.nn.StandardBlock", "_partial_": True}
+PLAIN = {"conv": STANDARD, "scale": 4, "residual": "none"}
 AS_THE_INPUT = {"up": None, "mean": None, "value_range": 1}
 RELU_3X3 = {"kernel_size": 3, "activation": "relu"}
 DETERMINANT = {"_target_": "aldsr.nn.descriptors.determinant", "_partial_": True}
@@ -32,11 +33,10 @@ DETERMINANT = {"_target_": "aldsr.nn.descriptors.determinant", "_partial_": True
 # the code did before the argument existed. Never change a value, whatever becomes of the default in the code.
 MISSING_OPTIONS: dict[Callable[..., Any], dict[str, Any]] = {
     nn.RDN: {"conv": STANDARD, **PAPER_SIZE, "residual": "none", "checkpoint": False, "up": None},
-    nn.EDSR: {"conv": STANDARD, "scale": 4, "n_resblocks": 32, "n_feats": 256, "res_scale": 0.1, **AS_THE_INPUT},
-    nn.RCAN: {"conv": STANDARD, "scale": 4, "n_resgroups": 10, "n_resblocks": 20, "n_feats": 64, "reduction": 16}
-    | AS_THE_INPUT,
-    nn.IMDN: {"conv": STANDARD, "scale": 4, "nf": 64, "num_modules": 6},
-    nn.FSRCNN: {"conv": STANDARD, "scale": 4, "d": 56, "s": 12, "m": 4},
+    nn.EDSR: {**PLAIN, "n_resblocks": 32, "n_feats": 256, "res_scale": 0.1, **AS_THE_INPUT},
+    nn.RCAN: {**PLAIN, "n_resgroups": 10, "n_resblocks": 20, "n_feats": 64, "reduction": 16} | AS_THE_INPUT,
+    nn.IMDN: {**PLAIN, "nf": 64, "num_modules": 6},
+    nn.FSRCNN: {**PLAIN, "d": 56, "s": 12, "m": 4},
     nn.BicubicUpscale: {},
     nn.External: {"value_range": 1, "channel_order": "rgb", "multiple_of": 1, "minimum": 1, "half": True}
     | {"layout": "channels-last"},

@@ -1,25 +1,51 @@
 """The part of a network that depends on the scale: sub-pixel upscaling, as in RDN, EDSR and RCAN."""
 
+from typing import Literal
+
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from aldsr.nn.bicubic import BicubicUpscale
 from aldsr.nn.kernels.buffered_rdb import is_eager_on_cpu
 from aldsr.nn.layers import weights_and_biases
+
+Residual = Literal["none", "bicubic"]
 
 
 class Upscaler(nn.Module):
     """A network: `Tensor[B, 3, H, W]` RGB in [0, 1] → `Tensor[B, 3, sH, sW]`, nominally in [0, 1], not clipped.
 
-    `upsampling` is the part that depends on the scale, of which the name is given. Raises ValueError for another scale.
+    Args:
+        scale: 2, 3 or 4.
+        residual: "bicubic" adds the bicubically upscaled input to the output, so that the network only has to learn
+            what bicubic misses, and trains faster; of the papers' networks none does. "none": as in the papers.
+
+    `upsampling` is the part that depends on the scale, of which the name is given.
+    Raises ValueError for a value that is not offered.
     """
 
     upsampling: str
 
-    def __init__(self, scale: int) -> None:
+    def __init__(self, scale: int, residual: Residual) -> None:
         super().__init__()
         if scale not in (2, 3, 4):
             raise ValueError(f"scale must be 2, 3 or 4, got {scale}")
+        if residual not in ("none", "bicubic"):
+            raise ValueError(f"residual must be 'none' or 'bicubic', got {residual!r}")
         self.scale = scale
+        self.upscale = BicubicUpscale(scale=scale) if residual == "bicubic" else None
+
+    def adjust_first_weights(self) -> None:
+        """Let training of a residual start at bicubic, not 20 dB below it."""
+        if self.upscale is not None:
+            part = self.get_submodule(self.upsampling)
+            last = [each for each in part.modules() if isinstance(each, nn.Conv2d | nn.ConvTranspose2d)][-1]
+            for parameter in last.parameters():
+                nn.init.zeros_(parameter)
+
+    def add_residual(self, output: Tensor, x: Tensor) -> Tensor:
+        """The network's own output for x, and the residual if there is one."""
+        return output if self.upscale is None else output + self.upscale(x)
 
 
 def conv3x3(in_channels: int, out_channels: int) -> nn.Conv2d:

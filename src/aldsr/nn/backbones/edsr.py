@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from aldsr.nn.backbones.residual_network import ResidualNetwork
 from aldsr.nn.blocks import ConvBlock, StandardBlock, make_block
+from aldsr.nn.upscaling import Residual
 
 
 class ResBlock(nn.Module):
@@ -32,7 +33,7 @@ class ResBlock(nn.Module):
 
 
 class EDSR(ResidualNetwork):
-    """Enhanced deep residual network; what it maps and `up`, `mean` and `value_range`: see `ResidualNetwork`.
+    """Enhanced deep residual network; what it maps, `residual`, `up`, `mean`, `value_range`: see `ResidualNetwork`.
 
     `conv` makes the two blocks of a residual block: `conv(in_channels, out_channels, activation=…)`.
     Raises ValueError for a value that is not offered, or a block without the option `activation`.
@@ -46,9 +47,12 @@ class EDSR(ResidualNetwork):
         n_resblocks: int = 32,
         n_feats: int = 256,
         res_scale: float = 0.1,
+        residual: Residual = "none",
         up: int | None = None,
         mean: Sequence[float] | None = None,
         value_range: int = 1,
     ) -> None:
         units = [ResBlock(n_feats, conv=conv, res_scale=res_scale) for _ in range(n_resblocks)]
-        super().__init__(units, n_feats=n_feats, scale=scale, up=up, mean=mean, value_range=value_range)
+        super().__init__(
+            units, n_feats=n_feats, scale=scale, residual=residual, up=up, mean=mean, value_range=value_range
+        )

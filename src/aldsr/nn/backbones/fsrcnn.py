@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from aldsr.nn.blocks import ConvBlock, StandardBlock, make_block
 from aldsr.nn.layers import make_activation
-from aldsr.nn.upscaling import Upscaler
+from aldsr.nn.upscaling import Residual, Upscaler
 
 
 class FSRCNN(Upscaler):
@@ -26,9 +26,16 @@ class FSRCNN(Upscaler):
     upsampling = "deconv"
 
     def __init__(
-        self, *, conv: ConvBlock = StandardBlock, scale: int = 4, d: int = 56, s: int = 12, m: int = 4
+        self,
+        *,
+        conv: ConvBlock = StandardBlock,
+        scale: int = 4,
+        d: int = 56,
+        s: int = 12,
+        m: int = 4,
+        residual: Residual = "none",
     ) -> None:
-        super().__init__(scale)
+        super().__init__(scale, residual)
         for name, value in {"d": d, "s": s, "m": m}.items():
             if value < 1:
                 raise ValueError(f"{name} must be at least 1, got {value}")
@@ -40,10 +47,10 @@ class FSRCNN(Upscaler):
         self.adjust_first_weights()
 
     def adjust_first_weights(self) -> None:
-        """Draw those of the deconvolution as the authors do."""
+        """Draw those of the deconvolution as the authors do, or start at bicubic with a residual."""
         nn.init.normal_(self.deconv.weight, std=0.001)
+        super().adjust_first_weights()
 
     def forward(self, x: Tensor) -> Tensor:
         features = self.mapping(self.shrinking(self.extraction(x)))
-        output: Tensor = self.deconv(self.expanding(features))
-        return output
+        return self.add_residual(self.deconv(self.expanding(features)), x)

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from aldsr.nn.backbones.rcan import ChannelAttention
 from aldsr.nn.blocks import ConvBlock, StandardBlock, make_block
 from aldsr.nn.layers import make_activation
-from aldsr.nn.upscaling import Upscaler, conv3x3
+from aldsr.nn.upscaling import Residual, Upscaler, conv3x3
 
 
 class ContrastAttention(ChannelAttention):
@@ -55,14 +55,23 @@ class IMDM(nn.Module):
 class IMDN(Upscaler):
     """Information multi-distillation network.
 
-    `conv` makes the blocks c1 … c4: `conv(in_channels, out_channels, activation=…)`; `nf` is a multiple of 4.
+    `conv` makes the blocks c1 … c4: `conv(in_channels, out_channels, activation=…)`; `nf` is a multiple of 4;
+    `scale`, `residual`: see `Upscaler`.
     Raises ValueError for a value that is not offered, or a block without the option `activation`.
     """
 
     upsampling = "upsampler"
 
-    def __init__(self, *, conv: ConvBlock = StandardBlock, scale: int = 4, nf: int = 64, num_modules: int = 6) -> None:
-        super().__init__(scale)
+    def __init__(
+        self,
+        *,
+        conv: ConvBlock = StandardBlock,
+        scale: int = 4,
+        nf: int = 64,
+        num_modules: int = 6,
+        residual: Residual = "none",
+    ) -> None:
+        super().__init__(scale, residual)
         if nf < 4 or nf % 4:
             raise ValueError(f"nf must be a multiple of 4, got {nf}")
         self.fea_conv = conv3x3(3, nf)
@@ -70,6 +79,7 @@ class IMDN(Upscaler):
         self.c = nn.Sequential(nn.Conv2d(num_modules * nf, nf, 1), make_activation("leaky_relu"))
         self.LR_conv = conv3x3(nf, nf)
         self.upsampler = nn.Sequential(conv3x3(nf, 3 * scale**2), nn.PixelShuffle(scale))
+        self.adjust_first_weights()
 
     def forward(self, x: Tensor) -> Tensor:
         shallow = features = self.fea_conv(x)
@@ -77,5 +87,4 @@ class IMDN(Upscaler):
         for module in self.IMDMs:
             features = module(features)
             outputs.append(features)
-        output: Tensor = self.upsampler(self.LR_conv(self.c(torch.cat(outputs, 1))) + shallow)
-        return output
+        return self.add_residual(self.upsampler(self.LR_conv(self.c(torch.cat(outputs, 1))) + shallow), x)

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from aldsr.nn.backbones.edsr import ResBlock
 from aldsr.nn.backbones.residual_network import ResidualNetwork
 from aldsr.nn.blocks import ConvBlock, StandardBlock
-from aldsr.nn.upscaling import conv3x3
+from aldsr.nn.upscaling import Residual, conv3x3
 
 
 class ChannelAttention(nn.Sequential):
@@ -66,7 +66,7 @@ class ResidualGroup(nn.Sequential):
 
 
 class RCAN(ResidualNetwork):
-    """Residual channel attention network; what it maps and `up`, `mean` and `value_range`: see `ResidualNetwork`.
+    """Residual channel attention network; what it maps, `residual`, `up`, `mean`, `value_range`: see `ResidualNetwork`.
 
     `conv` makes the two blocks of an RCAB: `conv(in_channels, out_channels, activation=…)`.
     Raises ValueError for a value that is not offered, or a block without the option `activation`.
@@ -81,10 +81,13 @@ class RCAN(ResidualNetwork):
         n_resblocks: int = 20,
         n_feats: int = 64,
         reduction: int = 16,
+        residual: Residual = "none",
         up: int | None = None,
         mean: Sequence[float] | None = None,
         value_range: int = 1,
     ) -> None:
         group = {"conv": conv, "n_resblocks": n_resblocks, "reduction": reduction}
         units = [ResidualGroup(n_feats, **group) for _ in range(n_resgroups)]  # type: ignore[arg-type]
-        super().__init__(units, n_feats=n_feats, scale=scale, up=up, mean=mean, value_range=value_range)
+        super().__init__(
+            units, n_feats=n_feats, scale=scale, residual=residual, up=up, mean=mean, value_range=value_range
+        )

@@ -5,23 +5,17 @@ ALDNet (Hwang et al.) replaces the 3×3 convolutions inside the RDBs and nothing
 
 Letters as in the papers: D residual dense blocks (RDB) of C layers each, growth G, G0 feature maps
 between them. All convolutions are biased; there is no batch norm and no mean shift.
-
-Not in the paper: `residual="bicubic"` adds the bicubically upscaled LR image to the output, so that the network only
-has to learn what bicubic misses. "none" is the paper's RDN.
 """
-
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from aldsr.nn.bicubic import BicubicUpscale
 from aldsr.nn.blocks import ConvBlock, StandardBlock
 from aldsr.nn.kernels.buffered_rdb import buffered_rdb, find_layers
 from aldsr.nn.kernels.choice import triton_computes
 from aldsr.nn.layers import has_layer, weights_and_biases
-from aldsr.nn.upscaling import UPNet, Upscaler, conv3x3
+from aldsr.nn.upscaling import Residual, UPNet, Upscaler, conv3x3
 
 
 class RDB(nn.Module):
@@ -54,12 +48,13 @@ class RDN(Upscaler):
 
     Args:
         conv: makes the blocks inside the RDBs: `conv(in_channels, out_channels)`.
+        scale, residual: see `Upscaler`.
         D, C, G, G0: see above. The defaults are the papers'.
         checkpoint: keep only the inputs of the RDBs for the backward pass and compute the rest again: less memory, a
             third more time.
         up: the width of the upscaler. Default: G, as in the paper; at small sizes most of the cost is there.
 
-    Raises ValueError for a scale that is not 2, 3 or 4, or another residual.
+    Raises ValueError for a value that is not offered.
     """
 
     upsampling = "UPNet"
@@ -73,27 +68,18 @@ class RDN(Upscaler):
         C: int = 8,
         G: int = 64,
         G0: int = 64,
-        residual: Literal["none", "bicubic"] = "none",
+        residual: Residual = "none",
         checkpoint: bool = False,
         up: int | None = None,
     ) -> None:
-        super().__init__(scale)
-        if residual not in ("none", "bicubic"):
-            raise ValueError(f"residual must be 'none' or 'bicubic', got {residual!r}")
+        super().__init__(scale, residual)
         self.checkpoint = checkpoint
         self.SFE1 = conv3x3(3, G0)
         self.SFE2 = conv3x3(G0, G0)
         self.RDBs = nn.ModuleList(RDB(C=C, G=G, G0=G0, conv=conv) for _ in range(D))
         self.GFF = nn.Sequential(nn.Conv2d(D * G0, G0, 1), conv3x3(G0, G0))
         self.UPNet = UPNet(scale=scale, G=G if up is None else up, G0=G0)
-        self.upscale = BicubicUpscale(scale=scale) if residual == "bicubic" else None
         self.adjust_first_weights()
-
-    def adjust_first_weights(self) -> None:
-        """Let training of a residual start at bicubic, not 20 dB below it."""
-        if self.upscale is not None:
-            for parameter in self.UPNet[-1].parameters():
-                nn.init.zeros_(parameter)
 
     def forward(self, x: Tensor) -> Tensor:
         shallow = self.SFE1(x)
@@ -106,5 +92,4 @@ class RDN(Upscaler):
             else:
                 features = rdb(features)
             local.append(features)
-        output = self.UPNet(self.GFF(torch.cat(local, 1)) + shallow)
-        return output if self.upscale is None else output + self.upscale(x)
+        return self.add_residual(self.UPNet(self.GFF(torch.cat(local, 1)) + shallow), x)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor, nn
 
-from aldsr.nn.upscaling import UPNet, Upscaler, conv3x3
+from aldsr.nn.upscaling import Residual, UPNet, Upscaler, conv3x3
 
 
 class ResidualNetwork(Upscaler):
@@ -13,7 +13,8 @@ class ResidualNetwork(Upscaler):
 
     Args:
         up: the width of the upscaler; None: `n_feats`.
-        mean: of red, green and blue, subtracted before the network and added after it; None: none is.
+        mean: of red, green and blue, subtracted before the network and added after it; None: none is. Not with a
+            residual, which has the mean of its own.
         value_range: what the network computes in: 1 for [0, 1], 255 for [0, 255].
 
     Raises ValueError for a value that is not offered.
@@ -27,11 +28,14 @@ class ResidualNetwork(Upscaler):
         *,
         n_feats: int,
         scale: int,
+        residual: Residual,
         up: int | None,
         mean: Sequence[float] | None,
         value_range: int,
     ) -> None:
-        super().__init__(scale)
+        super().__init__(scale, residual)
+        if mean is not None and residual != "none":
+            raise ValueError(f"mean must be None with residual={residual!r}, which has the mean of its own, got {mean}")
         if mean is not None and len(mean) != 3:
             raise ValueError(f"mean must be three numbers, of red, green and blue, got {mean}")
         if value_range not in (1, 255):
@@ -43,8 +47,9 @@ class ResidualNetwork(Upscaler):
         self.head = conv3x3(3, n_feats)
         self.body = nn.Sequential(*units, conv3x3(n_feats, n_feats))
         self.tail = UPNet(scale=scale, G=n_feats if up is None else up, G0=n_feats)
+        self.adjust_first_weights()
 
     def forward(self, x: Tensor) -> Tensor:
         shallow = self.head((x if self.mean is None else x - self.mean) * self.value_range)
         output: Tensor = self.tail(self.body(shallow) + shallow) / self.value_range
-        return output if self.mean is None else output + self.mean
+        return self.add_residual(output if self.mean is None else output + self.mean, x)
