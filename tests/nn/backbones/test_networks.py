@@ -29,6 +29,7 @@ from aldsr.nn import (
     collapse,
     fold,
 )
+from aldsr.nn.bicubic import BicubicUpscale
 from aldsr.nn.conversion import convert_state
 from aldsr.nn.description import BACKBONES, build
 from aldsr.nn.folding import collapsible_blocks
@@ -200,6 +201,18 @@ def test_folded_and_collapsed_networks_compute_the_same(kind: Any, block: Any, k
             assert (simplify(network)(x) - expected).abs().max() <= 1e-6 * max(1, scale)
 
 
+@pytest.mark.parametrize("scale", [2, 3, 4])
+@pytest.mark.parametrize("kind", BACKBONES.values(), ids=BACKBONES)
+def test_a_network_with_bicubic_residual_adds_it_and_starts_as_bicubic(kind: Any, scale: int) -> None:
+    options = {key: value for key, value in SMALL[kind].items() if key != "mean"} | {"scale": scale}
+    plain, residual = kind(**options), kind(**options, residual="bicubic")
+    x = torch.rand(2, 3, 5, 7)
+    bicubic = BicubicUpscale(scale=scale)(x)
+    assert torch.equal(residual(x), bicubic)
+    residual.load_state_dict(plain.state_dict())  # strict: the residual adds no weights
+    assert torch.equal(residual(x), plain(x) + bicubic)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "block"),
@@ -229,7 +242,8 @@ def test_a_block_that_cannot_have_the_activation_of_its_place_is_refused() -> No
 @pytest.mark.parametrize(
     ("kind", "option", "value"),
     [
-        *((kind, "scale", 5) for kind in SMALL),
+        *((kind, *bad) for kind in SMALL for bad in (("scale", 5), ("residual", "lanczos"))),
+        *((kind, "residual", "bicubic") for kind in (EDSR, RCAN)),  # beside a mean
         *((kind, "up", 0) for kind in (RDN, EDSR, RCAN)),
         *((kind, *bad) for kind in (EDSR, RCAN) for bad in (("mean", (0.5,)), ("value_range", 100))),
         (RCAN, "reduction", 0),

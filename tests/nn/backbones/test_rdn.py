@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from aldsr.nn import RDB, RDN, ALDBlock, BicubicUpscale, ConvBlock, DWBlock, LDWBlock, StandardBlock, UPNet
+from aldsr.nn import RDB, RDN, ALDBlock, ConvBlock, DWBlock, LDWBlock, StandardBlock, UPNet
 from tests.nn.conftest import activate, same_with_gradients
 
 BLOCKS = [StandardBlock, DWBlock, LDWBlock, ALDBlock]
@@ -57,16 +57,6 @@ def test_forward_is_the_wiring_of_the_rdn_paper_and_gradients_reach_every_parame
     assert [name for name, p in network.named_parameters() if p.grad is None or not p.grad.any()] == []
     if residual == "none":
         torch.testing.assert_close(output, literal_rdn(x, network), rtol=1e-12, atol=1e-12)
-
-
-@pytest.mark.parametrize("scale", [2, 3, 4])
-def test_a_network_with_bicubic_residual_adds_it_and_starts_as_bicubic(scale: int) -> None:
-    plain, residual = RDN(scale=scale, **SMALL), RDN(scale=scale, residual="bicubic", **SMALL)
-    x = torch.rand(2, 3, 5, 7)
-    bicubic = BicubicUpscale(scale=scale)(x)
-    assert torch.equal(residual(x), bicubic)
-    residual.load_state_dict(plain.state_dict())  # strict: the residual adds no weights
-    assert torch.equal(residual(x), plain(x) + bicubic)
 
 
 def test_network_in_channels_last_layout_keeps_its_output_and_its_kernels_plain() -> None:
