@@ -152,7 +152,7 @@ def measure(name: str, options: argparse.Namespace, console: Console) -> dict[st
     batch = 0 if name in ("upscaling", "deployed") else options.batch
     backbone = options.backbone.upper()
     size = read_size(options.backbone, options.size)
-    size.pop("residual", None)  # RDN is measured without
+    size.pop("residual", None)  # networks are measured without
     task = Task(size, batch, options.patch_size, options.device, backbone, options.loss)
     deployed = read_cases(options) if name == "deployed" else []
     with Progress(console=console, transient=True) as progress:
