@@ -198,6 +198,8 @@ def test_a_folder_upscaled_into_itself_twice(tmp_path: Path, upscale: Upscale, c
         ("a.png -o b.png --suffix _big", "--suffix"),
         ("a.png -o out --recursive", "--recursive"),
         ("a.png -o out --weights= --allow-code mine", "--allow-code mine"),
+        ("a.png -o out --scale 2", "--scale 2"),
+        ("a.png -o out --weights= --scale 5", "--scale"),
         ("a.png -o out --device cuda", "--device cuda: "),
         ("a.png -o out --kernels triton", "--kernels triton: "),
         ("a.png", "-o"),

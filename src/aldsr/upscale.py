@@ -31,7 +31,7 @@ from aldsr.evaluation.inference import GLOBAL, Inference, has_global_statistics
 from aldsr.imaging import OVERLAP
 from aldsr.nn import fold
 from aldsr.nn.kernels.choice import KERNELS, use_kernels
-from aldsr.nn.pretrained import default_weights
+from aldsr.nn.pretrained import PACKAGED_SCALES, choose_weights
 from aldsr.nn.weights import load_network
 
 TILE = 256  # LR pixels a side; what --tile auto means
@@ -42,7 +42,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Load the network, choose the files of the results, and upscale picture by picture."""
     options = command_line().parse_args(argv)
     options.device = select_device(options.device)
-    network, _ = load_network(options.weights or default_weights(), options.allow_code)
+    weights = choose_weights(options.weights, options.scale, options.allow_code)
+    network, _ = load_network(weights, options.allow_code)
     use_kernels(options.kernels, network=network, on_gpu=options.device.type == "cuda", option="--kernels ")
     # Tiles are cut where bands are made.
     inference = Inference(fold(network), self_ensemble=options.self_ensemble, precision=options.precision).eval()
@@ -67,6 +68,7 @@ def command_line() -> argparse.ArgumentParser:
     option("-o", "--output", type=Path, required=True, metavar="OUT", help=target)
     option("--recursive", action="store_true", help="search folders within folders too, and make the same ones in OUT")
     option("--weights", metavar="FILE", help="weights file or checkpoint (default: those of the package)")
+    option("--scale", type=int, choices=PACKAGED_SCALES, help="of the package's weights (default 4)")
     option("--format", choices=pictures.FORMATS, default="keep", help="of the results (default keep, else PNG)")
     option("--suffix", metavar="TEXT", help="added to names in a folder (default _x4, for a network of scale 4)")
     option("--overwrite", action="store_true", help="replace results that exist (default: skip them)")
@@ -85,8 +87,6 @@ def refuse_unused(options: argparse.Namespace, *, to_file: bool) -> None:
     """Raise OptionError for an option that would do nothing."""
     if options.suffix is not None and to_file:
         raise OptionError(f"--suffix {options.suffix}: is for names in a folder, and -o names a file; leave one out")
-    if options.allow_code and not options.weights:
-        raise OptionError(f"--allow-code {options.allow_code[0]}: counts beside --weights FILE; leave it out")
     if options.recursive and not any(Path(each).expanduser().is_dir() for each in options.inputs):
         raise OptionError("--recursive: none of the inputs is a folder; leave it out")
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from aldsr.core.command import make_parser, plain_command
-from aldsr.nn.pretrained import default_weights
+from aldsr.nn.pretrained import PACKAGED_SCALES, choose_weights
 from aldsr.webapp.page import INSTALLED, compose_page
 
 
@@ -20,12 +20,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Compose the page, and report how to look at it."""
     parser = make_parser("web", __doc__, networks=True)
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="the folder to write")
-    parser.add_argument("--weights", type=Path, metavar="FILE", help="(default: those of the package)")
+    parser.add_argument("--weights", metavar="FILE", help="(default: those of the package)")
+    text = "of the package's weights (default 4)"
+    parser.add_argument("--scale", type=int, choices=PACKAGED_SCALES, help=text)
     runtime = Path(os.environ.get("ALDSR_ORT_WEB", INSTALLED))
     text = f"the npm package onnxruntime-web (default: $ALDSR_ORT_WEB, else {INSTALLED})"
     parser.add_argument("--runtime", type=Path, default=runtime, metavar="DIR", help=text)
     options = parser.parse_args(argv)
-    weights = options.weights or default_weights()
+    weights = choose_weights(options.weights, options.scale, options.allow_code)
     print(compose_page(weights, options.output, runtime=options.runtime, allow_code=options.allow_code))
     print(f"serve it: python -m http.server -d {options.output}; then open http://localhost:8000")
 

@@ -10,7 +10,7 @@ from aldsr import from_pretrained
 from aldsr.bench.precision import precision_differences
 from aldsr.data import read_image, unit_float
 from aldsr.imaging import imresize, psnr_y, quantise
-from aldsr.nn.pretrained import default_weights
+from aldsr.nn.pretrained import packaged_weights
 
 
 def test_the_difference_is_that_of_the_mean_scores(
@@ -18,7 +18,7 @@ def test_the_difference_is_that_of_the_mean_scores(
 ) -> None:
     files = [make_image(tmp_path / "HR" / f"{seed}.png", seed=seed) for seed in (1, 2)]
     monkeypatch.setattr("aldsr.data.datamodule.write_photographs", lambda folder: tmp_path)
-    network, means = from_pretrained(default_weights()), []
+    network, means = from_pretrained(packaged_weights(4)), []
     for half in (False, True):
         scores = []
         for file in files:

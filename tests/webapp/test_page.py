@@ -115,7 +115,7 @@ def test_what_makes_no_page_is_named(
     monkeypatch.setattr(formats, "find_spec", lambda name: None)
     assert "pip install 'aldsr[export]'" in refuse(capsys, main, *arguments, page)
     monkeypatch.setattr(pretrained, "PACKAGE", tmp_path)
-    assert "--weights FILE" in refuse(capsys, main, "-o", page)
+    assert "no weights for x4; name a file" in refuse(capsys, main, "-o", page)
     for file in (f"dist/{module.RUNTIME[1]}", "package.json"):
         (tmp_path / "runtime" / file).unlink()
         assert f"{tmp_path}/runtime/{file}" in refuse(capsys, main, *arguments, page)

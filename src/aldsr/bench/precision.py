@@ -10,7 +10,7 @@ from aldsr.evaluation.bicubic import score_images
 from aldsr.evaluation.inference import Inference
 from aldsr.imaging import LITERATURE
 from aldsr.nn import fold
-from aldsr.nn.pretrained import default_weights
+from aldsr.nn.pretrained import packaged_weights
 from aldsr.nn.weights import load_network
 
 
@@ -18,7 +18,7 @@ def precision_differences(precisions: Sequence[str], device: torch.device) -> di
     """PSNR-Y (dB) of the package's network, x4, on scikit-image's photographs, less that in 32-true."""
     if not precisions:
         return {}
-    network, _ = load_network(default_weights())
+    network, _ = load_network(packaged_weights(4))
     data = SuperResolutionData(scale=4, train_dirs=[], eval_dirs=None)
     data.prepare_data()
     means = {}

@@ -12,11 +12,11 @@ from torch import Tensor, nn
 from aldsr.nn.description import Description, NetworkError, label, scale_of
 from aldsr.nn.foreign import External, read_weights_of
 from aldsr.nn.layers import has_layer
-from aldsr.nn.pretrained import default_weights
+from aldsr.nn.pretrained import packaged_weights
 from aldsr.nn.weights import find_file, read_described
 
 MOST_NAMES = 12  # in a message
-PACKAGED = "packaged"  # the weights that come with aldsr
+PACKAGED = "packaged"  # the weights that come with aldsr, those of the network's scale
 
 
 class Initial(NamedTuple):
@@ -35,7 +35,9 @@ def load_initial(network: nn.Module, source: str, *, partial: bool = False) -> I
 
     Raises NetworkError if there are no weights at `source`, or they do not fit, naming all that do not.
     """
-    description, state = _read_any(network, default_weights() if source == PACKAGED else find_file(source))
+    description, state = _read_any(
+        network, packaged_weights(getattr(network, "scale", 4)) if source == PACKAGED else find_file(source)
+    )
     own = network.state_dict()
     fits = {key for key in own.keys() & state.keys() if own[key].shape == state[key].shape}
     faults = own.keys() ^ state.keys() | own.keys() - fits

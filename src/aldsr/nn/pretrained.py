@@ -7,11 +7,13 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from aldsr.core.errors import OptionError
 from aldsr.core.run_files import WEIGHTS
 from aldsr.nn.description import NetworkError
-from aldsr.nn.weights import load_network
+from aldsr.nn.weights import find_file, load_network
 
 PACKAGE = Path(__file__).parents[1]
+PACKAGED_SCALES = (2, 3, 4)
 
 
 def from_pretrained(
@@ -61,9 +63,23 @@ def download_weights(repo: str, revision: str | None) -> Path:
         raise NetworkError(f"{repo}: no such path, and no {WEIGHTS} from the Hugging Face hub: {reason}") from error
 
 
-def default_weights() -> Path:
-    """The weights that come with the package. Raises NetworkError if there are none."""
-    files = sorted((PACKAGE / "weights").glob("*.safetensors"))
-    if not files:
-        raise NetworkError("no weights named: give --weights FILE; a run leaves RUN/weights.safetensors")
-    return files[0]
+def choose_weights(file: str | None, scale: int | None, allow_code: Sequence[str]) -> Path:
+    """The file of --weights, or the package's weights of --scale (default 4).
+
+    Raises OptionError for an option that would do nothing beside the other, NetworkError if there is no such file.
+    """
+    if not file:
+        if allow_code:
+            raise OptionError(f"--allow-code {allow_code[0]}: counts beside --weights FILE; leave it out")
+        return packaged_weights(scale or 4)
+    if scale is not None:
+        raise OptionError(f"--scale {scale}: is of the package's weights, and --weights names others; leave one out")
+    return find_file(file)
+
+
+def packaged_weights(scale: int) -> Path:
+    """The weights of a scale that come with the package. Raises NetworkError if there are none."""
+    found = next((PACKAGE / "weights").glob(f"*_x{scale}.safetensors"), None)
+    if found is None:
+        raise NetworkError(f"the package has no weights for x{scale}; name a file, such as RUN/weights.safetensors")
+    return found
