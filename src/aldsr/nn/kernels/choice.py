@@ -48,7 +48,7 @@ def _load_triton(on_gpu: bool, option: str) -> ModuleType:
 def warn_of_torch(reason: str) -> None:
     """Tell the user, once for each reason, that an RDB is computed by torch although Triton was chosen."""
     if not torch.compiler.is_compiling():
-        warnings.warn(f"kernels=triton: torch's own compute an RDB, because {reason}", stacklevel=2)
+        warnings.warn(f"kernels=triton: torch's own kernels compute an RDB, because {reason}", stacklevel=2)
 
 
 def triton_computes(layer: Layer) -> bool:
