@@ -55,7 +55,7 @@ other work on the machine. aldsr {version}, torch {torch}.
 |---|---:|---:|---:|
 {rows}
 
-Protocol: {protocol}; as many pixels shaved as the scale.
+Protocol at x4: {protocol}; at x2 and x3, 2 and 3 pixels shaved and LR made by bicubic.
 
 `make weights` makes them again; configuration, the doctor's words and every image's score are in the repository's
 `experiments/weights`.
@@ -92,7 +92,7 @@ def check_images() -> str:
     folders = [str(SHARED / "train" / name) for name in TRAINING]
     tests = [str(SHARED / "benchmarks" / name) for name in TESTS]
     doctor = [sys.executable, "-m", "aldsr.doctor", *folders, "--test", *tests, "--patch-size", "24"]
-    done = subprocess.run(doctor, capture_output=True, text=True)
+    done = subprocess.run(doctor, capture_output=True, text=True, env={**os.environ, "COLUMNS": "110"})
     (HERE / "doctor.txt").write_text(done.stdout.replace(f"{SHARED}{os.sep}", ""))
     if done.returncode:
         sys.exit(f"error: the doctor found faults, see {HERE / 'doctor.txt'}; nothing was trained. {done.stderr}")
