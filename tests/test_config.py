@@ -37,13 +37,14 @@ VARIANTS = {  # block, descriptor, reduction, what else
     "ald_none_all": ("ALDBlock", "zero", 8, {"live": True}),
 }
 BUDGETS = {"small": 3, "smoke": 1, "paper": 3}  # seeds
+# Seeds in the budget "small", where they are not three.
 OWN_SEEDS = {
     "gain/explore": 2,
     "gain/study": 6,
     "rates/test": 6,
     "rates/tune": 2,
     "weights/candidates": 1,
-}  # in the budget "small"
+}
 OWN_SIZES = ("backbones", "frontier", "rates", "weights")
 JOBS = {
     "attention/study": 8,
