@@ -45,7 +45,7 @@ format: $(READY) ## Rewrite the code in the house format
 build: $(READY) ## Build the wheel into dist/
 	$(PY) -m build --wheel
 
-weights: $(READY) ## Train, measure and package the weights again (see experiments/weights; half an hour)
+weights: $(READY) ## Train, measure and package the weights again (see experiments/weights; two hours of one core)
 	$(PY) experiments/weights/release.py
 
 web: $(READY) ## Build the page that upscales pictures in a browser into dist/web (needs npm)

@@ -10,7 +10,7 @@ from torch import nn
 from aldsr.core.errors import OptionError
 from aldsr.core.run_files import WEIGHTS
 from aldsr.nn.description import NetworkError
-from aldsr.nn.weights import find_file, load_network
+from aldsr.nn.weights import load_network
 
 PACKAGE = Path(__file__).parents[1]
 PACKAGED_SCALES = (2, 3, 4)
@@ -66,7 +66,8 @@ def download_weights(repo: str, revision: str | None) -> Path:
 def choose_weights(file: str | None, scale: int | None, allow_code: Sequence[str]) -> Path:
     """The file of --weights, or the package's weights of --scale (default 4).
 
-    Raises OptionError for an option that would do nothing beside the other, NetworkError if there is no such file.
+    Raises OptionError for an option that would do nothing beside the other, and NetworkError if the package has no
+    weights of that scale.
     """
     if not file:
         if allow_code:
@@ -74,7 +75,7 @@ def choose_weights(file: str | None, scale: int | None, allow_code: Sequence[str
         return packaged_weights(scale or 4)
     if scale is not None:
         raise OptionError(f"--scale {scale}: is of the package's weights, and --weights names others; leave one out")
-    return find_file(file)
+    return Path(file)
 
 
 def packaged_weights(scale: int) -> Path:

@@ -17,12 +17,12 @@ DEVICES = ("trainer.accelerator", "trainer.devices", "trainer.num_nodes", "train
 
 def refuse_unused(unused: Unused) -> None:
     """Raise OptionError for the first option that was typed though it does nothing; null, false and [] may be."""
-    typed = typed_options()
     for names, where in ((names, where) for nothing, names, where in unused if nothing):
-        for option, value in typed.items():
+        for option, value in typed_options().items():
             counts = option in DEVICES or not option.startswith(tuple(names.split()))
             if not counts and value not in ("null", "false", "[]"):
-                raise OptionError(f"{option}={value}: does nothing here: {option} counts {where}; leave it out")
+                typed = f"{option}={value}" if value else option  # ~option has no value
+                raise OptionError(f"{typed}: does nothing here: {option} counts {where}; leave it out")
 
 
 def unused_in_training(config: DictConfig) -> Unused:
