@@ -48,6 +48,7 @@ OWN_SEEDS = {
 OWN_SIZES = ("backbones", "frontier", "rates", "weights")
 JOBS = {
     "attention/study": 8,
+    "backbones/narrow": 4,
     "backbones/study": 24,
     "benchmarks/study": 3,
     "descriptors/study": 4,
