@@ -70,6 +70,7 @@ UNUSED = (  # each counts beside another option only
         *((f"ema={ema}", f"ema={ema.title()}") for ema in ("true", "1.0", "0.0")),
         ("init=nowhere", "nowhere"),
         ("data.train_dirs=???", "data.train_dirs"),
+        ("data.train_dirs=[]", "data.train_dirs=[]"),
         ("data.train_dirs=[nowhere]", "nowhere"),
         ("data.train_dirs=[train/0.png]", "train/0.png"),
         ("data.train_dirs=[empty]", "empty"),

@@ -147,6 +147,8 @@ def _check_values(run: Mapping[str, Any]) -> None:
     for option, offered in (("if_exists", IF_EXISTS), ("layout", ("auto", *LAYOUTS)), ("compile", ("auto", *COMPILES))):
         if run[option] not in offered:
             raise OptionError(f"{option}={run[option]}: expected {' or '.join(offered)}")
+    if run["data"]["train_dirs"] == []:
+        raise OptionError("data.train_dirs=[]: nothing to train on; name at least one folder of images")
     if (ema := run["ema"]) is not None and (not isinstance(ema, float) or not 0 < ema < 1):
         raise OptionError(f"ema={ema}: expected a decay between 0 and 1, such as 0.999, or null")
 
