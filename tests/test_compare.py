@@ -152,11 +152,32 @@ def test_backbones_and_blocks_are_rows_and_columns(
     assert all(expected in text for expected in texts)
 
 
+@pytest.mark.parametrize(
+    ("form", "texts"),
+    [
+        ("table", ["on B100, less that of the same backbone with DW, 95 % intervals", "+1.000", "; 8 intervals"]),
+        (
+            "markdown",
+            ["| backbone | standard | ALD (det) |", "| EDSR | -1.000, [-1.000, -1.000] | +1.000, [+1.000, +1."],
+        ),
+        ("latex", ["RDN & -1.000, [-1.000, -1.000], 2 seeds & +1.000"]),
+        ("csv", [",psnr,sd,multi_adds,less,difference,low,high,pairs", ",DW,1.0,1.0,1.0,3", "EDSR,DW,Set5", ",,,,,"]),
+    ],
+)
+def test_blocks_are_compared_within_each_backbone(
+    form: str, texts: list[str], backbones: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main([str(backbones), "--grid", "--against", "dw", "--format", form])
+    text = capsys.readouterr().out
+    assert all(expected in text for expected in texts)
+
+
 def test_what_is_no_grid_is_refused(study: Path, backbones: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "--grid: is for at least two" in refuse(capsys, main, study, "--grid")
+    assert "standard, DW, ALD (det)" in refuse(capsys, main, backbones, "--grid", "--against", "RDN")
     change_config(backbones / "EDSR-DW-RDN-2", {"model.n_feats": 16})
     assert "both EDSR with the block DW" in refuse(capsys, main, backbones, "--grid")
-    assert run_command(main, backbones, "--grid", "--against", "RDN") == 2
+    assert run_command(main, backbones, "--grid", "--fixed-images") == 2
 
 
 def test_studies_and_runs_beside_them_become_one(study: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,7 +4,7 @@ Runs become the rows of one table. A study, a folder of runs, is laid out as in 
 seeds, paired differences with intervals, the published numbers beside them; several studies, and runs named beside
 them, become one. Results of different protocols, of different images in sets of one name or, in a study, of unequal
 budgets are refused, naming the difference. --grid lays out a study of several backbones and blocks as a row per
-backbone and a column per block.
+backbone and a column per block; with --against BLOCK also what each adds to that block in the same backbone.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from aldsr.evaluation.results import ResultsError, read_benchmark
 from aldsr.reporting.charts.cost import draw_cost_chart
 from aldsr.reporting.charts.figures import prepare_output, save_figure
 from aldsr.reporting.charts.literature import read_literature
-from aldsr.reporting.tables.grid import arrange_grid, grid_csv, grid_sheets
+from aldsr.reporting.tables.grid import arrange_grid, compare_blocks, grid_csv, grid_sheets
 from aldsr.reporting.tables.results import comparison_sheet, protocol_line
 from aldsr.reporting.tables.sheet import print_sheets
 from aldsr.reporting.tables.study import recipe_note, study_notes, study_sheets
@@ -45,7 +45,8 @@ def parse_options(argv: Sequence[str] | None) -> argparse.Namespace:
     add = parser.add_argument
     add("results", nargs="+", type=Path, help="run folders, or their results.json; studies' folders")
     add("--format", choices=("table", "markdown", "latex", "csv"), default="table")
-    add("--against", metavar="NAME", help="of a study: the network that the others are compared with")
+    against = "of a study: the network that the others are compared with; of a grid: the block"
+    add("--against", metavar="NAME", help=against)
     add("--grid", action="store_true", help="of a study: PSNR and multi-adds by backbone (rows) and block (columns)")
     add("--fixed-images", action="store_true", help="of a study: intervals over seeds alone, for these images only")
     unequal = "of a study: compare runs that differ in steps, batch, patches, schedule or training images all the same"
@@ -58,8 +59,8 @@ def parse_options(argv: Sequence[str] | None) -> argparse.Namespace:
     options = parser.parse_args(argv)
     if not options.chart and (options.latency or options.literature or options.chart_sets):
         parser.error("--latency, --literature and --chart-sets: are of a chart; say where with --chart FILE")
-    if options.grid and (options.against is not None or options.fixed_images):
-        parser.error("--grid: shows no differences, which are what --against and --fixed-images are of; leave out one")
+    if options.grid and options.fixed_images and options.against is None:
+        parser.error("--fixed-images: is of differences, which --grid shows with --against BLOCK")
     return options
 
 
@@ -86,8 +87,12 @@ def compare_study(options: argparse.Namespace) -> None:
     """
     study, variants = read_variants(options.results, allow_unequal_budgets=options.allow_unequal_budgets)
     grid = arrange_grid(variants) if options.grid else None
-    comparison = Comparison(study, variants, variants[0], [])  # a grid shows no differences
-    if not grid:
+    if grid:
+        differences = (
+            compare_blocks(grid, options.against, fixed_images=options.fixed_images) if options.against else []
+        )
+        comparison = Comparison(study, variants, variants[0], differences, options.fixed_images)
+    else:
         comparison = compare_variants(study, variants, options.against, fixed_images=options.fixed_images)
     files = prepare_output(options.chart, ("png", "svg")) if options.chart else []
     notes = [note for note in study_notes(comparison) if not (grid and note[0] == "paper")]
@@ -98,10 +103,10 @@ def compare_study(options: argparse.Namespace) -> None:
         save_figure(chart, files)
         notes += more
     if options.format == "csv":
-        print(grid_csv(grid) if grid else study_csv(comparison), end="")
+        print(grid_csv(grid, comparison.differences) if grid else study_csv(comparison), end="")
         print(*(f"{word}: {text}" for word, text in notes), sep="\n", file=sys.stderr)
     else:
-        sheets = grid_sheets(study.name, grid) if grid else study_sheets(comparison)
+        sheets = grid_sheets(study.name, grid, comparison.differences) if grid else study_sheets(comparison)
         print_sheets(sheets, notes, form=options.format)
     if files:
         print(f"chart     {', '.join(map(str, files))}", file=sys.stderr)

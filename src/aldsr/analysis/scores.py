@@ -44,14 +44,18 @@ def compare_variants(
     """
     reference = find_reference(variants, against)
     pairs = [(each, reference if against else _find_baseline(each, variants, reference)) for each in variants]
+    return Comparison(study, variants, reference, compare_pairs(pairs, fixed_images=fixed_images), fixed_images)
+
+
+def compare_pairs(pairs: Sequence[tuple[Variant, Variant]], *, fixed_images: bool = False) -> list[VariantDifference]:
+    """Compare each first with its second, unless it is that itself, on every set that both were measured on."""
     score = partial(score_difference, fixed_images=fixed_images)
-    differences = [
+    return [
         VariantDifference(each, other, name, *(score(each, other, name, what) for what in QUANTITIES))
         for name in set_sizes([other for _, other in pairs])
         for each, other in pairs
         if each is not other and all(name in set_sizes([one]) for one in (each, other))
     ]
-    return Comparison(study, variants, reference, differences, fixed_images)
 
 
 def _find_baseline(variant: Variant, variants: Sequence[Variant], reference: Variant) -> Variant:

@@ -136,9 +136,17 @@ def split_label(label: str) -> tuple[str, str]:
     return backbone, f"{block} {terms}".strip()
 
 
-def _sort_key(variant: Variant) -> tuple[int, int, list[tuple[float, str]]]:
+def block_order(block: str) -> tuple[int, str]:
+    """What sorts blocks as the paper's tables do; one that they lack follows its kind: "LDW (gain=3.0)" after "LDW"."""
+    if block in BLOCKS:
+        return BLOCKS.index(block), ""
+    kinds = [each.partition(" ")[0] for each in BLOCKS]
+    return max((n for n, kind in enumerate(kinds) if kind == block.partition(" ")[0]), default=len(kinds)), block
+
+
+def _sort_key(variant: Variant) -> tuple[int, tuple[int, str], list[tuple[float, str]]]:
     """The order of backbones and of blocks, then by name, 8 before 16."""
     parts = re.split(r"(\d+(?:\.\d+)?(?:e-?\d+)?)", variant.name)
     numbers = [(float(part), "") if place % 2 else (0.0, part) for place, part in enumerate(parts)]
     backbone, block = split_label(variant.label)
-    return (*BACKBONES, backbone).index(backbone), (*BLOCKS, block).index(block), numbers
+    return (*BACKBONES, backbone).index(backbone), block_order(block), numbers
