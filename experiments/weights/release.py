@@ -32,15 +32,18 @@ CARD = """\
 Dense RDN, D{D} C{C} G{G} G0 {G0} with bicubic residual. RGB in, RGB out, both in [0, 1]:
 
 ```python
-network = aldsr.from_pretrained("rdn_x4.safetensors")
+import aldsr
+from pathlib import Path
+
+network = aldsr.from_pretrained(Path(aldsr.__file__).parent / "weights" / "rdn_x4.safetensors")
 ```
 
 It enlarges sharp, clean pictures (it was trained on MATLAB's bicubic LR); noise, blur and the blocks of JPEG it
 enlarges too.
 
 **Trained on** T91 (Yang et al., 2010), BSDS500 train + test without 302003, which is the same photograph as Set5's
-"woman" (Arbeláez et al., TPAMI 2011), and Sun-Hays80 (Sun & Hays, ICCP 2012): {images} photographs that are as
-large as a patch, fingerprint `{fingerprint}`. Their terms are research use; none of them is part of this package.
+"woman" (Arbeláez et al., TPAMI 2011), and Sun-Hays80 (Sun & Hays, ICCP 2012), those that are as large as a patch.
+Their terms are research use; none of them is part of this package.
 No photograph of a test set is among them: of all these sets, `aldsr.doctor` says "{verdict}".
 
 **How**: {batch} patches of {patch}x{patch} LR pixels a step, flipped and turned; L1; Adam from {lr} by half a cosine to
@@ -104,7 +107,6 @@ def format_card(config: dict[str, Any], measured: dict[int, dict[str, Any]], ver
     data, training, conditions = config["data"], measured[4]["training"], measured[4]["measured"]
     return CARD.format(
         **{key: config["model"][key] for key in ("D", "C", "G", "G0")},
-        **{key: training[key] for key in ("images", "fingerprint")},
         **{key: conditions[key] for key in ("device", "torch")},
         verdict=verdict,
         batch=data["batch_size"],
@@ -127,7 +129,8 @@ def format_network(scale: int, results: dict[str, Any]) -> str:
     network, training = results["network"], results["training"]
     cost = f"{network['parameters']:,} parameters, {network['multi_adds'] / 1e9:.1f} G multi-adds for 1280x720"
     start = "" if scale == 4 else ", from the weights of x4"
-    return f"- **x{scale}**: {cost}; {training['steps']:,} steps in {training['seconds'] / 60:.0f} minutes{start}"
+    time = f"{training['steps']:,} steps in {training['seconds'] / 60:.0f} minutes{start}"
+    return f"- **x{scale}**: {cost}; {time}; {training['images']} photographs, fingerprint `{training['fingerprint']}`"
 
 
 def format_rows(scale: int, results: dict[str, Any]) -> list[str]:
