@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from aldsr.bench.gpu import CapturedGraph, copy_rate, time_once
+from aldsr.bench.gpu import CapturedGraph, copy_rate
 from aldsr.bench.tasks import BenchmarkCase, DescribedCase, Task, name_networks
+from aldsr.core.device import time_once
 from aldsr.nn.description import BACKBONES, NetworkError
 from aldsr.nn.folding import foldable_blocks
 from aldsr.run.network import read_size

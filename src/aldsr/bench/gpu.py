@@ -1,12 +1,11 @@
-"""Work on a GPU: recorded as one CUDA graph, timed by the GPU's own clock, and held against the GPU's two ceilings."""
+"""Work on a GPU, recorded as one CUDA graph; and the two ceilings of a device, on a CPU as well."""
 
-import time
 from collections.abc import Callable
 from typing import Any
 
 import torch
 
-from aldsr.core.device import PRECISIONS
+from aldsr.core.device import PRECISIONS, time_once
 from aldsr.training.graph import WARM_UP, capture, side_stream
 
 
@@ -34,27 +33,6 @@ class CapturedGraph:
             ((self.replay, _),) = capture(self.work, pool=pool)
             CapturedGraph.pool, CapturedGraph.first = pool, CapturedGraph.first or self.replay  # if it succeeded
         self.replay()
-
-
-def time_once(work: Callable[[], object], device: torch.device) -> float:
-    """Seconds of one run; on a GPU from its first launch to the end of its last."""
-    if device.type != "cuda":
-        started = time.perf_counter()
-        work()
-        return time.perf_counter() - started
-    start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
-    wait_for(device)
-    start.record()
-    work()
-    end.record()
-    end.synchronize()
-    return start.elapsed_time(end) / 1000
-
-
-def wait_for(device: torch.device) -> None:
-    """Wait until a GPU has done what was launched."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
 
 
 def matmul_rate(precision: str, device: torch.device) -> float:

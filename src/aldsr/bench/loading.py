@@ -13,7 +13,7 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.benchmark import Timer, set_torch_threads
 
-from aldsr.bench.gpu import wait_for
+from aldsr.core.device import wait_for
 from aldsr.data import CachedPair, Patches, SuperResolutionData, augment, read_image, unit_float
 from aldsr.imaging import imresize
 from aldsr.nn.bicubic import cubic

@@ -20,9 +20,9 @@ from typing import Any, NamedTuple, TypeVar
 import torch
 from rich.progress import Progress
 
-from aldsr.bench.gpu import copy_rate, matmul_rate, time_once
+from aldsr.bench.gpu import copy_rate, matmul_rate
 from aldsr.bench.tasks import BenchmarkCase, DescribedCase, Task, growing_tasks, name_networks
-from aldsr.core.device import PRECISIONS
+from aldsr.core.device import PRECISIONS, time_once
 from aldsr.core.errors import OptionError
 from aldsr.core.memory import OutOfMemoryError, is_out_of_memory, keep_memory, peak_memory
 from aldsr.core.processes import end_with_parent

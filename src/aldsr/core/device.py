@@ -1,6 +1,8 @@
-"""The device that a network runs on, and the precisions that it computes in."""
+"""The device that a network runs on, its clock, and the precisions that it computes in."""
 
 import platform
+import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -32,3 +34,24 @@ def device_name(device: torch.device) -> str:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
         return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     return platform.processor() or platform.machine()
+
+
+def time_once(work: Callable[[], object], device: torch.device) -> float:
+    """Seconds of one run; on a GPU from its first launch to the end of its last."""
+    if device.type != "cuda":
+        started = time.perf_counter()
+        work()
+        return time.perf_counter() - started
+    start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+    wait_for(device)
+    start.record()
+    work()
+    end.record()
+    end.synchronize()
+    return start.elapsed_time(end) / 1000
+
+
+def wait_for(device: torch.device) -> None:
+    """Wait until a GPU has done what was launched."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)

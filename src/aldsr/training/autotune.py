@@ -5,7 +5,6 @@ less time than the whole, and takes less memory. Whether it does depends on the 
 """
 
 import copy
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial, reduce
@@ -15,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from aldsr.core.device import PRECISIONS
+from aldsr.core.device import PRECISIONS, time_once
 from aldsr.training.graph import GraphedStep
 from aldsr.training.step import LAYOUTS, Loss, Sharing, TrainingStep
 
@@ -84,23 +83,16 @@ class StepTimer:
 
 
 def time_runs(run: Callable[[], None], device: torch.device) -> float:
-    """Seconds of a run after some to warm up: the faster of two; on a GPU the mean of several by the GPU's clock."""
+    """Seconds of a run after some to warm up: the faster of two; on a GPU the mean of several."""
     if device.type != "cuda":
-        times = []
-        for _ in range(3):
-            started = time.perf_counter()
+        return min([time_once(run, device) for _ in range(3)][1:])
+
+    def run_several() -> None:
+        for _ in range(GPU_RUNS):  # without waiting between them, as in training
             run()
-            times.append(time.perf_counter() - started)
-        return min(times[1:])
-    for _ in range(GPU_RUNS):
-        run()
-    start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
-    start.record()
-    for _ in range(GPU_RUNS):  # without waiting between them, as in training
-        run()
-    end.record()
-    end.synchronize()
-    return start.elapsed_time(end) / 1000 / GPU_RUNS
+
+    run_several()
+    return time_once(run_several, device) / GPU_RUNS
 
 
 def autotune(
