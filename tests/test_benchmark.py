@@ -16,7 +16,7 @@ from aldsr import benchmark
 from aldsr.bench.loading import decoding_rate, resize_times
 from aldsr.bench.speed import Group, OutOfMemoryError, measure_in_turns
 from aldsr.bench.tasks import BenchmarkCase, Task, name_networks
-from aldsr.benchmark import main
+from aldsr.benchmark import STEPS, main
 from aldsr.run.network import read_size
 from tests.analysis.fake_runs import fake_config, fake_results, write_run
 from tests.command import run_command
@@ -26,7 +26,9 @@ NEEDS_MATPLOTLIB = pytest.mark.needs("matplotlib")
 _, *RDNS = name_networks("RDN")
 WAYS = [("none", "torch"), ("graph", "torch"), ("graph", "triton")]
 IN_EVERY_WAY = [("literal", *way) for way in WAYS[:2]] + [(name, *way) for name in RDNS for way in WAYS]
-TINY = ["--size", "small", "--batch", "2", "--patch-size", "4", "--rounds", "2"]
+TINY = ["--size", "small", "--rounds", "2"]
+UNUSED = {"loss": "mse", "precision": "32-true", "scale": "2", "batch": "3"}
+PATCHES = ["--batch", "2", "--patch-size", "4"]
 
 
 @pytest.fixture(autouse=True)
@@ -90,7 +92,7 @@ def test_what_half_precision_costs_is_kept_and_shown(capsys: pytest.CaptureFixtu
 def test_networks_are_measured_in_turns_and_what_must_not_share_a_process_by_itself(
     name: str, expected: list[list[str]], groups: list[Group], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    main([name, *TINY, "--json", "speed.json"])
+    main([name, *TINY, *(PATCHES if name in STEPS else []), "--json", "speed.json"])
     assert [[case.network for case, _ in group.jobs] for group in groups] == expected * 2
     assert "RDN: " in capsys.readouterr().out
     record = json.loads(Path("speed.json").read_text())[name][1]
@@ -135,7 +137,7 @@ def gpu(monkeypatch: pytest.MonkeyPatch) -> list[BenchmarkCase]:
 def test_on_a_gpu_every_network_is_measured_launch_by_launch_and_in_a_graph_at_its_fastest(
     name: str, expected: list[tuple[str, ...]], groups: list[Group], gpu: list[BenchmarkCase]
 ) -> None:
-    main([name, *TINY, "--device", "cuda", "--rounds", "1", "--json", "gpu.json"])
+    main([name, *TINY, *(PATCHES if name in STEPS else []), "--device", "cuda", "--rounds", "1", "--json", "gpu.json"])
     (group,) = groups
     assert [(case.network, case.compile, case.kernels) for case, _ in group.jobs][: len(expected)] == expected
     assert {(case.precision, case.layout) for case, _ in group.jobs} == {("bf16-mixed", "contiguous")}
@@ -167,13 +169,28 @@ def test_growth_needs_the_memory_of_its_process(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("aldsr.bench.speed.run_in_process", Mock(side_effect=OutOfMemoryError))
-    assert run_command(main, "growth", *TINY) == 2
+    assert run_command(main, "growth", *TINY, *PATCHES) == 2
     assert "memory" in capsys.readouterr().err
 
 
 @NEEDS_MATPLOTLIB
 def test_growing_steps_are_measured_together(groups: list[Group], capsys: pytest.CaptureFixture[str]) -> None:
-    main(["growth", *TINY, "--patch-size", "3", "--loss", "l1_fft", "--json", "growth.json", "--chart", "growth"])
+    main(
+        [
+            "growth",
+            *TINY,
+            "--batch",
+            "2",
+            "--patch-size",
+            "3",
+            "--loss",
+            "l1_fft",
+            "--json",
+            "growth.json",
+            "--chart",
+            "growth",
+        ]
+    )
     assert len(groups) == 2
     sizes = [(1, 3, 2), (2, 1, 2), (2, 2, 2), (2, 3, 1), (2, 3, 2)]  # each differs from the last in one thing
     expected = [(network, *size) for size in sizes for network in ("RDN", "ALD-RDN")]
@@ -233,7 +250,12 @@ def test_recorded_results_are_shown_and_drawn_without_measuring(capsys: pytest.C
         ("training --device cuda", "--device cuda"),
         ("training growth --backbone edsr", "--backbone"),
         ("training resize --device cuda", "--device cuda"),
-        ("training upscaling --loss mse", "--loss"),
+        *(
+            (f"upscaling --{option}", f"--{option[:5]}")
+            for option in ("loss mse", "precision 32-true", "scale 2", "batch 3")
+        ),
+        ("loading --rounds 1", "--rounds"),
+        ("--from training.json --patch-size 8", "--patch-size"),
     ],
 )
 def test_a_mistake_is_reported_before_anything_is_measured(
@@ -248,7 +270,7 @@ def test_a_mistake_is_reported_before_anything_is_measured(
 @pytest.mark.gpu
 @pytest.mark.parametrize("name", ["training", "upscaling", "checkpointing", "growth", "loading"])
 def test_a_gpu_is_measured_in_every_way(name: str) -> None:
-    main([name, *TINY, "--device", "cuda", "--rounds", "1", "--json", "gpu.json"])
+    main([name, *TINY, *(PATCHES if name in STEPS else []), "--device", "cuda", "--rounds", "1", "--json", "gpu.json"])
     found = json.loads(Path("gpu.json").read_text())[name]
     for each in found if name != "loading" else []:
         (process,) = each["processes"]

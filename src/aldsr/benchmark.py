@@ -50,6 +50,19 @@ TABLES: dict[str, Callable[[Measurements], RenderableType]] = {
     "resize": resize_sheet,
 }
 CHARTED = (*SPEEDS, "growth")
+# What an option is where it is not given, and the benchmarks that it is of.
+OPTIONS: dict[str, tuple[Any, set[str]]] = {
+    "backbone": ("rdn", {"training", "upscaling"}),
+    "size": ("paper", {"training", "upscaling", "checkpointing", "growth"}),
+    "networks": (None, {"deployed"}),
+    "precision": ("32-true", {"deployed"}),
+    "batch": (16, STEPS),
+    "patch_size": (48, {*STEPS, "loading"}),
+    "loss": ("l1", STEPS),
+    "scale": (4, {"loading", "resize"}),
+    "rounds": (2, {*SPEEDS, "growth"}),
+    "train_dir": (None, {"loading"}),
+}
 
 
 @plain_command()
@@ -84,15 +97,15 @@ def parse_options(argv: Sequence[str] | None) -> argparse.Namespace:
     add = parser.add_argument
     add("what", nargs="*", help=f"{', '.join(TABLES)} (default: loading resize)")
     add("--device", choices=("cpu", "cuda"), default="cpu", help="(default cpu)")
-    add("--backbone", choices=[*map(str.lower, BACKBONES)], default="rdn", help="(default rdn)")
-    add("--size", choices=("paper", "small"), default="paper", help="of the networks")
+    add("--backbone", choices=[*map(str.lower, BACKBONES)], help="(default rdn)")
+    add("--size", choices=("paper", "small"), help="of the networks (default paper)")
     add("--networks", nargs="+", type=Path, metavar="RUN", help="for deployed: folders of runs or studies")
-    add("--precision", choices=PRECISIONS, default="32-true", help="for deployed")
-    add("--batch", type=positive_int, default=16, help="patches of a training step")
-    add("--patch-size", type=positive_int, default=48, help="LR pixels (default: the paper's 48)")
-    add("--loss", choices=LOSSES, default="l1", help="of a training step (default l1)")
-    add("--scale", type=int, default=4, choices=(2, 3, 4), help="for loading and resize")
-    add("--rounds", type=positive_int, default=2, help="how often every process is run")
+    add("--precision", choices=PRECISIONS, help="for deployed (default 32-true)")
+    add("--batch", type=positive_int, help="patches of a training step (default 16)")
+    add("--patch-size", type=positive_int, help="LR pixels (default: the paper's 48)")
+    add("--loss", choices=LOSSES, help="of a training step (default l1)")
+    add("--scale", type=int, choices=(2, 3, 4), help="for loading and resize (default 4)")
+    add("--rounds", type=positive_int, help="how often every process is run (default 2)")
     add("--train-dir", action="append", help="images to cut from (default: the procedural images)")
     add("--json", type=Path, metavar="FILE", help="save the results")
     add("--from", dest="source", type=Path, metavar="FILE", help="show the results of a --json file")
@@ -101,12 +114,17 @@ def parse_options(argv: Sequence[str] | None) -> argparse.Namespace:
     options = parser.parse_args(argv)
     if unknown := sorted(set(options.what) - set(TABLES)):
         parser.error(f"{unknown[0]}: expected {', '.join(TABLES)}")
-    if options.source is None and ("deployed" in options.what) != bool(options.networks):
-        parser.error("deployed: measures the networks of --networks RUN…, which are of no other use; give both")
-    if options.backbone != "rdn" and (options.source or not {"training", "upscaling"}.issuperset(options.what or [""])):
-        parser.error("--backbone: is of what training and upscaling measure; leave it out, or ask for these alone")
-    if options.loss != "l1" and (options.source or not STEPS.issuperset(options.what or [""])):
-        parser.error(f"--loss: is of what {', '.join(sorted(STEPS))} measure; leave it out, or ask for these alone")
+    asked = options.what or ["loading", "resize"][: 1 if options.device == "cuda" else 2]
+    for option, (default, benchmarks) in OPTIONS.items():
+        if getattr(options, option) is None:
+            setattr(options, option, default)
+        elif options.source or benchmarks.isdisjoint(asked):
+            where = ", ".join(name for name in TABLES if name in benchmarks)
+            parser.error(f"--{option.replace('_', '-')}: does nothing here, only in {where}; leave it out")
+    if options.backbone != "rdn" and not OPTIONS["backbone"][1].issuperset(asked):
+        parser.error("--backbone: is of what training and upscaling measure; ask for these alone")
+    if options.source is None and "deployed" in asked and not options.networks:
+        parser.error("deployed: measures the networks of --networks RUN…; name some")
     if options.source and options.json:
         parser.error("--json: saves what is measured, and --from measures nothing; leave one of them out")
     if options.device == "cuda" and (options.source or "resize" in options.what):
