@@ -38,6 +38,19 @@ def results(study: Path) -> dict[str, Any]:
     return {path.parent.name: json.loads(path.read_text()) for path in study.glob("*/results.json")}
 
 
+@pytest.mark.parametrize("launcher", ["basic", "local"])
+@pytest.mark.parametrize("option", ["name=mine", "if_exists=archive"])
+def test_what_a_sweep_decides_is_refused(
+    option: str, launcher: str, small: list[str], capfd: pytest.CaptureFixture[str]
+) -> None:
+    swept = ["-m", f"hydra/launcher={launcher}", *small, "study.name=x", option]
+    assert run_command(train, *swept) in (1, 2)
+    error = capfd.readouterr().err
+    assert f"error: {option}: a sweep" in error
+    assert "Traceback" not in error
+    assert not [path for path in Path("runs/x").iterdir() if path.is_dir()]
+
+
 @pytest.mark.slow
 def test_the_same_command_skips_what_is_done_and_retries_what_failed(
     small: list[str], make_image: Callable[..., Path], capfd: pytest.CaptureFixture[str]

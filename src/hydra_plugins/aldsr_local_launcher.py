@@ -14,6 +14,7 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
+from itertools import chain
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Event
@@ -27,7 +28,7 @@ from omegaconf import DictConfig
 from aldsr.core.errors import OptionError
 from aldsr.core.processes import LAUNCHER
 from aldsr.core.signals import STOP_SIGNALS
-from aldsr.sweep.plan import PRODUCT, find_job_name, join_plan
+from aldsr.sweep.plan import PRODUCT, find_job_name, join_plan, refuse_in_sweep
 from aldsr.sweep.status import objective, run_status, write_failure
 
 ATTEMPTS = 2  # at a job that is killed, as the kernel does where memory is short
@@ -64,6 +65,7 @@ class LocalLauncher(Launcher):
         given = [f"--config-dir={source.path}" for source in sources if source.provider == "command-line"]
         config_name = f"--config-name={self.config.hydra.job.config_name}"
         command = [sys.executable, "-m", self.command, *given, config_name]
+        refuse_in_sweep(chain(*job_overrides))
         join_plan(self.config, job_overrides)
         names = [find_job_name(folder, overrides) for overrides in job_overrides]
         jobs = {}

@@ -28,7 +28,7 @@ from aldsr.run.recipe import patch_steps
 from aldsr.run.targets import drop_foreign_options
 from aldsr.run.unused import refuse_unused, unused_in_training
 from aldsr.sweep.names import run_name, run_tags
-from aldsr.sweep.plan import find_job_name, typed_overrides
+from aldsr.sweep.plan import find_job_name, refuse_in_sweep, typed_overrides
 from aldsr.training import LAYOUTS, StepTiming, autotune, resolve_devices, supported_precisions
 from aldsr.training.options import check_trainer_options
 from aldsr.training.step import Loss
@@ -155,7 +155,8 @@ def _check_values(run: Mapping[str, Any]) -> None:
 
 def _place_in_study(config: DictConfig, folder: Path, overrides: list[str]) -> None:
     """Name a job of a sweep, and put its folder into the study's."""
+    refuse_in_sweep(overrides)
     config.name = find_job_name(folder, overrides)
     config.run_dir = str(folder / config.name)
     config.study.name = config.study.name or folder.name
-    config.if_exists = config.if_exists or "continue"
+    config.if_exists = "continue"

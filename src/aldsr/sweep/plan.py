@@ -98,6 +98,16 @@ def find_job_name(folder: Path, overrides: Sequence[str]) -> str:
     )
 
 
+def refuse_in_sweep(overrides: Iterable[str]) -> None:
+    """Raise OptionError for what a sweep decides for all its runs."""
+    for each in overrides:
+        option, _, value = each.partition("=")
+        if option == "name" or (option, value) == ("if_exists", "archive"):
+            raise OptionError(
+                f"{each}: a sweep names its runs and continues them; leave it out, or name a new study.name=…"
+            )
+
+
 def typed_overrides(hydra: Any) -> list[str]:
     """The overrides of a command line as they were typed, with `${…}` unresolved: so Hydra hands them on to jobs."""
     typed: Any = OmegaConf.to_container(hydra.overrides.task, resolve=False)
