@@ -19,8 +19,7 @@ from aldsr.__main__ import COMMANDS
 from aldsr.evaluation.inference import Inference
 from aldsr.imaging import quantise, self_ensemble
 from aldsr.nn import deployed
-from aldsr.nn.deployment import deployed_description
-from aldsr.nn.description import build
+from aldsr.nn.description import build, deployed_description
 from aldsr.nn.weights import load_network
 from aldsr.pictures import read_picture, write_picture
 from aldsr.run.network import read_size

@@ -21,7 +21,7 @@ from aldsr.evaluation.inference import GLOBAL, Inference, has_global_statistics
 from aldsr.evaluation.predictions import find_predictions
 from aldsr.evaluation.results import check_scorable, describe_network, summarise
 from aldsr.nn import BicubicUpscale, External, deployed
-from aldsr.nn.deployment import deployed_description
+from aldsr.nn.description import deployed_description
 from aldsr.nn.kernels.choice import use_kernels
 from aldsr.nn.weights import write_weights
 from aldsr.reporting.tables.results import write_results

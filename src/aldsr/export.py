@@ -13,8 +13,7 @@ from pathlib import Path
 from aldsr.core.command import make_parser, plain_command
 from aldsr.core.files import atomic_write, check_output
 from aldsr.nn import fold
-from aldsr.nn.deployment import deployed_description
-from aldsr.nn.description import label, scale_of
+from aldsr.nn.description import deployed_description, label, scale_of
 from aldsr.nn.formats import FORMATS, Format, FormatError, check_file, make_test_images
 from aldsr.nn.weights import load_network
 

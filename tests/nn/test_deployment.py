@@ -11,8 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from aldsr.nn import ALDBlock, DWBlock, LDWBlock, StandardBlock, deploy, deployed
-from aldsr.nn.deployment import deployed_description
-from aldsr.nn.description import NetworkError, build, label, scale_of
+from aldsr.nn.description import NetworkError, build, deployed_description, label, scale_of
 from aldsr.nn.weights import load_network
 from tests.nn.conftest import description, network_of, same_state, save
 
@@ -118,6 +117,9 @@ def test_a_deployed_network_comes_back_from_its_file(
     form = deployed(network=network, collapsed=collapsed)
     described = deployed_description(description(conv=conv, **size), network, collapsed)
     expected = description(conv=folded, **size)
+    named = "ALD-RDN (5x5, folded)" if block == "ALDBlock" else f"{block.removesuffix('Block')}-RDN"
+    if block == "ALDBlock":  # what it was made of
+        expected["_label_"] = named
     if collapsed:
         expected = {"_target_": "aldsr.nn.deployed", "network": expected, "collapsed": collapsed}
     assert described == expected
@@ -125,13 +127,13 @@ def test_a_deployed_network_comes_back_from_its_file(
     assert read == described
     assert kinds(loaded) == kinds(form)
     same_output(loaded, network)
-    assert (label(read), scale_of(read)) == (f"{plain.removesuffix('Block')}-RDN", 3)
+    assert (label(read), scale_of(read)) == (named, 3)
 
 
 def test_a_network_can_be_deployed_twice() -> None:
     once = deployed_description(description(), network_of(), [FIRST])
     twice = deployed_description(once, build(once), [SECOND])
-    assert (label(twice), scale_of(twice)) == ("LDW-RDN", 2)
+    assert (label(twice), scale_of(twice)) == ("ALD-RDN (folded)", 2)
     assert kinds(build(twice)) == [StandardBlock, StandardBlock]
 
 

@@ -15,8 +15,7 @@ from torch import Tensor, nn
 
 from aldsr.evaluation.inference import Inference
 from aldsr.nn import External, deployed, fold
-from aldsr.nn.deployment import deployed_description
-from aldsr.nn.description import NetworkError, build
+from aldsr.nn.description import NetworkError, build, deployed_description
 from aldsr.nn.foreign import describe_with_spandrel, read_state_dict, read_weights_of
 from aldsr.nn.weights import load_network, load_state, write_weights
 from tests.otherlab import odd

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from statistics import median
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.utils.benchmark import Timer
 
-from aldsr.nn.folding import collapse, collapsible_blocks, fold, foldable_blocks
+from aldsr.nn.folding import collapse, collapsible_blocks, fold
 from aldsr.nn.layers import channels_of
 
 REPEATS = 5
@@ -56,21 +56,6 @@ def deploy(network: nn.Module, *, lr: Tensor, dtype: torch.dtype | None = None) 
             if measured["network"]["collapsed"] < measured["network"]["folded"]:
                 return Deployment(mixed, faster, measured)
     return Deployment(folded, [], measured)
-
-
-def deployed_description(
-    description: Mapping[str, Any], network: nn.Module, collapsed: Sequence[str] = ()
-) -> dict[str, Any]:
-    """The description of a deployed network, from the original's, with the blocks at these paths collapsed."""
-    folded, blocks = dict(description), foldable_blocks(network)
-    if blocks and "conv" in description:
-        block = fold(network.get_submodule(blocks[0]))
-        options = {key: value for key, value in description["conv"].items() if key in ("kernel_size", "activation")}
-        folded["conv"] = {"_target_": f"aldsr.nn.{type(block).__name__}", "_partial_": True, **options}
-        blocks = []
-    if not (collapsed or blocks):  # blocks that the description does not name, such as within a network of others
-        return folded
-    return {"_target_": "aldsr.nn.deployed", "network": folded, "collapsed": list(collapsed)}
 
 
 def time_in_turns(candidates: Mapping[str, nn.Module], x: Tensor) -> dict[str, float]:

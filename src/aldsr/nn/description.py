@@ -16,8 +16,11 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from torch.nn import Module
+
 from aldsr import nn
 from aldsr.core.errors import NetworkError as NetworkError
+from aldsr.nn.folding import fold, foldable_blocks
 
 Description = Mapping[str, Any]
 
@@ -107,7 +110,7 @@ def build(description: Description, allow_code: Sequence[str] | None = ()) -> An
     options = {
         key: build(value, allow_code) if isinstance(value, Mapping) else value
         for key, value in description.items()
-        if key not in ("_target_", "_partial_", "_convert_")
+        if key not in ("_target_", "_partial_", "_convert_", "_label_")
     }
     if "_target_" not in description:
         return options
@@ -128,6 +131,8 @@ def build(description: Description, allow_code: Sequence[str] | None = ()) -> An
 
 def label(description: Description) -> str:
     """The name of a network in tables: "RDN", "ALD-RDN", "My-RDN" for a user's `MyBlock`, "BicubicUpscale"."""
+    if "_label_" in description:  # of a deployed one, what it was made of
+        return str(description["_label_"])
     if "network" in description:  # a deployed or external one
         return label(description["network"])
     network, conv = description["_target_"].rpartition(".")[2], description.get("conv")
@@ -141,6 +146,24 @@ def block_terms(conv: Description) -> list[str]:
     terms = [f"{kernel}x{kernel}"] * (kernel != 3) + [str(activation)] * (activation != "relu")
     gains = [f"{name}={conv[name]}" for name in ("gain", "init_gain") if conv.get(name, 1) != 1]
     return [*terms, *gains, *["frozen"] * bool(conv.get("frozen"))]
+
+
+def deployed_description(
+    description: Mapping[str, Any], network: Module, collapsed: Sequence[str] = ()
+) -> dict[str, Any]:
+    """The description of a deployed network, from the original's, with the blocks at these paths collapsed."""
+    folded, blocks = dict(description), foldable_blocks(network)
+    if blocks and "conv" in description:
+        block = fold(network.get_submodule(blocks[0]))
+        options = {key: value for key, value in description["conv"].items() if key in ("kernel_size", "activation")}
+        folded["conv"] = {"_target_": f"aldsr.nn.{type(block).__name__}", "_partial_": True, **options}
+        terms = block_terms(description["conv"])
+        if (label(description), terms) != (label(folded), block_terms(folded["conv"])):
+            folded["_label_"] = f"{label(description)} ({', '.join([*terms, 'folded'])})"
+        blocks = []
+    if not (collapsed or blocks):  # blocks that the description does not name, such as within a network of others
+        return folded
+    return {"_target_": "aldsr.nn.deployed", "network": folded, "collapsed": list(collapsed)}
 
 
 def scale_of(description: Description) -> int:

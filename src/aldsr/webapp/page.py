@@ -19,8 +19,7 @@ from aldsr.data.images import read_image
 from aldsr.evaluation.cost import count_parameters
 from aldsr.imaging import imresize
 from aldsr.nn import fold
-from aldsr.nn.deployment import deployed_description
-from aldsr.nn.description import label, scale_of
+from aldsr.nn.description import deployed_description, label, scale_of
 from aldsr.nn.formats import FORMATS, check_file
 from aldsr.nn.weights import load_network
 
