@@ -80,6 +80,26 @@ def test_what_does_not_fit_is_refused(
     assert fault in refuse(capsys, main, "a", *arguments)
 
 
+def test_single_runs_that_were_not_trained_or_measured_alike_are_compared_with_a_warning(
+    study: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ours = [study / f"{each}-determinant-seed1" for each in ("dw-rdn", "ald-rdn")]
+    main([*map(str, ours)])
+    assert "warning" not in capsys.readouterr().out
+    longer, half = (fake_results("LDW-RDN", {"Set5": [33.0] * 5}, steps=steps) for steps in (5000, 1000))
+    half["network"]["description"] = {**fake_config("LDW-RDN", 1)["model"], "scale": 4}
+    half["network"]["description"]["conv"]["gain"] = 3.0
+    half["measured"]["precision"], longer["measured"]["precision"] = "bf16-mixed", "32-true"
+    write_run(Path("longer"), fake_config("LDW-RDN", 1), longer)
+    write_run(Path("half"), None, half)
+    main([*map(str, ours), "longer"])
+    assert "the number of training steps is '1000' in the one and '5000'" in capsys.readouterr().out
+    main(["longer", "half"])
+    text = capsys.readouterr().out
+    assert "LDW-RDN (gain=3.0)" in text
+    assert "not all were measured with the same precision: 32-true, bf16-mixed" in text
+
+
 @pytest.mark.parametrize(
     ("options", "first", "texts"),
     [

@@ -88,13 +88,13 @@ def test_self_ensemble_and_precision_change_the_scores_and_are_recorded_with_cos
     for run, option in (("plain", "cost=full"), ("plus", "self_ensemble=true"), ("bf16", "precision=bf16-mixed")):
         assert run_command(evaluate, *TINY, option, f"run_dir={run}") == 0
     assert len({bench(run)["psnr"] for run in ("plain", "plus", "bf16")}) == 3
-    assert results("plus")["network"]["label"] == "ALD-RDN+"
+    assert results("plus")["network"]["label"] == "ALD-RDN+ (untrained)"
     assert results("plus")["measured"]["self_ensemble"] is True
     assert results("bf16")["measured"]["precision"] == "bf16-mixed"
     cost, network = results("plain")["cost"], results("plain")["network"]
     assert cost["folded"]["parameters"] < cost["unfolded"]["parameters"] == network["parameters"]
     assert cost["folded"]["activations_256x256"] > 0
-    assert "ALD-RDN, folded" in capfd.readouterr().out
+    assert "ALD-RDN (untrained), folded" in capfd.readouterr().out
     assert "cost=all" in refuse(capfd, evaluate, *TINY, "cost=all")
 
 
@@ -209,7 +209,7 @@ def test_the_deployed_form_scores_the_same_and_is_kept_as_a_weights_file(
     assert sum(isinstance(module, StandardBlock) for module in network.modules()) == len(description["collapsed"]) == 4
     assert not Path("deploy-false/deployed.safetensors").exists()
     assert run_command(evaluate, "ckpt_path=deploy-true/deployed.safetensors", *given[1:], "run_dir=again") == 0
-    assert results("again")["network"]["label"] == "LDW-RDN"
+    assert results("again")["network"]["label"] == "ALD-RDN (folded)"  # not an LDW-RDN that was trained as one
 
 
 @pytest.mark.slow
@@ -224,6 +224,7 @@ UNUSED = (
     *("trainer.precision=16-mixed", "data.batch_size=4", "data.train_dirs=[train]", "allow_code=[mine]", "overlap=4"),
     *("protocol=rgb gray=direct", "protocol=unshaved shave=4", "datasets=train", "descriptor=avg"),
     "protocol=explain measures=[vif]",
+    *("self_ensemble=true cost=true", "tile=32 cost=full"),
 )
 
 

@@ -10,20 +10,20 @@ backbone and a column per block; with --against BLOCK also what each adds to tha
 import argparse
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 
+from aldsr.analysis.budgets import find_budget_difference
 from aldsr.analysis.loading import read_by_label, read_variants
 from aldsr.analysis.scores import Comparison, compare_variants
-from aldsr.analysis.study import is_study, read_run
+from aldsr.analysis.study import is_study, read_plain_run
 from aldsr.core.command import make_parser, plain_command
 from aldsr.core.errors import OptionError
-from aldsr.evaluation.results import ResultsError, read_benchmark
+from aldsr.evaluation.results import read_benchmark
 from aldsr.reporting.charts.cost import draw_cost_chart
 from aldsr.reporting.charts.figures import prepare_output, save_figure
 from aldsr.reporting.charts.literature import read_literature
 from aldsr.reporting.tables.grid import arrange_grid, compare_blocks, grid_csv, grid_sheets
-from aldsr.reporting.tables.results import comparison_sheet, protocol_line
+from aldsr.reporting.tables.results import comparison_sheet, find_unlike, protocol_line
 from aldsr.reporting.tables.sheet import print_sheets
 from aldsr.reporting.tables.study import recipe_note, study_notes, study_sheets
 from aldsr.reporting.tables.study_csv import study_csv
@@ -74,9 +74,11 @@ def compare_runs(options: argparse.Namespace) -> None:
     results = read_by_label(options.results)
     sheet, protocol = comparison_sheet(results), protocol_line(*results.values())
     title = sheet.title if options.format == "table" else ""
-    notes = [("protocol", protocol)]
-    with suppress(ResultsError):  # of results without a configuration
-        notes += recipe_note([read_run(path).config for path in options.results])
+    runs = [read_plain_run(path) for path in options.results]
+    notes = [("protocol", protocol), *recipe_note([run.config for run in runs])]
+    trained = [run for run in runs if "training" in run.results]
+    found = find_budget_difference(trained) if trained else None, find_unlike(*results.values())
+    notes += [("warning", sentence) for sentence in found if sentence]
     print_sheets([sheet._replace(title=title)], notes, form=options.format)
 
 

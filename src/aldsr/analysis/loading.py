@@ -6,7 +6,7 @@ from typing import Any
 
 from aldsr.analysis.budgets import find_budget_difference
 from aldsr.analysis.study import Study, is_study, read_studies, shorten
-from aldsr.analysis.variants import Variant, group_variants, run_label
+from aldsr.analysis.variants import Variant, group_variants, results_label, run_label
 from aldsr.evaluation.results import ResultsError, check_comparable, read_results
 
 
@@ -36,7 +36,7 @@ def read_by_label(paths: Sequence[Path]) -> dict[str, dict[str, Any]]:
     """
     results = {str(path): read_results(path) for path in paths}
     check_comparable(results)
-    names = _unique_names([each["network"]["label"] for each in results.values()], [f"({path})" for path in results])
+    names = _unique_names([results_label(each) for each in results.values()], [f"({path})" for path in results])
     return dict(zip(names, results.values(), strict=True))
 
 

@@ -70,6 +70,14 @@ def read_run(path: Path) -> TrainingRun:
     return TrainingRun(folder, read_results(path), read_config(folder / CONFIG))
 
 
+def read_plain_run(path: Path) -> TrainingRun:
+    """`read_run` of results that may lack a configuration, which is then empty."""
+    try:
+        return read_run(path)
+    except ResultsError:
+        return TrainingRun(path.resolve(), read_results(path), {key: {} for key in SECTIONS})
+
+
 def read_config(path: Path) -> dict[str, Any]:
     """Read the config.yaml of a training run as plain data. Raises ResultsError if it is not one."""
     try:

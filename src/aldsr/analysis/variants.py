@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from aldsr.analysis.budgets import list_folders
 from aldsr.analysis.study import TrainingRun
 from aldsr.core.settings import flatten, folder_label, rule_of
-from aldsr.evaluation import BACKBONES, block_terms, complete_description
+from aldsr.evaluation import BACKBONES, block_terms, complete_description, label
 from aldsr.evaluation.results import ResultsError
 
 NETWORK = "network"  # the key of the label among a variant's settings
@@ -69,12 +69,22 @@ def run_label(run: TrainingRun) -> str:
     return network_label(str(run.results["network"]["label"]), run.config["model"])
 
 
+def results_label(results: Mapping[str, Any]) -> str:
+    """The label of the network of a results.json, with its block's attention; a name of the user's stays as it is."""
+    own, description = str(results["network"]["label"]), results["network"].get("description") or {}
+    plain = label(description) if "_target_" in description or "network" in description else ""
+    rest = own.removeprefix(plain)
+    return network_label(plain, description) + rest if plain and rest in ("", "+") else own
+
+
 def network_label(label: str, description: Mapping[str, Any]) -> str:
     """A network's label with its block's attention and other options: "ALD-RDN (det)", "ALD-RDN (det, live, 5x5)".
 
     The attention is the descriptor, what is made of it, and "live" if its hidden units start alive; then come kernel
     size and activation if they are not 3x3 and ReLU, and a block's gain.
     """
+    if "_label_" in description:  # which says it all
+        return label
     conv = description.get("conv") or {}
     terms, descriptor = [], conv.get("descriptor")
     while isinstance(descriptor, Mapping):
@@ -92,7 +102,9 @@ def name_networks(settings: Sequence[Mapping[str, str]]) -> list[str]:
     one backbone, so that networks of different sizes are never called by their blocks alone; all else among all.
     """
     names = [own[NETWORK] for own in settings]
-    for key in sorted({key for own in settings for key in own if not key.endswith("._partial_")} - {NETWORK}):
+    for key in sorted(
+        {key for own in settings for key in own if not key.endswith(("._partial_", "._label_"))} - {NETWORK}
+    ):
         for place, own in enumerate(settings):
             peers = [other for other in settings if _scope(key, other) == _scope(key, own)]
             if any(peer.get(key) != own.get(key) for peer in peers):

@@ -125,7 +125,11 @@ def resolve_evaluation(config: DictConfig) -> tuple[EvaluationSettings, nn.Modul
     run["trainer"] = resolve_trainer(run["trainer"]).to_config()
     settings = EvaluationSettings.from_config(run, typed=True)
     _check_options(settings)
-    return settings, network or load_measured(settings)
+    network = network or load_measured(settings)
+    drawn = [] if network is None or settings.ckpt_path or settings.external else [*network.parameters()]
+    if drawn:  # random weights, which tell what a network costs, not what it can do
+        settings = replace(settings, name=f"{settings.name} (untrained)")
+    return settings, network
 
 
 def load_measured(settings: EvaluationSettings) -> nn.Module | None:

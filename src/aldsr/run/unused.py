@@ -52,6 +52,7 @@ def unused_in_evaluation(config: DictConfig) -> Unused:
     yield not config.ckpt_path and not is_external(), "allow_code", "beside ckpt_path=FILE or model=external"
     yield config.predictions, of_use, "where a network makes the images"
     yield config.tile is None, "overlap", "beside tile=…"
+    yield config.self_ensemble or config.tile, "cost", "for one pass over a whole image, without self_ensemble and tile"
     yield fixed, "gray", "where protocol=… leaves it open, as y does"
     yield config.protocol == "explain", "measures", "with one protocol"
     yield config.protocol == "unshaved", "shave", "with another protocol=…"

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from aldsr.analysis.scores import QUANTITIES
+from aldsr.analysis.variants import results_label
 from aldsr.core.files import atomic_write, write_json
 from aldsr.core.run_files import RESULTS
 from aldsr.evaluation import describe_lr
@@ -18,6 +19,15 @@ from aldsr.reporting.tables.sheet import Cell, Column, Sheet, format_sheets
 
 Results = Mapping[str, Any]  # the content of a results.json
 MAX_IMAGES = 20  # sets of more images are shown by their means only
+
+
+def find_unlike(*results: Results) -> str | None:
+    """A sentence on what differs in how networks were used for measuring; None if nothing does."""
+    used = [each["measured"] for each in results if "precision" in each["measured"]]  # not images of other systems
+    for key, default in (("precision", None), ("tile", None), ("self_ensemble", False), ("kernels", "torch")):
+        if len(values := list(dict.fromkeys(str(each.get(key, default)) for each in used))) > 1:
+            return f"not all were measured with the same {key}: {', '.join(values)}"
+    return None
 
 
 def images_sheet(results: Results) -> Sheet:
@@ -126,7 +136,7 @@ def cost_sheet(results: Results) -> Sheet:
 
 def write_results(folder: Path, results: Results) -> None:
     """Write `results.json`, `results.csv`, and the comparison with bicubic as `table.md` and `table.tex`."""
-    sheet = comparison_sheet({results["network"]["label"]: results})._replace(title="")
+    sheet = comparison_sheet({results_label(results): results})._replace(title="")
     notes = [("protocol", protocol_line(results))]
     _write_csv(folder / "results.csv", results)
     for name, form in (("table.md", "markdown"), ("table.tex", "latex")):

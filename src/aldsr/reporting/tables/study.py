@@ -16,7 +16,7 @@ from aldsr.analysis.variants import Variant
 from aldsr.imaging.perceptual import TITLES
 from aldsr.reporting.tables import paper
 from aldsr.reporting.tables.cells import cost_cells, difference_cell, full_cost_cells, pluralise, score_cell, seeds_cell
-from aldsr.reporting.tables.results import measures_of, protocol_line, quantities
+from aldsr.reporting.tables.results import find_unlike, measures_of, protocol_line, quantities
 from aldsr.reporting.tables.sheet import NOTHING, Cell, Column, Sheet
 
 Note = tuple[str, str]  # a word, and a sentence
@@ -165,6 +165,8 @@ def _conditions(runs: Sequence[TrainingRun]) -> Iterator[Note]:
         "processes": [run.results.get("training", {}).get("ranks") for run in runs],
         "code version": [run.config.get("version") for run in runs],
     }
+    if unlike := find_unlike(*(run.results for run in runs)):
+        yield "warning", unlike
     for condition, values in conditions.items():
         distinct = [str(value) for value in dict.fromkeys(values) if value is not None]
         if len(distinct) > 1:
