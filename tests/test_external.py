@@ -142,12 +142,13 @@ def test_published_weights_score_the_same_in_a_plain_class_and_in_our_network(
     monkeypatch.chdir(tmp_path)
     assert run_command(convert, published, "-o", "ours.safetensors") == 0
     bench = ["data=folder", f"data.eval_dirs=[{shared}/data/benchmarks/Set5]", "trainer=cpu"]
-    theirs = ["model=external", "external.target=tests.otherlab.imdn.IMDN", f"external.weights={published}", CODE]
+    plain = ["external.target=tests.nn.published.IMDN", "external.args.scale=4", "external.args.nf=64", CODE]
+    theirs = ["model=external", *plain, f"external.weights={published}"]
     assert run_command(evaluate, *theirs, *bench, "run_dir=theirs") == 0
     assert run_command(evaluate, "ckpt_path=ours.safetensors", *bench, "run_dir=ours") == 0
     for measure, value in (("psnr", 32.21), ("ssim", 0.8948)):
         found = [results(run)["sets"]["Set5"][measure] for run in ("theirs", "ours")]
-        assert found[0] == pytest.approx(found[1], abs=1e-6)
+        assert found[0] == pytest.approx(found[1], abs=1e-5)  # a rounding may move a pixel by one level
         assert round(found[0], 2 if measure == "psnr" else 4) == value
     for counted in ("parameters", "multi_adds"):
         assert results("theirs")["network"][counted] == results("ours")["network"][counted]
