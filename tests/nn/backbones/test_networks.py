@@ -1,4 +1,4 @@
-"""EDSR, RCAN, IMDN and FSRCNN: their wiring written out, published counts and weights; every block in each."""
+"""EDSR, RCAN, IMDN and FSRCNN: their wiring written out, published counts; every block in each."""
 
 import functools
 from collections.abc import Callable
@@ -11,10 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from aldsr.data import SuperResolutionData
 from aldsr.evaluation.cost import count_parameters, multi_adds
-from aldsr.evaluation.views import super_resolve
-from aldsr.imaging import select
 from aldsr.nn import (
     EDSR,
     FSRCNN,
@@ -30,10 +27,8 @@ from aldsr.nn import (
     fold,
 )
 from aldsr.nn.bicubic import BicubicUpscale
-from aldsr.nn.conversion import convert_state
 from aldsr.nn.description import BACKBONES, build
 from aldsr.nn.folding import collapsible_blocks
-from aldsr.nn.foreign import read_state_dict
 from aldsr.nn.formats import FORMATS, check_file
 from tests.nn.conftest import activate, same_with_gradients
 
@@ -254,20 +249,3 @@ def test_a_block_that_cannot_have_the_activation_of_its_place_is_refused() -> No
 def test_options_that_are_not_offered_are_refused(kind: Any, option: str, value: Any) -> None:
     with pytest.raises(ValueError, match=option):
         make(kind, **{option: value})
-
-
-# Published weights
-
-
-@pytest.mark.slow
-def test_imdn_with_its_authors_weights_scores_on_set5_what_they_published(shared: Path) -> None:
-    network = IMDN().eval()
-    file = shared / "published" / "IMDN_x4.pth"
-    network.load_state_dict(convert_state(read_state_dict(file), file)[2])  # strict
-    data = SuperResolutionData(scale=4, train_dirs=[], eval_dirs=[str(shared / "data" / "benchmarks" / "Set5")])
-    data.prepare_data()
-    (benchmark,) = data.benchmarks
-    pairs = [benchmark[number] for number in range(len(benchmark))]
-    scores = [select("y")["y"].score(super_resolve(network, each.lr), each.hr, scale=4) for each in pairs]
-    psnr, ssim = (sum(each[name].item() for each in scores) / len(scores) for name in ("psnr", "ssim"))
-    assert (psnr, ssim) == (pytest.approx(32.21, abs=0.01), pytest.approx(0.8948, abs=0.0005))
