@@ -22,7 +22,7 @@ from aldsr.study import main as study
 from aldsr.train import train
 from aldsr.training import StepTiming, SuperResolution
 from tests.command import refuse, run_command
-from tests.stopping import check_same_weights, checkpoint, killed_at, log_rows
+from tests.stopping import check_same_weights, checkpoint, log_rows
 
 MODELS = [["model=rdn"], ["model=dw_rdn"], ["model=ldw_rdn"]]
 DESCRIPTORS = [["model=ald_rdn", f"descriptor={d}"] for d in ("avg", "max", "det", "none")]
@@ -105,30 +105,6 @@ def test_checkpointing_changes_memory_only(small: list[str]) -> None:
         options = [f"model.checkpoint={str(on).lower()}", f"run_dir=run{on:d}", "trainer.max_steps=2"]
         assert run_command(train, *small, *options) == 0
     check_same_weights("run0", "run1")
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("saved_at", "options"),
-    [
-        (2, ["schedule=halved", "schedule.epochs=[1]", "ema=0.9"]),
-        (4, ["schedule=cosine", "trainer.accumulate_grad_batches=2", "data.num_workers=2"]),
-    ],
-    ids=["halved-ema", "cosine-microbatches-workers"],
-)
-def test_resuming_is_exact_to_the_last_bit(options: list[str], saved_at: int, small: list[str]) -> None:
-    """Epochs are of 4 steps, after which there is a checkpoint anyway: 2 is in the middle of one, 4 at its end."""
-    overrides = [*small, *options, "trainer.max_steps=7", f"checkpoint_every={saved_at}"]
-    assert run_command(train, *overrides, "run_dir=whole") == 0
-    with killed_at(saved_at + 1):
-        run_command(train, *overrides, "run_dir=broken")
-    assert checkpoint("broken")["global_step"] == saved_at
-    assert run_command(train, *overrides, "run_dir=broken", "ckpt_path=last") == 0
-    check_same_weights("whole", "broken")
-    (ours,), (theirs,) = (checkpoint(run)["optimizer_states"] for run in ("whole", "broken"))
-    torch.testing.assert_close(ours["state"], theirs["state"], rtol=0, atol=0)
-    assert checkpoint("whole")["lr_schedulers"] == checkpoint("broken")["lr_schedulers"]
-    assert Path("whole/log.csv").read_text() == Path("broken/log.csv").read_text()
 
 
 def test_without_images_to_measure_on_the_weights_and_a_result_that_says_so_are_left(

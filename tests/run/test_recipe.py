@@ -56,22 +56,30 @@ WARMED = {
 }
 OPTIMIZER, SCHEDULE = "torch.optim.RMSprop +optimizer.momentum=0.9", "torch.optim.lr_scheduler.ExponentialLR"
 RECIPES = [
-    "loss=charbonnier optimizer=adamw data.patch_size={0:8,2:16,5:8} " + WARMED["multistep"],
-    "loss=l1_fft optimizer=sgd degradation=blur_jpeg schedule=constant schedule.warmup_steps=3",
-    "loss=mse " + WARMED["halved"],
-    WARMED["cosine"],
-    "loss._target_=mine.Weighted +loss.weight=2 "
-    f"optimizer._target_={OPTIMIZER} schedule._target_={SCHEDULE} +schedule.gamma=0.9",
+    (3, "loss=charbonnier optimizer=adamw data.patch_size={0:8,2:16,5:8} " + WARMED["multistep"]),
+    (3, "loss=l1_fft optimizer=sgd degradation=blur_jpeg schedule=constant schedule.warmup_steps=3"),
+    (2, "loss=mse ema=0.9 data.eval_dirs=[bench] " + WARMED["halved"]),
+    pytest.param(
+        4,
+        "trainer.accumulate_grad_batches=2 data.num_workers=2 data.eval_dirs=[bench] " + WARMED["cosine"],
+        marks=pytest.mark.slow,
+    ),
+    (
+        3,
+        "loss._target_=mine.Weighted +loss.weight=2 "
+        f"optimizer._target_={OPTIMIZER} schedule._target_={SCHEDULE} +schedule.gamma=0.9",
+    ),
 ]
 
 
-@pytest.mark.parametrize("recipe", RECIPES)
-def test_every_recipe_trains_and_is_continued_to_the_last_bit(recipe: str, own: list[str]) -> None:
-    options = [*own, *recipe.split(), "checkpoint_every=3", "trainer.max_steps=6", "data.eval_dirs=[]"]
+@pytest.mark.parametrize(("saved_at", "recipe"), RECIPES)
+def test_every_recipe_trains_and_is_continued_to_the_last_bit(saved_at: int, recipe: str, own: list[str]) -> None:
+    """Epochs are of 4 steps: 2 and 3 are within one, 4 is at its end."""
+    options = [*own, f"checkpoint_every={saved_at}", "trainer.max_steps=7", "data.eval_dirs=[]", *recipe.split()]
     assert run_command(train, *options, "run_dir=whole") == 0
-    with killed_at(4):
+    with killed_at(saved_at + 1):
         run_command(train, *options, "run_dir=broken")
-    assert checkpoint("broken")["global_step"] == 3
+    assert checkpoint("broken")["global_step"] == saved_at
     assert run_command(train, *options, "run_dir=broken", "ckpt_path=last") == 0
     check_same_weights("whole", "broken")
     whole, broken = checkpoint("whole"), checkpoint("broken")
