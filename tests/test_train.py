@@ -22,7 +22,7 @@ from aldsr.study import main as study
 from aldsr.train import train
 from aldsr.training import StepTiming, SuperResolution
 from tests.command import refuse, run_command
-from tests.stopping import check_same_weights, checkpoint, log_rows
+from tests.stopping import checkpoint, log_rows
 
 MODELS = [["model=rdn"], ["model=dw_rdn"], ["model=ldw_rdn"]]
 DESCRIPTORS = [["model=ald_rdn", f"descriptor={d}"] for d in ("avg", "max", "det", "none")]
@@ -98,13 +98,6 @@ def test_nothing_is_built_or_measured_twice(small: list[str], monkeypatch: pytes
         images.reset_mock()
         assert run_command(train, *small, options, "run_dir=run") == 0
         assert images.call_count == number
-
-
-def test_checkpointing_changes_memory_only(small: list[str]) -> None:
-    for on in (False, True):
-        options = [f"model.checkpoint={str(on).lower()}", f"run_dir=run{on:d}", "trainer.max_steps=2"]
-        assert run_command(train, *small, *options) == 0
-    check_same_weights("run0", "run1")
 
 
 def test_without_images_to_measure_on_the_weights_and_a_result_that_says_so_are_left(
