@@ -1,6 +1,7 @@
-"""Trainings that are stopped at a known step, without looking at a clock, and what a run leaves."""
+"""Trainings in two ranks, or stopped at a known step without looking at a clock, and what a run leaves."""
 
 import csv
+import json
 import os
 import subprocess
 import sys
@@ -91,6 +92,12 @@ class TrainingProcess(subprocess.Popen[bytes]):
         return self.wait(PATIENCE)
 
 
+def in_ranks(options: list[str]) -> list[str]:
+    """The options of a training on the CPU, for one in two ranks."""
+    ranks = ["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2"]
+    return [*(each for each in options if each != "trainer=cpu"), *ranks]
+
+
 @contextmanager
 def killed_at(step: int) -> Iterator[None]:
     """A training in this process dies, in the middle of this step."""
@@ -125,6 +132,16 @@ def log_rows(run: str | Path) -> list[dict[str, str]]:
     """The rows of a run's log.csv."""
     with Path(run, "log.csv").open(newline="") as file:
         return list(csv.DictReader(file))
+
+
+def losses(run: str | Path) -> list[float]:
+    """The losses of a run's log.csv."""
+    return [float(row["loss"]) for row in log_rows(run) if row["loss"]]
+
+
+def results(run: str | Path) -> Any:
+    """A run's results.json."""
+    return json.loads(Path(run, "results.json").read_text())
 
 
 def updates(run: str | Path) -> set[int]:

@@ -1,6 +1,5 @@
 """`python -m aldsr.evaluate` as a user meets it."""
 
-import json
 import shutil
 from math import inf
 from pathlib import Path
@@ -16,14 +15,11 @@ from aldsr.nn import StandardBlock
 from aldsr.nn.weights import load_network
 from aldsr.train import train
 from tests.command import refuse, run_command
+from tests.stopping import results
 
 BENCH = ["data=folder", "data.eval_dirs=[bench]", "trainer=cpu"]
 BICUBIC = ["model=bicubic", *BENCH]
 TINY = ["model=ald_rdn", "size=tiny", "model.residual=none", *BENCH]
-
-
-def results(folder: str | Path) -> Any:
-    return json.loads(Path(folder, "results.json").read_text())
 
 
 def bench(folder: str) -> Any:

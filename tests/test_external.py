@@ -1,8 +1,6 @@
 """`model=external` as a user meets it: anyone's network in every command."""
 
-import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -19,6 +17,7 @@ from aldsr.train import train
 from aldsr.upscale import main as upscale
 from tests.command import refuse, run_command
 from tests.otherlab.odd import Bytes
+from tests.stopping import results
 
 BENCH = ["data=folder", "data.eval_dirs=[bench]", "trainer=cpu"]
 CODE = "allow_code=[tests]"
@@ -32,10 +31,6 @@ def weights(small: list[str]) -> list[str]:
     """Overrides for a training of seconds of `EXTERNAL`, beside `w.pth` with weights of it."""
     torch.save({"params_ema": Bytes(4).state_dict()}, "w.pth")
     return [each for each in small if not each.startswith("size=")]
-
-
-def results(folder: str) -> Any:
-    return json.loads(Path(folder, "results.json").read_text())
 
 
 def test_its_folder_is_a_runs_in_every_command(

@@ -15,7 +15,7 @@ from aldsr.benchmark import main as benchmark
 from aldsr.evaluate import evaluate
 from aldsr.train import train
 from tests.command import run_command
-from tests.stopping import STOP_STEPS, TrainingProcess, checkpoint, log_rows, updates, waiting
+from tests.stopping import STOP_STEPS, TrainingProcess, checkpoint, losses, updates, waiting
 
 __all__ = ["waiting"]
 
@@ -24,10 +24,6 @@ SCRIPT = Path(__file__).parents[1] / "experiments" / "speed" / "gpu.py"
 
 def on_gpu(options: list[str], trainer: str = "gpu") -> list[str]:
     return [f"trainer={trainer}" if each == "trainer=cpu" else each for each in options]
-
-
-def losses(run: str) -> list[float]:
-    return [float(row["loss"]) for row in log_rows(run) if row["loss"]]
 
 
 @pytest.mark.gpu

@@ -1,6 +1,5 @@
 """One training in several processes, or in one of its own, that is stopped."""
 
-import json
 import signal
 from pathlib import Path
 
@@ -15,7 +14,9 @@ from tests.stopping import (
     TrainingProcess,
     check_same_weights,
     checkpoint,
-    log_rows,
+    in_ranks,
+    losses,
+    results,
     updates,
     waiting,
 )
@@ -23,11 +24,6 @@ from tests.stopping import (
 __all__ = ["waiting"]
 
 pytestmark = pytest.mark.slow
-
-
-def in_ranks(options: list[str]) -> list[str]:
-    ranks = ["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2"]
-    return [*(each for each in options if each != "trainer=cpu"), *ranks]
 
 
 def test_two_ranks_and_one_rank_have_the_same_weights_and_scores(
@@ -40,11 +36,10 @@ def test_two_ranks_and_one_rank_have_the_same_weights_and_scores(
     assert run_command(train, *options, "run_dir=one") == 0
     assert "8x8, 16x16 from step 7" in capsys.readouterr().out
     assert run_command(train, *in_ranks(options), "run_dir=two") == 0
-    one, two = ([float(row["loss"]) for row in log_rows(run) if row["loss"]] for run in ("one", "two"))
-    assert len(one) == 20
-    assert two == pytest.approx(one, rel=1e-5)
+    assert len(losses("one")) == 20
+    assert losses("two") == pytest.approx(losses("one"), rel=1e-5)
     torch.testing.assert_close(*(checkpoint(run)["state_dict"] for run in ("one", "two")), rtol=0, atol=1e-5)
-    found, others = (json.loads(Path(run, "results.json").read_text()) for run in ("one", "two"))
+    found, others = results("one"), results("two")
     assert (found["training"]["ranks"], others["training"]["ranks"]) == (1, 2)
     for name, image in found["sets"]["bench"]["images"].items():
         assert others["sets"]["bench"]["images"][name]["psnr"] == pytest.approx(image["psnr"], abs=1e-3)

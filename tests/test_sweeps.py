@@ -3,12 +3,10 @@
 Where it does not matter who launches the jobs, Hydra's own launcher does, in this process.
 """
 
-import json
 import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from torch import Tensor
@@ -19,7 +17,16 @@ from aldsr.sweep.status import run_status
 from aldsr.train import train
 from aldsr.training import SuperResolution, devices
 from tests.command import run_command
-from tests.stopping import STOP_STEPS, TrainingProcess, check_same_weights, checkpoint, updates, waiting
+from tests.stopping import (
+    STOP_STEPS,
+    TrainingProcess,
+    check_same_weights,
+    checkpoint,
+    in_ranks,
+    results,
+    updates,
+    waiting,
+)
 
 __all__ = ["waiting"]
 
@@ -31,11 +38,6 @@ def content(folder: Path) -> dict[str, tuple[int, bytes]]:
     """Content and time of every file in a run's folder."""
     files = [path for path in folder.rglob("*") if path.is_file() and path.name not in (".lock", "refused.txt")]
     return {str(path.relative_to(folder)): (path.stat().st_mtime_ns, path.read_bytes()) for path in files}
-
-
-def results(study: Path) -> dict[str, Any]:
-    """Results of a study's jobs, by name."""
-    return {path.parent.name: json.loads(path.read_text()) for path in study.glob("*/results.json")}
 
 
 @pytest.mark.parametrize("launcher", ["basic", "local"])
@@ -108,7 +110,7 @@ def test_a_job_continues_from_its_last_checkpoint(small: list[str], monkeypatch:
     fails.clear()
     assert run_command(train, *options) == 0
     assert made == [0, 1, 2, 2, 3, 4, 5, 6]
-    assert results(run.parent)["seed1"]["training"]["steps"] == 7
+    assert results(run)["training"]["steps"] == 7
 
 
 @pytest.mark.slow
@@ -160,7 +162,7 @@ def test_a_study_runs_at_the_smallest_budget(small: list[str]) -> None:
     config = [f"--config-dir={EXPERIMENTS / 'linearity'}", "--config-name=study", "study.budget=smoke"]
     short = ["trainer.max_steps=1", "data.patch_size=8", "variant=glob(ldw)"]
     assert run_command(train, "-m", *config, "hydra/launcher=basic", *data, *timing, *short) == 0
-    assert results(Path("runs/linearity"))["ldw-seed0"]["network"]["label"] == "LDW-RDN"
+    assert results("runs/linearity/ldw-seed0")["network"]["label"] == "LDW-RDN"
 
 
 @pytest.mark.slow
@@ -188,9 +190,8 @@ def test_a_stopped_sweep_writes_a_checkpoint_and_the_same_command_continues(wait
 def test_a_queue_runs_a_job_of_two_ranks(small: list[str]) -> None:
     """submitit's executor for this machine works as the one for SLURM does."""
     pytest.importorskip("submitit")
-    ranks = ["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2"]
-    options = [*(each for each in small if each != "trainer=cpu"), *ranks, "trainer.max_steps=2"]
+    options = [*in_ranks(small), "trainer.max_steps=2"]
     swept = ["hydra/launcher=submitit_local", "seed=choice(1)", "study.name=queued"]
     assert run_command(train, "-m", *options, *swept) == 0
-    assert results(Path("runs/queued"))["seed1"]["training"]["ranks"] == 2
+    assert results("runs/queued/seed1")["training"]["ranks"] == 2
     assert updates("runs/queued/seed1") == {2}

@@ -1,6 +1,5 @@
 """`python -m aldsr.train` as a user meets it."""
 
-import json
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -22,7 +21,7 @@ from aldsr.study import main as study
 from aldsr.train import train
 from aldsr.training import StepTiming, SuperResolution
 from tests.command import refuse, run_command
-from tests.stopping import checkpoint, log_rows
+from tests.stopping import checkpoint, log_rows, losses, results
 
 MODELS = [["model=rdn"], ["model=dw_rdn"], ["model=ldw_rdn"]]
 DESCRIPTORS = [["model=ald_rdn", f"descriptor={d}"] for d in ("avg", "max", "det", "none")]
@@ -31,12 +30,12 @@ DESCRIPTORS = [["model=ald_rdn", f"descriptor={d}"] for d in ("avg", "max", "det
 @pytest.mark.parametrize("choice", MODELS + DESCRIPTORS, ids="-".join)
 def test_every_block_trains_and_leaves_a_run_that_explains_itself(choice: list[str], small: list[str]) -> None:
     assert run_command(train, *small, *choice, "run_dir=run", "trainer.max_steps=2") == 0
-    results = json.loads(Path("run/results.json").read_text())
-    assert list(results["sets"]["bench"]["images"]) == ["b0", "b1"]
-    assert checkpoint("run")["network"] == results["network"]["description"]
-    assert checkpoint("run")["global_step"] == results["training"]["steps"] == 2
+    found = results("run")
+    assert list(found["sets"]["bench"]["images"]) == ["b0", "b1"]
+    assert checkpoint("run")["network"] == found["network"]["description"]
+    assert checkpoint("run")["global_step"] == found["training"]["steps"] == 2
     description, weights = read_weights("run/weights.safetensors")
-    assert description == results["network"]["description"]
+    assert description == found["network"]["description"]
     written = {f"network.{key}": value for key, value in weights.items()}
     torch.testing.assert_close(written, checkpoint("run")["state_dict"], rtol=0, atol=0)
     assert sorted(p.name for p in Path("run/pictures").iterdir()) == ["bench-b0.png", "bench-b1.png"]
@@ -46,7 +45,7 @@ def test_every_block_trains_and_leaves_a_run_that_explains_itself(choice: list[s
 @pytest.mark.parametrize("scale", [2, 3])
 def test_other_scales(scale: int, small: list[str]) -> None:
     assert run_command(train, *small, f"scale={scale}", "run_dir=run", "trainer.max_steps=1") == 0
-    assert json.loads(Path("run/results.json").read_text())["protocol"]["shave"] == scale
+    assert results("run")["protocol"]["shave"] == scale
 
 
 def test_micro_batches_give_the_weights_of_the_whole_batch(small: list[str]) -> None:
@@ -56,11 +55,11 @@ def test_micro_batches_give_the_weights_of_the_whole_batch(small: list[str]) -> 
     for parts in (1, 2, 4):
         assert run_command(train, *small, f"trainer.accumulate_grad_batches={parts}", f"run_dir=parts{parts}") == 0
     whole = torch.cat([weights.flatten() for weights in checkpoint("parts1")["state_dict"].values()])
+    (loss,) = losses("parts1")
     for parts in (2, 4):
         weights = torch.cat([weights.flatten() for weights in checkpoint(f"parts{parts}")["state_dict"].values()])
         assert (weights - whole).norm() <= 1e-6 * whole.norm()
-        losses = [float(row["loss"]) for run in ("parts1", f"parts{parts}") for row in log_rows(run) if row["loss"]]
-        assert losses[1] == pytest.approx(losses[0], rel=1e-6)
+        assert losses(f"parts{parts}") == [pytest.approx(loss, rel=1e-6)]
 
 
 OPEN = ["trainer.precision=auto", "trainer.accumulate_grad_batches=auto", "layout=auto"]
@@ -187,7 +186,7 @@ def test_a_block_of_ones_own_needs_one_override(
     )
     monkeypatch.syspath_prepend(tmp_path)
     assert run_command(train, *small, "model.conv._target_=mypackage.MyBlock", "run_dir=run") == 0
-    assert json.loads(Path("run/results.json").read_text())["network"]["label"] == "My-RDN"
+    assert results("run")["network"]["label"] == "My-RDN"
 
 
 def test_the_first_lines_name_the_papers_protocol(

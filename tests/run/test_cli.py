@@ -1,7 +1,6 @@
 """A user's mistakes: one clear sentence, exit status 2, no traceback, nothing half-written."""
 
 import inspect
-import json
 from dataclasses import fields
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,6 +15,7 @@ from aldsr.evaluate import evaluate
 from aldsr.train import train
 from aldsr.training.options import REFUSED, check_trainer_options
 from tests.command import refuse, run_command
+from tests.stopping import results
 
 # Further options of Lightning's that work as they do there.
 WORKING = {
@@ -149,7 +149,7 @@ def test_callbacks_texts_as_lists_and_surroundings(small: list[str], monkeypatch
     early = "_target_:lightning.pytorch.callbacks.EarlyStopping,monitor:psnr_y,mode:max,stopping_threshold:1.0"
     lists = ["data.train_dirs=train", "data.eval_dirs=bench", f"+trainer.callbacks={{{early}}}"]
     assert run_command(train, *small, *lists, "run_dir=run", "trainer.max_steps=12", "trainer.precision=bf16") == 0
-    training = json.loads(Path("run/results.json").read_text())["training"]
+    training = results("run")["training"]
     assert (training["steps"], training["precision"]) == (4, "bf16-mixed")
     measured = ["model=bicubic", "data=folder", "data.eval_dirs=bench", "trainer=cpu"]
     assert run_command(evaluate, *measured) == 0

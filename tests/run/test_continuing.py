@@ -1,6 +1,5 @@
 """A run is continued, extended to more steps, or started from the weights of another: three different things."""
 
-import json
 import math
 import shutil
 from collections.abc import Callable
@@ -16,12 +15,7 @@ from aldsr.nn.weights import read_weights
 from aldsr.sweep.status import run_status
 from aldsr.train import train
 from tests.command import run_command
-from tests.stopping import checkpoint, log_rows
-
-
-def results(run: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((Path(run) / "results.json").read_text())
-    return found
+from tests.stopping import checkpoint, log_rows, results
 
 
 def assert_same(value: Any, other: Any) -> None:

@@ -1,6 +1,5 @@
 """Several loggers at once, TensorBoard, and callbacks by name."""
 
-import json
 from pathlib import Path
 
 import pytest
@@ -8,7 +7,7 @@ import pytest
 from aldsr.train import train
 from aldsr.training import tensorboard
 from tests.command import refuse, run_command
-from tests.stopping import killed_at, log_rows
+from tests.stopping import killed_at, log_rows, results
 
 OTHER = ["+logger.mine._target_=lightning.pytorch.loggers.CSVLogger", "+logger.mine.save_dir=mine"]
 STOPS = ["callbacks=early_stopping", "callbacks.early_stopping.patience=1", "callbacks.early_stopping.min_delta=99"]
@@ -18,7 +17,7 @@ def test_a_run_that_a_callback_stops_tells_its_steps_and_several_loggers_have_th
     small: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run_command(train, *small, *OTHER, *STOPS, "logger=[csv]", "data.steps_per_epoch=1", "run_dir=run") == 0
-    training = json.loads(Path("run/results.json").read_text())["training"]
+    training = results("run")["training"]
     assert (training["steps"], training["planned"]) == (2, 4)
     assert "2 of 4 steps" in capsys.readouterr().out
     (metrics,) = Path("mine").rglob("metrics.csv")
@@ -38,10 +37,10 @@ def test_a_resumed_run_is_stopped_at_the_same_step_and_an_extended_one_at_its_ne
         with killed_at(step):
             run_command(train, *small, "run_dir=run", "if_exists=continue")
     assert run_command(train, *small, "run_dir=run", "if_exists=continue") == 0
-    steps = [json.loads(Path(run, "results.json").read_text())["training"]["steps"] for run in ("whole", "run")]
+    steps = [results(run)["training"]["steps"] for run in ("whole", "run")]
     assert steps == [4, 4]
     assert run_command(train, *small, "run_dir=run", "ckpt_path=last", "trainer.max_steps=9") == 0
-    assert json.loads(Path("run/results.json").read_text())["training"]["steps"] == 5
+    assert results("run")["training"]["steps"] == 5
 
 
 @pytest.mark.parametrize(

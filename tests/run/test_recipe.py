@@ -8,7 +8,7 @@ import yaml
 
 from aldsr.train import train
 from tests.command import refuse, run_command
-from tests.stopping import check_same_weights, checkpoint, killed_at, log_rows
+from tests.stopping import check_same_weights, checkpoint, killed_at, log_rows, losses
 
 OWN = """
 import torch
@@ -111,10 +111,6 @@ def test_a_run_with_warm_up_is_extended_as_any_other(own: list[str], capsys: pyt
     check = [*own, *WARMED["halved"].split(), "schedule.epochs=[1,9]", "run_dir=late"]
     assert run_command(train, *check, "trainer.max_steps=5") == 0
     assert "epochs [9] come after" in capsys.readouterr().out
-
-
-def losses(run: str) -> list[float]:
-    return [float(row["loss"]) for row in log_rows(run) if row["loss"]]
 
 
 def test_a_loss_of_ones_own_is_a_function_a_class_or_a_function_that_makes_one(

@@ -18,32 +18,27 @@ import pytest
 
 from aldsr.train import train
 from tests.command import PATIENCE, run_command
-from tests.stopping import check_same_weights, wait_for
+from tests.stopping import check_same_weights, in_ranks, wait_for
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="finds processes in Linux's /proc")
 
 START_UP = 5.0  # seconds, within which a job on an idle machine has begun
 SETTINGS = ["logger=wandb", "checkpoint_every=1", "trainer.max_steps=12", "study.name=chaos"]
-RANKS = ["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2", "data.num_workers=2"]
-ONE_JOB = ["model=ldw_rdn", "seed=choice(1)", "trainer=cpu", "data.num_workers=1", "hydra/launcher=basic"]
-SIX_JOBS = ["model=rdn,ldw_rdn,ald_rdn", "seed=1,2", *RANKS]
+ONE_JOB = ["model=ldw_rdn", "seed=choice(1)", "data.num_workers=1", "hydra/launcher=basic"]
+SIX_JOBS = ["model=rdn,ldw_rdn,ald_rdn", "seed=1,2", "data.num_workers=2"]
 SIGNALS = [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGKILL]
 
 
 @pytest.mark.slow
 def test_a_sweep_killed_twice_ends_as_if_never_killed(small: list[str], tmp_path: Path) -> None:
-    check_chaos([*without_trainer(small), *ONE_JOB, *SETTINGS], tmp_path, kills=2, steps=(1, 5), seed=2)
+    check_chaos([*small, *ONE_JOB, *SETTINGS], tmp_path, kills=2, steps=(1, 5), seed=2)
 
 
 @pytest.mark.slow
 @pytest.mark.chaos
 def test_a_study_killed_twenty_times_ends_as_if_never_killed(small: list[str], tmp_path: Path) -> None:
-    options = [*without_trainer(small), *SIX_JOBS, *SETTINGS, "trainer.max_steps=16"]
+    options = [*in_ranks(small), *SIX_JOBS, *SETTINGS, "trainer.max_steps=16"]
     check_chaos(options, tmp_path, kills=24, steps=(-2, 5), seed=3)
-
-
-def without_trainer(options: Sequence[str]) -> list[str]:
-    return [each for each in options if each != "trainer=cpu"]
 
 
 def check_chaos(options: Sequence[str], folder: Path, *, kills: int, steps: tuple[int, int], seed: int) -> None:

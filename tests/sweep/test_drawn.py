@@ -16,6 +16,7 @@ from aldsr.core.run_files import RESULTS
 from aldsr.sweep.plan import PRODUCT, WritePlan, read_plan
 from hydra_plugins import aldsr_local_launcher as local
 from hydra_plugins.aldsr_local_launcher import Job, LocalLauncher
+from tests.stopping import results
 
 BATCHES = [
     [["optimizer.lr=0.1", "seed=1"], ["optimizer.lr=0.1", "seed=1"]],
@@ -75,5 +76,5 @@ def test_optuna_raises_psnr_and_the_same_command_goes_on(small: list[str]) -> No
     again = subprocess.run([*search, f"{trials}=3"], check=True, capture_output=True, text=True)
     assert again.stdout.count("done already") == 2
     assert list(read_plan(study))[:2] == first
-    scores = [json.loads((study / name / RESULTS).read_text())["sets"]["bench"]["psnr"] for name in read_plan(study)]
+    scores = [results(study / name)["sets"]["bench"]["psnr"] for name in read_plan(study)]
     assert (len(scores), OmegaConf.load(study / "optimization_results.yaml").best_value) == (3, max(scores))
