@@ -32,6 +32,7 @@ def under(prefix: str) -> dict[str, Tensor]:
     "content",
     [
         OrderedDict(STATE),
+        {"params": STATE},
         {"params": under("x."), "params_ema": STATE},
         {"state_dict": under("module."), "epoch": 3},
         {"model": {"state_dict": under("_orig_mod.module.")}, "optimizer": {"lr": 1}},
