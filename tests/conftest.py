@@ -93,6 +93,17 @@ def small(tmp_path: Path, make_image: Callable[..., Path], monkeypatch: pytest.M
     ]
 
 
+@pytest.fixture
+def waiting(small: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The small training, with an optimizer that waits for a signal in a `TrainingProcess` of tests/stopping.py."""
+    from tests.stopping import SOURCE
+
+    (tmp_path / "waiting.py").write_text(SOURCE)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])]))
+    return [*small, "optimizer._target_=waiting.Adam", "trainer.max_steps=7", "checkpoint_every=100"]
+
+
 @pytest.fixture(scope="session")
 def planted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished study of two tiny networks that never trained; read it, do not write to it."""
@@ -117,6 +128,21 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("network") / "weights.safetensors"
     plant_weights(path, {"_target_": "aldsr.nn.RDN", "scale": 4, "conv": CONV, **TINY})
     return path
+
+
+@pytest.fixture
+def users_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A package of the user's own, with a block in it and a name that it imported from elsewhere."""
+    package = tmp_path / "aldsr_users_blocks"
+    package.mkdir()
+    (package / "__init__.py").write_text(
+        "import os\nfrom os import system\nfrom torch import nn\n\n\n"
+        "class Plain(nn.Conv2d):\n"
+        "    def __init__(self, in_channels, out_channels):\n"
+        "        super().__init__(in_channels, out_channels, 3, padding=1)\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    return package.name
 
 
 @pytest.fixture(scope="module")

@@ -54,15 +54,6 @@ class Adam(torch.optim.Adam):
 '''
 
 
-@pytest.fixture
-def waiting(small: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The small training, with an optimizer that waits for a signal in a `TrainingProcess`."""
-    (tmp_path / "waiting.py").write_text(SOURCE)
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])]))
-    return [*small, "optimizer._target_=waiting.Adam", "trainer.max_steps=7", "checkpoint_every=100"]
-
-
 class TrainingProcess(subprocess.Popen[bytes]):
     """A training command in a process of its own; its output goes to a file."""
 

@@ -18,7 +18,7 @@ from aldsr.nn.folding import foldable_blocks
 from aldsr.nn.formats import FORMATS, FormatError, export_graph, max_difference
 from aldsr.nn.weights import load_network
 from tests.command import refuse, run_command
-from tests.nn.conftest import description, network_of, save, users_module  # noqa: F401, of that folder's tests
+from tests.nn.conftest import description, network_of, save
 
 pytest.importorskip("onnx")
 pytest.importorskip("onnxscript")
@@ -147,10 +147,7 @@ def test_a_missing_extra_is_named(
     assert "package onnxscript; run: pip install 'aldsr[export]'" in message
 
 
-def test_a_users_block_is_exported_once_its_package_is_allowed(
-    users_module: str,  # noqa: F811
-    tmp_path: Path,
-) -> None:
+def test_a_users_block_is_exported_once_its_package_is_allowed(users_module: str, tmp_path: Path) -> None:
     described = description(conv={"_target_": f"{users_module}.Plain", "_partial_": True})
     for name in ("mine.safetensors", "last.ckpt"):
         source = save(tmp_path / name, build(described, None), described)

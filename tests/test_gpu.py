@@ -15,9 +15,7 @@ from aldsr.benchmark import main as benchmark
 from aldsr.evaluate import evaluate
 from aldsr.train import train
 from tests.command import run_command
-from tests.stopping import STOP_STEPS, TrainingProcess, checkpoint, losses, updates, waiting
-
-__all__ = ["waiting"]
+from tests.stopping import STOP_STEPS, TrainingProcess, checkpoint, losses, updates
 
 SCRIPT = Path(__file__).parents[1] / "experiments" / "speed" / "gpu.py"
 

@@ -18,10 +18,7 @@ from tests.stopping import (
     losses,
     results,
     updates,
-    waiting,
 )
-
-__all__ = ["waiting"]
 
 pytestmark = pytest.mark.slow
 

@@ -17,18 +17,7 @@ from aldsr.sweep.status import run_status
 from aldsr.train import train
 from aldsr.training import SuperResolution, devices
 from tests.command import run_command
-from tests.stopping import (
-    STOP_STEPS,
-    TrainingProcess,
-    check_same_weights,
-    checkpoint,
-    in_ranks,
-    results,
-    updates,
-    waiting,
-)
-
-__all__ = ["waiting"]
+from tests.stopping import STOP_STEPS, TrainingProcess, check_same_weights, checkpoint, in_ranks, results, updates
 
 IN_PROCESS = ["-m", "hydra/launcher=basic"]
 EXPERIMENTS = config_dir().parent / "experiments"

@@ -81,21 +81,6 @@ def kept_features(compute: Callable[[Tensor], Tensor], x: Tensor) -> list[int]:
 
 
 @pytest.fixture
-def users_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A package of the user's own, with a block in it and a name that it imported from elsewhere."""
-    package = tmp_path / "aldsr_users_blocks"
-    package.mkdir()
-    (package / "__init__.py").write_text(
-        "import os\nfrom os import system\nfrom torch import nn\n\n\n"
-        "class Plain(nn.Conv2d):\n"
-        "    def __init__(self, in_channels, out_channels):\n"
-        "        super().__init__(in_channels, out_channels, 3, padding=1)\n"
-    )
-    monkeypatch.syspath_prepend(tmp_path)
-    return package.name
-
-
-@pytest.fixture
 def compiled() -> None:
     """Skip the test where the kernels cannot be compiled."""
     if not cpu.is_available(torch.float32):
