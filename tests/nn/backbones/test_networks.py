@@ -238,6 +238,7 @@ def test_a_block_that_cannot_have_the_activation_of_its_place_is_refused() -> No
     ("kind", "option", "value"),
     [
         *((kind, *bad) for kind in SMALL for bad in (("scale", 5), ("residual", "lanczos"))),
+        *((RDN, *bad) for bad in (("scale", 1), ("scale", 2.5), ("residual", None))),
         *((kind, "residual", "bicubic") for kind in (EDSR, RCAN)),  # beside a mean
         *((kind, "up", 0) for kind in (RDN, EDSR, RCAN)),
         *((kind, *bad) for kind in (EDSR, RCAN) for bad in (("mean", (0.5,)), ("value_range", 100))),

@@ -1,4 +1,4 @@
-"""RDN: its wiring written out, its options, and the swap of its blocks; aldsr.parameters counts its size."""
+"""RDN: its wiring written out, and the swap of its blocks; aldsr.parameters counts its size."""
 
 from typing import Any
 
@@ -80,12 +80,6 @@ def test_users_own_block_is_made_d_times_c_times_with_growing_inputs() -> None:
     network = RDN(conv=mine, D=2, C=3, G=4, G0=6)
     assert calls == [(6, 4), (10, 4), (14, 4)] * 2
     assert network(torch.rand(1, 3, 4, 4)).shape == (1, 3, 16, 16)
-
-
-def test_options_that_are_not_offered_are_refused() -> None:
-    for option, value in (("scale", 1), ("scale", 2.5), ("residual", None)):
-        with pytest.raises(ValueError, match=option):
-            RDN(**{option: value}, **SMALL)
 
 
 def test_checkpointing_changes_no_gradient() -> None:
