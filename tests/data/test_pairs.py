@@ -115,6 +115,16 @@ def test_missing_and_extra_lr_images_are_named(tmp_path: Path) -> None:
         find_pairs(hr, scale=2)
 
 
+@pytest.mark.parametrize("ending", ["_SRF_4_{}", "_{}_x4", "-{}"])
+def test_lr_in_the_folder_of_hr_is_named(tmp_path: Path, ending: str) -> None:
+    hr, lr = (f"img_001{ending.format(word)}.png" for word in ("HR", "LR"))
+    touch(tmp_path / "Urban", hr, "img_LR.png", "img_002_HR.png")  # an image may be called so
+    assert len(find_pairs(tmp_path / "Urban", scale=4)) == 3
+    touch(tmp_path / "Urban", lr)
+    with pytest.raises(DataError, match=f"/Urban: .*'{Path(lr).stem}'"):
+        find_pairs(tmp_path / "Urban", scale=4)
+
+
 @pytest.mark.parametrize(
     ("inside", "twins"),
     [("HR", ("a.jpg", "a.png")), ("LR_bicubic/X4", ("ax4.jpg", "ax4.png")), ("LR_bicubic/X4", ("a.png", "ax4.png"))],

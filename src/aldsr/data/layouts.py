@@ -33,6 +33,7 @@ TRACKS = {"bi": "bicubic", "bic": "bicubic"}
 # At the end of names of files: baby_HR_x4, img_001_GT; babyx4, baby_LRBI_x4, 0001x4w2.
 HR_FILE = re.compile(r"(?:[_-](?:HR|GT)|[_-]?x\d)+$", re.IGNORECASE)
 LR_FILE = re.compile(r"(?:[_-](?:LR|LQ)[A-Z]*|[_-]?x(\d)([mdw]\d?)?)+$", re.IGNORECASE)
+LR_MARK = re.compile(r"[_-](?:LR|LQ)", re.IGNORECASE)
 ADVICE = f"data.train_lr_dirs, data.eval_lr_dirs or --lr ('{MADE}' there makes it from HR)"
 
 

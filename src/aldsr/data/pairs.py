@@ -1,14 +1,24 @@
 """Find the LR file of every HR file of a set; see `aldsr.data.layouts` for the folders."""
 
 import re
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from aldsr.core.files import absolute
 from aldsr.data.folders import image_files, list_names
 from aldsr.data.images import DataError
-from aldsr.data.layouts import ADVICE, SetFolders, find_folders, is_hr, lies_in_hr, match_names
+from aldsr.data.layouts import (
+    ADVICE,
+    HR_FILE,
+    LR_FILE,
+    LR_MARK,
+    SetFolders,
+    find_folders,
+    is_hr,
+    lies_in_hr,
+    match_names,
+)
 
 
 @dataclass(frozen=True)
@@ -60,6 +70,9 @@ def match_files(folders: SetFolders, *, scale: int) -> tuple[list[Pair], list[tu
     twins = (*find_repeated(hr, names), *find_repeated(lr_files, matched))
     advice = "give every image a name of its own"
     faults = [("same name", f"{file}: has the same name as {other.name}; {advice}") for file, other in twins]
+    if among := find_lr_among(names):
+        message = f"{hr_folder}: {list_names(among)} are LR of HR there and would count as HR; move them elsewhere"
+        faults.append(("LR among HR", message))
     if lr_folder and (missing := sorted({*names} - {*lr_names})):
         message = (
             f"{lr_folder}: {list_names(missing)} of {hr_folder} have no LR image here; expected "
@@ -78,6 +91,12 @@ def match_files(folders: SetFolders, *, scale: int) -> tuple[list[Pair], list[tu
         for variant, small in given.get(name, [("", None)])
     ]
     return pairs, faults
+
+
+def find_lr_among(names: Sequence[str]) -> list[str]:
+    """The names that say LR beside an image of the same name that says HR, as `a_LR` beside `a_HR`."""
+    of_hr = {HR_FILE.sub("", name) for name in names if HR_FILE.search(name)}
+    return [name for name in names if LR_MARK.search(name) and LR_FILE.sub("", name) in of_hr]
 
 
 def find_repeated(files: Iterable[Path], keys: Iterable[Hashable]) -> Iterator[tuple[Path, Path]]:

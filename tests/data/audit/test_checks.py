@@ -98,9 +98,10 @@ def test_all_faults_in_the_names_of_files_are_reported(tmp_path: Path) -> None:
     for name in ("astronaut", "brick", "camera"):
         lr = save_pair(tmp_path, name, photograph(name))
     lr.rename(lr.with_name("otherx4.png"))
-    save(photograph("coins"), tmp_path / "HR" / "brick.bmp")
+    for name in ("brick.bmp", "lake_HR.png", "lake_LR.png"):
+        save(photograph("coins"), tmp_path / "HR" / name)
     kinds = {finding.kind: finding.message for finding in audit_set(tmp_path, scale=4).findings}
-    assert kinds.keys() >= {"same name", "HR without LR", "LR without HR"}
+    assert kinds.keys() >= {"same name", "HR without LR", "LR without HR", "LR among HR"}
     assert "/brick.png: " in kinds["same name"]
 
 
