@@ -90,3 +90,16 @@ def test_another_size_is_named_and_an_image_on_its_side_is_measured_upright(writ
         image.save(file, exif=exif)
     assert find_predictions("~", [benchmark("Set5", "a")]) == [[file]]
     assert read_tensor(file).shape == (3, 16, 24)
+
+
+@pytest.mark.parametrize("name", ["baby", "baby_x2", "baby_HR_x4"])
+def test_a_file_that_says_another_scale_is_named(write: Write, name: str) -> None:
+    for ending in ("", "_fix2", "_x2_of_x4", "_EDSR_Mx4"):
+        (file,) = write(f"{name}{ending}.png")
+        assert find_predictions("~", [benchmark("Set5", name)]) == [[file]]
+        file.unlink()
+    for ending in ("x2", "_x2_SR", "_EDSR_Mx2", "-SR.X2"):
+        (file,) = write(f"{name}{ending}.png")
+        with pytest.raises(DataError, match=f"/{file.name}: .*x2.*scale"):
+            find_predictions("~", [benchmark("Set5", name)])
+        file.unlink()

@@ -12,6 +12,8 @@ from aldsr.data.folders import list_names
 SUFFIX = re.compile(r"(x[2-9])?([_\-.].*)?", re.IGNORECASE)
 # At the end of an HR file's name, and not in those of predictions: baby_HR_x4.png, baby_GT.png.
 HR_SUFFIX = re.compile(r"([_\-](HR|GT|x[2-9])|x[2-9])+$", re.IGNORECASE)
+# In what follows an image's name: _x2, EDSR_Mx2; not fix2.
+SCALE = re.compile(r"(?:^|[_\-.A-Z])[xX]([2-9])(?![^_\-.])")
 NO_MATCH = (0, False)
 
 
@@ -19,7 +21,7 @@ def find_predictions(folder: str | Path, benchmarks: Sequence[BenchmarkSet]) -> 
     """Find the predicted image of every image of every set, in their order.
 
     They lie in `folder` or, for several sets, in one folder there for each, of the set's name. Raises DataError, naming
-    an image that is missing, extra, ambiguous or of the wrong size.
+    an image that is missing, extra, ambiguous, of the wrong size or by its name of another scale.
     """
     folder = Path(folder).expanduser()
     found = []
@@ -37,8 +39,16 @@ def find_predictions(folder: str | Path, benchmarks: Sequence[BenchmarkSet]) -> 
                     f"{file}: is {width}x{height}, expected {expected[0]}x{expected[1]}, the size of HR cropped to a "
                     "multiple of the scale; is it of another image or another scale?"
                 )
+            _check_scale(file, pair.name, expected[0] // pair.lr.shape[-1])
         found.append(files)
     return found
+
+
+def _check_scale(file: Path, name: str, scale: int) -> None:
+    """Raise DataError if a file's name says another scale beyond the name of its image."""
+    said = SCALE.findall(file.stem[_match_length(file.stem, name)[0] :])
+    if said and str(scale) not in said:
+        raise DataError(f"{file}: says x{said[0]}, and scale is {scale}; give scale={said[0]} or rename it")
 
 
 def match_files(names: Sequence[str], files: Sequence[Path], folder: Path) -> list[Path]:
