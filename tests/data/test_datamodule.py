@@ -165,6 +165,25 @@ def test_what_cannot_be_used_is_named(train: str, evaluation: str, tmp_path: Pat
         prepared(train_dirs=[], eval_dirs=[evaluation, str(twin)])
 
 
+def test_training_images_that_are_measured_on_are_named_once(train: str, evaluation: str) -> None:
+    with Image.open(f"{train}/1.png") as image:
+        image.save(f"{evaluation}/HR/other.bmp")
+    with pytest.warns(UserWarning, match=r"^1 of 3 .*'1';") as caught:
+        prepared(train_dirs=[train], eval_dirs=[evaluation]).setup("validate")
+    assert len(caught) == 1
+
+
+def test_a_training_folder_counts_twice_only_with_other_lr(
+    train: str, tmp_path: Path, make_image: MakeImage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError, match=r"data\.train_dirs: .*train twice"):
+        prepared(train_dirs=[train, "train/../train"])
+    for seed in range(3):
+        make_image(tmp_path / "LR" / f"{seed}.png", width=16, height=12)
+    assert len(prepared(train_dirs=[train, train], train_lr_dirs=["made", "LR"]).train_pairs) == 6
+
+
 # Validation
 
 

@@ -113,7 +113,7 @@ def test_a_run_is_not_continued_with_other_images_of_the_same_names(
     assert "data.eval_lr_dirs" in capfd.readouterr().err
     shutil.rmtree(lr.parent)
     for replaced, option in (("bench/HR/b0.png", "eval_dirs"), ("train/0.png", "train_dirs")):
-        make_image(Path(replaced), width=96, height=80, seed=77)
+        make_image(Path(replaced), width=96, height=80, seed=77 + len(option))
         assert run_command(train, *longer) == 2
         assert f"data.{option}" in capfd.readouterr().err
     config = yaml_of("run")

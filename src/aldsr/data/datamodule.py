@@ -25,7 +25,7 @@ from aldsr.data.images import DataError
 from aldsr.data.layouts import find_folders
 from aldsr.data.lists import Place, find_places, say_missing
 from aldsr.data.pairs import Pair, pair_files, set_name
-from aldsr.data.patches import BenchmarkSet, ImagePair, PatchBatch, Patches
+from aldsr.data.patches import BenchmarkSet, ImagePair, PatchBatch, Patches, fingerprint
 from aldsr.data.photographs import write_photographs
 from aldsr.data.sampling import StepBatches, patch_sizes
 from aldsr.data.synthetic import VERSION, write_images
@@ -145,7 +145,17 @@ class SuperResolutionData(LightningDataModule):
                 f"{len(self.left_out)} of {len(pairs)} training images are smaller than a patch ({side}x{side} HR "
                 f"pixels) and left out: {list_names(self.left_out)}"
             )
+        self._warn_of_measured()
         self.loaded = True
+
+    def _warn_of_measured(self) -> None:
+        """Say which training images are measured on as well, by the digests that the cache keeps."""
+        measured = {fingerprint([pair.hr]) for benchmark in self.benchmarks for pair in benchmark.pairs}
+        if shared := [pair.name for pair in self.train_pairs if fingerprint([pair.hr]) in measured]:
+            rank_zero_warn(
+                f"{len(shared)} of {len(self.train_pairs)} training images are measured on as well, so results are not "
+                f"of new images: {list_names(shared)}; remove them from data.train_dirs or data.eval_dirs"
+            )
 
     def _find(self, folders: Sequence[Any], lr_dirs: Sequence[Any] | None, use: str) -> list[list[Pair]]:
         """The files of every folder; warn of LR that is not used, and of files in no format of images."""
@@ -155,7 +165,7 @@ class SuperResolutionData(LightningDataModule):
                 f"data.{use}_lr_dirs: names {len(lr_dirs)} folders for the {len(folders)} of data.{use}_dirs; expected "
                 "one for each, or null where LR is looked for beside HR"
             )
-        pairs = []
+        pairs, seen = [], set()
         listed = self.train_list if use == "train" else None
         places = [Place(Path(each), lr) for each, lr in zip(folders, lr_dirs, strict=True)]
         for folder, lr, lines in find_places(folders, lr_dirs, listed) if use == "train" else places:
@@ -166,6 +176,11 @@ class SuperResolutionData(LightningDataModule):
                 say_missing(listed, folder, {name: line for name, line in lines.items() if name not in there})
                 files = [pair for pair in files if pair.hr.name in lines]
             pairs.append(files)
+            # With other LR the same HR is other training data; twice the same in data.eval_dirs is refused by its name.
+            place = (found.hr.resolve(), found.lr and found.lr.resolve())
+            if use == "train" and place in seen:
+                raise DataError(f"data.train_dirs: names {found.hr} twice; name it once, or its images count double")
+            seen.add(place)
             for sentence in filter(None, (*found.say_unused(), describe_others(found.hr))):
                 rank_zero_warn(sentence)
         return pairs
