@@ -43,16 +43,20 @@ def run(tmp_path: Path) -> Path:
     return tmp_path / "run"
 
 
-def test_hr_and_bicubic_come_first_and_large_images_go_through_in_tiles() -> None:
+@pytest.mark.parametrize(("averages", "widths"), [(False, [256, 256]), (True, [280])])
+def test_hr_and_bicubic_come_first_and_large_images_go_in_tiles_unless_averages_need_them_whole(
+    averages: bool, widths: list[int]
+) -> None:
     pair, networks, sizes = pair_of(48, 1120), {"second": repeat(), "first": repeat()}, []
     networks["first"].register_forward_pre_hook(lambda _, given: sizes.append(given[0].shape[-2:]))
+    networks["first"].global_statistics = averages
     found = make_views(pair, networks, scale=4, protocol=LITERATURE)
     assert [view.name for view in found] == ["HR", "bicubic", "second", "first"]
     assert {(view.image.dtype, tuple(view.image.shape)) for view in found} == {(torch.uint8, (3, 48, 1120))}
     assert torch.equal(found[0].image, pair.hr[0])
     assert (found[0].psnr, found[0].ssim) == (None, None)
     assert torch.equal(found[2].image, pair.lr[0].repeat_interleave(4, 1).repeat_interleave(4, 2))
-    assert sizes == [(12, 256), (12, 256)]
+    assert sizes == [(12, width) for width in widths]
 
 
 def test_the_scores_are_those_of_evaluate(

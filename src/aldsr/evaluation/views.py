@@ -9,13 +9,13 @@ from torch import Tensor, nn
 
 from aldsr.core.run_files import WEIGHTS
 from aldsr.data import MADE, ImagePair, set_name, unit_float
-from aldsr.evaluation.inference import Inference
+from aldsr.evaluation.inference import Inference, has_global_statistics
 from aldsr.imaging import Protocol, quantise
 from aldsr.nn import BicubicUpscale, fold
 from aldsr.nn.description import NetworkError
 from aldsr.nn.weights import load_network
 
-TILE = 256  # side in LR pixels; larger images are upscaled in tiles
+TILE = 256  # side in LR pixels; larger images are upscaled in tiles (see `super_resolve`)
 
 
 class View(NamedTuple):
@@ -59,10 +59,15 @@ def measured_places(config: Mapping[str, Any], results: Mapping[str, Any]) -> di
 
 
 def super_resolve(network: nn.Module, lr: Tensor) -> Tensor:
-    """Upscale in float32, in tiles: `Tensor[B, 3, H, W]` → `Tensor[B, 3, sH, sW]`, both uint8."""
+    """Upscale in float32: `Tensor[B, 3, H, W]` → `Tensor[B, 3, sH, sW]`, both uint8.
+
+    In tiles; networks of `has_global_statistics` see the whole image, else their scores were not those of
+    `aldsr.evaluate`, which stand beside them.
+    """
     device = next(network.parameters(), lr).device
+    tile = None if has_global_statistics(network) else TILE
     with torch.no_grad():
-        return quantise(Inference(network, tile=TILE)(unit_float(lr.to(device)))).to(lr.device)
+        return quantise(Inference(network, tile=tile)(unit_float(lr.to(device)))).to(lr.device)
 
 
 def load_run(folder: Path, *, allow_code: Sequence[str] = ()) -> nn.Module:
