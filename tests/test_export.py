@@ -131,6 +131,18 @@ def test_an_output_that_cannot_be_written_is_named(
     assert trained.read_bytes() == before
 
 
+def test_a_runs_weights_are_kept_and_the_home_folder_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    own = save(tmp_path / "run" / "weights.safetensors", network_of(), description())
+    before = own.read_bytes()
+    assert "itself" in refuse(capsys, main, tmp_path / "run", "-o", "~/run/weights.safetensors")
+    assert own.read_bytes() == before
+    assert run_command(main, "~/run", "-o", "~/net.safetensors") == 0
+    assert load_network(tmp_path / "net.safetensors")
+
+
 def test_weights_that_cannot_be_read_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     block = {"_target_": "aldsr.nn.ALDBlock", "in_channels": 3, "out_channels": 3}  # by itself it does not upscale
     source = save(tmp_path / "block.safetensors", build(block), block)

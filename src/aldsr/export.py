@@ -15,7 +15,7 @@ from aldsr.core.files import atomic_write, check_output
 from aldsr.nn import fold
 from aldsr.nn.description import deployed_description, label, scale_of
 from aldsr.nn.formats import FORMATS, Format, FormatError, check_file, make_test_images
-from aldsr.nn.weights import load_network
+from aldsr.nn.weights import find_file, load_network
 
 
 @plain_command()
@@ -35,8 +35,10 @@ def export(weights: Path, output: Path, format_name: str | None = None, *, allow
     Raises NetworkError if the weights cannot be read, or are of no network that upscales, and FormatError if network,
     format and output do not go together, or the file does not agree with the network; it is not kept.
     """
+    output = output.expanduser()
     kind = choose_format(output, format_name)
     kind.check_installed()
+    weights = find_file(weights)  # in the folder of a run, which `check_output` is to keep
     check_output(str(output), output, weights)
     network, description = load_network(weights, allow_code)
     scale, folded = scale_of(description), deployed_description(description, network.eval())
