@@ -242,7 +242,9 @@ UNUSED = (
         (["model=bicubic", "data.eval_dirs=[]"], "data.eval_dirs=[]"),
         (["model=bicubic", "shave=28"], "bench: 'b0', 'b1'"),
         (["model=bicubic", "measures=[vif,ms_ssim]"], "bench: 'b0', 'b1'"),
-        (["model=bicubic", "measures=[fid]"], "measures=[fid]"),
+        *((["model=bicubic", f"measures=[{each}]"], f"measures=[{each}]") for each in ("fid", "1")),
+        (["model=bicubic", "data.eval_dirs=[null]"], "data.eval_dirs"),
+        *(([f"{option}=2024"], "2024: ") for option in ("ckpt_path", "predictions")),
         (["model=bicubic", "save_images=bench/HR/b0.png"], "save_images=bench/HR/b0.png: "),
     ],
 )

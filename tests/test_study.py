@@ -63,6 +63,10 @@ def test_what_cannot_be_recorded_is_named(tmp_path: Path, capsys: pytest.Capture
     assert str(study) in capsys.readouterr().err
     assert not (tmp_path / "kept").exists()
     write_variant(study, "RDN", {"Set5": [30.0]})
+    before = {file: file.read_bytes() for file in study.rglob("*.*") if file.is_file()}
+    assert run_command(main, str(study), "--record", f"{study}/../study") == 2
+    assert f"--record {study}" in capsys.readouterr().err
+    assert {file: file.read_bytes() for file in study.rglob("*.*") if file.is_file()} == before
     (tmp_path / "file").touch()
     assert run_command(main, str(study), "--record", str(tmp_path / "file")) == 2
     assert f"{tmp_path / 'file'}" in capsys.readouterr().err

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from aldsr.core.errors import OptionError
 from aldsr.core.files import absolute, write_json
 from aldsr.core.run_files import ARCHIVED, CONFIG, LOG, RESULTS
 from aldsr.evaluation.results import ResultsError, read_results
@@ -98,8 +99,11 @@ def record_study(study: Path, to: Path) -> list[str]:
     """Copy the results, configurations and logs of a study's finished runs, which are small enough for a repository.
 
     `aldsr.compare` and `aldsr.report` read the copy like the study. A run that was recorded before is replaced.
-    Returns the names of the runs. Raises the errors of `read_study`, and OSError if a file cannot be written.
+    Returns the names of the runs. Raises the errors of `read_study`, OptionError if `to` is the study itself, and
+    OSError if a file cannot be written.
     """
+    if to.resolve() == study.resolve():
+        raise OptionError(f"--record {to}: is the study itself; name another folder, such as experiments/NAME/runs")
     runs = read_study(study).runs
     for run in runs:
         folder = to / run.folder.name

@@ -107,12 +107,18 @@ def _nested(kind: Any) -> bool:
 
 
 def _check_value(key: str, value: Any, kind: Any) -> Any:
-    """The value of an option, if it is of its field's kind; one text where a list is meant becomes a list of one."""
+    """The value of an option, if it is of its field's kind; one text where a list is meant becomes a list of one.
+
+    Names that Hydra reads as whole numbers, as a folder's 2024, are texts where texts are meant.
+    """
     kinds = get_args(kind) if isinstance(kind, UnionType) else (kind,)
     names = {int: "a whole number", float: "a number", str: "a text", bool: "true or false", type(None): "null"}
     plain = [get_origin(each) or each for each in kinds]
-    if tuple in plain and isinstance(value, str):
-        value = [value]
+    if tuple in plain:
+        value = [value] if isinstance(value, str) or type(value) is int else value
+        item = get_args(kinds[plain.index(tuple)])[0]
+        if isinstance(value, list | tuple):
+            value = [_check_value(f"{key}[{number}]", each, item) for number, each in enumerate(value)]
     if str in plain and int not in plain and type(value) is int:
         value = str(value)
     accepted = {tuple: list | tuple, FrozenDict: Mapping, float: int | float}

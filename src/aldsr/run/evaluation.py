@@ -103,7 +103,7 @@ def resolve_evaluation(config: DictConfig) -> tuple[EvaluationSettings, nn.Modul
     run: Any = OmegaConf.to_container(config, resolve=False)
     network: nn.Module | None = None
     if config.ckpt_path:
-        run["ckpt_path"] = str(find_file(config.ckpt_path))
+        run["ckpt_path"] = str(find_file(str(config.ckpt_path)))
         network, description = load_network(run["ckpt_path"], config.allow_code)
         scale = scale_of(description)
         if "scale" in typed_options() and config.scale != scale:
@@ -114,9 +114,9 @@ def resolve_evaluation(config: DictConfig) -> tuple[EvaluationSettings, nn.Modul
         run["run_dir"] = config.run_dir or (file.with_suffix("") if folder == file.parent else folder / "evaluation")
         run["degradation"] = _recall_degradation(folder) or run["degradation"]
     if config.predictions:
-        run["name"] = config.name or absolute(config.predictions).name
+        run["name"] = config.name or absolute(str(config.predictions)).name
     run["data"] |= {"train_dirs": [], "train_lr_dirs": None, "train_list": None}
-    name = "-".join(network_tags(choices, run["model"])) if choice else run["name"]
+    name = "-".join(network_tags(choices, run["model"])) if choice else str(run["name"])
     run["run_dir"] = str(run["run_dir"] or f"runs/evaluate-{short_name(name)}")
     run = OmegaConf.to_container(OmegaConf.create(run), resolve=True, throw_on_missing=True)
     Degradation.from_options(run.pop("degradation"))

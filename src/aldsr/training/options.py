@@ -44,7 +44,7 @@ def check_trainer_options(trainer: Mapping[str, Any]) -> None:
     for option, texts in {"accumulate_grad_batches": ["auto"], "deterministic": ["warn"]}.items():
         if isinstance(value := trainer[option], str) and value not in texts:
             raise OptionError(f"trainer.{option}={value}: of texts only {texts[0]} is offered")
-    if (clip := trainer["gradient_clip_val"]) is not None and clip < 0:
+    if isinstance(clip := trainer["gradient_clip_val"], int | float) and clip < 0:  # `Settings` refuses other kinds
         raise OptionError(f"trainer.gradient_clip_val={clip}: expected a number from 0 up, or null")
     if trainer.get("val_check_interval") == 0:
         raise OptionError("trainer.val_check_interval=0: expected a number of batches, or the part of an epoch")
