@@ -19,12 +19,13 @@ from aldsr.sweep.status import (
 )
 
 KNOWN = '{"step": 30, "total": 100, "psnr": 29.5, "seconds": null, "other": 1}'
+SCORED = '{"sets": {"Set5": {"psnr": 30.0}, "Set14": {"psnr": 28.0}}}'
 
 
 def write(folder: Path, *names: str) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     for name in names:
-        (folder / name).write_text(KNOWN if name == PROGRESS else "something\n")
+        (folder / name).write_text({PROGRESS: KNOWN, RESULTS: SCORED}.get(name, "something\n"))
     return folder
 
 
@@ -32,7 +33,7 @@ def write(folder: Path, *names: str) -> Path:
     ("files", "expected"),
     [
         ([], RunStatus("waiting")),
-        ([CONFIG, RESULTS, PROGRESS], RunStatus("done", 30, 100, 29.5)),
+        ([CONFIG, RESULTS, PROGRESS], RunStatus("done", 30, 100, 29.0)),
         ([CONFIG, LOCK, PROGRESS], RunStatus("interrupted", 30, 100, 29.5)),
         ([CONFIG, FAILURE], RunStatus("failed", reason="something")),
     ],

@@ -34,7 +34,7 @@ class RunStatus:
     state: str
     step: int = 0  # optimizer steps made
     total: int = 0  # optimizer steps in all; 0 before the run has begun
-    psnr: float | None = None  # best mean PSNR in dB of the first set over all validations
+    psnr: float | None = None  # mean PSNR in dB over the sets, of the results, else of the last validation
     seconds: float | None = None  # total duration, estimated from the steps made
     reason: str = ""  # last line of the recorded failure
 
@@ -51,7 +51,7 @@ def run_status(folder: Path) -> RunStatus:
         known, fields = json.loads((folder / PROGRESS).read_text()).items(), ("step", "total", "psnr", "seconds")
         progress = {key: value for key, value in known if key in fields and value is not None}
     if (folder / RESULTS).is_file():
-        return RunStatus("done", **progress)
+        return RunStatus("done", **progress | {"psnr": objective(folder)})
     if is_locked(folder):
         return RunStatus("running", **progress)
     with suppress(FileNotFoundError):
@@ -99,7 +99,7 @@ def study_status(folder: Path) -> dict[str, RunStatus]:
 
 
 def status_table(statuses: Mapping[str, RunStatus]) -> Table:
-    """One row per run: state, steps, best PSNR, estimated time left."""
+    """One row per run: state, steps, PSNR, estimated time left."""
     table = Table(title_justify="left")
     for column in ("run", "state", "step", "PSNR-Y", "left"):
         table.add_column(column, overflow="fold", justify="left" if column in ("run", "state") else "right")
@@ -139,7 +139,7 @@ def print_status(folder: Path, statuses: Mapping[str, RunStatus]) -> None:
 
 def objective(folder: Path) -> float | None:
     """What a sweeper such as Optuna's is to raise: the mean PSNR in dB over the sets of a finished run; else None."""
-    with suppress(OSError, ValueError, KeyError):
+    with suppress(OSError, ValueError, KeyError, TypeError):  # null: infinite
         return fmean(each["psnr"] for each in json.loads((folder / RESULTS).read_text())["sets"].values())
     return None
 

@@ -5,6 +5,7 @@ import time
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import torch
@@ -123,7 +124,7 @@ class LongRunNotice(Callback):
 class ProgressFile(Callback):
     """Writes the progress of a run to a JSON file after `every` so many seconds, for whoever watches many runs.
 
-    It has `step`, `total`, `psnr` (the best of the first set, dB) and `seconds` (estimated for all steps).
+    It has `step`, `total`, `psnr` (of the last validation, mean over sets, dB) and `seconds` (estimated for all steps).
     """
 
     def __init__(self, path: Path, *, every: float = 5.0) -> None:
@@ -133,7 +134,7 @@ class ProgressFile(Callback):
         self.start: tuple[int, float] | None = None  # step and time
         self.end: float | None = None
         self.earlier_seconds = 0.0  # of the processes that this run was resumed from
-        self.best: float | None = None
+        self.psnr: float | None = None
 
     def training_seconds(self) -> float:
         """Return the seconds of training and validation of all processes of the run, each up to its checkpoint."""
@@ -148,7 +149,7 @@ class ProgressFile(Callback):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.start = trainer.global_step, time.monotonic()
         with suppress(OSError, ValueError, TypeError, KeyError):
-            self.best = json.loads(self.path.read_text())["psnr"]
+            self.psnr = json.loads(self.path.read_text())["psnr"]
         self._write(trainer)
 
     def on_train_batch_end(self, trainer: Trainer, *args: Any, **kwargs: Any) -> None:
@@ -156,8 +157,8 @@ class ProgressFile(Callback):
             self._write(trainer)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if psnr := list(_find_psnr(trainer).values()):
-            self.best = max(psnr[0], self.best or psnr[0])
+        if psnr := _find_psnr(trainer):
+            self.psnr = fmean(psnr.values())
             self._write(trainer)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -175,7 +176,7 @@ class ProgressFile(Callback):
         step, total = trainer.global_step, int(trainer.estimated_stepping_batches)
         steps, elapsed = step - self.start[0], self.written - self.start[1]
         seconds = round(total * elapsed / steps, 1) if steps else None
-        write_json(self.path, {"step": step, "total": total, "psnr": self.best, "seconds": seconds})
+        write_json(self.path, {"step": step, "total": total, "psnr": self.psnr, "seconds": seconds})
 
 
 def _find_psnr(trainer: Trainer) -> dict[str, float]:
