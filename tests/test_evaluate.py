@@ -219,8 +219,8 @@ def test_two_ranks_score_every_image_once(small: list[str]) -> None:
 UNUSED = (
     *("trainer.precision=16-mixed", "data.batch_size=4", "data.train_dirs=[train]", "allow_code=[mine]", "overlap=4"),
     *("protocol=rgb gray=direct", "protocol=unshaved shave=4", "datasets=train", "descriptor=avg"),
-    "protocol=explain measures=[vif]",
     *("self_ensemble=true cost=true", "tile=32 cost=full"),
+    *(f"protocol=explain {option}" for option in ("measures=[vif]", "shave=0", "gray=direct")),
 )
 
 

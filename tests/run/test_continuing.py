@@ -168,10 +168,14 @@ def test_a_run_starts_from_the_weights_of_another(small: list[str], capfd: pytes
     assert results("b")["training"]["init"]["fingerprint"] == fingerprint
 
 
-def test_at_another_scale_the_upsampling_part_is_new(small: list[str]) -> None:
+def test_at_another_scale_the_upsampling_part_is_new_and_may_be_paired(
+    small: list[str], capfd: pytest.CaptureFixture[str]
+) -> None:
     assert run_command(train, *small, "scale=2", "run_dir=a", "trainer.max_steps=1") == 0
     still = [*small, "init=a", "optimizer.lr=0", "trainer.max_steps=1"]
-    assert run_command(train, *still, "run_dir=b") == 0
+    assert run_command(train, *still, "run_dir=c", "scale=2", "paired_init=true") == 2
+    assert "paired_init=true" in capfd.readouterr().err
+    assert run_command(train, *still, "run_dir=b", "paired_init=true") == 0
     theirs, ours = (read_weights(f"{run}/weights.safetensors")[1] for run in "ab")
     body = {key for key in ours if not key.startswith("UPNet.")}
     assert_same({key: theirs[key] for key in body}, {key: ours[key] for key in body})

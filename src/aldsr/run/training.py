@@ -52,11 +52,13 @@ def build_network(model: FrozenDict, *, seed: int, paired: bool = False) -> nn.M
 def load_first_weights(settings: RunSettings, network: nn.Module) -> RunSettings:
     """Load the weights that `init` names, unless the run is continued; the settings then note what was loaded.
 
-    Raises NetworkError if there are none, or they do not fit.
+    Raises NetworkError if there are none, or they do not fit, OptionError if they replace all that `paired_init` drew.
     """
     if not settings.init or settings.ckpt_path:
         return settings
     initial = load_initial(network, settings.init, partial=settings.init_partial)
+    if settings.paired_init and not initial.new_weights:  # else two names for one variant
+        raise OptionError(f"paired_init=true: does nothing beside init={settings.init}, of all weights; leave it out")
     ours, theirs = (flatten_keys(complete_description(each)) for each in (settings.model, initial.description))
     others = [f"{key}={theirs.get(key)}" for key in theirs if key not in OF_ONE_RUN and theirs[key] != ours.get(key)]
     if others and "RANK" not in os.environ:  # options that no weight shows, such as model.residual

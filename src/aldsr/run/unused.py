@@ -54,7 +54,7 @@ def unused_in_evaluation(config: DictConfig) -> Unused:
     yield config.tile is None, "overlap", "beside tile=…"
     yield config.self_ensemble or config.tile, "cost", "for one pass over a whole image, without self_ensemble and tile"
     yield fixed, "gray", "where protocol=… leaves it open, as y does"
-    yield config.protocol == "explain", "measures", "with one protocol"
+    yield config.protocol == "explain", "gray measures shave", "with one protocol"
     yield config.protocol == "unshaved", "shave", "with another protocol=…"
     yield from _of_both(config)
 
