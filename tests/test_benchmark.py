@@ -15,7 +15,7 @@ import torch
 from aldsr import benchmark
 from aldsr.bench.loading import decoding_rate, resize_times
 from aldsr.bench.speed import Group, OutOfMemoryError, measure_in_turns
-from aldsr.bench.tasks import BenchmarkCase, Task, name_networks
+from aldsr.bench.tasks import BenchmarkCase, Task, benchmark_names
 from aldsr.benchmark import STEPS, main
 from aldsr.run.network import read_size
 from tests.analysis.fake_runs import fake_config, fake_results, write_run
@@ -23,7 +23,7 @@ from tests.command import run_command
 from tests.reporting.recorded import record, training
 
 NEEDS_MATPLOTLIB = pytest.mark.needs("matplotlib")
-_, *RDNS = name_networks("RDN")
+_, *RDNS = benchmark_names("RDN")
 WAYS = [("none", "torch"), ("graph", "torch"), ("graph", "triton")]
 IN_EVERY_WAY = [("literal", *way) for way in WAYS[:2]] + [(name, *way) for name in RDNS for way in WAYS]
 TINY = ["--size", "small", "--rounds", "2"]
@@ -102,7 +102,7 @@ def test_networks_are_measured_in_turns_and_what_must_not_share_a_process_by_its
 
 def test_another_backbone_is_measured_alike(groups: list[Group], capsys: pytest.CaptureFixture[str]) -> None:
     main(["upscaling", *TINY, "--backbone", "imdn", "--rounds", "1"])
-    literal, *names = name_networks("IMDN")
+    literal, *names = benchmark_names("IMDN")
     assert [[case.network for case, _ in group.jobs] for group in groups] == [[literal], [literal], names]
     text = " ".join(capsys.readouterr().out.split())
     assert all(each in text for each in ("IMDN, small size", "× IMDN", "ALD-IMDN, the equations as typed in"))

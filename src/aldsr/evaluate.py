@@ -19,7 +19,7 @@ from aldsr.evaluation.bicubic import score_bicubic
 from aldsr.evaluation.cost import measure_cost
 from aldsr.evaluation.inference import GLOBAL, Inference, has_global_statistics
 from aldsr.evaluation.predictions import find_predictions
-from aldsr.evaluation.results import check_scorable, describe_network, summarise
+from aldsr.evaluation.results import check_scorable, describe_network, make_results
 from aldsr.nn import BicubicUpscale, External, deployed
 from aldsr.nn.description import deployed_description
 from aldsr.nn.kernels.choice import use_kernels
@@ -90,7 +90,7 @@ def measure(
     how = {**settings.inference, "kernels": settings.kernels} if network is not None else {}
     shared |= {"benchmarks": data.benchmarks, "conditions": {"device": device_name(device), **how}}
     described = describe_network(settings.name, network, thaw(settings.model), scale=scale)
-    results = summarise(described, scores, bicubic=bicubic, **shared)
+    results = make_results(described, scores, bicubic=bicubic, **shared)
     if network is None:  # which LR the other system saw is not known
         for found in results["sets"].values():
             found |= {"lr": "not known", "lr_track": None, "lr_fingerprint": None}

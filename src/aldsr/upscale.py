@@ -69,7 +69,7 @@ def command_line() -> argparse.ArgumentParser:
     option("--recursive", action="store_true", help="search folders within folders too, and make the same ones in OUT")
     option("--weights", metavar="FILE", help="weights file or checkpoint (default: those of the package)")
     option("--scale", type=int, choices=PACKAGED_SCALES, help="of the package's weights (default 4)")
-    option("--format", choices=pictures.FORMATS, default="keep", help="of the results (default keep, else PNG)")
+    option("--format", choices=pictures.PICTURE_FORMATS, default="keep", help="of the results (default keep, else PNG)")
     option("--suffix", metavar="TEXT", help="added to names in a folder (default _x4, for a network of scale 4)")
     option("--overwrite", action="store_true", help="replace results that exist (default: skip them)")
     sides = f"largest side of a tile in LR pixels (auto: {TILE}); 0: no tiles, whose results may differ (RCAN, IMDN)"

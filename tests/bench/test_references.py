@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from aldsr.bench.loading import resize_by_rows
-from aldsr.bench.tasks import BenchmarkCase, name_networks
+from aldsr.bench.tasks import BenchmarkCase, benchmark_names
 from aldsr.imaging import imresize
 from aldsr.nn.description import BACKBONES
 from aldsr.run.network import read_size
@@ -15,7 +15,7 @@ from aldsr.run.network import read_size
 @pytest.mark.parametrize("backbone", BACKBONES)
 def test_the_literal_equations_and_our_network_are_the_same_function(backbone: str) -> None:
     size = read_size(backbone.lower(), "tiny")
-    literal, ours = (BenchmarkCase(name).build(size) for name in (name_networks(backbone)[0], f"ALD-{backbone}"))
+    literal, ours = (BenchmarkCase(name).build(size) for name in (benchmark_names(backbone)[0], f"ALD-{backbone}"))
     ours.load_state_dict(literal.state_dict())
     x = torch.rand(2, 3, 6, 5, dtype=torch.float64)
     torch.testing.assert_close(ours.double()(x), literal.double()(x), rtol=1e-12, atol=1e-12)

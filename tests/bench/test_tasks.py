@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from aldsr.bench.gpu import CapturedGraph, copy_rate
-from aldsr.bench.tasks import BenchmarkCase, DescribedCase, Task, name_networks
+from aldsr.bench.tasks import BenchmarkCase, DescribedCase, Task, benchmark_names
 from aldsr.core.device import time_once
 from aldsr.nn.description import BACKBONES, NetworkError
 from aldsr.nn.folding import foldable_blocks
@@ -26,7 +26,7 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("backbone", BACKBONES)
 @pytest.mark.parametrize("batch", [0, 2])
 def test_every_network_trains_and_upscales(backbone: str, batch: int) -> None:
-    for network in name_networks(backbone):
+    for network in benchmark_names(backbone):
         Task(read_size(backbone.lower(), "tiny"), batch=batch, patch=4).prepare(BenchmarkCase(network, "32-true"))()
 
 
@@ -71,7 +71,7 @@ def test_work_is_recorded_once_after_it_is_warm_and_replayed_from_then_on(monkey
 
 @pytest.mark.gpu
 @pytest.mark.parametrize("batch", [0, 2])
-@pytest.mark.parametrize("network", name_networks("RDN"))
+@pytest.mark.parametrize("network", benchmark_names("RDN"))
 def test_a_graph_does_what_the_launches_do(network: str, batch: int, monkeypatch: pytest.MonkeyPatch) -> None:
     built: list[nn.Module] = []
     build = BenchmarkCase.build

@@ -9,14 +9,14 @@ from PIL import Image
 
 from aldsr.data import BenchmarkSet, CachedPair, DataError
 from aldsr.data.images import read_tensor
-from aldsr.evaluation.predictions import find_predictions, match_files
+from aldsr.evaluation.predictions import find_predictions, match_predictions
 
 FOLDER = Path("predictions")
 Write = Callable[..., list[Path]]
 
 
 def match(names: Sequence[str], files: Sequence[str]) -> list[str]:
-    return [file.name for file in match_files(names, [FOLDER / file for file in files], FOLDER)]
+    return [file.name for file in match_predictions(names, [FOLDER / file for file in files], FOLDER)]
 
 
 @pytest.mark.parametrize("file", ["baby.png", "babyx4.png", "baby_x4_SR.png", "babyX4.PNG", "baby_HR_x4.png"])

@@ -15,9 +15,9 @@ from aldsr.evaluation.results import (
     ResultsError,
     check_comparable,
     describe_network,
+    make_results,
     read_benchmark,
     read_results,
-    summarise,
 )
 from aldsr.imaging import PROTOCOLS
 from aldsr.nn import RDN
@@ -39,7 +39,7 @@ def benchmark(*, sizes: tuple[int, int] = (8, 12), value: int = 7, lr: int = 3) 
 def results(*protocols: str, label: str = "ALD-RDN", bench: BenchmarkSet | None = None) -> dict[str, Any]:
     """Results by the given protocols; by "y" alone if none is given."""
     names = protocols or ("y",)
-    return summarise(
+    return make_results(
         describe_network(label, scale=4),
         dict.fromkeys(names, SCORES),
         bicubic=dict.fromkeys(names, BICUBIC),

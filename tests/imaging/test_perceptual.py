@@ -15,7 +15,7 @@ from torchmetrics.functional.image import visual_information_fidelity
 
 from aldsr.core.errors import OptionError
 from aldsr.imaging import Protocol, select
-from aldsr.imaging.perceptual import LEAST, MEASURES, SETTINGS, load_measure, ms_ssim, vif
+from aldsr.imaging.perceptual import LEAST_SIDES, MEASURES, SETTINGS, load_measure, ms_ssim, vif
 from aldsr.imaging.protocol import planes
 
 Plane = NDArray[np.float64]
@@ -96,7 +96,7 @@ def test_measures_are_of_the_protocols_values_after_shaving_and_stand_in_its_fie
 
 def test_images_of_the_least_sizes_can_be_measured() -> None:
     for name, measure in (("ms_ssim", ms_ssim), ("vif", vif)):
-        sr, hr = (torch.rand(1, 1, LEAST[name], LEAST[name], dtype=torch.float64) for _ in range(2))
+        sr, hr = (torch.rand(1, 1, LEAST_SIDES[name], LEAST_SIDES[name], dtype=torch.float64) for _ in range(2))
         assert measure(sr, hr).isfinite().all()
     with pytest.raises(ValueError, match="11x11"):
         ms_ssim(*torch.rand(2, 1, 1, 160, 200))

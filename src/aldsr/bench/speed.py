@@ -21,7 +21,7 @@ import torch
 from rich.progress import Progress
 
 from aldsr.bench.gpu import copy_rate, matmul_rate
-from aldsr.bench.tasks import BenchmarkCase, DescribedCase, Task, growing_tasks, name_networks
+from aldsr.bench.tasks import BenchmarkCase, DescribedCase, Task, benchmark_names, growing_tasks
 from aldsr.core.device import PRECISIONS, time_once
 from aldsr.core.errors import OptionError
 from aldsr.core.memory import OutOfMemoryError, is_out_of_memory, keep_memory, peak_memory
@@ -82,7 +82,7 @@ def choose_groups(benchmark: str, task: Task, deployed: Sequence[DescribedCase] 
         return [Group([(case, each) for each in growing_tasks(task) for case in cases])]
     if benchmark == "deployed":
         return [Group([(case, task) for case in deployed])]
-    first, *names = name_networks(task.backbone)
+    first, *names = benchmark_names(task.backbone)
     job = replace(LITERAL, network=first), task
     literal = [Group([job], keep_freed=False), Group([job])]
     if benchmark == "upscaling":
@@ -98,7 +98,7 @@ def choose_gpu_groups(benchmark: str, task: Task, deployed: Sequence[DescribedCa
     if benchmark == "deployed":
         ways = [replace(case, compile=form, kernels=kernels) for case in deployed for form, kernels in GPU_WAYS]
         return [Group([(case, task) for case in ways])]
-    names = GROWING if benchmark == "growth" else name_networks(task.backbone)[benchmark == "checkpointing" :]
+    names = GROWING if benchmark == "growth" else benchmark_names(task.backbone)[benchmark == "checkpointing" :]
     fastest = run_in_process(tune_on_gpu, names, task)
     if benchmark == "growth":  # in graphs alone: launch by launch, a step takes the same time at any size
         cases = [case for case in fastest if (case.compile, case.kernels) == ("graph", "torch")]

@@ -35,7 +35,7 @@ class LiteralALD(ALDBlock):
 BLOCKS = {"literal": LiteralALD, "": StandardBlock, "DW": DWBlock, "LDW": LDWBlock, "ALD": ALDBlock}
 
 
-def name_networks(backbone: str) -> list[str]:
+def benchmark_names(backbone: str) -> list[str]:
     """A backbone with every block: "literal-EDSR", "EDSR", "DW-EDSR", …; RDN's literal form is "literal" in records."""
     return [f"{block}-{backbone}".removeprefix("-").replace("literal-RDN", "literal") for block in BLOCKS]
 
@@ -44,7 +44,7 @@ def name_networks(backbone: str) -> list[str]:
 class BenchmarkCase:
     """A network and how it is run. The fields stand in the recorded JSON files by these names."""
 
-    network: str  # of `name_networks`, or "literal-EDSR": ALD as the paper's equations are usually implemented
+    network: str  # of `benchmark_names`, or "literal-EDSR": ALD as the paper's equations are usually implemented
     precision: str = "bf16-mixed"
     layout: str = "channels-last"
     micro_batches: int = 1  # of a training step

@@ -49,7 +49,7 @@ MORE_RULES = {
     "data.degradation.steps": Rule(variant=False, may_change=False, before=["bicubic"]),
 }
 # The least of whole numbers that may be less than 1; -1: no limit.
-LEAST = {
+LEAST_VALUES = {
     **dict.fromkeys(("trainer.max_steps", "trainer.max_epochs"), -1),
     **dict.fromkeys(("seed", "data.seed", "data.num_workers", "trainer.log_every_n_steps"), 0),
     **dict.fromkeys(("pictures", "shave", "overlap"), 0),
@@ -126,7 +126,7 @@ def _check_value(key: str, value: Any, kind: Any) -> Any:
     if not fits or (isinstance(value, bool) and bool not in plain):
         expected = " or ".join(names.get(each, "a list" if each is tuple else "options") for each in plain)
         raise OptionError(f"{key}={value}: expected {expected}")
-    if type(value) is int and value < (least := LEAST.get(key, 1)) and int in plain:
+    if type(value) is int and value < (least := LEAST_VALUES.get(key, 1)) and int in plain:
         raise OptionError(f"{key}={value}: expected a whole number from {least} up")
     return value
 

@@ -31,7 +31,7 @@ def find_predictions(folder: str | Path, benchmarks: Sequence[BenchmarkSet]) -> 
             names = ", ".join(each.name for each in benchmarks)
             raise DataError(f"{own}: no such folder; predictions of several sets ({names}) lie in one folder each")
         place = own if own.is_dir() else folder
-        files = match_files(benchmark.image_names, image_files(place), place)
+        files = match_predictions(benchmark.image_names, image_files(place), place)
         for pair, file in zip(benchmark.pairs, files, strict=True):
             (width, height), expected = image_size(file), (pair.hr.shape[-1], pair.hr.shape[-2])
             if (width, height) != expected:
@@ -51,7 +51,7 @@ def _check_scale(file: Path, name: str, scale: int) -> None:
         raise DataError(f"{file}: says x{said[0]}, and scale is {scale}; give scale={said[0]} or rename it")
 
 
-def match_files(names: Sequence[str], files: Sequence[Path], folder: Path) -> list[Path]:
+def match_predictions(names: Sequence[str], files: Sequence[Path], folder: Path) -> list[Path]:
     """Find the file of each image: its name is that of the image, with or without one of the usual suffixes.
 
     A file that matches several images belongs to the one with the longest match (`img_10_x4.png` to `img_10`, not to

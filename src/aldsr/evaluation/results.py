@@ -38,7 +38,7 @@ class ResultsError(UserError, ValueError):
     """Results that cannot be read, or must not share a table."""
 
 
-def summarise(
+def make_results(
     network: Mapping[str, Any],
     scores: Mapping[str, Scores],
     *,

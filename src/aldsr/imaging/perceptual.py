@@ -33,10 +33,10 @@ SETTINGS: dict[str, dict[str, str]] = {
 MEASURES = {name: (name, next(iter(settings))) for name, settings in SETTINGS.items()}
 MEASURES["lpips_vgg"] = ("lpips", "vgg, RGB in [-1, 1]")
 TITLES = {"ms_ssim": "MS-SSIM", "vif": "VIF", "lpips": "LPIPS ↓", "dists": "DISTS ↓"}  # ↓: less is better
-LEAST = {"ms_ssim": 161, "vif": 41, "lpips": 32, "dists": 32}  # pixels at each side, after shaving
+LEAST_SIDES = {"ms_ssim": 161, "vif": 41, "lpips": 32, "dists": 32}  # pixels at each side, after shaving
 WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # of MS-SSIM's scales
 NOISE, TINY = 2.0, 1e-10  # VIF: variance of the eye's noise, and what counts as no variance
-BACKBONES = {"alex": "AlexNet_Weights.DEFAULT", "vgg": "VGG16_Weights.DEFAULT"}
+TORCHVISION_WEIGHTS = {"alex": "AlexNet_Weights.DEFAULT", "vgg": "VGG16_Weights.DEFAULT"}
 
 
 def ms_ssim(sr: Tensor, hr: Tensor) -> Tensor:
@@ -93,7 +93,7 @@ def load_measure(name: str, setting: str) -> Callable[[Tensor, Tensor], Tensor]:
     except (ImportError, RuntimeError, OSError) as error:  # torchvision of another torch raises any of them
         advice = "run: pip install 'aldsr[perceptual]'"
         raise OptionError(f"{needs} torchvision and torchmetrics from 1.7 ({error}); {advice}") from error
-    url = get_weight(BACKBONES[backbone]).url
+    url = get_weight(TORCHVISION_WEIGHTS[backbone]).url
     file = Path(torch.hub.get_dir(), "checkpoints", url.rpartition("/")[2])
     try:
         file.stat()  # torchvision would download what is missing

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from torch import Tensor
 
 from aldsr.imaging.luma import luma, luma_full_range
-from aldsr.imaging.perceptual import LEAST, MEASURES, PLAIN, SETTINGS, TITLES, load_measure
+from aldsr.imaging.perceptual import LEAST_SIDES, MEASURES, PLAIN, SETTINGS, TITLES, load_measure
 from aldsr.imaging.quality import WINDOW, crop_border, psnr, ssim
 
 # The choices of each field, and how they are printed. Results hold the choices: rewording changes no comparison.
@@ -99,7 +99,7 @@ class Protocol:
 
     def least_side(self, scale: int) -> tuple[int, str]:
         """The smallest side of an HR image that can be scored, and the measure that needs it."""
-        side, name = max([(WINDOW, "SSIM"), *((LEAST[each], TITLES[each].split()[0]) for each in self.measures)])
+        side, name = max([(WINDOW, "SSIM"), *((LEAST_SIDES[each], TITLES[each].split()[0]) for each in self.measures)])
         return side + 2 * self.margin(scale), name
 
     def score(self, sr: Tensor, hr: Tensor, *, scale: int, gray: bool = False) -> dict[str, Tensor]:

@@ -30,7 +30,7 @@ ONNX |= {"input_names": ["lr"], "output_names": ["sr"]}
 METADATA = "aldsr.json"  # the metadata's place in a torch.export archive
 TOLERANCE = 1e-4  # of outputs in [0, 1]: a fortieth of a step of an 8-bit image
 
-Upscaler = Callable[[Tensor], Tensor]
+Upscale = Callable[[Tensor], Tensor]
 
 
 class FormatError(UserError):
@@ -45,7 +45,7 @@ class Format:
     title: str  # in messages
     packages: Sequence[str]  # that it needs, from the extra `export`
     write: Callable[[Path, nn.Module, Description], object]
-    read: Callable[[Path, Sequence[str]], Upscaler]  # takes `allow_code`; only weights files name blocks
+    read: Callable[[Path, Sequence[str]], Upscale]  # takes `allow_code`; only weights files name blocks
 
     def check_installed(self) -> None:
         """Raise FormatError if a package is missing; none is imported."""
@@ -87,7 +87,7 @@ def _root_cause(error: BaseException) -> str:
     return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 
-def read_safetensors(path: Path, allow_code: Sequence[str]) -> Upscaler:
+def read_safetensors(path: Path, allow_code: Sequence[str]) -> Upscale:
     """The network of a weights file."""
     description, state = read_weights(path)
     network = build(description, allow_code)
@@ -113,7 +113,7 @@ def write_onnx(path: Path, network: nn.Module, description: Description) -> None
     path.write_bytes(model.model_proto.SerializeToString())
 
 
-def read_onnx(path: Path, allow_code: Sequence[str] = ()) -> Upscaler:
+def read_onnx(path: Path, allow_code: Sequence[str] = ()) -> Upscale:
     """An ONNX model in onnxruntime."""
     import onnxruntime  # type: ignore[import-untyped]
 
@@ -128,7 +128,7 @@ def write_torch_export(path: Path, network: nn.Module, description: Description)
         torch.export.save(program, file, extra_files={METADATA: to_json(make_metadata(description))})
 
 
-def read_torch_export(path: Path, allow_code: Sequence[str] = ()) -> Upscaler:
+def read_torch_export(path: Path, allow_code: Sequence[str] = ()) -> Upscale:
     """The graph of a torch.export archive."""
     with path.open("rb") as file:
         return torch.export.load(file).module()
@@ -167,7 +167,7 @@ def make_test_images() -> list[Tensor]:
 
 
 @torch.no_grad()
-def max_difference(ours: Upscaler, theirs: Upscaler) -> float:
+def max_difference(ours: Upscale, theirs: Upscale) -> float:
     """The largest difference of outputs on `make_test_images`: infinite if sizes differ, NaN if an output has NaN."""
     pairs = [(ours(lr), theirs(lr)) for lr in make_test_images()]
     if any(a.shape != b.shape for a, b in pairs):

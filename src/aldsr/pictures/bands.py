@@ -1,7 +1,7 @@
 """Upscale a picture band by band, so that only a few rows at a time are in memory."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 import torch
@@ -9,10 +9,8 @@ from torch import Tensor
 
 from aldsr.data.images import Samples
 from aldsr.imaging import OVERLAP, imresize
-from aldsr.imaging.tiling import tile_spans
+from aldsr.imaging.tiling import Upscale, tile_spans
 from aldsr.pictures.reading import Picture
-
-Upscale = Callable[[Tensor], Tensor]
 
 
 def upscale_in_bands(

@@ -11,7 +11,7 @@ from aldsr.data import DataError
 from aldsr.data.folders import list_folder, list_names
 from aldsr.pictures.writing import SUFFIXES, format_of
 
-FORMATS = ("keep", *SUFFIXES)
+PICTURE_FORMATS = ("keep", *SUFFIXES)
 
 
 class Job(NamedTuple):
@@ -82,8 +82,8 @@ def _search(folder: Path, *, recursive: bool, found: Found) -> dict[Path, Path]:
 def plan_jobs(files: Mapping[Path, Path], output: Path, *, format: str, suffix: str) -> list[Job]:
     """Choose the target and format of each file, which is given with its place within `output` if that is a folder.
 
-    Of a single file, `output` may be a name that ends in one of the formats'. `format`, one of `FORMATS`: "keep" is the
-    input's own, PNG for any other. `suffix` is put between name and ending in a folder, such as "_x4".
+    Of a single file, `output` may be a name that ends in one of the formats'. `format`, one of `PICTURE_FORMATS`:
+    "keep" is the input's own, PNG for any other. `suffix` is put between name and ending in a folder, such as "_x4".
 
     Raises DataError if the output does not fit the files, or two results would have one name.
     """

@@ -10,7 +10,7 @@ from aldsr.core.errors import OptionError
 from aldsr.nn.description import find_target
 from aldsr.nn.foreign import describe_with_spandrel
 from aldsr.run.cli import config_dir
-from aldsr.run.targets import drop_foreign_options
+from aldsr.run.targets import drop_our_options
 from aldsr.run.typed import typed_options
 from aldsr.sweep.names import MODELS, sizes_of
 
@@ -20,7 +20,7 @@ PLACES = {"backbone": "model", "block": "model.conv"}  # where an option of each
 def resolve_network(config: DictConfig) -> None:
     """Let `config.model` be the whole description of the network, with what `backbone.…` and `block.…` add to it.
 
-    A backbone or block of the user's own stands alone (see `drop_foreign_options`).
+    A backbone or block of the user's own stands alone (see `drop_our_options`).
 
     Raises OptionError for options that contradict each other, and a size that the backbone does not have.
     """
@@ -40,7 +40,7 @@ def resolve_network(config: DictConfig) -> None:
                 OmegaConf.update(config, place, given, force_add=True)
         config.model = OmegaConf.to_container(config.get("model") or OmegaConf.create(), resolve=True)
         for group, place in PLACES.items():
-            drop_foreign_options(config, group, place)
+            drop_our_options(config, group, place)
 
 
 def is_external() -> bool:

@@ -25,7 +25,7 @@ from aldsr.run.continuing import find_checkpoint, recall_choices
 from aldsr.run.loggers import resolve_loggers
 from aldsr.run.network import resolve_network
 from aldsr.run.recipe import patch_steps
-from aldsr.run.targets import drop_foreign_options
+from aldsr.run.targets import drop_our_options
 from aldsr.run.unused import refuse_unused, unused_in_training
 from aldsr.sweep.names import run_name, run_tags
 from aldsr.sweep.plan import find_job_name, refuse_in_sweep, typed_overrides
@@ -47,7 +47,7 @@ def resolve_config(config: DictConfig) -> RunSettings:
     choices, overrides = hydra.runtime.choices, typed_overrides(hydra)
     resolve_network(config)
     for group in RECIPE:
-        drop_foreign_options(config, group, group)
+        drop_our_options(config, group, group)
     refuse_unused(unused_in_training(config))
     model: Any = OmegaConf.to_container(config.model, resolve=True)
     config.name = config.name or run_name(choices, model, config.scale, config.study.budget)

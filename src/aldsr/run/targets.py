@@ -17,7 +17,7 @@ SIZES = set().union(*MISSING_OPTIONS.values()) - {"scale"}  # options of network
 STATED_BY = {"conv": ("block", "descriptor")}  # where what a user typed says more than the option's own name
 
 
-def drop_foreign_options(config: DictConfig, group: str, place: str) -> None:
+def drop_our_options(config: DictConfig, group: str, place: str) -> None:
     """Where a target is the user's own, leave out what was chosen for the one that it replaces and it does not take.
 
     What the user typed stays. `place` is where the group's options are in the configuration.

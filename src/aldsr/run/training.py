@@ -20,7 +20,7 @@ from aldsr.core.run_files import CHECKPOINT, PROGRESS
 from aldsr.core.settings import RunSettings
 from aldsr.data import SuperResolutionData, describe_pairs, micro_batch_size
 from aldsr.evaluation.bicubic import score_bicubic
-from aldsr.evaluation.results import describe_network, summarise
+from aldsr.evaluation.results import describe_network, make_results
 from aldsr.nn.description import NetworkError, build, complete_description, label
 from aldsr.nn.foreign import check_precision
 from aldsr.nn.grouped_attention import GroupedAttention
@@ -155,7 +155,7 @@ def collect_results(
 ) -> dict[str, Any]:
     """The results of a trained network, with bicubic's beside them."""
     device, scale = trainer.strategy.root_device, settings.scale
-    results = summarise(
+    results = make_results(
         describe_network(label(settings.model), module.network, thaw(settings.model), scale=scale),
         module.scores,
         bicubic=score_bicubic(data.benchmarks, scale=scale, protocols=module.protocols, device=device),

@@ -16,7 +16,9 @@ CROP_SIDE = 320  # of comparisons, at most, in HR pixels
 LOGGED_IMAGES = 4  # comparisons of each validation that go to W&B and TensorBoard
 
 
-def draw_comparison(lr: Tensor, sr: Tensor, hr: Tensor, *, captions: tuple[str, str, str], side: int) -> Image.Image:
+def draw_training_picture(
+    lr: Tensor, sr: Tensor, hr: Tensor, *, captions: tuple[str, str, str], side: int
+) -> Image.Image:
     """Draw the same crop of bicubic, SR and HR side by side, `side` HR pixels at most, where HR has most detail.
 
     Images are `Tensor[3, H, W]`, uint8.
@@ -82,7 +84,7 @@ class ValidationImages(Callback):
         scores = next(iter(pl_module.scores.values()))  # type: ignore[operator]
         for number, ((set_name, image), tensors) in enumerate(self.images.items()):
             captions = ("bicubic", f"{self.name}  {scores[set_name][image]['psnr']:.2f} dB", f"HR  {image}")
-            comparison = draw_comparison(*tensors, captions=captions, side=CROP_SIDE)
+            comparison = draw_training_picture(*tensors, captions=captions, side=CROP_SIDE)
             comparison.save(self.folder / comparison_name(set_name, image))
             if trainer.state.fn != "fit" or number >= LOGGED_IMAGES:
                 continue

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from aldsr.evaluation.views import View
 from aldsr.reporting.charts.figures import FONT, Axes, Figure, create_figure
 
-PART, LEAST = 6, 48  # a crop is a sixth of the image's width and height, and at least this many HR pixels
+PART, LEAST_CROP = 6, 48  # a crop is a sixth of the image's width and height, and at least this many HR pixels
 STEP = 4  # HR pixels between the windows that are tried
 # In pixels of the PNG:
 CROP = 320  # about the longer side of an enlarged crop
@@ -37,7 +37,7 @@ def find_crop(versions: Sequence[View]) -> Crop:
     """Find the window of an image's versions (see `make_views`) in which the networks' mean error is largest."""
     hr = versions[0].image.float()
     error = stack([(version.image - hr).abs().mean(0) for version in versions[2:]]).mean(0)
-    height, width = (min(size, max(size // PART, LEAST)) for size in error.shape)
+    height, width = (min(size, max(size // PART, LEAST_CROP)) for size in error.shape)
     means = F.avg_pool2d(error[None], (height, width), stride=STEP)[0]
     top, left = np.unravel_index(int(means.argmax()), means.shape)
     return Crop(STEP * int(left), STEP * int(top), width, height)
