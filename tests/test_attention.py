@@ -10,24 +10,26 @@ import torch
 from torch import nn
 
 from aldsr.attention import main
+from aldsr.nn import weights
 from aldsr.nn.description import build
 from tests.command import run_command
-from tests.nn.conftest import activate, description, save
+from tests.nn.conftest import activate, description
 
+BLURRED = {"steps": ["blur", "bicubic"], "blur": {"sigma": 2.0}}
 DETERMINANT = {"_target_": "aldsr.nn.descriptors.determinant", "_partial_": True}
 
 
-def write_run(name: str, block: str = "ALDBlock", *, seed: int = 0, scale: int = 2, **conv: Any) -> str:
+def write_run(name: str, block: str = "ALDBlock", *, seed: int = 0, scale: int = 2, lr: Any = None, **conv: Any) -> str:
     """A run's folder with the weights of a small network that nobody trained."""
     described = description(block, scale=scale, D=2, C=2, G=8, G0=8)
     described["conv"] |= conv
     torch.manual_seed(seed)
-    return write_weights(name, activate(build(described)), described)
+    return write_weights(name, activate(build(described)), described, lr)
 
 
-def write_weights(name: str, network: nn.Module, described: dict[str, Any]) -> str:
+def write_weights(name: str, network: nn.Module, described: dict[str, Any], lr: Any = None) -> str:
     Path(name).mkdir()
-    save(Path(name) / "weights.safetensors", network, described)
+    weights.write_weights(Path(name) / "weights.safetensors", network, described, degradation=lr)
     return name
 
 
@@ -67,12 +69,14 @@ def test_without_matplotlib_there_are_numbers_but_no_plots_in_the_chosen_folder(
     bench: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("aldsr.attention.has_matplotlib", lambda: False)
-    runs = [write_run("a4") + "/weights.safetensors", write_run("a2", reduction=2)]
+    runs = [write_run("a4", lr=BLURRED) + "/weights.safetensors"]
+    runs.append(write_run("a2", reduction=2, lr=BLURRED))
     assert run_command(main, *runs, "--data", bench, "--shuffles", "1", "-o", "out/here") == 0
     assert "pip install 'aldsr[figures]'" in capsys.readouterr().out
     assert [path.name for path in Path("out/here").iterdir()] == ["attention.json"]
     content = json.loads(Path("out/here/attention.json").read_text())
     assert [each["name"] for each in content["networks"]] == ["ALD-RDN reduction=32", "ALD-RDN reduction=2"]
+    assert content["sets"]["bench"]["lr_track"].startswith("blur")
     assert not Path("a4/attention").exists()
 
 
@@ -82,6 +86,7 @@ def test_without_matplotlib_there_are_numbers_but_no_plots_in_the_chosen_folder(
         (["ldw"], "ldw: LDW-RDN has no attention"),
         (["edsr"], "edsr: BSConv-EDSR has no attention"),
         (["a0", "x3"], "a0 is for x2 and x3 for x3"),
+        (["a0", "blurred"], "blurred: was trained on other LR than a0"),
         (["nowhere"], "nowhere"),
         (["a0", "--data", "nowhere"], "nowhere"),
         (["a0", "--data", "bench", "bench/HR"], "--data: two sets are called 'bench'"),
@@ -96,6 +101,7 @@ def test_a_mistake_is_one_sentence(
     write_run("a0")
     write_run("ldw", "LDWBlock")
     write_run("x3", scale=3)
+    write_run("blurred", lr=BLURRED)
     edsr = {"_target_": "aldsr.nn.EDSR", "scale": 2, "conv": {"_target_": "aldsr.nn.BSConvBlock", "_partial_": True}}
     edsr |= {"n_resblocks": 1, "n_feats": 4}
     write_weights("edsr", build(edsr), edsr)

@@ -7,22 +7,25 @@ one description are repeats of each other (seeds), over which means are taken. W
 
 import argparse
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.progress import track
 from torch import nn
 
 from aldsr.core.command import make_parser, plain_command, positive_int
+from aldsr.core.errors import OptionError
 from aldsr.core.files import check_room, write_json
 from aldsr.core.memory import keep_memory
 from aldsr.core.version import code_version
 from aldsr.data import BenchmarkSet, DataError, SuperResolutionData, describe_pairs
 from aldsr.evaluation.attention import ablation_scores, load_networks, make_ablations, read_attention
 from aldsr.evaluation.results import check_scorable
-from aldsr.imaging import LITERATURE
+from aldsr.imaging import LITERATURE, Degradation
 from aldsr.nn.description import Description, scale_of
+from aldsr.nn.weights import find_file, read_degradation
 from aldsr.reporting.charts.attention import draw_ablations, draw_descriptor, draw_distribution
 from aldsr.reporting.charts.figures import INSTALL, has_matplotlib, save_figure
 from aldsr.reporting.tables import attention as tables
@@ -37,7 +40,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     networks = load_networks(options.networks, allow_code=options.allow_code)
     first: Path = options.networks[0]
     scale = scale_of(networks[first][1])
-    benchmarks = read_sets(options.data, options.lr, scale=scale)
+    degradations = {place: read_degradation(find_file(place)) for place in networks}
+    for place, own in degradations.items():
+        if Degradation.from_options(own) != Degradation.from_options(degradations[first]):
+            raise OptionError(f"{place}: was trained on other LR than {first}; measure it by itself")
+    benchmarks = read_sets(options.data, options.lr, scale=scale, degradation=degradations[first])
     folder: Path = options.output or (first if first.is_dir() else first.parent) / "attention"
     check_room(f"-o {folder}", folder)
     check_scorable(benchmarks, {"y": LITERATURE}, scale)
@@ -71,9 +78,15 @@ def parse_options(argv: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def read_sets(folders: Sequence[str] | None, lr: Sequence[str] | None, *, scale: int) -> list[BenchmarkSet]:
-    """The sets to measure on; None: the photographs in scikit-image. Raises DataError if they cannot be read."""
-    data = SuperResolutionData(scale=scale, train_dirs=[], eval_dirs=folders, eval_lr_dirs=lr)
+def read_sets(
+    folders: Sequence[str] | None, lr: Sequence[str] | None, *, scale: int, degradation: Mapping[str, Any] | None
+) -> list[BenchmarkSet]:
+    """The sets to measure on; None: the photographs in scikit-image. Raises DataError if they cannot be read.
+
+    Where LR is missing it is made as for the training.
+    """
+    how: dict[str, Any] = {"eval_lr_dirs": lr, "degradation": degradation}
+    data = SuperResolutionData(scale=scale, train_dirs=[], eval_dirs=folders, **how)
     try:
         data.prepare_data()
     except DataError as error:

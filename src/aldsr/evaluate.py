@@ -122,7 +122,8 @@ def write_deployed(settings: evaluation.EvaluationSettings, network: nn.Module, 
     """Keep the network in its fastest form, with what was measured to choose it."""
     description = deployed_description(thaw(settings.model), network, form["collapsed"])
     network = deployed(network=network, collapsed=form["collapsed"])
-    write_weights(Path(settings.run_dir, "deployed.safetensors"), network, description, form["deployment"])
+    notes = {"deployment": form["deployment"], "degradation": thaw(settings.data.degradation)}
+    write_weights(Path(settings.run_dir, "deployed.safetensors"), network, description, **notes)
 
 
 if __name__ == "__main__":

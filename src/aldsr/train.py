@@ -108,7 +108,8 @@ def fit(settings: RunSettings, module: SuperResolution, trainer: Trainer, data: 
         if not trainer.is_global_zero:
             return
         results = training.collect_results(settings, trainer, module, data)
-        write_weights(folder / WEIGHTS, module.network, thaw(settings.model))
+        degradation = thaw(settings.data.degradation)
+        write_weights(folder / WEIGHTS, module.network, thaw(settings.model), degradation=degradation)
         write_results(folder, results)  # the last of the run's own files: a run that has its results is done
         report_results(results, pictures=folder / "pictures", protocol=protocol_line(results))
     except (MisconfigurationException, RuntimeError) as error:

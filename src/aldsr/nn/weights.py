@@ -53,15 +53,15 @@ def find_faults(state: Mapping[str, Tensor], shapes: Mapping[str, Sequence[int]]
     return faults + [f"'{key}' is {ours}, the network's is {its}" for key, (ours, its) in found.items() if ours != its]
 
 
-def write_weights(
-    path: Path, network: nn.Module, description: Description, deployment: Mapping[str, Any] | None = None
-) -> None:
-    """Write a weights file: weights, description and the measurements of a deployment, without any code."""
+def write_weights(path: Path, network: nn.Module, description: Description, **notes: Mapping[str, Any] | None) -> None:
+    """Write a weights file: weights, description and notes, without any code.
+
+    The notes are `degradation`, how LR was made for its training, and `deployment`, what was measured to choose a form.
+    """
     own = network.state_dict()  # copied, as a network of others may have one tensor by two names
     state = {key: value.detach().cpu().clone(memory_format=torch.contiguous_format) for key, value in own.items()}
     metadata = {"format": "pt", "aldsr.network": to_json(description)}
-    if deployment is not None:
-        metadata["aldsr.deployment"] = to_json(deployment)
+    metadata |= {f"aldsr.{name}": to_json(note) for name, note in notes.items() if note}
     with atomic_write(path) as temporary:
         temporary.write_bytes(save(state, metadata=metadata))
 
@@ -99,6 +99,16 @@ def read_weights(path: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     if not isinstance(description, dict) or "_target_" not in description:
         raise NetworkError(f"{path}: weights without a network description, so not of aldsr")
     return description, state
+
+
+def read_degradation(path: str | Path) -> dict[str, Any] | None:
+    """How LR was made for the training of a weights file; None: not known, as of a checkpoint or an older file."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            noted: dict[str, Any] | None = json.loads((file.metadata() or {}).get("aldsr.degradation", "null"))
+            return noted
+    except (SafetensorError, OSError, ValueError):
+        return None
 
 
 def load_checkpoint(path: str | Path) -> dict[str, Any]:

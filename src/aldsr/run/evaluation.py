@@ -32,7 +32,7 @@ from aldsr.nn.description import label, scale_of
 from aldsr.nn.folding import collapsible_blocks, foldable_blocks
 from aldsr.nn.foreign import External, read_weights_of
 from aldsr.nn.initial import hash_weights
-from aldsr.nn.weights import check_network, find_file, load_network, load_state
+from aldsr.nn.weights import check_network, find_file, load_network, load_state, read_degradation
 from aldsr.run.network import resolve_network
 from aldsr.run.resolve import resolve_trainer
 from aldsr.run.training import build_network
@@ -112,7 +112,7 @@ def resolve_evaluation(config: DictConfig) -> tuple[EvaluationSettings, nn.Modul
         file = Path(run["ckpt_path"])
         folder = file.parents[file.parent.name == "checkpoints"]  # of the run
         run["run_dir"] = config.run_dir or (file.with_suffix("") if folder == file.parent else folder / "evaluation")
-        run["degradation"] = _recall_degradation(folder) or run["degradation"]
+        run["degradation"] = _recall_degradation(file, folder) or run["degradation"]
     if config.predictions:
         run["name"] = config.name or absolute(str(config.predictions)).name
     run["data"] |= {"train_dirs": [], "train_lr_dirs": None, "train_list": None}
@@ -231,14 +231,15 @@ def _check_options(settings: EvaluationSettings) -> None:
         check_room(f"save_images={settings.save_images}", Path(settings.save_images).expanduser())
 
 
-def _recall_degradation(run: Path) -> dict[str, Any] | None:
-    """How LR was made for the run in a folder, and say so; None: by bicubic, not known, or typed by the user."""
+def _recall_degradation(weights: Path, run: Path) -> dict[str, Any] | None:
+    """How LR was made for the training of weights, and say so; None: by bicubic, not known, or typed by the user."""
     options = None
     if not any("degradation" in option for option in typed_options()):
-        with suppress(ResultsError):  # the file lies elsewhere
-            options = read_config(run / CONFIG)["data"].get("degradation")
+        options = read_degradation(weights)
+        with suppress(ResultsError):  # a checkpoint that lies elsewhere
+            options = options or read_config(run / CONFIG)["data"].get("degradation")
     text = Degradation.from_options(options).text
     if text == "bicubic":
         return None
-    print(f"degradation={text}: missing LR is made as for {run}; degradation=bicubic makes it by bicubic")
+    print(f"degradation={text}: missing LR is made as for {weights}; degradation=bicubic makes it by bicubic")
     return options
