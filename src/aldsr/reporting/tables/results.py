@@ -42,7 +42,7 @@ def images_sheet(results: Results) -> Sheet:
         means.append(len(rows))
         rows.append(f"{name}, mean of {scores['number']}")
         cells.append(_image_cells(reference, scores, measures))
-    heads = ["bicubic", results["network"]["label"], "gain"]
+    heads = ["bicubic", results_label(results), "gain"]
     heads += [f"{head}, {TITLES[each]}" for each in measures for head in heads[:2]]
     columns = [Column(head, column, bold=means) for head, column in zip(heads, zip(*cells, strict=True), strict=True)]
     return Sheet(f"{quantities(results)}, x{results['protocol']['scale']}", "image", rows, columns)
@@ -86,7 +86,7 @@ def protocols_sheet(results: Mapping[str, Results]) -> Sheet:
     columns = [
         Column(name, [_one_line(each["sets"][name]) for each in results.values()], bold=[0]) for name in first["sets"]
     ]
-    title = f"{first['network']['label']}, x{first['protocol']['scale']}: PSNR (dB) / SSIM"
+    title = f"{results_label(first)}, x{first['protocol']['scale']}: PSNR (dB) / SSIM"
     return Sheet(title, "protocol", list(results), columns, notes=[f"{name:<13} {USERS[name]}" for name in results])
 
 
@@ -130,7 +130,7 @@ def cost_sheet(results: Results) -> Sheet:
         if any(kind[0] in form for form in forms.values())
     ]
     where = f"{cost['device']}, {pluralise(cost['threads'], 'thread')}, {results['measured']['precision']}"
-    rows = [f"{network['label']}, {form}" for form in forms]
+    rows = [f"{results_label(results)}, {form}" for form in forms]
     return Sheet(f"One image, LR {cost['lr']}: {where}", "network", rows, columns)
 
 
