@@ -35,7 +35,7 @@ Dense RDN, D{D} C{C} G{G} G0 {G0} with bicubic residual. RGB in, RGB out, both i
 import aldsr
 from pathlib import Path
 
-network = aldsr.from_pretrained(Path(aldsr.__file__).parent / "weights" / "rdn_x4.safetensors")
+network = aldsr.from_pretrained(Path(aldsr.__file__).with_name("weights") / "rdn_x4.safetensors")
 ```
 
 It enlarges sharp, clean pictures (it was trained on MATLAB's bicubic LR); noise, blur and the blocks of JPEG it
