@@ -27,7 +27,8 @@ class LDWBlock(nn.Sequential):
     """Linear depthwise convolution: DW without the inner ReLU (Fig. 1(b)).
 
     Two options are not in the paper. `gain` multiplies the depthwise features in training and use, as 1 + r of ALD,
-    but by one constant; folded, it is part of the weights. `init_gain` multiplies the first depthwise weights only.
+    but by one constant, the best of which depends on the network; folded, it is part of the weights. `init_gain`
+    multiplies the first depthwise weights only.
     """
 
     def __init__(
