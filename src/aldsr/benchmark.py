@@ -72,7 +72,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     options, console = parse_options(argv), Console()
     results = read_benchmark(options.source) if options.source else conditions(options)
     measured = [name for name in TABLES if name in results]
-    names = options.what or measured or ["loading", "resize"][: 1 if options.device == "cuda" else 2]
+    names = options.what or measured or default_benchmarks(options.device)
     if options.source and (missing := [name for name in names if name not in measured]):
         raise ResultsError(f"{options.source}: has no results of {missing[0]}; it has {', '.join(measured) or 'none'}")
     charts = chart_files(options.chart, names)  # checked before measuring, which may take long
@@ -90,6 +90,11 @@ def main(argv: Sequence[str] | None = None) -> None:
         figure = draw_growth_chart(results) if name == "growth" else draw_speed_chart(name, results)
         save_figure(figure, files)
         print(f"chart     {', '.join(map(str, files))}")
+
+
+def default_benchmarks(device: str) -> list[str]:
+    """What is measured where nothing is asked for."""
+    return ["loading"] if device == "cuda" else ["loading", "resize"]
 
 
 def parse_options(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -114,7 +119,7 @@ def parse_options(argv: Sequence[str] | None) -> argparse.Namespace:
     options = parser.parse_args(argv)
     if unknown := sorted(set(options.what) - set(TABLES)):
         parser.error(f"{unknown[0]}: expected {', '.join(TABLES)}")
-    asked = options.what or ["loading", "resize"][: 1 if options.device == "cuda" else 2]
+    asked = options.what or default_benchmarks(options.device)
     for option, (default, benchmarks) in OPTIONS.items():
         if getattr(options, option) is None:
             setattr(options, option, default)

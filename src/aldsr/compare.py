@@ -15,7 +15,7 @@ from pathlib import Path
 from aldsr.analysis.budgets import find_budget_difference
 from aldsr.analysis.loading import read_by_label, read_variants
 from aldsr.analysis.scores import Comparison, compare_variants
-from aldsr.analysis.study import is_study, read_plain_run
+from aldsr.analysis.study import is_study, read_run_or_results
 from aldsr.core.command import make_parser, plain_command
 from aldsr.core.errors import OptionError
 from aldsr.evaluation.results import read_benchmark
@@ -74,7 +74,7 @@ def compare_runs(options: argparse.Namespace) -> None:
     results = read_by_label(options.results)
     sheet, protocol = comparison_sheet(results), protocol_line(*results.values())
     title = sheet.title if options.format == "table" else ""
-    runs = [read_plain_run(path) for path in options.results]
+    runs = [read_run_or_results(path) for path in options.results]
     notes = [("protocol", protocol), *recipe_note([run.config for run in runs])]
     trained = [run for run in runs if "training" in run.results]
     found = find_budget_difference(trained) if trained else None, find_unlike(*results.values())

@@ -1,7 +1,6 @@
 """Scores of variants: means over seeds, and paired differences from a reference."""
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from math import isfinite
 from typing import Any, NamedTuple
 
@@ -47,9 +46,19 @@ def compare_variants(
     return Comparison(study, variants, reference, compare_pairs(pairs, fixed_images=fixed_images), fixed_images)
 
 
-def compare_pairs(pairs: Sequence[tuple[Variant, Variant]], *, fixed_images: bool = False) -> list[VariantDifference]:
-    """Compare each first with its second, unless it is that itself, on every set that both were measured on."""
-    score = partial(score_difference, fixed_images=fixed_images)
+def compare_pairs(
+    pairs: Sequence[tuple[Variant, Variant]], *, fixed_images: bool = False, ssim: bool = True
+) -> list[VariantDifference]:
+    """Compare each first with its second, unless it is that itself, on every set that both were measured on.
+
+    In PSNR and, unless it is left out, SSIM.
+    """
+
+    def score(variant: Variant, reference: Variant, name: str, what: str) -> Difference | str:
+        if what == "ssim" and not ssim:
+            return "left out"
+        return score_difference(variant, reference, name, what, fixed_images=fixed_images)
+
     return [
         VariantDifference(each, other, name, *(score(each, other, name, what) for what in QUANTITIES))
         for name in set_sizes([other for _, other in pairs])

@@ -13,6 +13,7 @@ values, and Student's t, which accounts for their number.
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -81,11 +82,18 @@ def paired_difference(ours: ScoreTable, reference: ScoreTable, *, resamples: int
 
 def percentile_interval(table: ScoreTable, *, resamples: int = RESAMPLES) -> tuple[float, float]:
     """Percentile bootstrap interval of the mean of `[seeds, images]`, which are resampled independently."""
-    random = np.random.default_rng(0)
-    rows, columns = (random.multinomial(n, np.full(n, 1 / n), size=resamples) / n for n in table.shape)
+    rows, columns = draw_resamples(table.shape, resamples)
     means = ((rows @ table) * columns).sum(1)
     low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return float(low), float(high)
+
+
+@lru_cache(maxsize=8)
+def draw_resamples(shape: tuple[int, int], resamples: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """How often each seed and each image is drawn, as parts of 1: the same for all tables of a shape."""
+    random = np.random.default_rng(0)
+    rows, columns = (random.multinomial(n, np.full(n, 1 / n), size=resamples) / n for n in shape)
+    return rows, columns
 
 
 def t_margin(table: ScoreTable) -> float:

@@ -71,7 +71,7 @@ def read_run(path: Path) -> TrainingRun:
     return TrainingRun(folder, read_results(path), read_config(folder / CONFIG))
 
 
-def read_plain_run(path: Path) -> TrainingRun:
+def read_run_or_results(path: Path) -> TrainingRun:
     """`read_run` of results that may lack a configuration, which is then empty."""
     try:
         return read_run(path)

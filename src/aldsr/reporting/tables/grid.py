@@ -56,8 +56,7 @@ def compare_blocks(grid: Grid, block: str, *, fixed_images: bool = False) -> lis
     if not (named := [each for each in blocks if each.lower() == block.lower()]):
         raise OptionError(f"--against '{block}': no block of this grid; expected one of: {', '.join(blocks)}")
     pairs = [(each, grid.get((backbone, named[0]))) for (backbone, _), each in grid.items()]
-    differences = compare_pairs([(each, other) for each, other in pairs if other], fixed_images=fixed_images)
-    return [each._replace(ssim="a grid shows PSNR") for each in differences]
+    return compare_pairs([(each, other) for each, other in pairs if other], fixed_images=fixed_images, ssim=False)
 
 
 def grid_sheets(study: str, grid: Grid, differences: Sequence[VariantDifference] = ()) -> list[Sheet]:
