@@ -12,7 +12,7 @@ from aldsr.compare import main as compare
 from aldsr.evaluate import evaluate
 from aldsr.evaluation.results import read_results
 from aldsr.nn import StandardBlock
-from aldsr.nn.weights import load_network
+from aldsr.nn.weights import load_network, read_degradation
 from aldsr.train import train
 from tests.command import refuse, run_command
 from tests.stopping import results
@@ -53,6 +53,9 @@ def test_lr_is_made_as_the_run_of_a_checkpoint_had_it_unless_another_way_is_aske
             assert bench("out")["lr_track"] == lr
             assert ("degradation=bicubic" in capfd.readouterr().out) is not bool(asked)
             assert (bench("out")["images"] == bench("run")["images"]) is not bool(asked)
+    trained = read_degradation("elsewhere.safetensors")
+    assert trained
+    assert read_degradation("out/deployed.safetensors") == trained  # not what it was measured on
 
 
 def test_bicubic_needs_no_network(small: list[str]) -> None:

@@ -23,7 +23,7 @@ from aldsr.evaluation.results import check_scorable, describe_network, make_resu
 from aldsr.nn import BicubicUpscale, External, deployed
 from aldsr.nn.description import deployed_description
 from aldsr.nn.kernels.choice import use_kernels
-from aldsr.nn.weights import write_weights
+from aldsr.nn.weights import read_degradation, write_weights
 from aldsr.reporting.tables.results import write_results
 from aldsr.run import evaluation
 from aldsr.run.cli import hydra_command, prepare_process
@@ -122,7 +122,7 @@ def write_deployed(settings: evaluation.EvaluationSettings, network: nn.Module, 
     """Keep the network in its fastest form, with what was measured to choose it."""
     description = deployed_description(thaw(settings.model), network, form["collapsed"])
     network = deployed(network=network, collapsed=form["collapsed"])
-    notes = {"deployment": form["deployment"], "degradation": thaw(settings.data.degradation)}
+    notes = {"deployment": form["deployment"], "degradation": read_degradation(str(settings.ckpt_path))}
     write_weights(Path(settings.run_dir, "deployed.safetensors"), network, description, **notes)
 
 
