@@ -17,10 +17,13 @@ import pytest
 import torch
 from PIL import Image
 
+from aldsr.nn import deployment
+
 # Read before any test changes the working directory, which a path such as ../shared is relative to.
 SHARED = Path(os.environ.get("ALDSR_SHARED", "../shared")).resolve()
 
 torch.set_num_threads(1)  # on tiny tensors a second thread only waits for the first
+deployment.REPEATS = 1  # which form is the fastest is no test's question, but every evaluation measures it
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

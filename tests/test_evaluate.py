@@ -46,13 +46,13 @@ def test_lr_is_made_as_the_run_of_a_checkpoint_had_it_unless_another_way_is_aske
     assert run_command(train, *small, "degradation=blur_jpeg", "degradation.noise.sigma=2", "run_dir=run") == 0
     tracks = {"": bench("run")["lr_track"], "degradation=bd": "bd", "degradation=bicubic": "bicubic"}
     shutil.copy("run/weights.safetensors", "elsewhere.safetensors")
-    for file in ("run", "run/checkpoints/last.ckpt", "elsewhere.safetensors"):
-        for asked, lr in tracks.items():
-            capfd.readouterr()
-            assert run_command(evaluate, f"ckpt_path={file}", *BENCH, *asked.split(), "run_dir=out") == 0
-            assert bench("out")["lr_track"] == lr
-            assert ("degradation=bicubic" in capfd.readouterr().out) is not bool(asked)
-            assert (bench("out")["images"] == bench("run")["images"]) is not bool(asked)
+    files = {"run": ["", "degradation=bicubic"], "run/checkpoints/last.ckpt": [""], "elsewhere.safetensors": tracks}
+    for file, asked in ((file, each) for file, several in files.items() for each in several):
+        capfd.readouterr()
+        assert run_command(evaluate, f"ckpt_path={file}", *BENCH, *asked.split(), "run_dir=out") == 0
+        assert bench("out")["lr_track"] == tracks[asked]
+        assert ("degradation=bicubic" in capfd.readouterr().out) is not bool(asked)
+        assert (bench("out")["images"] == bench("run")["images"]) is not bool(asked)
     trained = read_degradation("elsewhere.safetensors")
     assert trained
     assert read_degradation("out/deployed.safetensors") == trained  # not what it was measured on

@@ -23,26 +23,6 @@ from tests.stopping import (
 pytestmark = pytest.mark.slow
 
 
-def test_two_ranks_and_one_rank_have_the_same_weights_and_scores(
-    small: list[str], capsys: pytest.CaptureFixture[str]
-) -> None:
-    """By a recipe of many parts, in fp32; without the residual, so that losses and scores are all the network's."""
-    recipe = "loss=l1_fft optimizer=adamw schedule=multistep schedule.milestones=[9,15] schedule.warmup_steps=5"
-    options = [*small, *recipe.split(), "data.patch_size={0:8,7:16}", "degradation=blur_jpeg"]
-    options += ["trainer.max_steps=20", "data.steps_per_epoch=10", "model.residual=none"]
-    assert run_command(train, *options, "run_dir=one") == 0
-    assert "8x8, 16x16 from step 7" in capsys.readouterr().out
-    assert run_command(train, *in_ranks(options), "run_dir=two") == 0
-    assert len(losses("one")) == 20
-    assert losses("two") == pytest.approx(losses("one"), rel=1e-5)
-    torch.testing.assert_close(*(checkpoint(run)["state_dict"] for run in ("one", "two")), rtol=0, atol=1e-5)
-    found, others = results("one"), results("two")
-    assert (found["training"]["ranks"], others["training"]["ranks"]) == (1, 2)
-    for name, image in found["sets"]["bench"]["images"].items():
-        assert others["sets"]["bench"]["images"][name]["psnr"] == pytest.approx(image["psnr"], abs=1e-3)
-    assert others["bicubic"] == found["bicubic"]  # no training involved: the same to the last bit
-
-
 def stop_at_a_step(options: list[str], number: int, *, ranks: int, group: bool) -> None:
     """A scheduler or a terminal sends the signal to the `group` of processes, thus to ranks and workers as well."""
     with TrainingProcess(*options, "run_dir=run", "if_exists=continue") as process:
@@ -69,11 +49,29 @@ def test_a_stopped_training_continues_to_the_same_weights(waiting: list[str]) ->
     finish(options)
 
 
-def test_ranks_that_are_stopped_twice_continue_to_the_same_weights(waiting: list[str]) -> None:
-    """In a step, by a signal to the command alone; in a validation, which costs no step, by Ctrl-C."""
-    options = [*in_ranks(waiting), "data.num_workers=1", "+trainer.callbacks=[{_target_: waiting.StopInValidation}]"]
-    stop_at_a_step(options, signal.SIGUSR1, ranks=2, group=False)
-    with TrainingProcess(*options, "run_dir=run", "if_exists=continue") as process:
+def test_two_ranks_learn_what_one_learns_and_go_on_when_they_are_stopped(
+    waiting: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In fp32; without the residual, so that losses and scores are all the network's.
+
+    Stopped in a step, by a signal to the command alone, and in a validation, which costs no step, by Ctrl-C.
+    """
+    recipe = "loss=l1_fft schedule=multistep schedule.milestones=[3,6] schedule.warmup_steps=2"
+    options = [*waiting, *recipe.split(), "data.patch_size={0:8,5:16}", "degradation=blur_jpeg", "model.residual=none"]
+    ranks = [*in_ranks(options), "data.num_workers=1", "+trainer.callbacks=[{_target_: waiting.StopInValidation}]"]
+    stop_at_a_step(ranks, signal.SIGUSR1, ranks=2, group=False)
+    with TrainingProcess(*ranks, "run_dir=run", "if_exists=continue") as process:
         assert process.wait(PATIENCE) == 128 + signal.SIGINT, process.output.read_text()
     assert checkpoint("run")["global_step"] == VALIDATED_STEP
-    finish(options)
+    finish(ranks)
+    capsys.readouterr()
+    assert run_command(train, *options, "run_dir=one") == 0
+    assert "8x8, 16x16 from step 5" in capsys.readouterr().out
+    assert len(losses("one")) == 7
+    assert losses("run") == pytest.approx(losses("one"), rel=1e-5)
+    torch.testing.assert_close(*(checkpoint(run)["state_dict"] for run in ("one", "run")), rtol=0, atol=1e-5)
+    found, others = results("one"), results("run")
+    assert (found["training"]["ranks"], others["training"]["ranks"]) == (1, 2)
+    for name, image in found["sets"]["bench"]["images"].items():
+        assert others["sets"]["bench"]["images"][name]["psnr"] == pytest.approx(image["psnr"], abs=1e-3)
+    assert others["bicubic"] == found["bicubic"]  # no training involved: the same to the last bit

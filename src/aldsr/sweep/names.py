@@ -34,7 +34,7 @@ def run_tags(choices: Mapping[str, str], model: Mapping[str, Any], scale: int, b
 
 def sizes_of(backbone: str | None) -> list[str]:
     """The sizes that `conf/hydra/sizes` has for a backbone; without one, it is of its class's own."""
-    offered = GlobalHydra.instance().config_loader().get_group_options("hydra/sizes")
+    offered = _list_sizes(GlobalHydra.instance().config_loader())
     return [each.removeprefix(f"{backbone}-") for each in offered if each.startswith(f"{backbone}-")]
 
 
@@ -45,6 +45,11 @@ def chosen_files(choices: Mapping[str, str]) -> Any:
     if choices.get("size") in sizes_of(backbone := choices.get("backbone")):
         chosen.append(f"+hydra/sizes@options_of_size={backbone}-{choices['size']}")
     return _compose(GlobalHydra.instance().config_loader(), *chosen)
+
+
+@lru_cache(maxsize=1)  # Hydra reads folders each time
+def _list_sizes(loader: ConfigLoader) -> list[str]:
+    return loader.get_group_options("hydra/sizes")
 
 
 @lru_cache(maxsize=8)  # Hydra needs a tenth of a second each time
