@@ -1,6 +1,6 @@
 """What a GPU can do, in at most eight minutes: its tests, the benchmark, training, the quick start.
 
-The paper's size is trained as it is by default, and with compile=graph kernels=triton.
+The paper's size is trained as it is by default, and with compile=graph kernels=triton optimizer.fused=true.
 
     python experiments/speed/gpu.py        (or make gpu; make gpu BIN=DIR takes the Python there as it is)
 
@@ -44,7 +44,7 @@ def list_stages(measurements: Path) -> list[Stage]:
     """The stages, of which those that matter most come first."""
     train = ["-m", "aldsr.train", "trainer=gpu", "logger=csv"]
     paper = ["size=paper", "trainer.max_steps=300000", "data.steps_per_epoch=300000"]  # no validation in between
-    fast = ["compile=graph", "kernels=triton"]
+    fast = ["compile=graph", "kernels=triton", "+optimizer.fused=true"]
     what = ["training", "upscaling", "checkpointing", "loading", "growth"]
     benchmark = ["-m", "aldsr.benchmark", *what, "--device", "cuda", "--rounds", "1", "--json", str(measurements)]
     return [

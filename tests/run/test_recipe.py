@@ -1,11 +1,16 @@
 """The recipe of a training: losses, optimizers and schedules by name, one's own, and those that cannot be."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 import yaml
+from torch.nn import functional as F
 
+from aldsr.core.errors import OptionError
+from aldsr.run.folder import read_settings
+from aldsr.run.training import build_network, build_training
 from aldsr.train import train
 from tests.command import refuse, run_command
 from tests.stopping import check_same_weights, checkpoint, killed_at, log_rows, losses
@@ -56,7 +61,7 @@ WARMED = {
 }
 OPTIMIZER, SCHEDULE = "torch.optim.RMSprop +optimizer.momentum=0.9", "torch.optim.lr_scheduler.ExponentialLR"
 RECIPES = [
-    (3, "loss=charbonnier optimizer=adamw data.patch_size={0:8,2:16,5:8} " + WARMED["multistep"]),
+    (3, "loss=charbonnier optimizer=adamw +optimizer.fused=true data.patch_size={0:8,2:16,5:8} " + WARMED["multistep"]),
     (3, "loss=l1_fft optimizer=sgd degradation=blur_jpeg schedule=constant schedule.warmup_steps=3"),
     (2, "loss=mse ema=0.9 data.eval_dirs=[bench] " + WARMED["halved"]),
     pytest.param(
@@ -70,6 +75,23 @@ RECIPES = [
         f"optimizer._target_={OPTIMIZER} schedule._target_={SCHEDULE} +schedule.gamma=0.9",
     ),
 ]
+
+
+@pytest.mark.parametrize("how", ["norm", "value"])
+def test_gradients_of_a_fused_optimizer_are_clipped_as_those_of_another(how: str, own: list[str]) -> None:
+    """Also under autocast."""
+    clip = ["trainer.gradient_clip_val=0.001", f"+trainer.gradient_clip_algorithm={how}"]
+    options = [*own, "optimizer=sgd", "trainer.precision=bf16-mixed", "data.eval_dirs=[]"]
+    for run, given in {"clipped": clip, "fused": [*clip, "+optimizer.fused=true"], "free": []}.items():
+        assert run_command(train, *options, *given, f"run_dir={run}") == 0
+    fused, clipped, free = (checkpoint(run)["state_dict"] for run in ("fused", "clipped", "free"))
+    torch.testing.assert_close(fused, clipped)
+    with pytest.raises(AssertionError):
+        torch.testing.assert_close(free, clipped)
+    settings = read_settings("fused")
+    scaled = replace(settings, trainer=replace(settings.trainer, precision="16-mixed"))
+    with pytest.raises(OptionError, match="bf16-mixed"):
+        build_training(scaled, build_network(scaled.model, seed=0), F.l1_loss)
 
 
 @pytest.mark.parametrize(("saved_at", "recipe"), RECIPES)

@@ -89,6 +89,10 @@ def build_training(settings: RunSettings, network: nn.Module, loss: Loss) -> tup
     Raises OptionError, DataError, MisconfigurationException for options that cannot be met.
     """
     optimizer = build_optimizer(settings.optimizer, network.parameters())
+    clip, scales = settings.trainer.gradient_clip_val, settings.trainer.precision == "16-mixed"
+    if clip and scales and optimizer.defaults.get("fused"):
+        problem = "with 16-mixed, gradients are scaled until a fused optimizer's step, too late for clipping"
+        raise OptionError(f"trainer.gradient_clip_val={clip}: {problem}; take bf16-mixed or leave out optimizer.fused")
     module = SuperResolution(
         network=network,
         description=thaw(settings.model),

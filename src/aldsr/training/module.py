@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.utils import clip_grad_norm_, clip_grad_value_
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
@@ -105,6 +106,16 @@ class SuperResolution(ValidationModule):
 
     def configure_optimizers(self) -> Any:
         return {"optimizer": self.optimizer, "lr_scheduler": {"scheduler": self.scheduler, "interval": "step"}}
+
+    def configure_gradient_clipping(
+        self, optimizer: Optimizer, gradient_clip_val: float | None = None, gradient_clip_algorithm: str | None = None
+    ) -> None:
+        """Clip as Lightning does, which under autocast refuses fused optimizers even where no gradient is scaled."""
+        if gradient_clip_val and optimizer.defaults.get("fused"):
+            clip = clip_grad_value_ if gradient_clip_algorithm == "value" else clip_grad_norm_
+            clip([each for group in optimizer.param_groups for each in group["params"]], gradient_clip_val)
+        else:
+            super().configure_gradient_clipping(optimizer, gradient_clip_val, gradient_clip_algorithm)
 
     def super_resolve(self, batch: Any, dataloader_idx: int) -> Tensor:
         """Super-resolve in float32, whatever the precision of training."""
