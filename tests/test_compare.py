@@ -65,6 +65,7 @@ def test_lr_is_said_by_sets_where_it_is_not_alike() -> None:
         (["d"], "a and d cannot share a table: the protocol's"),
         (["nowhere"], "nowhere"),
         (["empty"], "empty"),
+        (["damaged"], "damaged/config.yaml"),
         (["--against", "RDN"], "--against"),
         (["--fixed-images"], "--fixed-images"),
         (["--grid"], "--grid"),
@@ -77,6 +78,8 @@ def test_what_does_not_fit_is_refused(
     arguments: list[str], fault: str, runs: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Path("empty").mkdir()
+    write_run(Path("damaged"), None, results())
+    Path("damaged/config.yaml").write_text("seed: [")
     assert fault in refuse(capsys, main, "a", *arguments)
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from aldsr.analysis.budgets import find_budget_difference
 from aldsr.analysis.loading import read_by_label, read_variants
 from aldsr.analysis.scores import Comparison, compare_variants
-from aldsr.analysis.study import is_study, read_run_or_results
+from aldsr.analysis.study import is_study
 from aldsr.core.command import make_parser, plain_command
 from aldsr.core.errors import OptionError
 from aldsr.evaluation.results import read_benchmark
@@ -71,12 +71,12 @@ def compare_runs(options: argparse.Namespace) -> None:
     given += [name.replace("_", "-") for name in of_studies if getattr(options, name) not in (None, False)]
     if given:
         raise OptionError(f"--{given[0]}: is for a study, a folder with runs in it; leave it out")
-    results = read_by_label(options.results)
+    runs = read_by_label(options.results)
+    results = {name: run.results for name, run in runs.items()}
     sheet, protocol = comparison_sheet(results), protocol_line(*results.values())
     title = sheet.title if options.format == "table" else ""
-    runs = [read_run_or_results(path) for path in options.results]
-    notes = [("protocol", protocol), *recipe_note([run.config for run in runs])]
-    trained = [run for run in runs if "training" in run.results]
+    notes = [("protocol", protocol), *recipe_note([run.config for run in runs.values()])]
+    trained = [run for run in runs.values() if "training" in run.results]
     found = find_budget_difference(trained) if trained else None, find_unlike(*results.values())
     notes += [("warning", sentence) for sentence in found if sentence]
     print_sheets([sheet._replace(title=title)], notes, form=options.format)

@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from aldsr.analysis.budgets import find_budget_difference
-from aldsr.analysis.study import Study, is_study, read_studies, shorten
+from aldsr.analysis.study import Study, TrainingRun, is_study, read_run, read_studies, shorten
 from aldsr.analysis.variants import Variant, group_variants, results_label, run_label
-from aldsr.evaluation.results import ResultsError, check_comparable, read_results
+from aldsr.evaluation.results import ResultsError, check_comparable
 
 
 def read_variants(paths: Sequence[Path], *, allow_unequal_budgets: bool = False) -> tuple[Study, list[Variant]]:
@@ -29,15 +28,15 @@ def read_variants(paths: Sequence[Path], *, allow_unequal_budgets: bool = False)
     return study, group_variants(study.runs)
 
 
-def read_by_label(paths: Sequence[Path]) -> dict[str, dict[str, Any]]:
-    """Read the results of runs by their networks' labels; equal labels are followed by the paths.
+def read_by_label(paths: Sequence[Path]) -> dict[str, TrainingRun]:
+    """Read runs, which may lack a configuration, by their networks' labels; equal labels are followed by the paths.
 
-    Raises ResultsError if results cannot be read, or must not share a table.
+    Raises ResultsError if a file cannot be read, or results must not share a table.
     """
-    results = {str(path): read_results(path) for path in paths}
-    check_comparable(results)
-    names = _unique_names([results_label(each) for each in results.values()], [f"({path})" for path in results])
-    return dict(zip(names, results.values(), strict=True))
+    runs = {str(path): read_run(path, may_lack_config=True) for path in paths}
+    check_comparable({path: run.results for path, run in runs.items()})
+    names = _unique_names([results_label(run.results) for run in runs.values()], [f"({path})" for path in runs])
+    return dict(zip(names, runs.values(), strict=True))
 
 
 def _unique_names(names: Sequence[str], suffixes: Sequence[str]) -> list[str]:

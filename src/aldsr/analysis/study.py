@@ -65,18 +65,15 @@ def read_studies(paths: Sequence[Path]) -> Study:
     return Study(" + ".join(names), list(runs.values()), [name for part in parts for name in part.unfinished])
 
 
-def read_run(path: Path) -> TrainingRun:
-    """Read a run from its folder or its results.json. Raises ResultsError if it is no finished run."""
+def read_run(path: Path, *, may_lack_config: bool = False) -> TrainingRun:
+    """Read a run from its folder or its results.json. Raises ResultsError if it is no finished run.
+
+    `may_lack_config`: where there is no config.yaml beside the results, the configuration is empty.
+    """
     folder = (path.parent if path.name == RESULTS else path).resolve()
-    return TrainingRun(folder, read_results(path), read_config(folder / CONFIG))
-
-
-def read_run_or_results(path: Path) -> TrainingRun:
-    """`read_run` of results that may lack a configuration, which is then empty."""
-    try:
-        return read_run(path)
-    except ResultsError:
-        return TrainingRun(path.resolve(), read_results(path), {key: {} for key in SECTIONS})
+    empty = may_lack_config and not (folder / CONFIG).exists()
+    config = {key: {} for key in SECTIONS} if empty else read_config(folder / CONFIG)
+    return TrainingRun(folder, read_results(path), config)
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -85,8 +82,8 @@ def read_config(path: Path) -> dict[str, Any]:
         config: Any = yaml.safe_load(path.read_text())
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise ResultsError(
-            f"{path}: cannot be read as the configuration beside a run's {RESULTS} ({error}); if that folder is no "
-            "run, move it out of the study, or name the runs to be compared one by one"
+            f"{path}: cannot be read as the configuration beside a run's {RESULTS} ({error}); put the run's own back, "
+            "or, if that folder is no run, leave it out"
         ) from error
     if not isinstance(config, Mapping) or not isinstance(config.get("seed"), int):
         raise ResultsError(f"{path}: has no whole number as seed; expected the config.yaml of a training run")
