@@ -208,17 +208,19 @@ def test_growing_steps_are_measured_together(groups: list[Group], capsys: pytest
 def test_networks_of_runs_are_measured_as_they_are_deployed(
     groups: list[Group], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    described = {"description": {"_target_": "aldsr.nn.RDN", "scale": 4}}
+    described = {}
     for label, seed in itertools.product(("RDN", "ALD-RDN"), (1, 2)):
+        config = fake_config(label, seed)
+        described[label] = {"_target_": "aldsr.nn.RDN", "scale": 4, "conv": config["model"]["conv"]}
         results = fake_results(label, {"Set5": [30.0]})
-        results["network"] |= described
-        write_run(Path(f"study/{label}-{seed}"), fake_config(label, seed), results)
+        results["network"]["description"] = described[label]
+        write_run(Path(f"study/{label}-{seed}"), config, results)
     main(["deployed", "--networks", "study", "--rounds", "1", "--json", "deployed.json"])
     (group,) = groups
     jobs = [(case.network, case.precision, task.batch) for case, task in group.jobs]
     assert jobs == [("RDN", "32-true", 0), ("ALD-RDN (det)", "32-true", 0)]
     records = json.loads(Path("deployed.json").read_text())["deployed"]
-    assert all(described.items() <= each.items() for each in records)
+    assert [each["description"] for each in records] == [*described.values()]
     assert "deployed, output 1280x720" in capsys.readouterr().out
 
 

@@ -66,6 +66,9 @@ def write_run(folder: Path, config: Mapping[str, Any] | None, results: Mapping[s
     folder.mkdir(parents=True, exist_ok=True)
     if config is not None:
         OmegaConf.save(OmegaConf.create(dict(config)), folder / "config.yaml")
+    if results is not None and config is not None:
+        model = OmegaConf.to_container(OmegaConf.create(dict(config)).model)
+        results = {**results, "network": {"description": model, **results["network"]}}
     if results is not None:
         (folder / "results.json").write_text(json.dumps(results))
 

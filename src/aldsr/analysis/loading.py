@@ -5,7 +5,7 @@ from pathlib import Path
 
 from aldsr.analysis.budgets import find_budget_difference
 from aldsr.analysis.study import Study, TrainingRun, is_study, read_run, read_studies, shorten
-from aldsr.analysis.variants import Variant, group_variants, results_label, run_label
+from aldsr.analysis.variants import Variant, group_variants, results_label
 from aldsr.evaluation.results import ResultsError, check_comparable
 
 
@@ -18,7 +18,8 @@ def read_variants(paths: Sequence[Path], *, allow_unequal_budgets: bool = False)
     study = read_studies(paths)
     check_comparable({str(run.folder): run.results for run in study.runs})
     if not any(map(is_study, paths)):
-        labels, folders = [run_label(run) for run in study.runs], [run.folder.name for run in study.runs]
+        labels = [results_label(run.results) for run in study.runs]
+        folders = [run.folder.name for run in study.runs]
         suffixes = [name if folders.count(name) == 1 else str(study.runs[n].folder) for n, name in enumerate(folders)]
         found = zip(_unique_names(labels, suffixes), labels, study.runs, strict=True)
         variants = [Variant(name, own, {run.seed: run}, []) for name, own, run in found]

@@ -61,12 +61,8 @@ def variant_settings(run: TrainingRun) -> dict[str, str]:
     settings = {key: str(value) for key, value in flatten(config).items() if rule_of(key).variant}
     if listed := settings.get("data.train_list"):
         settings["data.train_list"] = folder_label(listed)
-    return {**settings, NETWORK: run_label(run), "data.train_dirs": list_folders(run.config["data"].get("train_dirs"))}
-
-
-def run_label(run: TrainingRun) -> str:
-    """The label of a run's network, with its block's attention."""
-    return network_label(str(run.results["network"]["label"]), run.config["model"])
+    folders = list_folders(run.config["data"].get("train_dirs"))
+    return {**settings, NETWORK: results_label(run.results), "data.train_dirs": folders}
 
 
 def results_label(results: Mapping[str, Any]) -> str:

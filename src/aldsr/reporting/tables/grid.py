@@ -24,7 +24,7 @@ def arrange_grid(variants: Sequence[Variant]) -> Grid:
     """
     grid: dict[tuple[str, str], Variant] = {}
     for variant in variants:
-        description = variant.first.results["network"].get("description") or variant.first.config["model"]
+        description = variant.first.results["network"].get("description") or {}
         if not complete_description(description.get("network", description)).get("conv"):  # of a deployed one, within
             raise OptionError(f"--grid: '{variant.name}' states no block (conv); leave its runs out")
         backbone, name = split_label(variant.label)
