@@ -123,7 +123,7 @@ def test_a_study_is_laid_out_as_the_papers_table(
     assert text.startswith(first)
     for expected in texts:
         assert expected in text
-    assert "1 run is unfinished: rdn-seed1" in (notes if "csv" in options else text)
+    assert "1 run is unfinished: 'rdn-seed1'" in (notes if "csv" in options else text)
     assert "warning" not in text + notes
 
 

@@ -22,11 +22,10 @@ from torch import Tensor
 from aldsr import pictures
 from aldsr.core.command import make_parser, plain_command
 from aldsr.core.device import PRECISIONS, select_device
-from aldsr.core.errors import OptionError
+from aldsr.core.errors import OptionError, list_names
 from aldsr.core.files import check_room
 from aldsr.core.memory import is_out_of_memory
 from aldsr.data import DataError
-from aldsr.data.folders import list_names
 from aldsr.evaluation.inference import GLOBAL, Inference, has_global_statistics
 from aldsr.imaging import OVERLAP
 from aldsr.nn import fold

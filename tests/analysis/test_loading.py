@@ -19,7 +19,7 @@ def test_runs_that_are_named_are_a_variant_each(tmp_path: Path) -> None:
     unique, *equal = [each.name for each in variants]
     assert unique == "RDN rdn-determinant-seed2"
     assert equal == [f"RDN {paths[1]}", f"RDN {paths[2]}", "DW-RDN"]
-    assert study.name == "rdn-determinant-seed2, rdn-determinant-seed1, rdn-determinant-seed1 and 1 more"
+    assert study.name == "'rdn-determinant-seed2', 'rdn-determinant-seed1', 'rdn-determinant-seed1' and 1 more"
 
 
 def test_unequal_budgets_are_refused_of_a_study_alone(tmp_path: Path) -> None:

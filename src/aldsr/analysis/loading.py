@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from aldsr.analysis.budgets import find_budget_difference
-from aldsr.analysis.study import Study, TrainingRun, is_study, read_run, read_studies, shorten
+from aldsr.analysis.study import Study, TrainingRun, is_study, read_run, read_studies
 from aldsr.analysis.variants import Variant, group_variants, results_label
+from aldsr.core.errors import list_names
 from aldsr.evaluation.results import ResultsError, check_comparable
 
 
@@ -23,7 +24,7 @@ def read_variants(paths: Sequence[Path], *, allow_unequal_budgets: bool = False)
         suffixes = [name if folders.count(name) == 1 else str(study.runs[n].folder) for n, name in enumerate(folders)]
         found = zip(_unique_names(labels, suffixes), labels, study.runs, strict=True)
         variants = [Variant(name, own, {run.seed: run}, []) for name, own, run in found]
-        return study._replace(name=shorten(folders, limit=3)), variants
+        return study._replace(name=list_names(folders)), variants
     if not allow_unequal_budgets and (unequal := find_budget_difference(study.runs)):
         raise ResultsError(f"{unequal}; train them alike, or compare them all the same with --allow-unequal-budgets")
     return study, group_variants(study.runs)

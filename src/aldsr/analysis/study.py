@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from aldsr.core.errors import OptionError
+from aldsr.core.errors import OptionError, list_names
 from aldsr.core.files import absolute, write_json
 from aldsr.core.run_files import ARCHIVED, CONFIG, LOG, RESULTS
 from aldsr.evaluation.results import ResultsError, read_results
@@ -48,8 +48,8 @@ def read_study(folder: Path) -> Study:
     unfinished = [run.name for run in folders if run not in finished]
     if not finished:
         raise ResultsError(
-            f"{folder}: none of its {len(unfinished)} runs has finished ({shorten(unfinished)}); expected at least one "
-            f"with a {RESULTS}; let them finish, then compare"
+            f"{folder}: none of its {len(unfinished)} runs has finished ({list_names(unfinished)}); expected at least "
+            f"one with a {RESULTS}; let them finish, then compare"
         )
     runs = [TrainingRun(run, read_results(run), read_config(run / CONFIG)) for run in finished]
     studies = [run.config.get("study") for run in runs]
@@ -110,12 +110,6 @@ def record_study(study: Path, to: Path) -> list[str]:
                 shutil.copyfile(run.folder / name, folder / name)
         write_json(folder / RESULTS, run.results, separators=(",", ":"))
     return [run.folder.name for run in runs]
-
-
-def shorten(names: list[str], limit: int = 5) -> str:
-    """The first names, and how many there are beyond: "a, b and 3 more"."""
-    beyond = f" and {len(names) - limit} more" if len(names) > limit else ""
-    return ", ".join(names[:limit]) + beyond
 
 
 def _run_folders(folder: Path) -> list[Path]:

@@ -16,11 +16,12 @@ from lightning import LightningDataModule
 from lightning.pytorch.utilities.rank_zero import rank_zero_warn
 from torch.utils.data import DataLoader
 
+from aldsr.core.errors import list_names
 from aldsr.core.processes import end_with_parent
 from aldsr.core.signals import spare_children
 from aldsr.data.augment import augment
 from aldsr.data.cache import CHOICES, CachedPair, cache_dir, cache_pairs
-from aldsr.data.folders import describe_others, list_names
+from aldsr.data.folders import describe_others
 from aldsr.data.images import DataError
 from aldsr.data.layouts import find_folders
 from aldsr.data.lists import Place, find_places, say_missing

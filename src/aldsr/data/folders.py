@@ -1,11 +1,11 @@
 """What lies in a folder of images, and how it is listed in messages."""
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
 
 from PIL import Image
 
+from aldsr.core.errors import list_names
 from aldsr.data.images import DataError
 
 
@@ -40,9 +40,3 @@ def describe_others(folder: Path) -> str | None:
     """A sentence that counts the files of a folder that are left out, if there are some."""
     others = [file.name for file in list_folder(folder)[1]]
     return f"{folder}: {len(others)} left out, in no format that Pillow reads: {list_names(others)}" if others else None
-
-
-def list_names(names: Sequence[str]) -> str:
-    """List names in a message: the first three, and how many more."""
-    shown = ", ".join(f"'{name}'" for name in names[:3])
-    return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more"

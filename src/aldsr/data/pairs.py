@@ -5,8 +5,9 @@ from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from aldsr.core.errors import list_names
 from aldsr.core.files import absolute
-from aldsr.data.folders import image_files, list_names
+from aldsr.data.folders import image_files
 from aldsr.data.images import DataError
 from aldsr.data.layouts import (
     ADVICE,

@@ -4,9 +4,9 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from aldsr.core.errors import list_names
 from aldsr.core.files import LONGEST, short_name
 from aldsr.data import BenchmarkSet, DataError, image_files, image_size
-from aldsr.data.folders import list_names
 
 # After the name of an image: baby.png, babyx4.png, baby_x4_SR.png, baby_RDN_x4.png, baby-sr.png.
 SUFFIX = re.compile(r"(x[2-9])?([_\-.].*)?", re.IGNORECASE)

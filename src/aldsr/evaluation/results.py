@@ -11,10 +11,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from aldsr.core.errors import UserError
+from aldsr.core.errors import UserError, list_names
 from aldsr.core.version import code_version
 from aldsr.data import BenchmarkSet, DataError
-from aldsr.data.folders import list_names
 from aldsr.evaluation.cost import count_parameters, multi_adds
 from aldsr.imaging import Protocol, Scores
 

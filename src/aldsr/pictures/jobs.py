@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from aldsr.core.errors import list_names
 from aldsr.core.files import LONGEST, absolute, short_name
 from aldsr.data import DataError
-from aldsr.data.folders import list_folder, list_names
+from aldsr.data.folders import list_folder
 from aldsr.pictures.writing import SUFFIXES, format_of
 
 PICTURE_FORMATS = ("keep", *SUFFIXES)

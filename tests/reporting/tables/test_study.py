@@ -243,8 +243,8 @@ def test_what_was_left_out_or_differs_is_named(tmp_path: Path) -> None:
     results["training"]["ranks"] = 2
     (run / "results.json").write_text(json.dumps(results))
     text = notes(tmp_path)
-    assert "left out: 1 run is unfinished: dw-seed1" in text
-    assert "left out: 1 run with network and seed of another run: rdn-zero-seed1" in text
+    assert "left out: 1 run is unfinished: 'dw-seed1'" in text
+    assert "left out: 1 run with network and seed of another run: 'rdn-zero-seed1'" in text
     for different in ("precision: 32-true, bf16-mixed", "processes: 1, 2", "code version: 0.1.0, 0.2.0"):
         assert f"not all were trained with the same {different}" in text
     assert "had unequal budgets: data.batch_size is '16' in the one and '4' in the other" in text

@@ -11,8 +11,9 @@ from typing import Any
 from aldsr.analysis.budgets import find_budget_difference, recipe_parts
 from aldsr.analysis.scores import QUANTITIES, Comparison, VariantDifference, bicubic_scores, set_sizes
 from aldsr.analysis.statistics import RESAMPLES
-from aldsr.analysis.study import TrainingRun, shorten
+from aldsr.analysis.study import TrainingRun
 from aldsr.analysis.variants import Variant
+from aldsr.core.errors import list_names
 from aldsr.imaging.perceptual import TITLES
 from aldsr.reporting.tables import paper
 from aldsr.reporting.tables.cells import cost_cells, difference_cell, full_cost_cells, pluralise, score_cell, seeds_cell
@@ -152,10 +153,10 @@ def _paper(comparison: Comparison) -> Iterator[Note]:
 def _left_out(comparison: Comparison) -> Iterator[Note]:
     if unfinished := comparison.study.unfinished:
         verb = "is" if len(unfinished) == 1 else "are"
-        yield "left out", f"{pluralise(len(unfinished), 'run')} {verb} unfinished: {shorten(unfinished)}"
+        yield "left out", f"{pluralise(len(unfinished), 'run')} {verb} unfinished: {list_names(unfinished)}"
     if repeated := [run.folder.name for variant in comparison.variants for run in variant.repeated]:
         number = pluralise(len(repeated), "run")
-        yield "left out", f"{number} with network and seed of another run: {shorten(repeated)}"
+        yield "left out", f"{number} with network and seed of another run: {list_names(repeated)}"
 
 
 def _conditions(runs: Sequence[TrainingRun]) -> Iterator[Note]:
@@ -170,4 +171,4 @@ def _conditions(runs: Sequence[TrainingRun]) -> Iterator[Note]:
     for condition, values in conditions.items():
         distinct = [str(value) for value in dict.fromkeys(values) if value is not None]
         if len(distinct) > 1:
-            yield "runs", f"not all were trained with the same {condition}: {shorten(distinct)}"
+            yield "runs", f"not all were trained with the same {condition}: {', '.join(distinct)}"
