@@ -10,7 +10,6 @@ from torch.nn import functional as F
 
 from aldsr.evaluation.cost import (
     CHALLENGE_INPUT,
-    block_parameters,
     count_activations,
     count_parameters,
     latency,
@@ -18,15 +17,6 @@ from aldsr.evaluation.cost import (
     multi_adds,
 )
 from aldsr.nn import EDSR, RDN, ALDBlock, BicubicUpscale, LDWBlock, fold
-
-
-def test_the_block_of_a_description_is_counted_at_the_papers_size_without_biases() -> None:
-    dw = {"_target_": "aldsr.nn.DWBlock", "_partial_": True}
-    assert block_parameters({"_target_": "aldsr.nn.RDN", "scale": 2, "D": 1, "conv": dw}) == 205_056
-    assert block_parameters({"_target_": "aldsr.nn.BicubicUpscale", "scale": 2}) is None
-    assert block_parameters({"_target_": "aldsr.nn.EDSR", "scale": 2, "conv": dw}) is None  # it has no RDB
-    stranger = {"_target_": "os.mkdir", "_partial_": True, "path": "made"}
-    assert block_parameters({"_target_": "aldsr.nn.RDN", "conv": stranger}) is None
 
 
 @pytest.mark.parametrize(("scale", "published"), [(2, 5096.2), (3, 2281.2), (4, 1309.2)])

@@ -1,7 +1,6 @@
 """What a network costs: parameters, multi-adds and activations, and seconds and memory on this device."""
 
 import copy
-from collections.abc import Mapping
 from functools import partial
 from itertools import chain
 from math import prod
@@ -16,8 +15,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from aldsr.core.device import PRECISIONS, device_name
 from aldsr.core.memory import peak_memory
-from aldsr.nn import RDB, fold
-from aldsr.nn.description import NetworkError, build, label
+from aldsr.nn import fold
 from aldsr.nn.folding import foldable_blocks
 
 OUTPUT = (720, 1280)  # height and width of the output for which the literature counts multi-adds
@@ -27,19 +25,6 @@ CHALLENGE_INPUT = (256, 256)  # height and width of the LR image for which the e
 def count_parameters(module: nn.Module, *, biases: bool = True) -> int:
     """Trainable numbers of a network, with or without its biases."""
     return sum(p.numel() for name, p in module.named_parameters() if biases or not name.endswith("bias"))
-
-
-def block_parameters(description: Mapping[str, Any]) -> int | None:
-    """Parameters of one RDB of a network's blocks as ALDNet's Table IV counts them: C = 8, G = G0 = 64, without biases.
-
-    None of another backbone, without a block, or for one from outside aldsr: descriptions come from the folders of
-    others, so no other code is run.
-    """
-    try:
-        conv = build(description["conv"]) if description.get("conv") and label(description).endswith("RDN") else None
-    except NetworkError:
-        return None
-    return None if conv is None else count_parameters(RDB(C=8, G=64, G0=64, conv=conv), biases=False)
 
 
 def input_size(scale: int) -> tuple[int, int]:

@@ -24,8 +24,6 @@ from aldsr.nn.folding import fold, foldable_blocks
 
 Description = Mapping[str, Any]
 
-
-PAPER_SIZE = {"scale": 4, "D": 16, "C": 8, "G": 64, "G0": 64}
 STANDARD = {"_target_": "aldsr.nn.StandardBlock", "_partial_": True}
 PLAIN = {"conv": STANDARD, "scale": 4, "residual": "none"}
 AS_THE_INPUT = {"up": None, "mean": None, "value_range": 1}
@@ -35,7 +33,7 @@ DETERMINANT = {"_target_": "aldsr.nn.descriptors.determinant", "_partial_": True
 # What a description may name and, for each optional argument, the value that counts where a description lacks it: what
 # the code did before the argument existed. Never change a value, whatever becomes of the default in the code.
 MISSING_OPTIONS: dict[Callable[..., Any], dict[str, Any]] = {
-    nn.RDN: {"conv": STANDARD, **PAPER_SIZE, "residual": "none", "checkpoint": False, "up": None},
+    nn.RDN: {**PLAIN, "D": 16, "C": 8, "G": 64, "G0": 64, "checkpoint": False, "up": None},
     nn.EDSR: {**PLAIN, "n_resblocks": 32, "n_feats": 256, "res_scale": 0.1, **AS_THE_INPUT},
     nn.RCAN: {**PLAIN, "n_resgroups": 10, "n_resblocks": 20, "n_feats": 64, "reduction": 16} | AS_THE_INPUT,
     nn.IMDN: {**PLAIN, "nf": 64, "num_modules": 6},

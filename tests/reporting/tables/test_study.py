@@ -146,23 +146,6 @@ def test_options_stand_under_the_label(tmp_path: Path) -> None:
     assert sheets(tmp_path)[1].columns[0].cells == [("ALD-RDN (det)", "reduction=32", "5 images × 1 seed")]
 
 
-def test_table_iv_counts_blocks_and_whole_networks(tmp_path: Path) -> None:
-    for label in ("RDN", "ALD-RDN"):
-        write_variant(tmp_path, label, {"Set5": [[30.0]]}, study="parameters")
-    (sheet,) = sheets(tmp_path)
-    for paper, head in ((False, "RDB, counted"), (True, "RDB")):
-        assert cells(sheet, head, paper=paper) == {"RDN": ("1,363,968",), "ALD-RDN (det)": ("257,280",)}
-    assert cells(sheet, "whole network")["RDN"] == ("4,638,979",)
-    assert cells(sheet, "multi-adds (G)")["RDN"] == ("200.0",)
-    found = {(row["source"], row["quantity"]): row["value"] for row in csv_rows(tmp_path) if row["variant"] == "RDN"}
-    assert found == {
-        ("ours", "parameters"): "4638979",
-        ("ours", "multi_adds"): "200000000000",
-        ("ours", "block_parameters"): "1363968",
-        ("paper", "block_parameters"): "1363968",
-    }
-
-
 def test_every_number_of_the_csv_says_whose_it_is(tmp_path: Path) -> None:
     for label, value in (("RDN", 32.0), ("DW-RDN", 31.987654321)):
         write_variant(tmp_path, label, {"Set5": value + np.zeros((2, 5)), "mine": value + np.zeros((2, 3))})

@@ -3,15 +3,13 @@
 None of them was measured by this project.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from aldsr.analysis.scores import set_sizes
 from aldsr.analysis.variants import Variant
-from aldsr.evaluation.cost import block_parameters
-from aldsr.reporting.tables.cells import count_cell
 from aldsr.reporting.tables.results import quantities
-from aldsr.reporting.tables.sheet import Cell, Column
+from aldsr.reporting.tables.sheet import Cell
 
 SOURCE = "Hwang et al., ALDNet"
 SCALE = 4
@@ -47,7 +45,7 @@ AVERAGE = _column("32.20 / 0.8953", "28.66 / 0.7837", "27.60 / 0.7375", "26.20 /
 MAXIMUM = _column("32.23 / 0.8957", "28.63 / 0.7827", "27.61 / 0.7372", "26.23 / 0.7908", "30.54 / 0.8400")
 DETERMINANT = _column("32.18 / 0.8954", "28.62 / 0.7837", "27.61 / 0.7378", "26.23 / 0.7914", "30.54 / 0.8406")
 
-# The table that is shown beside a study, by the study's name; `parameters` has Table IV.
+# The table that is shown beside a study, by the study's name.
 TABLES = {
     "benchmarks": PaperTable(
         "Table I", {"RDN": RDN, "RDN (re-implemented)": REIMPLEMENTED, "DW-RDN": DW, "ALD-RDN": DETERMINANT}
@@ -59,8 +57,6 @@ TABLES = {
 }
 # Parameters of one building block, by the label of the network that it makes.
 TABLE_IV = {"RDN": 1_363_968, "DW-RDN": 205_056, "LDW-RDN": 205_056, "ALD-RDN": 257_280}
-PARAMETERS = "parameters"
-BLOCKS_TITLE = f"Published, not counted by us: {SOURCE}, Table IV"
 
 
 def find_table(study: str, variants: Sequence[Variant]) -> PaperTable | None:
@@ -79,11 +75,3 @@ def match_sets(variants: Sequence[Variant]) -> dict[str, str]:
         for published, (folders, images) in SETS.items()
         if "".join(filter(str.isalnum, name.lower())) in folders and number == images
     }
-
-
-def block_columns(labels: Sequence[str], models: Sequence[Mapping[str, Any]]) -> list[Column]:
-    """Parameters of one building block of networks, as counted here and as published in Table IV."""
-    return [
-        Column("RDB, counted", [count_cell(block_parameters(model)) for model in models]),
-        Column("RDB", [count_cell(TABLE_IV.get(label)) for label in labels], paper=True),
-    ]

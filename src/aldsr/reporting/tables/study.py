@@ -32,10 +32,8 @@ UNCOVERED = {
 
 
 def study_sheets(comparison: Comparison) -> list[Sheet]:
-    """The tables of a study: the paper's Table IV for `parameters`, for every other scores and differences."""
+    """The tables of a study: scores, and differences."""
     study, variants = comparison.study.name, comparison.variants
-    if study == paper.PARAMETERS:
-        return [parameters_sheet(variants)]
     sheets = [scores_sheet(study, variants, paper.find_table(study, variants))]
     if comparison.differences:
         sheets.append(differences_sheet(comparison))
@@ -90,26 +88,11 @@ def _variant_cell(difference: VariantDifference, *, against: bool) -> Cell:
     return tuple(line for line in (variant.label, *options, reference, size) if line)
 
 
-def parameters_sheet(variants: Sequence[Variant]) -> Sheet:
-    """Table IV: parameters of one building block, then of the study's whole networks, with multi-adds."""
-    networks = [variant.first.results["network"] for variant in variants]
-    labels, models = [network["label"] for network in networks], [each.first.config["model"] for each in variants]
-    parameters, multi_adds = zip(*map(cost_cells, networks), strict=True)
-    columns = [Column("whole network", parameters), Column("multi-adds (G)", multi_adds)]
-    scale = variants[0].first.results["protocol"]["scale"]
-    title = f"parameters: one RDB (C 8, G 64, G0 64, weights without biases); this study's networks, x{scale}"
-    names = [variant.name for variant in variants]
-    return Sheet(title, "network", names, [*paper.block_columns(labels, models), *columns], paper.BLOCKS_TITLE)
-
-
 def study_notes(comparison: Comparison) -> list[Note]:
     """Every note that a study's tables need."""
-    runs, notes = comparison.study.runs, []
-    if comparison.study.name != paper.PARAMETERS:
-        protocol = protocol_line(*(run.results for run in runs))
-        recipe = recipe_note([run.config for run in runs])
-        notes = [("protocol", protocol), *recipe, *_intervals(comparison), *_paper(comparison)]
-    notes += [*_left_out(comparison), *_conditions(runs)]
+    runs = comparison.study.runs
+    notes = [("protocol", protocol_line(*(run.results for run in runs))), *recipe_note([run.config for run in runs])]
+    notes += [*_intervals(comparison), *_paper(comparison), *_left_out(comparison), *_conditions(runs)]
     if unequal := find_budget_difference(runs):
         notes.append(("warning", f"{unequal}, among possibly more"))
     return notes

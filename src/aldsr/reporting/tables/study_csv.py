@@ -8,9 +8,8 @@ from typing import Any
 
 from aldsr.analysis.scores import QUANTITIES, Comparison, bicubic_scores, mean_over_seeds, set_sizes
 from aldsr.analysis.variants import Variant
-from aldsr.evaluation.cost import block_parameters
 from aldsr.reporting.tables.cells import NO_DIFFERENCE, difference_cell
-from aldsr.reporting.tables.paper import PARAMETERS, SOURCE, TABLE_IV, find_table, match_sets
+from aldsr.reporting.tables.paper import SOURCE, find_table, match_sets
 from aldsr.reporting.tables.results import measures_of
 
 FIELDS = [
@@ -18,7 +17,7 @@ FIELDS = [
     "reference",  # of a number of the paper: the table
     "variant",
     "set",
-    "quantity",  # psnr (dB), ssim, parameters, multi_adds, block_parameters
+    "quantity",  # psnr (dB), ssim, parameters, multi_adds
     "seeds",
     "images",
     "value",  # mean over seeds
@@ -35,9 +34,7 @@ Row = dict[str, Any]
 def study_csv(comparison: Comparison) -> str:
     """The numbers of `study_sheets`."""
     study, variants = comparison.study.name, comparison.variants
-    rows = list(_costs(study, variants))
-    if study != PARAMETERS:
-        rows += [*_scores(variants), *_differences(comparison), *_published(study, variants)]
+    rows = [*_costs(variants), *_scores(variants), *_differences(comparison), *_published(study, variants)]
     text = io.StringIO()
     table = csv.DictWriter(text, FIELDS, restval="", lineterminator="\n")
     table.writeheader()
@@ -45,16 +42,10 @@ def study_csv(comparison: Comparison) -> str:
     return text.getvalue()
 
 
-def _costs(study: str, variants: Sequence[Variant]) -> Iterator[Row]:
-    for variant in variants:
-        network, row = variant.first.results["network"], {"source": "ours", "variant": variant.name}
-        for quantity in ("parameters", "multi_adds"):
-            yield {**row, "quantity": quantity, "value": network.get(quantity)}
-        if study == PARAMETERS:
-            row["quantity"] = "block_parameters"
-            yield {**row, "value": block_parameters(variant.first.config["model"])}
-            if published := TABLE_IV.get(network["label"]):
-                yield {**row, "source": "paper", "reference": f"{SOURCE}, Table IV", "value": published}
+def _costs(variants: Sequence[Variant]) -> Iterator[Row]:
+    for variant, quantity in product(variants, ("parameters", "multi_adds")):
+        value = variant.first.results["network"].get(quantity)
+        yield {"source": "ours", "variant": variant.name, "quantity": quantity, "value": value}
 
 
 def _scores(variants: Sequence[Variant]) -> Iterator[Row]:
