@@ -1,4 +1,4 @@
-"""Image mathematics: resizing, luma, PSNR, SSIM, tiling as pure functions on tensors, and thin metrics over them."""
+"""Image mathematics: resizing, luma, PSNR, SSIM, tiling as pure functions on tensors, and a metric over them."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -11,13 +11,13 @@ from aldsr.imaging.resize import imresize
 from aldsr.imaging.tiling import OVERLAP, self_ensemble, tiled
 
 if TYPE_CHECKING:
-    from aldsr.imaging.metrics import PSNRY, SSIMY, ImageScores
+    from aldsr.imaging.metrics import ImageScores
 else:
 
     def __getattr__(name: str) -> Any:
-        """Import the metrics when they are used: torchmetrics takes seconds."""
-        if name in ("PSNRY", "SSIMY", "ImageScores"):
-            from aldsr.imaging import metrics
+        """Import the metric when it is used: torchmetrics takes seconds."""
+        if name == "ImageScores":
+            from aldsr.imaging.metrics import ImageScores
 
-            return getattr(metrics, name)
+            return ImageScores
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

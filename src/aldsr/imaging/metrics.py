@@ -1,63 +1,15 @@
-"""PSNR and SSIM as torchmetrics metrics, exact under DDP: means over images, and a score of every image."""
+"""The scores of every image of a set as a torchmetrics metric, exact under DDP."""
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 from torchmetrics import Metric
 
 from aldsr.imaging.protocol import LITERATURE, Protocol
-from aldsr.imaging.quality import psnr_y, ssim_y
 
 
-class _Float64(Metric):
-    """A metric that moves to a module's device, but keeps float64 when the module is cast."""
-
-    full_state_update = False
-
-    def _apply(self, fn: Callable[[Tensor], Tensor], exclude_state: Sequence[str] = ()) -> "_Float64":
-        super()._apply(lambda state: state.to(fn(state).device), exclude_state)
-        return self
-
-
-class _ImageMean(_Float64):
-    """The mean over images of a score. `shave`: pixels left out at each side, the scale by convention."""
-
-    higher_is_better = True
-    total: Tensor
-    images: Tensor
-    measure: Callable[..., Tensor]
-
-    def __init__(self, *, shave: int, **metric_options: Any) -> None:
-        super().__init__(**metric_options)
-        self.shave = shave
-        for name in ("total", "images"):
-            self.add_state(name, torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
-
-    def update(self, sr: Tensor, hr: Tensor) -> None:
-        """Add images: `Tensor[B, 3, H, W]` each, uint8."""
-        self.total += type(self).measure(sr, hr, shave=self.shave).sum()
-        self.images += len(sr)
-
-    def compute(self) -> Tensor:
-        """The mean, float64; NaN before the first image."""
-        return self.total / self.images
-
-
-class PSNRY(_ImageMean):
-    """Mean over images of `psnr_y`, in dB: not the PSNR of a pooled error, as torchmetrics' own has it."""
-
-    measure = staticmethod(psnr_y)
-
-
-class SSIMY(_ImageMean):
-    """Mean over images of `ssim_y`."""
-
-    measure = staticmethod(ssim_y)
-
-
-class ImageScores(_Float64):
+class ImageScores(Metric):
     """Scores of each of a number of images, whose HR has `scale` pixels per LR pixel, by several protocols.
 
     Every image has its own element of the state and ranks are summed, so the result does not depend, to the last bit,
