@@ -198,7 +198,7 @@ def test_measures_beside_psnr_and_ssim_are_of_every_image_and_stand_in_every_tab
 def test_the_deployed_form_scores_the_same_and_is_kept_as_a_weights_file(
     small: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("aldsr.nn.deployment.time_in_turns", lambda *_: {"folded": 2.0, "collapsed": 1.0})
+    monkeypatch.setattr("aldsr.nn.deployment.is_faster", lambda *_: True)
     assert run_command(train, *small, "run_dir=run") == 0
     given = ["ckpt_path=run/weights.safetensors", *BENCH]
     for deploy in ("true", "false"):

@@ -31,8 +31,6 @@ from aldsr.run.folder import open_run
 from aldsr.run.messages import print_summary
 from aldsr.sweep.launch import launch
 
-Form = dict[str, Any]  # see `choose_form`
-
 MEMORY = memory_advice("take tile=128 or a smaller one, precision=bf16-mixed, or trainer=cpu")
 
 
@@ -59,7 +57,7 @@ def evaluate(config: DictConfig) -> None:
 
 
 @MEMORY
-def measure_rank(settings: evaluation.EvaluationSettings, form: Form | None) -> None:
+def measure_rank(settings: evaluation.EvaluationSettings, form: list[str] | None) -> None:
     """What each of several processes does."""
     prepare_process()
     use_kernels(settings.kernels)
@@ -74,7 +72,7 @@ def measure(
     data: SuperResolutionData,
     module: training.ValidationModule,
     network: nn.Module | None,
-    form: Form | None,
+    form: list[str] | None,
 ) -> None:
     """Score what is to be measured, and bicubic; the first rank leaves the results."""
     folder = Path(settings.run_dir)
@@ -100,12 +98,15 @@ def measure(
     if isinstance(network, External):  # so that the folder can be named wherever a run can
         write_weights(folder / WEIGHTS, network, thaw(settings.model))
     write_results(folder, results)
-    if network is not None and form and settings.ckpt_path:
+    if network is not None and form is not None and settings.ckpt_path:
         write_deployed(settings, network.cpu(), form)
 
 
 def build_module(
-    settings: evaluation.EvaluationSettings, data: SuperResolutionData, network: nn.Module | None, form: Form | None
+    settings: evaluation.EvaluationSettings,
+    data: SuperResolutionData,
+    network: nn.Module | None,
+    form: list[str] | None,
 ) -> training.ValidationModule:
     """What gives the images that are scored: a network as it is used, or files."""
     protocols = settings.protocols
@@ -114,16 +115,15 @@ def build_module(
         return training.ValidationModule(
             read=lambda place, number: read_tensor(files[place][number]), scale=settings.scale, protocols=protocols
         )
-    used = deployed(network=network, collapsed=form["collapsed"]) if form else network
+    used = deployed(network=network, collapsed=form) if form is not None else network
     return training.SuperResolution(network=Inference(used, **settings.inference), protocols=protocols)
 
 
-def write_deployed(settings: evaluation.EvaluationSettings, network: nn.Module, form: Form) -> None:
-    """Keep the network in its fastest form, with what was measured to choose it."""
-    description = deployed_description(thaw(settings.model), network, form["collapsed"])
-    network = deployed(network=network, collapsed=form["collapsed"])
-    notes = {"deployment": form["deployment"], "degradation": read_degradation(str(settings.ckpt_path))}
-    write_weights(Path(settings.run_dir, "deployed.safetensors"), network, description, **notes)
+def write_deployed(settings: evaluation.EvaluationSettings, network: nn.Module, form: list[str]) -> None:
+    """Keep the network in its fastest form."""
+    description = deployed_description(thaw(settings.model), network, form)
+    file, degradation = Path(settings.run_dir, "deployed.safetensors"), read_degradation(str(settings.ckpt_path))
+    write_weights(file, deployed(network=network, collapsed=form), description, degradation=degradation)
 
 
 if __name__ == "__main__":

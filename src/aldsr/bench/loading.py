@@ -3,7 +3,7 @@
 import math
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 from statistics import median
@@ -11,9 +11,9 @@ from statistics import median
 import torch
 from PIL import Image
 from torch import Tensor
-from torch.utils.benchmark import Timer, set_torch_threads
+from torch.utils.benchmark import set_torch_threads
 
-from aldsr.core.device import wait_for
+from aldsr.core.device import time_in_turns, wait_for
 from aldsr.data import CachedPair, Patches, SuperResolutionData, augment, read_image, unit_float
 from aldsr.imaging import imresize
 from aldsr.nn.bicubic import cubic
@@ -106,10 +106,5 @@ def _resize_height(image: Tensor, scale: float) -> Tensor:
 def resize_times(*, height: int = 1356, width: int = 2040, scale: int = 4, rounds: int = 7) -> dict[str, float]:
     """Median seconds on one core to make LR of one image, in turns: "imresize" of uint8, and the loop over "rows"."""
     hr = torch.randint(0, 256, (3, height, width), dtype=torch.uint8)
-    work: dict[str, Callable[[], Tensor]] = {
-        "imresize": lambda: imresize(hr[None], Fraction(1, scale)),
-        "rows": lambda: resize_by_rows(hr.float(), 1 / scale),
-    }
-    timers = {name: Timer("work()", globals={"work": each}, num_threads=1) for name, each in work.items()}
-    seconds = [[timer.timeit(1).median for timer in timers.values()] for _ in range(rounds + 1)]  # the first warms up
-    return dict(zip(work, map(median, zip(*seconds[1:], strict=True)), strict=True))
+    works = lambda: imresize(hr[None], Fraction(1, scale)), lambda: resize_by_rows(hr.float(), 1 / scale)
+    return dict(zip(("imresize", "rows"), time_in_turns(works, rounds=rounds, threads=1), strict=True))

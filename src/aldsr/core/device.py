@@ -2,11 +2,13 @@
 
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from statistics import median
 
 import torch
+from torch.utils.benchmark import Timer
 
 from aldsr.core.errors import OptionError
 
@@ -49,6 +51,13 @@ def time_once(work: Callable[[], object], device: torch.device) -> float:
     end.record()
     end.synchronize()
     return start.elapsed_time(end) / 1000
+
+
+def time_in_turns(works: Sequence[Callable[[], object]], *, rounds: int, threads: int) -> list[float]:
+    """Median seconds of each, run in turns so that all meet the same load of the machine, after a round to warm up."""
+    timers = [Timer("work()", globals={"work": work}, num_threads=threads) for work in works]
+    seconds = [[timer.timeit(1).median for timer in timers] for _ in range(rounds + 1)]
+    return [median(each) for each in zip(*seconds[1:], strict=True)]
 
 
 def wait_for(device: torch.device) -> None:

@@ -53,15 +53,14 @@ def find_faults(state: Mapping[str, Tensor], shapes: Mapping[str, Sequence[int]]
     return faults + [f"'{key}' is {ours}, the network's is {its}" for key, (ours, its) in found.items() if ours != its]
 
 
-def write_weights(path: Path, network: nn.Module, description: Description, **notes: Mapping[str, Any] | None) -> None:
-    """Write a weights file: weights, description and notes, without any code.
-
-    The notes are `degradation`, how LR was made for its training, and `deployment`, what was measured to choose a form.
-    """
+def write_weights(
+    path: Path, network: nn.Module, description: Description, *, degradation: Mapping[str, Any] | None = None
+) -> None:
+    """Write a weights file: weights, description, and how LR was made for its training, without any code."""
     own = network.state_dict()  # copied, as a network of others may have one tensor by two names
     state = {key: value.detach().cpu().clone(memory_format=torch.contiguous_format) for key, value in own.items()}
     metadata = {"format": "pt", "aldsr.network": to_json(description)}
-    metadata |= {f"aldsr.{name}": to_json(note) for name, note in notes.items() if note}
+    metadata |= {"aldsr.degradation": to_json(degradation)} if degradation else {}
     with atomic_write(path) as temporary:
         temporary.write_bytes(save(state, metadata=metadata))
 

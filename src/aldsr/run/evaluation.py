@@ -148,18 +148,13 @@ def load_measured(settings: EvaluationSettings) -> nn.Module | None:
     return network
 
 
-def choose_form(settings: EvaluationSettings, network: nn.Module | None) -> dict[str, Any] | None:
-    """Which blocks are collapsed, by a measurement on this device; None where nothing can be folded or collapsed.
-
-    Returns `collapsed`, places of blocks, and `deployment`, what was measured.
-    """
+def choose_form(settings: EvaluationSettings, network: nn.Module | None) -> list[str] | None:
+    """The paths of the blocks that are faster collapsed here; None where nothing can be folded or collapsed."""
     if network is None or not settings.deploy or not (foldable_blocks(network) or collapsible_blocks(network)):
         return None
     height, width = input_size(settings.scale)
     lr = torch.rand(1, 3, height, width, device=settings.device)
-    chosen = deploy(network.to(settings.device), lr=lr, dtype=PRECISIONS[settings.precision])
-    deployment = {"device": device_name(settings.device), "lr": f"{width}x{height}", "precision": settings.precision}
-    return {"collapsed": chosen.collapsed, "deployment": deployment | {"seconds": chosen.measured}}
+    return deploy(network.to(settings.device), lr=lr, dtype=PRECISIONS[settings.precision]).collapsed
 
 
 def note_content(
