@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from aldsr.core.device import PRECISIONS
 from aldsr.imaging import OVERLAP, self_ensemble, tiled
+from aldsr.imaging.tiling import tile_spans
 from aldsr.nn.foreign import check_precision
 
 GLOBAL = "the network computes from averages over the whole image, so tiles change the result slightly; without them: "
@@ -38,8 +39,8 @@ class Inference(nn.Module):
         super().__init__()
         if precision not in PRECISIONS:
             raise ValueError(f"precision={precision}: expected one of {', '.join(PRECISIONS)}")
-        if tile is not None and (overlap < 0 or tile <= 2 * overlap):
-            raise ValueError(f"tile={tile}: must be more than twice the overlap, {overlap} at each side")
+        if tile is not None:
+            tile_spans(tile, tile, overlap)  # which refuses what the overlaps leave nothing of
         check_precision(network, precision)
         self.network, self.dtype = network, PRECISIONS[precision]
         self.scale: int = network.scale  # type: ignore[assignment]

@@ -13,9 +13,8 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from aldsr.nn.backbones.edsr import ResBlock
 from aldsr.nn.backbones.residual_network import ResidualNetwork
-from aldsr.nn.blocks import ConvBlock, StandardBlock
+from aldsr.nn.blocks import ConvBlock, StandardBlock, make_block
 from aldsr.nn.upscaling import Residual, conv3x3
 
 
@@ -42,11 +41,13 @@ class ChannelAttention(nn.Sequential):
         return x * super().forward(self.describe(x))
 
 
-class RCAB(ResBlock):
+class RCAB(nn.Module):
     """Residual channel attention block: x + attention(conv → ReLU → conv). `Tensor[B, F, H, W]` → the same."""
 
     def __init__(self, n_feats: int, *, conv: ConvBlock, reduction: int) -> None:
-        super().__init__(n_feats, conv=conv, res_scale=1)
+        super().__init__()
+        self.conv1 = make_block(conv, n_feats, n_feats, activation="relu")
+        self.conv2 = make_block(conv, n_feats, n_feats, activation="none")
         self.attention = ChannelAttention(n_feats, reduction=reduction)
 
     def forward(self, x: Tensor) -> Tensor:
