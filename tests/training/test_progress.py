@@ -14,7 +14,7 @@ from lightning import Trainer
 from lightning.pytorch.demos.boring_classes import BoringModel
 from rich.console import Console
 
-from aldsr.training import TRAINER_OPTIONS, LongRunNotice, ProgressFile, TrainingProgress
+from aldsr.training import TRAINER_OPTIONS, ProgressFile, TrainingProgress
 
 MODULE: Any = None  # the callbacks do not look at it
 
@@ -38,19 +38,6 @@ def trainer(step: int, total: int = 100, *, rank: int = 0, psnr: float | None = 
         callback_metrics={name: torch.tensor(value) for name, value in metrics.items()},
         strategy=SimpleNamespace(root_device=SimpleNamespace(type="cpu")),
     )
-
-
-@pytest.mark.parametrize(("total", "notices"), [(300_000, 1), (1000, 0)])
-def test_a_long_run_is_announced_once(
-    total: int, notices: int, clock: SimpleNamespace, capsys: pytest.CaptureFixture[str]
-) -> None:
-    notice = LongRunNotice(advice="size=small")
-    for step in range(1, 10):
-        clock.now += 2
-        notice.on_train_batch_end(trainer(step, total), MODULE, None, None, step)
-    output = capsys.readouterr().out
-    assert output.count("2.00 s a step: the remaining 299,995 steps take about 6.9 days") == notices
-    assert output.count("size=small") == notices
 
 
 class Run(BoringModel):

@@ -31,7 +31,7 @@ from aldsr.training.checkpoints import AtomicCheckpointIO, CheckpointAfterLog, C
 from aldsr.training.images import ValidationImages
 from aldsr.training.module import SuperResolution
 from aldsr.training.options import TRAINER_OPTIONS, find_environment
-from aldsr.training.progress import LongRunNotice, ProgressFile, TrainingProgress
+from aldsr.training.progress import ProgressFile, TrainingProgress
 from aldsr.training.step import Loss
 
 OF_ONE_RUN = ("scale", "checkpoint")  # options of a network that its weights do not depend on
@@ -133,7 +133,6 @@ def build_callbacks(settings: RunSettings, checkpoint_io: AtomicCheckpointIO) ->
         *([MovingAverage(decay=settings.ema, device=gpu)] if settings.ema else []),
         LearningRateMonitor("step"),
         TrainingProgress(bars=settings.trainer.options.get("enable_progress_bar", True)),
-        LongRunNotice(advice="size=small, data.patch_size=24 or fewer steps, such as trainer.max_steps=2000"),
         ValidationImages(folder=folder / "pictures", name=label(settings.model), per_set=settings.pictures),
         ProgressFile(folder / PROGRESS),
         CheckpointOnSignal(checkpoint=folder / CHECKPOINT),

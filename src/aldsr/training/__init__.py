@@ -9,7 +9,7 @@ from aldsr.training.losses import LOSSES, charbonnier, l1_fft
 from aldsr.training.measuring import ValidationModule, score
 from aldsr.training.module import NonFiniteError, SuperResolution
 from aldsr.training.options import TRAINER_OPTIONS, find_environment
-from aldsr.training.progress import LongRunNotice, ProgressFile, TrainingProgress
+from aldsr.training.progress import ProgressFile, TrainingProgress
 from aldsr.training.schedules import constant, cosine, halved, multistep
 from aldsr.training.step import LAYOUTS, TrainingStep
 from aldsr.training.tensorboard import TensorBoardLog

@@ -1,4 +1,4 @@
-"""Progress of a training: a bar with an ETA, one line per validation, a notice if it takes hours, and a file."""
+"""Progress of a training: a bar with an ETA, one line per validation, and a file."""
 
 import json
 import time
@@ -8,7 +8,6 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-import torch
 from lightning import Callback, LightningModule, Trainer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
@@ -16,9 +15,6 @@ from rich.progress import TimeRemainingColumn as EtaColumn
 
 from aldsr.core.device import runs_ahead
 from aldsr.core.files import write_json
-
-WARMUP_STEPS, TIMED_STEPS = 2, 3  # from which the duration of a run is estimated
-LONG_HOURS = 1.0  # runs up to this get no notice
 
 
 class TrainingProgress(Callback):
@@ -83,42 +79,6 @@ class TrainingProgress(Callback):
             self.bars.remove_task(task)
 
     on_train_end = on_exception = _close_bars
-
-
-class LongRunNotice(Callback):
-    """Prints after a few steps how long the run will take, if it is hours, and `advice` to make it shorter."""
-
-    def __init__(self, *, advice: str) -> None:
-        self.advice = advice
-        self.steps = 0  # of this process
-        self.start = 0.0
-
-    def on_train_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        if not trainer.is_global_zero or (batch_idx + 1) % trainer.accumulate_grad_batches:
-            return
-        self.steps += 1
-        if trainer.strategy.root_device.type == "cuda" and self.steps in (WARMUP_STEPS, WARMUP_STEPS + TIMED_STEPS):
-            torch.cuda.synchronize()  # else the steps would be timed before they are done
-        if self.steps == WARMUP_STEPS:
-            self.start = time.monotonic()
-        elif self.steps == WARMUP_STEPS + TIMED_STEPS:
-            self._print_notice(trainer, seconds_per_step=(time.monotonic() - self.start) / TIMED_STEPS)
-
-    def _print_notice(self, trainer: Trainer, *, seconds_per_step: float) -> None:
-        steps = int(trainer.estimated_stepping_batches) - trainer.global_step
-        hours = steps * seconds_per_step / 3600
-        if hours <= LONG_HOURS:
-            return
-        duration = f"{hours / 24:.1f} days" if hours > 48 else f"{hours:.1f} hours"
-        faster = "" if trainer.strategy.root_device.type == "cuda" else ", or trainer=gpu"
-        Console().print(
-            f"[bold]{seconds_per_step:.2f} s a step: the remaining {steps:,} steps take about {duration} on this "
-            f"machine.[/bold] To make it shorter: {self.advice}{faster}. Ctrl-C stops; ckpt_path=last continues.",
-            highlight=False,
-            soft_wrap=True,
-        )
 
 
 class ProgressFile(Callback):
