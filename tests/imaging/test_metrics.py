@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from aldsr.imaging import LITERATURE, PROTOCOLS, ImageScores, Protocol, psnr_y, ssim_y
+from aldsr.imaging import LITERATURE, PROTOCOLS, Protocol, psnr_y, ssim_y
+from aldsr.imaging.metrics import ImageScores
 
 Scores = dict[str, Tensor]
 SCALE = 2

@@ -1,6 +1,4 @@
-"""Image mathematics: resizing, luma, PSNR, SSIM, tiling as pure functions on tensors, and a metric over them."""
-
-from typing import TYPE_CHECKING, Any
+"""Image mathematics: resizing, luma, PSNR, SSIM, tiling as pure functions on tensors."""
 
 from aldsr.imaging.degradations import BICUBIC, Degradation
 from aldsr.imaging.detail import detailed_window
@@ -9,15 +7,3 @@ from aldsr.imaging.protocol import LITERATURE, PROTOCOLS, Protocol, Scores, psnr
 from aldsr.imaging.quality import NotFiniteError, psnr, psnr_y, quantise, ssim, ssim_y, unit_float
 from aldsr.imaging.resize import imresize
 from aldsr.imaging.tiling import OVERLAP, self_ensemble, tiled
-
-if TYPE_CHECKING:
-    from aldsr.imaging.metrics import ImageScores
-else:
-
-    def __getattr__(name: str) -> Any:
-        """Import the metric when it is used: torchmetrics takes seconds."""
-        if name == "ImageScores":
-            from aldsr.imaging.metrics import ImageScores
-
-            return ImageScores
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

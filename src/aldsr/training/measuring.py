@@ -8,7 +8,8 @@ from lightning import Callback, LightningDataModule, LightningModule, Trainer
 from torch import Tensor
 
 from aldsr.core.settings import TrainerSettings
-from aldsr.imaging import PROTOCOLS, ImageScores, Protocol, Scores
+from aldsr.imaging import PROTOCOLS, Protocol, Scores
+from aldsr.imaging.metrics import ImageScores
 from aldsr.training.options import TRAINER_OPTIONS, find_environment
 
 

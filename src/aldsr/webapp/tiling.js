@@ -1,4 +1,4 @@
-// How tiles cover a picture: aldsr.imaging.tiling and aldsr.pictures.banded, to the pixel.
+// How tiles cover a picture: aldsr.imaging.tiling and aldsr.pictures.bands, to the pixel.
 
 export const OVERLAP = 8; // LR pixels at each inner side of a tile whose result is thrown away
 

@@ -1,4 +1,4 @@
-// A picture in, its parts and its result out: pure functions around a network, as aldsr.pictures.banded has them.
+// A picture in, its parts and its result out: pure functions around a network, as aldsr.pictures.bands has them.
 
 import { enlarged } from "./bicubic.js";
 
