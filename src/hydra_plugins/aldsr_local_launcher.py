@@ -28,7 +28,7 @@ from omegaconf import DictConfig
 from aldsr.core.errors import OptionError
 from aldsr.core.processes import LAUNCHER
 from aldsr.core.signals import STOP_SIGNALS
-from aldsr.sweep.plan import PRODUCT, find_job_name, join_plan, refuse_in_sweep
+from aldsr.sweep.plan import find_job_name, jobs_are_known, join_plan, refuse_in_sweep
 from aldsr.sweep.status import objective, run_status, write_failure
 
 ATTEMPTS = 2  # at a job that is killed, as the kernel does where memory is short
@@ -83,7 +83,7 @@ class LocalLauncher(Launcher):
         """What the sweeper gets of a job; Hydra's own would end the sweep if it heard of a failure."""
         report = JobReturn(overrides=overrides, status=JobStatus.COMPLETED)
         report.return_value = None if status else objective(folder)
-        if report.return_value is None and self.config.hydra.sweeper._target_ != PRODUCT:
+        if report.return_value is None and not jobs_are_known(self.config):
             reason = run_status(folder).reason or "it has no result with a measured set"
             report.status, report.return_value = JobStatus.FAILED, OptionError(f"{folder}: {reason}")
         return report

@@ -13,7 +13,7 @@ from omegaconf import OmegaConf
 
 from aldsr.core.errors import OptionError
 from aldsr.core.run_files import RESULTS
-from aldsr.sweep.plan import PRODUCT, WritePlan, read_plan
+from aldsr.sweep.plan import WritePlan, read_plan
 from hydra_plugins import aldsr_local_launcher as local
 from hydra_plugins.aldsr_local_launcher import Job, LocalLauncher
 from tests.stopping import results
@@ -36,8 +36,8 @@ def run_jobs(jobs: Sequence[Job], slots: object) -> list[int]:
 
 def launched(folder: Path, sweeper: str) -> list[JobReturn]:
     task = ["optimizer.lr=interval(0,1)", "seed=1"]
-    hydra = {"sweep": {"dir": str(folder)}, "sweeper": {"_target_": sweeper}, "overrides": {"task": task}}
-    hydra |= {"runtime": {"config_sources": []}, "job": {"config_name": "train"}}
+    hydra = {"sweep": {"dir": str(folder)}, "overrides": {"task": task}}
+    hydra |= {"runtime": {"config_sources": [], "choices": {"hydra/sweeper": sweeper}}, "job": {"config_name": "train"}}
     config = OmegaConf.create({"hydra": hydra, "study": {"name": None}})
     launcher = LocalLauncher(command="aldsr.train")
     launcher.setup(hydra_context=None, task_function=None, config=config)
@@ -51,7 +51,7 @@ def test_jobs_join_the_plan_as_they_are_drawn_and_return_their_mean_psnr(
     monkeypatch.setattr(WritePlan, "folder", None)
     monkeypatch.setattr(WritePlan, "jobs", {})
     monkeypatch.setattr(local, "run_jobs", run_jobs)
-    *returned, failed = launched(tmp_path, "mine.Sweeper")
+    *returned, failed = launched(tmp_path, "mine")
     assert [each.return_value for each in returned] == pytest.approx([25.0, 25.0, 25.05, 25.1])
     assert list(read_plan(tmp_path)) == list(WritePlan.jobs) == NAMES
     assert WritePlan.folder == tmp_path
@@ -61,7 +61,7 @@ def test_jobs_join_the_plan_as_they_are_drawn_and_return_their_mean_psnr(
 
 def test_hydras_own_sweeper_hears_of_no_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     launcher = LocalLauncher(command="aldsr.train")
-    launcher.config = OmegaConf.create({"hydra": {"sweeper": {"_target_": PRODUCT}}})
+    launcher.config = OmegaConf.create({"hydra": {"runtime": {"choices": {"hydra/sweeper": "basic"}}}})
     assert launcher._report(tmp_path, [], 1).return_value is None
 
 

@@ -19,7 +19,7 @@ from aldsr.core.errors import OptionError
 from aldsr.run.cli import config_dir
 from aldsr.sweep import plan
 from aldsr.sweep.names import run_name, run_tags
-from aldsr.sweep.plan import PLAN, PRODUCT, Plan, WritePlan, find_job_name, make_plan, read_plan, write_plan
+from aldsr.sweep.plan import PLAN, Plan, WritePlan, find_job_name, make_plan, read_plan, write_plan
 
 
 @pytest.fixture
@@ -124,7 +124,8 @@ def test_hydras_callback_writes_the_plan_of_a_valid_sweep(
     section = {
         "sweep": {"dir": str(tmp_path)},
         "overrides": {"task": overrides},
-        "sweeper": {"_target_": PRODUCT, "params": params},
+        "sweeper": {"params": params},
+        "runtime": {"choices": {"hydra/sweeper": "basic"}},
     }
     WritePlan().on_multirun_start(OmegaConf.create({"hydra": section, "seeds": "4,5"}))
     assert len(read_plan(tmp_path)) == jobs

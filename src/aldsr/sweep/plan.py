@@ -23,7 +23,6 @@ from aldsr.core.files import write_json
 from aldsr.sweep.names import job_name
 
 PLAN = "study.json"
-PRODUCT = "hydra._internal.core_plugins.basic_sweeper.BasicSweeper"  # the sweeper whose jobs are known beforehand
 Plan = dict[str, list[str]]  # the overrides of each job, by its name
 
 
@@ -57,12 +56,17 @@ def _add(plan: Plan, job: list[str], swept: Collection[str]) -> None:
     plan[next(each for each in names if plan.get(each, job) == job)] = job
 
 
+def jobs_are_known(config: DictConfig) -> bool:
+    """Whether the sweeper is Hydra's own, which runs the product of what was typed; others draw their jobs."""
+    return bool(config.hydra.runtime.choices["hydra/sweeper"] == "basic")
+
+
 def join_plan(config: DictConfig, drawn: Iterable[Sequence[str]]) -> None:
     """Add jobs that a sweeper has drawn, named by what the command line leaves open; Hydra's own has planned all its.
 
     The same draws in the same order have the same names, so that a sweep that is started again finds its jobs.
     """
-    if config.hydra.sweeper._target_ == PRODUCT:
+    if jobs_are_known(config):
         return
     parser = OverridesParser.create()
     given = parser.parse_overrides(typed_overrides(config.hydra))
@@ -125,7 +129,7 @@ class WritePlan(Callback):
     jobs: Plan = {}  # of that sweep
 
     def on_multirun_start(self, config: DictConfig, **options: Any) -> None:
-        if config.hydra.sweeper._target_ != PRODUCT:  # its jobs are not known before they are drawn
+        if not jobs_are_known(config):
             return
         try:
             plan = make_plan(typed_overrides(config.hydra), dict(config.hydra.sweeper.params or {}))
