@@ -13,7 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aldsr.core.command import plain_command
+from aldsr.core.command import make_parser, plain_command
 from aldsr.core.errors import UserError
 from aldsr.core.files import check_output, write_json
 from aldsr.training.wandb import STEP, TABLE, wandb_mode
@@ -62,7 +62,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def parse_options(argv: Sequence[str] | None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(prog="python -m aldsr.dashboard", description=__doc__)
+    parser = make_parser("dashboard", __doc__)
     parser.add_argument("--entity", help="user or team in W&B (default: your own)")
     parser.add_argument("--project", default="aldsr", help="project in W&B (default: aldsr)")
     parser.add_argument("--sets", nargs="+", default=PAPER_SETS, metavar="SET", help="default: the paper's sets")

@@ -6,7 +6,6 @@ what it looks like), and photographs that are in both, also rescaled, recompress
 changed. Exit status: 0 no fault, 1 faults, 2 wrong usage.
 """
 
-import argparse
 import math
 import sys
 from collections import Counter
@@ -18,7 +17,7 @@ from rich.markup import escape
 from rich.progress import track
 from rich.table import Table
 
-from aldsr.core.command import plain_command
+from aldsr.core.command import make_parser, plain_command
 from aldsr.data.audit.checks import AuditedSet, Finding, audit_set, find_shared_images
 
 SHOWN = {"Fault": 5, "Remark": 2}  # findings of one kind that are printed without --all
@@ -27,7 +26,7 @@ SHOWN = {"Fault": 5, "Remark": 2}  # findings of one kind that are printed witho
 @plain_command()
 def main(argv: Sequence[str] | None = None) -> None:
     """Check every set, compare the sets, and print a report."""
-    parser = argparse.ArgumentParser(prog="python -m aldsr.doctor", description=__doc__)
+    parser = make_parser("doctor", __doc__)
     parser.add_argument("train", nargs="*", metavar="DIR", help="folders to train on")
     parser.add_argument("--test", nargs="+", default=[], metavar="SET", help="benchmark sets, to measure on")
     parser.add_argument("--lr", nargs="+", metavar="DIR", help="LR of each; '': found beside HR; made: made from HR")

@@ -1,4 +1,9 @@
-"""`python -m aldsr.download div2k`: fetch the DIV2K data set and lay it out for training."""
+"""`python -m aldsr.download div2k`: fetch the DIV2K data set and lay it out for training.
+
+Every archive is checked and unpacked. An interrupted download goes on where it stopped when the command is run again.
+DIV2K is for academic research only, its images belong to their owners. Cite E. Agustsson and R. Timofte, "NTIRE 2017
+Challenge on Single Image Super-Resolution: Dataset and Study", CVPRW 2017.
+"""
 
 import argparse
 import re
@@ -10,7 +15,7 @@ from urllib.parse import urlsplit
 
 from hydra.core.override_parser.types import Quote, QuotedString
 
-from aldsr.core.command import plain_command
+from aldsr.core.command import make_parser, plain_command
 from aldsr.data.download import DIV2K, OFFICIAL_SERVER, fetch, human_size, is_unpacked, unpack
 
 DEFAULT_FOLDER = Path("datasets/DIV2K")
@@ -20,7 +25,7 @@ SCALES = (2, 3, 4)
 @plain_command(interrupted="what has arrived is kept; the same command goes on from there")
 def main(argv: Sequence[str] | None = None) -> None:
     """Download and unpack what is missing."""
-    options = make_parser().parse_args(argv)
+    options = parse_options(argv)
     folder: Path = options.to.expanduser()
     names = ["train_HR", "valid_HR"]
     for scale in sorted(set(options.scale or [4])):
@@ -52,20 +57,15 @@ def next_command(folder: Path) -> str:
     return shlex.join(command)
 
 
-def make_parser() -> argparse.ArgumentParser:
+def parse_options(argv: Sequence[str] | None) -> argparse.Namespace:
     """The command line."""
     sizes = {scale: sum(DIV2K[f"{split}_LR_bicubic_X{scale}"].size for split in ("train", "valid")) for scale in SCALES}
     lr_sizes = ", ".join(f"{human_size(size)} (scale {scale})" for scale, size in sizes.items())
-    parser = argparse.ArgumentParser(
-        prog="python -m aldsr.download",
-        description="Fetch DIV2K (Agustsson & Timofte, CVPRW 2017), check it and unpack it. An interrupted "
-        "download goes on where it stopped when the command is run again.",
-        epilog="Sizes: high resolution "
-        f"{human_size(DIV2K['train_HR'].size)} (train) and {human_size(DIV2K['valid_HR'].size)} (valid); "
-        f"low resolution {lr_sizes}. Unpacking needs about as much again while it runs. "
-        "Terms: DIV2K is for academic research only, its images belong to their owners. Cite E. Agustsson "
-        "and R. Timofte, 'NTIRE 2017 Challenge on Single Image Super-Resolution: Dataset and Study', "
-        "CVPRW 2017.",
+    parser = make_parser("download", __doc__)
+    parser.epilog = (
+        f"Sizes: high resolution {human_size(DIV2K['train_HR'].size)} (train) and "
+        f"{human_size(DIV2K['valid_HR'].size)} (valid);\nlow resolution {lr_sizes}.\n"
+        "Unpacking needs about as much again while it runs."
     )
     parser.add_argument("dataset", choices=["div2k"], help="the data set to fetch")
     several = "low-resolution images of this scale too; may be given several times (default: 4)"
@@ -75,7 +75,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--keep-archives", action="store_true", help="keep the zip files after unpacking")
     mirror = "a mirror's folder in place of the official server's; the hashes still apply"
     parser.add_argument("--base-url", type=web_folder, default=OFFICIAL_SERVER, metavar="URL", help=mirror)
-    return parser
+    return parser.parse_args(argv)
 
 
 def web_folder(text: str) -> str:

@@ -39,7 +39,7 @@ TILE = 256  # LR pixels a side; what --tile auto means
 @plain_command(interrupted="the pictures that were finished are kept; run the command again to go on")
 def main(argv: Sequence[str] | None = None) -> None:
     """Load the network, choose the files of the results, and upscale picture by picture."""
-    options = command_line().parse_args(argv)
+    options = parse_options(argv)
     options.device = select_device(options.device)
     weights = choose_weights(options.weights, options.scale, options.allow_code)
     network, _ = load_network(weights, options.allow_code)
@@ -58,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     sys.exit(upscale_all(jobs, inference, options))
 
 
-def command_line() -> argparse.ArgumentParser:
+def parse_options(argv: Sequence[str] | None) -> argparse.Namespace:
     """The command line."""
     parser = make_parser("upscale", __doc__, networks=True)
     option = parser.add_argument
@@ -79,7 +79,7 @@ def command_line() -> argparse.ArgumentParser:
     option("--kernels", choices=KERNELS, default="torch", help="of RDBs on an NVIDIA GPU (default torch)")
     limit = f"refuse larger inputs (default {pictures.MAX_PIXELS:,})"
     option("--max-pixels", type=int, default=pictures.MAX_PIXELS, metavar="N", help=limit)
-    return parser
+    return parser.parse_args(argv)
 
 
 def refuse_unused(options: argparse.Namespace, *, to_file: bool) -> None:
