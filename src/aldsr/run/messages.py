@@ -1,7 +1,5 @@
 """The first and the last lines of a run."""
 
-import shutil
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -104,11 +102,11 @@ def print_summary(run_dir: str | Path) -> None:
         if any(folder.glob("wandb/offline-run-*")):
             lines.append(f"W&B       kept offline; upload it with: wandb sync {folder}/wandb/offline-run-*")
         lines.append(
-            f"Next      {_python()} -m aldsr.evaluate ckpt_path={weights} data=folder 'data.eval_dirs=[DIR]' "
+            f"Next      python -m aldsr.evaluate ckpt_path={weights} data=folder 'data.eval_dirs=[DIR]' "
             "measures it on your own images"
         )
     else:
-        lines.append(f"Next      {_python()} -m aldsr.compare {folder} OTHER… puts results into one table")
+        lines.append(f"Next      python -m aldsr.compare {folder} OTHER… puts results into one table")
     console.print("\n".join(lines), highlight=False, soft_wrap=True)
 
 
@@ -116,11 +114,3 @@ def _describe_stop(results: Mapping[str, Any]) -> str:
     """After how many steps a callback has stopped the run, if one has."""
     training = results.get("training", {})
     return f"after {training['steps']:,} of {training['planned']:,} steps" if "planned" in training else ""
-
-
-def _python() -> str:
-    """What the user has to type for this Python."""
-    here = Path(sys.executable)
-    if shutil.which("python") == str(here):
-        return "python"
-    return str(here.relative_to(Path.cwd())) if here.is_relative_to(Path.cwd()) else str(here)
