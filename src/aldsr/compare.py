@@ -88,14 +88,12 @@ def compare_study(options: argparse.Namespace) -> None:
     Raises FigureError, OptionError or ResultsError if runs cannot be read, must not be compared or cannot be drawn.
     """
     study, variants = read_variants(options.results, allow_unequal_budgets=options.allow_unequal_budgets)
-    grid = arrange_grid(variants) if options.grid else None
+    grid, fixed = arrange_grid(variants) if options.grid else None, options.fixed_images
     if grid:
-        differences = (
-            compare_blocks(grid, options.against, fixed_images=options.fixed_images) if options.against else []
-        )
-        comparison = Comparison(study, variants, variants[0], differences, options.fixed_images)
+        differences = compare_blocks(grid, options.against, fixed_images=fixed) if options.against else []
+        comparison = Comparison(study, variants, differences, fixed)
     else:
-        comparison = compare_variants(study, variants, options.against, fixed_images=options.fixed_images)
+        comparison = compare_variants(study, variants, options.against, fixed_images=fixed)
     files = prepare_output(options.chart, ("png", "svg")) if options.chart else []
     notes = [note for note in study_notes(comparison) if not (grid and note[0] == "paper")]
     if files:

@@ -28,7 +28,6 @@ class Comparison(NamedTuple):
 
     study: Study
     variants: Sequence[Variant]
-    reference: Variant
     differences: list[VariantDifference]
     fixed_images: bool = False  # whether intervals are over seeds alone
 
@@ -43,7 +42,7 @@ def compare_variants(
     """
     reference = find_reference(variants, against)
     pairs = [(each, reference if against else _find_baseline(each, variants, reference)) for each in variants]
-    return Comparison(study, variants, reference, compare_pairs(pairs, fixed_images=fixed_images), fixed_images)
+    return Comparison(study, variants, compare_pairs(pairs, fixed_images=fixed_images), fixed_images)
 
 
 def compare_pairs(

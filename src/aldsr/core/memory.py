@@ -66,14 +66,14 @@ def peak_memory(work: Callable[[], object], device: torch.device) -> int | None:
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)  # give back what earlier work freed, else this one's need would hide in it
         Path("/proc/self/clear_refs").write_text("5")  # sets the peak to what is resident now
-        before = _resident("VmHWM")
+        before = _resident_peak()
         work()
-        return _resident("VmHWM") - before
+        return _resident_peak() - before
     return None
 
 
-def _resident(field: str) -> int:
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith(field):
-            return int(line.split()[1]) * 1024
-    raise OSError(f"/proc/self/status has no {field}")
+def _resident_peak() -> int:
+    status = Path("/proc/self/status").read_text()
+    if found := re.search(r"^VmHWM:\s+(\d+)", status, re.MULTILINE):
+        return int(found[1]) * 1024
+    raise OSError("/proc/self/status has no VmHWM")

@@ -11,11 +11,10 @@ from string import Template
 from uuid import uuid4
 
 import skimage.data
-import torch
 from PIL import Image
 
 from aldsr.core.errors import UserError
-from aldsr.data.images import read_image
+from aldsr.data.images import read_tensor
 from aldsr.evaluation.cost import count_parameters
 from aldsr.imaging import imresize
 from aldsr.nn import fold
@@ -87,7 +86,7 @@ def read_runtime_version(runtime: Path) -> str:
 def write_sample(path: Path) -> None:
     """Write a photograph to try the page with: 150x100 pixels, which are upscaled in seconds."""
     # The file itself: the functions of `skimage.data` may ask for a download.
-    hr = torch.tensor(read_image(Path(skimage.data.__file__).parent / SAMPLE)).permute(2, 0, 1)[None]
+    hr = read_tensor(Path(skimage.data.__file__).parent / SAMPLE)[None]
     Image.fromarray(imresize(hr, Fraction(1, 4))[0].permute(1, 2, 0).numpy()).save(path)
 
 
