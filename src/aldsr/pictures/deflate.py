@@ -12,7 +12,6 @@ Result = TypeVar("Result")
 PART = 2**20  # bytes to compress at a time: larger parts save less than 0.1 %
 SAMPLE = 2**16  # bytes of a part to choose by
 GAIN = 0.98  # of the size, for which matching is worth up to ten times the time
-MODULUS = 65521  # of Adler-32 (RFC 1950)
 
 
 def map_in_threads(
@@ -49,10 +48,3 @@ def deflate(data: bytes) -> bytes:
 def _compress(data: bytes, strategy: int) -> bytes:
     compressor = zlib.compressobj(6, zlib.DEFLATED, -15, 9, strategy)  # level and memory as libpng's own default
     return compressor.compress(data) + compressor.flush(zlib.Z_SYNC_FLUSH)
-
-
-def join_adler32(first: int, second: int, length: int) -> int:
-    """The checksum of joined data from those of its two parts; `length`: bytes of the second."""
-    a, b = (first & 0xFFFF) - 1, first >> 16
-    low, high = (a + (second & 0xFFFF)) % MODULUS, (b + (second >> 16) + length * a) % MODULUS
-    return high << 16 | low

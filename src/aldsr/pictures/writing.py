@@ -14,7 +14,7 @@ from PIL import Image
 from aldsr.core.files import atomic_write
 from aldsr.data import DataError
 from aldsr.data.images import Samples, round_to_8_bits
-from aldsr.pictures.deflate import PART, deflate, join_adler32, map_in_threads
+from aldsr.pictures.deflate import PART, deflate, map_in_threads
 
 Bands = Iterable[Samples]  # rows from top to bottom, (rows, W, C) each
 Shape = tuple[int, int, int]  # (H, W, C)
@@ -74,9 +74,9 @@ def _write_png(path: Path, bands: Bands, shape: Shape, dtype: np.dtype, icc: byt
         if icc:
             file.write(_chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(icc)))
         file.write(_chunk(b"IDAT", b"\x78\x9c"))  # a zlib stream begins (RFC 1950)
-        for data, length, part_checksum in compressed:
-            file.write(_chunk(b"IDAT", data))
-            checksum = join_adler32(checksum, part_checksum, length)
+        for lines, blocks in compressed:
+            file.write(_chunk(b"IDAT", blocks))
+            checksum = zlib.adler32(lines, checksum)
         end = b"\x03\0" + struct.pack(">I", checksum)  # after an empty last block (RFC 1951)
         file.write(_chunk(b"IDAT", end) + _chunk(b"IEND", b""))
 
@@ -92,14 +92,14 @@ def _with_rows_above(groups: Iterable[list[Samples]], above: Samples) -> Iterato
         above = group[-1][-1:].copy()
 
 
-def _compress_rows(part: tuple[Samples, Samples]) -> tuple[bytes, int, int]:
-    """The row above and rows → the filtered rows as blocks of raw deflate; their length and checksum before."""
+def _compress_rows(part: tuple[Samples, Samples]) -> tuple[bytes, bytes]:
+    """The row above and rows → the filtered rows, and the same as blocks of raw deflate."""
     lines = np.concatenate(part)
     pixel = lines[0, 0].nbytes
     lines = lines.astype(lines.dtype.newbyteorder(">"), copy=False).view(np.uint8).reshape(len(lines), -1)
     starts = range(0, len(lines) - 1, ROWS)
     data = b"".join(_filter(lines[start : start + ROWS + 1], pixel).tobytes() for start in starts)
-    return deflate(data), len(data), zlib.adler32(data)
+    return data, deflate(data)
 
 
 def _filter(lines: NDArray[np.uint8], pixel: int) -> NDArray[np.uint8]:
