@@ -44,13 +44,14 @@ def tiled(upscale: Upscale, lr: Tensor, *, scale: int, tile: int, overlap: int =
             part = upscale(lr[..., top : top + tile, left : left + tile])
             if sr is None:
                 sr = part.new_empty((*part.shape[:-2], scale * height, scale * width))
-            inner = part[..., _scaled(kept_rows, scale, top), _scaled(kept_columns, scale, left)]
-            sr[..., _scaled(kept_rows, scale), _scaled(kept_columns, scale)] = inner
+            inner = part[..., scaled(kept_rows, scale, top), scaled(kept_columns, scale, left)]
+            sr[..., scaled(kept_rows, scale), scaled(kept_columns, scale)] = inner
     assert sr is not None
     return sr
 
 
-def _scaled(kept: slice, scale: int, start: int = 0) -> slice:
+def scaled(kept: slice, scale: int, start: int = 0) -> slice:
+    """Where LR pixels of an axis lie in SR, which begins at LR pixel `start`."""
     return slice(scale * (kept.start - start), scale * (kept.stop - start))
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from aldsr.data.images import Samples
 from aldsr.imaging import OVERLAP, imresize
-from aldsr.imaging.tiling import Upscale, tile_spans
+from aldsr.imaging.tiling import Upscale, scaled, tile_spans
 from aldsr.pictures.reading import Picture
 
 
@@ -34,7 +34,7 @@ def upscale_in_bands(
     tile_height, tile_width = tile_size(height, tile), tile_size(width, tile)
     for top, rows in tile_spans(height, tile_height, OVERLAP):
         strip = picture.samples[top : top + tile_height]
-        kept = slice(scale * (rows.start - top), scale * (rows.stop - top))
+        kept = scaled(rows, scale, top)
         shape, dtype = (kept.stop - kept.start, scale * width, colours), getattr(torch, strip.dtype.name)
         band, finite = torch.empty(shape, dtype=dtype, device=device), torch.tensor(True, device=device)
         for left, columns in tile_spans(width, tile_width, OVERLAP):
@@ -42,9 +42,8 @@ def upscale_in_bands(
             sr = upscale(torch.from_numpy(part).permute(2, 0, 1)[None].to(device).expand(-1, 3, -1, -1))
             finite &= sr.isfinite().all()
             sr = sr.mean(1, keepdim=True) if colours == 1 else sr
-            inner = slice(scale * (columns.start - left), scale * (columns.stop - left))
-            values = sr[..., kept, inner] * torch.iinfo(dtype).max
-            band[:, scale * columns.start : scale * columns.stop] = _to_integers(values, dtype)
+            values = sr[..., kept, scaled(columns, scale, left)] * torch.iinfo(dtype).max
+            band[:, scaled(columns, scale)] = _to_integers(values, dtype)
         if not finite:
             raise FloatingPointError("the network's result is not finite")
         samples = band.cpu().numpy()

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import OmegaConf
-from rich.console import Console
 
 from aldsr.core.files import atomic_write, check_room
 from aldsr.core.run_files import CHECKPOINT, CONFIG, RESULTS, TABLES, WEIGHTS
@@ -36,7 +35,7 @@ def open_run(
         check_room(f"run_dir={run_dir}", folder / name, room)
     with lock_folder(folder):
         if moved := open_run_folder(folder, keep=keep):
-            Console().print(f"{folder} held an earlier run, which is now {moved}", highlight=False, soft_wrap=True)
+            print(f"{folder} held an earlier run, which is now {moved}")
         if earlier_results:
             (folder / earlier_results).mkdir(parents=True, exist_ok=True)
             for file in filter(Path.is_file, (folder / name for name in (RESULTS, *TABLES, WEIGHTS))):

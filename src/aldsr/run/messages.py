@@ -77,7 +77,7 @@ def print_job_summary(run_dir: str | Path) -> None:
         for name, found in results["sets"].items()
     )
     stopped = f"; {stop}" if (stop := _describe_stop(results)) else ""
-    Console().print(f"done     {'; '.join(gains) or protocol_line(results)}{stopped}", highlight=False, soft_wrap=True)
+    print(f"done     {'; '.join(gains) or protocol_line(results)}{stopped}")
 
 
 def print_summary(run_dir: str | Path) -> None:
@@ -107,7 +107,7 @@ def print_summary(run_dir: str | Path) -> None:
         )
     else:
         lines.append(f"Next      python -m aldsr.compare {folder} OTHER… puts results into one table")
-    console.print("\n".join(lines), highlight=False, soft_wrap=True)
+    print("\n".join(lines))
 
 
 def _describe_stop(results: Mapping[str, Any]) -> str:
