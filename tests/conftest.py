@@ -23,7 +23,7 @@ from aldsr.nn import deployment
 SHARED = Path(os.environ.get("ALDSR_SHARED", "../shared")).resolve()
 
 torch.set_num_threads(1)  # on tiny tensors a second thread only waits for the first
-deployment.REPEATS = 1  # which form is the fastest is no test's question, but every evaluation measures it
+deployment.ROUNDS = 1  # which form is the fastest is no test's question, but every evaluation measures it
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

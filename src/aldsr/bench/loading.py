@@ -107,4 +107,5 @@ def resize_times(*, height: int = 1356, width: int = 2040, scale: int = 4, round
     """Median seconds on one core to make LR of one image, in turns: "imresize" of uint8, and the loop over "rows"."""
     hr = torch.randint(0, 256, (3, height, width), dtype=torch.uint8)
     works = lambda: imresize(hr[None], Fraction(1, scale)), lambda: resize_by_rows(hr.float(), 1 / scale)
-    return dict(zip(("imresize", "rows"), time_in_turns(works, rounds=rounds, threads=1), strict=True))
+    with set_torch_threads(1):
+        return dict(zip(("imresize", "rows"), time_in_turns(works, hr.device, rounds=rounds), strict=True))

@@ -8,7 +8,6 @@ from pathlib import Path
 from statistics import median
 
 import torch
-from torch.utils.benchmark import Timer
 
 from aldsr.core.errors import OptionError
 
@@ -53,10 +52,9 @@ def time_once(work: Callable[[], object], device: torch.device) -> float:
     return start.elapsed_time(end) / 1000
 
 
-def time_in_turns(works: Sequence[Callable[[], object]], *, rounds: int, threads: int) -> list[float]:
+def time_in_turns(works: Sequence[Callable[[], object]], device: torch.device, *, rounds: int) -> list[float]:
     """Median seconds of each, run in turns so that all meet the same load of the machine, after a round to warm up."""
-    timers = [Timer("work()", globals={"work": work}, num_threads=threads) for work in works]
-    seconds = [[timer.timeit(1).median for timer in timers] for _ in range(rounds + 1)]
+    seconds = [[time_once(work, device) for work in works] for _ in range(rounds + 1)]
     return [median(each) for each in zip(*seconds[1:], strict=True)]
 
 

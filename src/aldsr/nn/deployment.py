@@ -52,5 +52,5 @@ def is_faster(one: nn.Module, other: nn.Module, x: Tensor) -> bool:
     """Whether the first takes less time than the other for x, in channels-last layout."""
     x = x.contiguous(memory_format=torch.channels_last)
     forms = [form.to(memory_format=torch.channels_last) for form in (one, other)]  # type: ignore[call-overload]
-    seconds = time_in_turns([partial(form, x) for form in forms], rounds=ROUNDS, threads=torch.get_num_threads())
+    seconds = time_in_turns([partial(form, x) for form in forms], x.device, rounds=ROUNDS)
     return seconds[0] < seconds[1]
