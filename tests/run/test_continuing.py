@@ -40,15 +40,20 @@ STATE = ("state_dict", "current_model_state", "averaging_state", "optimizer_stat
 @pytest.mark.parametrize(("first", "ema"), [(3, "0.9"), (4, "null")], ids=["within-an-epoch", "at-its-end"])
 def test_an_extended_run_is_the_straight_one_to_the_last_bit(first: int, ema: str, small: list[str]) -> None:
     options = [*small, "schedule=halved", "schedule.epochs=[1]", f"ema={ema}"]
-    assert run_command(train, *options, "trainer.max_steps=6", "run_dir=straight") == 0
+    assert run_command(train, *options, "trainer.max_steps=8", "run_dir=straight") == 0
     assert run_command(train, *options, f"trainer.max_steps={first}", "run_dir=extended") == 0
     shorter = results("extended")
-    assert run_command(train, *options, "trainer.max_steps=6", "run_dir=extended", "ckpt_path=last") == 0
+    for length in ("trainer.max_steps=6", "trainer.max_epochs=2 trainer.max_steps=null"):
+        assert run_command(train, *options, *length.split(), "run_dir=extended", "ckpt_path=last") == 0
     straight, extended = checkpoint("straight"), checkpoint("extended")
     for key in STATE:
         assert_same(straight.get(key), extended.get(key))
     assert_same(read_weights("straight/weights.safetensors"), read_weights("extended/weights.safetensors"))
-    segments = [{"steps": first, "planned": first}, {"steps": 6, "planned": 6}]
+    logged = (
+        [[row[key] for key in ("step", "epoch", "loss")] for row in log_rows(run)] for run in ("straight", "extended")
+    )
+    assert_same(*logged)
+    segments = [{"steps": steps, "planned": steps} for steps in (first, 6, 8)]
     assert results("extended")["training"]["segments"] == segments
     assert results(f"extended/segments/{first}-steps") == shorter
     assert "rescheduled" not in {key for key, value in yaml_of("extended").items() if value}

@@ -133,10 +133,12 @@ class SuperResolution(ValidationModule):
         checkpoint["network"] = self.description
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Put a run that is extended onto the learning rates of its new length."""
+        """Put a run that is extended onto the learning rates of its new length, and back into its last epoch."""
         step = checkpoint["global_step"]
         if not 0 < step <= self.extended_at or self.optimizer is None or self.scheduler is None:
             return
+        steps_per_epoch: int = self.trainer.datamodule.steps_per_epoch  # type: ignore[attr-defined]
+        resume_last_step(checkpoint["loops"]["fit_loop"], epoch=(step - 1) // steps_per_epoch)
         for _ in range(step):
             self.optimizer.step()  # without gradients, thus nothing; a scheduler demands it
             self.scheduler.step()
@@ -150,3 +152,18 @@ class SuperResolution(ValidationModule):
             f"{problem} at step {step}, so training stopped; the last good checkpoint is kept. Try a lower "
             "optimizer.lr, trainer.gradient_clip_val=0.5 or trainer.precision=32-true"
         )
+
+
+def resume_last_step(progress: dict[str, Any], *, epoch: int) -> None:
+    """Make Lightning's record of a training that has ended one of a training that has just made a step of this epoch.
+
+    At its end Lightning counts the last epoch as whole, also where it was cut off, and would begin another one with the
+    steps that are left of it.
+    """
+    for counts in progress["epoch_progress"].values():
+        counts |= {"ready": epoch + 1, "started": epoch + 1, "processed": epoch, "completed": epoch}
+    batches = progress["epoch_loop.batch_progress"]
+    if batches["total"]["completed"] == batches["total"]["ready"]:
+        for counts in (batches["total"], batches["current"]):
+            counts["completed"] -= 1
+        progress["epoch_loop.state_dict"]["_batches_that_stepped"] -= 1
