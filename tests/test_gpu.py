@@ -39,7 +39,7 @@ def test_a_training_on_a_gpu_that_is_stopped_continues_to_the_same_weights(waiti
     options = on_gpu(waiting)
     with TrainingProcess(*options, "run_dir=run") as process:
         process.wait_for_stop_step()
-        assert process.stop(signal.SIGTERM) == 128 + signal.SIGTERM, process.output.read_text()
+        assert process.stop(signal.SIGTERM, group=False) == 128 + signal.SIGTERM, process.output.read_text()
     assert updates("run") == {STOP_STEPS[0]}
     for folder in ("run", "whole"):
         assert run_command(train, *options, f"run_dir={folder}", "if_exists=continue") == 0

@@ -9,7 +9,6 @@ from typing import Any
 from unittest.mock import MagicMock, create_autospec
 
 import pytest
-import wandb
 from PIL import Image
 
 from aldsr.train import train
@@ -17,6 +16,8 @@ from aldsr.training import finish_wandb, wandb_log
 from aldsr.training.wandb import STEP, report_results, wandb_mode
 from tests.command import run_command
 from tests.stopping import killed_at, log_rows
+
+wandb = pytest.importorskip("wandb")
 
 
 @pytest.fixture
