@@ -41,7 +41,7 @@ def measure_loading(
             started = time.perf_counter()
             cut = [patches[batch] for batch in numbers]
             seconds["cut"].append(time.perf_counter() - started)
-            moved = [batch._replace(lr=batch.lr.to(device), hr=batch.hr.to(device)) for batch in cut]
+            moved = [type(batch)(*(each.to(device) for each in batch)) for batch in cut]
             turned = [(augment(batch.lr, batch.flips), augment(batch.hr, batch.flips)) for batch in moved]
             wait_for(device)
             seconds["augmented"].append(time.perf_counter() - started)
