@@ -1,5 +1,7 @@
 """What is timed, on tiny networks."""
 
+from contextlib import nullcontext
+from typing import Any
 from unittest.mock import MagicMock, Mock
 
 import pytest
@@ -11,7 +13,9 @@ from aldsr.bench.tasks import BenchmarkCase, DescribedCase, Task, benchmark_name
 from aldsr.core.device import time_once
 from aldsr.nn.description import BACKBONES, NetworkError
 from aldsr.nn.folding import foldable_blocks
+from aldsr.nn.grouped_attention import GroupedAttention
 from aldsr.run.network import read_size
+from aldsr.training import TrainingStep
 
 TINY = {"D": 1, "C": 1, "G": 4, "G0": 4}
 CONV = {"_target_": "aldsr.nn.ALDBlock", "_partial_": True}
@@ -39,6 +43,18 @@ def test_micro_batches_and_checkpointing_sum_to_the_gradient_of_the_batch(monkey
         Task(TINY, batch=4, patch=4).prepare(BenchmarkCase("LDW-RDN", "32-true", **options))()
     whole, parts = ([parameter.grad for parameter in network.parameters()] for network in built)
     torch.testing.assert_close(parts, whole, rtol=1e-5, atol=1e-6)
+
+
+def test_a_step_keeps_nothing_of_the_last_ones_attention(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[TrainingStep] = []
+
+    def make(*given: nn.Module, **options: Any) -> TrainingStep:
+        made.append(TrainingStep(*given, **options | {"sharing": GroupedAttention}))
+        return made[0]
+
+    monkeypatch.setattr("aldsr.bench.tasks.TrainingStep", make)
+    Task(TINY, batch=2, patch=4).prepare(BenchmarkCase("ALD-RDN", "32-true"))()
+    assert isinstance(made[0].shared, nullcontext)
 
 
 def test_operations_are_counted_forward_and_backward() -> None:

@@ -1,6 +1,7 @@
 """What is timed: a network in a precision and layout, at a training step or at upscaling."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from math import prod
 from types import MethodType
@@ -152,6 +153,7 @@ class Task:
                     share = loss(part, target) / case.micro_batches
                 with loss.shared:
                     share.backward()
+                loss.shared = nullcontext()  # whose nodes of autograd would be those of another stream in a graph
             optimizer.step()
 
         return step

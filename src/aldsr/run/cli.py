@@ -135,6 +135,8 @@ def _silence_libraries() -> None:
     warnings.filterwarnings("ignore", ".*does not have many workers.*")
     # Whoever trains on a CPU beside a GPU has typed trainer=cpu.
     warnings.filterwarnings("ignore", "GPU available but not used.*")
+    # Lightning makes DDP on a stream of its own, which torch from 2.10 on says of every backward pass on a GPU.
+    warnings.filterwarnings("ignore", "The AccumulateGrad node's stream does not match.*")
     # Lightning 2.6 uses a pytree class that torch 2.13 has deprecated; nothing a user can do about it.
     warnings.filterwarnings("ignore", ".*LeafSpec.*")
     # Checkpoints go into the run's own folder on purpose, and the sampler resumes by itself.
