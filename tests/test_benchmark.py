@@ -1,5 +1,6 @@
 """The benchmark command: what it measures, shows, saves and draws."""
 
+import collections
 import itertools
 import json
 from collections.abc import Callable
@@ -43,14 +44,15 @@ def groups(monkeypatch: pytest.MonkeyPatch) -> list[Group]:
     """The networks of each process, which are not measured."""
     groups: list[Group] = []
 
-    def run_in_process(work: Callable[..., Any], *arguments: Any) -> Any:
+    def run_in_process(work: Callable[..., Any], *arguments: Any, process: Any = None) -> Any:
         if work is not measure_in_turns:
             return work(*arguments)
         groups.append(arguments[0])
         rates = {"copy_rate": 1.0, "matmul_rate": 1.0} if groups[-1].jobs[0][1].device == "cuda" else {}
         return [{"seconds": [1.0], "peak_memory": None, "floor": 1.0, **rates} for _ in groups[-1].jobs]
 
-    monkeypatch.setattr("aldsr.bench.speed.run_in_process", run_in_process)
+    for module in ("speed", "on_gpu"):
+        monkeypatch.setattr(f"aldsr.bench.{module}.run_in_process", run_in_process)
     return groups
 
 
@@ -110,18 +112,18 @@ def test_another_backbone_is_measured_alike(groups: list[Group], capsys: pytest.
 
 @pytest.fixture
 def gpu(monkeypatch: pytest.MonkeyPatch) -> list[BenchmarkCase]:
-    """A GPU that exists by name only, on which fp32 and channels-last are slow; the cases that were tried there."""
+    """A GPU that exists by name only, on which bf16 fails and channels-last is slow; the cases tried there."""
     tried: list[BenchmarkCase] = []
 
-    def try_on_gpu(case: BenchmarkCase, task: Task) -> float:
+    def try_case(case: BenchmarkCase, task: Task) -> float:
         tried.append(case)
-        return inf if case.precision == "32-true" else 2.0 if case.layout == "channels-last" else 1.0
+        return inf if case.precision == "bf16-mixed" else 2.0 if case.layout == "channels-last" else 1.0
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: (9, 0))
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "a GPU")
     monkeypatch.setattr(torch.backends.cudnn, "benchmark", False)
-    monkeypatch.setattr("aldsr.bench.speed._try_on_gpu", try_on_gpu)
+    monkeypatch.setattr("aldsr.bench.on_gpu.try_case", try_case)
     return tried
 
 
@@ -130,7 +132,7 @@ def gpu(monkeypatch: pytest.MonkeyPatch) -> list[BenchmarkCase]:
     [
         ("training", IN_EVERY_WAY),
         ("upscaling", IN_EVERY_WAY),
-        ("checkpointing", [(name, "none", "torch") for name in RDNS for _ in range(2)]),
+        ("checkpointing", [(name, "none", "torch") for name in RDNS]),
         ("growth", [("RDN", "graph", "torch"), ("ALD-RDN", "graph", "torch")]),
     ],
 )
@@ -138,14 +140,50 @@ def test_on_a_gpu_every_network_is_measured_launch_by_launch_and_in_a_graph_at_i
     name: str, expected: list[tuple[str, ...]], groups: list[Group], gpu: list[BenchmarkCase]
 ) -> None:
     main([name, *TINY, *(PATCHES if name in STEPS else []), "--device", "cuda", "--rounds", "1", "--json", "gpu.json"])
-    (group,) = groups
-    assert [(case.network, case.compile, case.kernels) for case, _ in group.jobs][: len(expected)] == expected
-    assert {(case.precision, case.layout) for case, _ in group.jobs} == {("bf16-mixed", "contiguous")}
-    assert {task.device for _, task in group.jobs} == {"cuda"}
-    assert len(gpu) == 4 * len({(case.network, case.compile, case.kernels) for case in gpu})
+    jobs = [job for group in groups for job in group.jobs]
+    assert list(dict.fromkeys((case.network, case.compile, case.kernels) for case, _ in jobs)) == expected
+    assert {len({case.network for case, _ in group.jobs}) for group in groups} == {1}
+    layouts = {case.kernels: (case.precision, case.layout) for case, _ in jobs}
+    assert layouts.pop("triton", ("32-true", "channels-last")) == ("32-true", "channels-last")
+    assert layouts == {"torch": ("32-true", "contiguous")}
+    assert {task.device for _, task in jobs} == {"cuda"}
+    tried = collections.Counter((case.network, case.compile, case.kernels) for case in gpu)
+    assert tried == {each: 2 if each[2] == "triton" else 3 for each in expected}
     recorded = json.loads(Path("gpu.json").read_text())
     assert {"device": "a GPU", "accelerator": "cuda", "torch": torch.__version__}.items() <= recorded.items()
     assert recorded[name][0]["device"] == "cuda"
+
+
+def test_what_is_measured_on_a_gpu_outlives_what_is_not(
+    gpu: list[BenchmarkCase], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A process that fails, as Triton's does here, is replaced; a command that is stopped leaves what it has."""
+    processes = itertools.count()
+    monkeypatch.setattr("aldsr.bench.on_gpu.start_process", lambda: Mock(number=next(processes)))
+    used = []
+
+    def run_in_process(work: Callable[..., Any], *arguments: Any, process: Any) -> Any:
+        if work is not measure_in_turns:
+            return work(*arguments)
+        used.append(process.number)
+        case, _ = arguments[0].jobs[0]
+        if case.network == "LDW-RDN":
+            raise SystemExit(143)
+        if case.kernels == "triton":
+            raise RuntimeError("CUDA error: an illegal memory access\nmore")
+        found = {"seconds": [1.0], "peak_memory": 1, "floor": 1.0, "copy_rate": 1.0, "matmul_rate": 1.0}
+        return [found] * len(arguments[0].jobs)
+
+    monkeypatch.setattr("aldsr.bench.on_gpu.run_in_process", run_in_process)
+    assert run_command(main, "training", *TINY, "--device", "cuda", "--json", "gpu.json") == 143
+    assert used == [0, 0, 0, 0, 0, 1, 1, 1, 2]  # two rounds of each but of what fails
+    records = json.loads(Path("gpu.json").read_text())["training"]
+    assert [(each["network"], each["compile"], each["kernels"]) for each in records] == IN_EVERY_WAY[:8]
+    assert {each["processes"][0].get("error") for each in records if each["kernels"] == "torch"} == {None}
+    assert records[4]["processes"][0]["error"] == "CUDA error: an illegal memory access"
+    capsys.readouterr()
+    main(["--from", "gpu.json"])
+    assert "failed" in capsys.readouterr().out
 
 
 def test_a_network_that_does_not_fit_on_the_gpu_leaves_the_others_their_measurements(

@@ -25,6 +25,7 @@ from rich.progress import Progress
 
 from aldsr.analysis.loading import read_variants
 from aldsr.bench.loading import measure_loading, resize_times
+from aldsr.bench.on_gpu import measure_on_gpu
 from aldsr.bench.precision import precision_differences
 from aldsr.bench.speed import measure_speed
 from aldsr.bench.tasks import DescribedCase, Task
@@ -80,10 +81,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         check_output(f"--json {options.json}", options.json)
     for name in names:
         if not options.source:
-            results |= measure(name, options, console)
+            results |= measure(name, options, console, results)
         console.print(TABLES[name](results))
-        if options.json:
-            write_json(options.json, results, indent=1)  # after each, so that nothing is lost if the next one fails
+        save(results, options)  # after each, so that nothing is lost if the next one fails
     if options.json:
         print(f"results   {options.json}")
     for name, files in charts.items():
@@ -161,8 +161,16 @@ def chart_files(output: Path | None, names: Sequence[str]) -> dict[str, list[Pat
     return {each: [file.with_stem(file.stem + f"-{each}" * several) for file in files] for each in drawn}
 
 
-def measure(name: str, options: argparse.Namespace, console: Console) -> dict[str, Any]:
+def save(results: Measurements, options: argparse.Namespace) -> None:
+    """Write the file of --json, if there is one."""
+    if options.json:
+        write_json(options.json, results, indent=1)
+
+
+def measure(name: str, options: argparse.Namespace, console: Console, before: Measurements) -> dict[str, Any]:
     """Run one benchmark; its results by its name, and what half precision costs, as plain data.
+
+    Those of a GPU are saved network by network, with what was measured `before`.
 
     Raises DataError, NetworkError, OutOfMemoryError or ResultsError if images, networks or memory are missing.
     """
@@ -179,7 +187,11 @@ def measure(name: str, options: argparse.Namespace, console: Console) -> dict[st
     task = Task(size, batch, options.patch_size, options.device, backbone, options.loss)
     deployed = read_cases(options) if name == "deployed" else []
     with Progress(console=console, transient=True) as progress:
-        records = measure_speed(name, task, deployed=deployed, rounds=options.rounds, progress=progress)
+        how: dict[str, Any] = {"deployed": deployed, "rounds": options.rounds, "progress": progress}
+        if options.device == "cuda":
+            records = measure_on_gpu(name, task, **how, save=lambda found: save({**before, name: found}, options))
+        else:
+            records = measure_speed(name, task, **how)
     if batch:
         return {name: records}
     halves = sorted({each["precision"] for each in records} - {"32-true"})

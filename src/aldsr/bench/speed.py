@@ -2,19 +2,16 @@
 
 The speed of a shared machine drifts, so the networks that are compared run alternately, step by step, in one process.
 A process of its own has only what must not share one, such as the system's allocator.
-
-On a GPU every network is measured in each of `GPU_WAYS`, in the precision and layout that are fastest for it.
+On a GPU, see `on_gpu`.
 """
 
 import multiprocessing
 import os
-from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import replace
-from itertools import product
-from math import inf
 from typing import Any, NamedTuple, TypeVar
 
 import torch
@@ -26,13 +23,13 @@ from aldsr.core.device import PRECISIONS, time_once
 from aldsr.core.errors import OptionError
 from aldsr.core.memory import OutOfMemoryError, is_out_of_memory, keep_memory, peak_memory
 from aldsr.core.processes import end_with_parent
-from aldsr.training import LAYOUTS, LOSSES, autotune, supported_precisions
+from aldsr.training import LOSSES, autotune, supported_precisions
 
 T = TypeVar("T")
 LITERAL = BenchmarkCase("literal", "32-true", "contiguous")
 GROWING = ("RDN", "ALD-RDN")
-GPU_WAYS = (("none", "torch"), ("graph", "torch"), ("graph", "triton"))  # `compile` and `kernels` of a case
 GPU_RUNS = 20  # timed runs of a process; on a CPU 3
+COUNTED: dict[tuple[str, str], tuple[float, float]] = {}  # what `count_work` has counted in this process
 
 
 class Group(NamedTuple):
@@ -62,20 +59,23 @@ def measure_speed(
             progress.advance(bar)
     if benchmark == "growth" and not measured[0]:
         raise OutOfMemoryError("growth: the process was killed, most likely because memory ran out; try --size small")
-    records = []
-    for group, processes in zip(groups, measured, strict=True):
-        for place, (case, own) in enumerate(group.jobs):
-            found = {"keep_memory": group.keep_freed, "processes": [each[place] for each in processes]}
-            record = {**vars(case), "device": own.device, **found}
-            size = {"batch": own.batch, "patch_size": own.patch, "D": own.size["D"]} if benchmark == "growth" else {}
-            records.append(record | size)
-    return records
+    return [
+        each for group, found in zip(groups, measured, strict=True) for each in make_records(benchmark, group, found)
+    ]
+
+
+def make_records(
+    benchmark: str, group: Group, processes: Sequence[Sequence[dict[str, Any]]]
+) -> Iterator[dict[str, Any]]:
+    """Of each network of a group its case, and what every process has measured, as plain data."""
+    for place, (case, own) in enumerate(group.jobs):
+        found = {"keep_memory": group.keep_freed, "processes": [each[place] for each in processes]}
+        size = {"batch": own.batch, "patch_size": own.patch, "D": own.size["D"]} if benchmark == "growth" else {}
+        yield {**vars(case), "device": own.device, **found, **size}
 
 
 def choose_groups(benchmark: str, task: Task, deployed: Sequence[DescribedCase] = ()) -> list[Group]:
     """The networks of a benchmark by processes; for training, each in the settings that are fastest for it."""
-    if task.device == "cuda":
-        return choose_gpu_groups(benchmark, task, deployed)
     precision = supported_precisions("cpu")[-1]
     if benchmark == "growth":
         cases = [BenchmarkCase(name, precision) for name in GROWING]
@@ -93,33 +93,22 @@ def choose_groups(benchmark: str, task: Task, deployed: Sequence[DescribedCase] 
     return [*literal, Group([(case, task) for case in fastest])]
 
 
-def choose_gpu_groups(benchmark: str, task: Task, deployed: Sequence[DescribedCase]) -> list[Group]:
-    """The networks of a benchmark on a GPU, all in one process: torch's allocator counts the memory of each."""
-    if benchmark == "deployed":
-        ways = [replace(case, compile=form, kernels=kernels) for case in deployed for form, kernels in GPU_WAYS]
-        return [Group([(case, task) for case in ways])]
-    names = GROWING if benchmark == "growth" else benchmark_names(task.backbone)[benchmark == "checkpointing" :]
-    fastest = run_in_process(tune_on_gpu, names, task)
-    if benchmark == "growth":  # in graphs alone: launch by launch, a step takes the same time at any size
-        cases = [case for case in fastest if (case.compile, case.kernels) == ("graph", "torch")]
-        return [Group([(case, each) for each in growing_tasks(task) for case in cases])]
-    if benchmark == "checkpointing":
-        eager = [case for case in fastest if case.compile == "none"]
-        fastest = [each for case in eager for each in (case, replace(case, checkpoint=True))]
-    return [Group([(case, task) for case in fastest])]
-
-
-def run_in_process(work: Callable[..., T], *arguments: Any) -> T:
+def run_in_process(work: Callable[..., T], *arguments: Any, process: Executor | None = None) -> T:
     """Call a function of a module in a new process that ends afterwards, or with this one; return its result.
 
-    Raises OutOfMemoryError if the process was killed.
+    `process`: one of `start_process`, to be used instead. Raises OutOfMemoryError if the process was killed.
     """
-    spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, spawn, initializer=end_with_parent, initargs=(os.getpid(),)) as process:
+    with nullcontext(process) if process else start_process() as used:
         try:
-            return process.submit(work, *arguments).result()
+            return used.submit(work, *arguments).result()
         except BrokenProcessPool as error:
             raise OutOfMemoryError("the process was killed, most likely because memory ran out") from error
+
+
+def start_process() -> Executor:
+    """A new process for functions of modules; it ends with this one."""
+    spawn = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(1, spawn, initializer=end_with_parent, initargs=(os.getpid(),))
 
 
 def tune_case(name: str, task: Task) -> BenchmarkCase:
@@ -131,25 +120,7 @@ def tune_case(name: str, task: Task) -> BenchmarkCase:
     return BenchmarkCase(name, timings[-1].precision, timings[-1].layout, timings[-1].micro_batches)
 
 
-def tune_on_gpu(names: Sequence[str], task: Task) -> list[BenchmarkCase]:
-    """Measure in which precision and layout each network is fastest in each of `GPU_WAYS`."""
-    torch.backends.cudnn.benchmark = True
-    choices = list(product(supported_precisions("cuda"), LAYOUTS))
-    fastest = []
-    for name, (form, kernels) in product(names, GPU_WAYS):
-        if (name == "literal" or task.backbone != "RDN") and kernels != "torch":
-            continue  # it has no RDBs for kernels to compute
-        cases = [BenchmarkCase(name, *choice, compile=form, kernels=kernels) for choice in choices]
-        fastest.append(min(cases, key=lambda case: _try_on_gpu(case, task)))
-    return fastest
-
-
-def _try_on_gpu(case: BenchmarkCase, task: Task) -> float:
-    work, _ = _start(case, task)
-    return inf if work is None else min(time_once(work, torch.device(task.device)) for _ in range(3))
-
-
-def _start(case: BenchmarkCase, task: Task) -> tuple[Callable[[], None] | None, dict[str, Any]]:
+def start_work(case: BenchmarkCase, task: Task) -> tuple[Callable[[], None] | None, dict[str, Any]]:
     """The work of a case, and the peak memory of its first run; on a GPU none, and the error, if it cannot run."""
     try:
         work = task.prepare(case)
@@ -176,7 +147,7 @@ def measure_in_turns(group: Group, threads: int, runs: int = 3) -> list[dict[str
     device = torch.device(group.jobs[0][1].device)
     runs = GPU_RUNS if device.type == "cuda" else runs
     torch.backends.cudnn.benchmark = device.type == "cuda"
-    started = [_start(case, task) for case, task in group.jobs]
+    started = [start_work(case, task) for case, task in group.jobs]
     seconds: list[list[float]] = [[] for _ in started]
     for _ in range(runs):
         for times, (work, _) in zip(seconds, started, strict=True):
@@ -185,9 +156,18 @@ def measure_in_turns(group: Group, threads: int, runs: int = 3) -> list[dict[str
     rates = {precision: matmul_rate(precision, device) for precision in {case.precision for case, _ in group.jobs}}
     copies = copy_rate(device) if device.type == "cuda" else None
     for (case, task), times, (_, found) in zip(group.jobs, seconds, started, strict=True):
-        network, rate = case.build(task.size), rates[case.precision]
-        found |= {"seconds": times, "floor": task.flops(network) / rate}
+        (flops, traffic), rate = count_work(case, task), rates[case.precision]
+        found |= {"seconds": times, "floor": flops / rate}
         if copies is not None:
             size = 4 if PRECISIONS[case.precision] is None else 2  # bytes
-            found |= {"memory_floor": size * task.traffic(network) / copies, "matmul_rate": rate, "copy_rate": copies}
+            found |= {"memory_floor": size * traffic / copies, "matmul_rate": rate, "copy_rate": copies}
     return [found for _, found in started]
+
+
+def count_work(case: BenchmarkCase, task: Task) -> tuple[float, float]:
+    """Operations and, on a GPU, values to read and write; counted once for all ways in which a network is run."""
+    key = case.network, str(task)
+    if key not in COUNTED:
+        network = case.build(task.size)
+        COUNTED[key] = task.flops(network), task.traffic(network) if task.device == "cuda" else 0.0
+    return COUNTED[key]
