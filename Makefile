@@ -28,8 +28,8 @@ test: $(READY) ## Run the test suite (offline, CPU); with line coverage: ARGS="-
 quick: $(READY) ## Run the tests that start no process and no browser, in a minute and a half
 	$(PYTEST) -m "not slow and not chaos" $(ARGS)
 
-gpu: $(READY) ## On an NVIDIA GPU, in at most eight minutes: its tests, the benchmark, a minute of training, the quick start
-	$(PY) experiments/speed/gpu.py
+gpu: $(READY) ## On an NVIDIA GPU, in at most eight minutes: its tests, benchmarks, trainings; only some: ARGS="tests fast"
+	$(PY) experiments/speed/gpu.py $(ARGS)
 
 lint: $(READY) ## Check style and formatting with ruff
 	$(BIN)/ruff check .

@@ -1,6 +1,7 @@
 """Training on an NVIDIA GPU, and `make gpu` itself as far as it goes without one."""
 
 import importlib.util
+import json
 import signal
 import subprocess
 import sys
@@ -97,28 +98,45 @@ def script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 def test_a_stage_that_fails_or_takes_too_long_stops_no_other(
     script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    wait, stage = ["-c", "import time; time.sleep(600)"], script.Stage
+    wait, stage, progress = "import time; time.sleep(600)", script.Stage, tmp_path / "scratch/runs/trains/progress.json"
+    text = json.dumps({"device": "H1", "threads": 1, "loading": {}})
+    keep = f"import pathlib; pathlib.Path({str(tmp_path / 'scratch/hangs.json')!r}).write_text({text!r}); {wait}"
+    train = f"""
+import json, pathlib, time
+file = pathlib.Path({str(progress)!r})
+file.parent.mkdir(parents=True)
+for step, seconds in ((10, 1000.0), (20, 600.0)):  # a step takes 10 s at first, then 2
+    file.write_text(json.dumps({{"step": step, "total": 100, "seconds": seconds}}))
+    time.sleep(2)
+{wait}"""
     stages = [
         stage("fails", ["-c", "import sys; print('why'); sys.exit(3)"], 60),
-        stage("hangs", wait, 1),
-        stage("trains", wait, 1, runs_on=True),
+        stage("hangs", ["-c", keep], 2),
+        stage("trains", ["-c", train], 6, runs_on=True),
         stage("works", ["-c", "print('well')"], 60),
     ]
-    monkeypatch.setattr(script, "list_stages", lambda path: stages)
+    monkeypatch.setattr(script, "list_stages", lambda: stages)
     began = time.monotonic()
     assert script.main() == 1
     assert time.monotonic() - began < 60
-    lines = (tmp_path / "gpu-NVIDIA-H1-80GB.txt").read_text().splitlines()
+    *_, table = (tmp_path / "gpu-NVIDIA-H1-80GB.txt").read_text().partition("fails")
+    lines = ["fails" + table.splitlines()[0], *table.splitlines()[1:]]
     for line, expected in zip(
         lines, ("fails failed, status 3", "hangs stopped", "trains passed", "works passed"), strict=True
     ):
         assert " ".join(line.split()).startswith(expected)
     assert lines[0].endswith("why")
+    assert lines[2].endswith("20 steps, 2000.0 ms each")
     assert "works" in capsys.readouterr().out
+    measurements = tmp_path / "gpu-NVIDIA-H1-80GB.json"
+    assert json.loads(measurements.read_text()) == json.loads(text)  # of a stage that was stopped
+    assert script.main(["works"]) == 0
+    assert json.loads(measurements.read_text()) == json.loads(text)
+    assert script.main(["wroks"]) == 2
 
 
 def test_the_stages_are_commands_that_exist(script: ModuleType) -> None:
-    stages = [stage.command for stage in script.list_stages(Path("gpu.json")) if stage.name != "tests"]
+    stages = [stage.command for stage in script.list_stages() if stage.name != "tests"]
     assert {module for _, module, *_ in stages} == {"aldsr.train", "aldsr.benchmark"}
     for _, module, *options in stages:
         main, asked = (train, ["--cfg", "job"]) if module == "aldsr.train" else (benchmark, ["--help"])

@@ -1,12 +1,14 @@
-"""What a GPU can do, in at most eight minutes: its tests, the benchmark, training, the quick start.
+"""What a GPU can do, in at most eight minutes: its tests, the benchmarks, training, the quick start.
 
 The paper's size is trained as it is by default, and with compile=graph kernels=triton optimizer.fused=true.
 
-    python experiments/speed/gpu.py        (or make gpu; make gpu BIN=DIR takes the Python there as it is)
+    python experiments/speed/gpu.py [STAGE …]    (or make gpu; make gpu BIN=DIR takes the Python there as it is)
 
 Needs aldsr's dependencies and pytest, no photographs and no network. Every stage has a limit of time, and one that
 fails stops no other; what each printed is in build/gpu/. Leaves gpu-DEVICE.json, the measurements, and gpu-DEVICE.txt,
-the tables and how the stages ended, beside this file. Exit status: 0 all passed, 1 a stage failed, 2 no GPU.
+the tables and how the stages ended, beside this file; the first after every stage, also of a benchmark that was
+stopped. STAGE: only these, which replace their part of the measurements. Exit status: 0 all passed, 1 a stage failed,
+2 no GPU, or no such stage.
 """
 
 import json
@@ -19,6 +21,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
@@ -40,23 +43,38 @@ class Stage(NamedTuple):
     runs_on: bool = False
 
 
-def list_stages(measurements: Path) -> list[Stage]:
+def list_stages() -> list[Stage]:
     """The stages, of which those that matter most come first."""
     train = ["-m", "aldsr.train", "trainer=gpu", "logger=csv"]
     paper = ["size=paper", "trainer.max_steps=300000", "data.steps_per_epoch=300000"]  # no validation in between
     fast = ["compile=graph", "kernels=triton", "+optimizer.fused=true"]
-    what = ["training", "upscaling", "checkpointing", "loading", "growth"]
-    benchmark = ["-m", "aldsr.benchmark", *what, "--device", "cuda", "--rounds", "1", "--json", str(measurements)]
+    parallel = ["-n", "4", "--dist", "worksteal"] if find_spec("xdist") else []  # they mostly start and compile
+    tests = ["-m", "pytest", "-q", "-m", "gpu", "-p", "no:cacheprovider", "--continue-on-collection-errors"]
     return [
-        Stage("tests", ["-m", "pytest", "-q", "-m", "gpu", "-p", "no:cacheprovider", "tests"], 120),
-        Stage("benchmark", benchmark, 200),
-        Stage("paper", [*train, *paper, f"run_dir={SCRATCH / 'runs' / 'paper'}"], 40, runs_on=True),
+        Stage("tests", [*tests, *parallel, "tests"], 130),
+        benchmark("training", 150),
         Stage("fast", [*train, *paper, *fast, f"run_dir={SCRATCH / 'runs' / 'fast'}"], 60, runs_on=True),
+        Stage("paper", [*train, *paper, f"run_dir={SCRATCH / 'runs' / 'paper'}"], 45, runs_on=True),
+        benchmark("upscaling", 110),
         Stage("quick", [*train, f"run_dir={SCRATCH / 'runs' / 'quick'}"], 120),
+        benchmark("loading", 30),
+        benchmark("checkpointing", 60),
+        benchmark("growth", 60),
     ]
 
 
-def main() -> int:
+def benchmark(name: str, seconds: float) -> Stage:
+    """A benchmark, which keeps what it has so far in a file of its own."""
+    rounds = [] if name == "loading" else ["--rounds", "1"]
+    command = ["-m", "aldsr.benchmark", name, "--device", "cuda", *rounds, "--json", str(SCRATCH / f"{name}.json")]
+    return Stage(name, command, seconds)
+
+
+def main(names: Sequence[str] = ()) -> int:
+    stages = {each.name: each for each in list_stages()}
+    if unknown := [name for name in names if name not in stages]:
+        print(f"make gpu: there is no stage {unknown[0]}; there are {', '.join(stages)}", file=sys.stderr)
+        return 2
     if not torch.cuda.is_available():
         print("make gpu: torch finds no NVIDIA GPU here; run it on a machine that has one", file=sys.stderr)
         return 2
@@ -64,15 +82,19 @@ def main() -> int:
     measurements, table = HERE / f"gpu-{device}.json", HERE / f"gpu-{device}.txt"
     shutil.rmtree(SCRATCH, ignore_errors=True)
     SCRATCH.mkdir(parents=True)
+    measured = json.loads(measurements.read_text()) if names and measurements.is_file() else {}
     deadline = time.monotonic() + LIMIT
     lines, failed = [], 0
-    for stage in list_stages(measurements):
-        print(f"{stage.name}: at most {min(stage.seconds, deadline - time.monotonic()):.0f} s …", flush=True)
+    for stage in [stages[name] for name in names] or stages.values():
+        print(f"{stage.name}: at most {max(0, min(stage.seconds, deadline - time.monotonic())):.0f} s …", flush=True)
         passed, line = run_stage(stage, deadline)
         failed += not passed
         lines.append(line)
         print(line, flush=True)
-    if measurements.is_file():
+        with suppress(OSError, ValueError):
+            measured |= json.loads((SCRATCH / f"{stage.name}.json").read_text())
+            measurements.write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")
+    if measured:
         shown = subprocess.run(
             [sys.executable, "-m", "aldsr.benchmark", "--from", str(measurements)],
             env=surroundings() | {"COLUMNS": "120"}, capture_output=True, text=True, check=False,
@@ -85,7 +107,7 @@ def main() -> int:
 
 def run_stage(stage: Stage, deadline: float) -> tuple[bool, str]:
     """Run a stage up to its limit; whether it passed, and a line for the summary."""
-    started = time.monotonic()
+    started, progress = time.monotonic(), list[tuple[int, float]]()
     limit = min(stage.seconds, deadline - started)
     if limit <= 0:
         return False, f"{stage.name:10} left out: no time left"
@@ -96,11 +118,13 @@ def run_stage(stage: Stage, deadline: float) -> tuple[bool, str]:
             cwd=ROOT, env=surroundings(), stdout=output, stderr=output, start_new_session=True,
         )  # fmt: skip
         try:
-            process.wait(limit)
-        except subprocess.TimeoutExpired:
-            process.terminate()  # the command itself: a training leaves its checkpoint
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(GRACE)
+            while process.poll() is None and time.monotonic() < started + limit:
+                time.sleep(0.5)
+                note_progress(stage, progress)
+            if process.poll() is None:
+                process.terminate()  # the command itself: a training leaves its checkpoint
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(GRACE)
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
@@ -108,7 +132,7 @@ def run_stage(stage: Stage, deadline: float) -> tuple[bool, str]:
     seconds, ended = time.monotonic() - started, time.monotonic() - started < limit
     passed = process.returncode == 0 or (stage.runs_on and not ended)
     outcome = "passed" if passed else f"failed, status {process.returncode}" if ended else "stopped: out of time"
-    return passed, f"{stage.name:10} {outcome}, {seconds:.0f} s: {describe_progress(stage) or last_line(log)}"
+    return passed, f"{stage.name:10} {outcome}, {seconds:.0f} s: {describe_progress(progress) or last_line(log)}"
 
 
 def surroundings() -> Mapping[str, str]:
@@ -119,12 +143,20 @@ def surroundings() -> Mapping[str, str]:
     return os.environ | own
 
 
-def describe_progress(stage: Stage) -> str:
-    """How far a training has come that was ended, and its milliseconds a step."""
+def note_progress(stage: Stage, progress: list[tuple[int, float]]) -> None:
+    """Add the steps that a training has made, and its seconds for them, where it has written new ones."""
     with suppress(OSError, ValueError, KeyError, TypeError):
-        progress = json.loads((SCRATCH / "runs" / stage.name / "progress.json").read_text())
-        return f"{progress['step']:,} steps, {1000 * progress['seconds'] / progress['total']:.1f} ms each"
-    return ""
+        found = json.loads((SCRATCH / "runs" / stage.name / "progress.json").read_text())
+        if found["step"] > (progress[-1][0] if progress else 0):
+            progress.append((found["step"], found["step"] * found["seconds"] / found["total"]))
+
+
+def describe_progress(progress: Sequence[tuple[int, float]]) -> str:
+    """How far a training has come, and its milliseconds a step, without those before it first said so."""
+    if not progress:
+        return ""
+    (first, began), (last, ended) = progress[0] if len(progress) > 1 else (0, 0.0), progress[-1]
+    return f"{last:,} steps, {1000 * (ended - began) / (last - first):.1f} ms each"
 
 
 def last_line(log: Path) -> str:
@@ -133,4 +165,4 @@ def last_line(log: Path) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))
