@@ -58,13 +58,14 @@ def measure_on_gpu(
         raise
     finally:
         process.shutdown()
-    return records
+    names = benchmark_names(task.backbone)
+    return sorted(records, key=lambda each: names.index(each["network"]) if each["network"] in names else 0)
 
 
 def list_choices(benchmark: str, task: Task, deployed: Sequence[DescribedCase]) -> Iterator[Choices]:
-    """The networks of a benchmark, each with torch's kernels and then with those in Triton."""
-    ways, rest = WAYS.get(benchmark, GPU_WAYS), benchmark == "checkpointing"
-    names = GROWING if benchmark == "growth" else benchmark_names(task.backbone)[rest:]
+    """The networks of a benchmark, the dense one and ours first, each with torch's kernels and then with Triton's."""
+    ways, (literal, dense, *others, ours) = WAYS.get(benchmark, GPU_WAYS), benchmark_names(task.backbone)
+    names = {"growth": GROWING, "checkpointing": [dense, ours, *others]}.get(benchmark, [dense, ours, literal, *others])
     networks: Sequence[DescribedCase | str] = deployed if benchmark == "deployed" else names
     for network, kernels in product(networks, ("torch", "triton")):
         forms = [form for form, each in ways if each == kernels]
