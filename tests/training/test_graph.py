@@ -4,6 +4,7 @@ import copy
 from collections.abc import Callable
 from functools import partial
 from typing import Any
+from unittest.mock import MagicMock
 
 import pytest
 import torch
@@ -154,3 +155,36 @@ def test_what_a_graph_would_not_repeat_trains_without_and_one_line_says_so(
         graphed(step_of(network), LR, HR, copies=False).backward()
     said = capsys.readouterr().out
     assert said.count("compile=graph") == said.count("\n") == 1
+
+
+def test_a_recording_that_fails_leaves_the_stream_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As torch's context manager does not, whose end raises where the recording was spoilt."""
+    streams = ["default"]
+
+    class Spoilt:
+        def __init__(self, *_: Any, **_options: Any) -> None: ...
+
+        def __enter__(self) -> None:
+            streams[0] = "recording"
+
+        def __exit__(self, *_: object) -> None:
+            raise RuntimeError("operation failed due to a previous error during capture")
+
+    class Stream:
+        """torch.cuda.stream, which restores the stream of before also if there was an error."""
+
+        def __init__(self, name: str) -> None:
+            self.name = name
+
+        def __enter__(self) -> None:
+            self.before, streams[0] = streams[0], self.name
+
+        def __exit__(self, *_: object) -> None:
+            streams[0] = self.before
+
+    stand_ins = {"graph": Spoilt, "stream": Stream, "current_stream": lambda: streams[0], "CUDAGraph": MagicMock()}
+    for name, each in {**stand_ins, "graph_pool_handle": MagicMock()}.items():
+        monkeypatch.setattr(torch.cuda, name, each)
+    with pytest.raises(RuntimeError, match="previous error"):
+        graph.capture(lambda: None)
+    assert streams == ["default"]

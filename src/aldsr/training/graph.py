@@ -6,6 +6,7 @@ such as the one that pins the loader's batches, may use the GPU meanwhile. And w
 tensors in the same memory, to which nothing is attached, neither by DDP nor by the optimizer.
 """
 
+import gc
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any, Self
@@ -131,9 +132,11 @@ class Replay(torch.autograd.Function):
 def capture(*works: Work, pool: Any = None) -> list[tuple[Callable[[], None], Any]]:
     """Record each in a graph of its own: how to run it again, and what it then writes to. They share their memory."""
     recorded, pool = [], pool or torch.cuda.graph_pool_handle()
+    gc.collect()  # an old graph that is destroyed while another is recorded may spoil that
     for work in works:
-        graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, pool=pool, capture_error_mode="thread_local"):
+        graph, current = torch.cuda.CUDAGraph(), torch.cuda.current_stream()
+        # Where recording fails, torch would leave the stream of the recording as the current one.
+        with torch.cuda.stream(current), torch.cuda.graph(graph, pool=pool, capture_error_mode="thread_local"):
             outputs = work()
         recorded.append((graph.replay, outputs))
     return recorded
