@@ -110,6 +110,8 @@ file.parent.mkdir(parents=True)
 for step, seconds in ((10, 1000.0), (20, 600.0)):  # a step takes 10 s at first, then 2
     file.write_text(json.dumps({{"step": step, "total": 100, "seconds": seconds}}))
     time.sleep(2)
+print("compile=graph: why not")
+print("compile=graph: why not", flush=True)
 {wait}"""
     stages = [
         stage("fails", ["-c", "import sys; print('why'); sys.exit(3)"], 60),
@@ -128,7 +130,7 @@ for step, seconds in ((10, 1000.0), (20, 600.0)):  # a step takes 10 s at first,
     ):
         assert " ".join(line.split()).startswith(expected)
     assert lines[0].endswith("why")
-    assert lines[2].endswith("20 steps, 2000.0 ms each")
+    assert lines[2].endswith("20 steps, 2000.0 ms each; compile=graph: why not")
     assert "works" in capsys.readouterr().out
     measurements = tmp_path / "gpu-NVIDIA-H1-80GB.json"
     assert json.loads(measurements.read_text()) == json.loads(text)  # of a stage that was stopped

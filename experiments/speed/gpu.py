@@ -132,7 +132,8 @@ def run_stage(stage: Stage, deadline: float) -> tuple[bool, str]:
     seconds, ended = time.monotonic() - started, time.monotonic() - started < limit
     passed = process.returncode == 0 or (stage.runs_on and not ended)
     outcome = "passed" if passed else f"failed, status {process.returncode}" if ended else "stopped: out of time"
-    return passed, f"{stage.name:10} {outcome}, {seconds:.0f} s: {describe_progress(progress) or last_line(log)}"
+    said = "; ".join([describe_progress(progress) or last_line(log), *find_warnings(log)])
+    return passed, f"{stage.name:10} {outcome}, {seconds:.0f} s: {said}"
 
 
 def surroundings() -> Mapping[str, str]:
@@ -157,6 +158,12 @@ def describe_progress(progress: Sequence[tuple[int, float]]) -> str:
         return ""
     (first, began), (last, ended) = progress[0] if len(progress) > 1 else (0, 0.0), progress[-1]
     return f"{last:,} steps, {1000 * (ended - began) / (last - first):.1f} ms each"
+
+
+def find_warnings(log: Path) -> list[str]:
+    """What a training said of what it does in another way than was asked for, such as without a CUDA graph."""
+    lines = [line.strip() for line in log.read_text(errors="replace").split("\n")]
+    return [line for line in dict.fromkeys(lines) if line.startswith(("compile=graph:", "warning:"))][:3]
 
 
 def last_line(log: Path) -> str:

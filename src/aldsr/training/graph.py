@@ -51,8 +51,7 @@ class GraphedStep:
                 rank_zero_only(print)(f"compile=graph: the step cannot be a CUDA graph and trains without: {reason}")
         if self.recording is None:
             return step(lr, hr)
-        weights = [each for each in step.parameters() if each.requires_grad]
-        return Replay.apply(self.recording, copies, lr, hr, *weights)
+        return Replay.apply(self.recording, copies, lr, hr, *self.recording.trained)
 
 
 def find_state(step: TrainingStep) -> tuple[Any, ...]:
@@ -71,7 +70,9 @@ class Recording:
         self.step = step
         self.state, self.shapes = find_state(step), (lr.shape, hr.shape)
         self.batch = lr.clone(), hr.clone()
-        self.weights = {name: p.detach().requires_grad_() for name, p in step.named_parameters() if p.requires_grad}
+        trained = {name: each for name, each in step.named_parameters() if each.requires_grad}
+        self.trained = list(trained.values())  # to list them takes as long as to look where they are
+        self.weights = {name: each.detach().requires_grad_() for name, each in trained.items()}
         self.output = self.grad = lr.new_ones(())  # the loss with its history, and the gradient with respect to it
         self._warm_up(lr.device)
         forward, backward = capture(self._forward, self._backward)
