@@ -48,7 +48,8 @@ def list_stages() -> list[Stage]:
     train = ["-m", "aldsr.train", "trainer=gpu", "logger=csv"]
     paper = ["size=paper", "trainer.max_steps=300000", "data.steps_per_epoch=300000"]  # no validation in between
     fast = ["compile=graph", "kernels=triton", "+optimizer.fused=true"]
-    parallel = ["-n", "4", "--dist", "worksteal"] if find_spec("xdist") else []  # they mostly start and compile
+    workers = str(max(1, min(8, (os.cpu_count() or 1) // 2)))  # tests mostly start processes and compile
+    parallel = ["-n", workers, "--dist", "worksteal"] if find_spec("xdist") else []
     tests = ["-m", "pytest", "-q", "-m", "gpu", "-p", "no:cacheprovider", "--continue-on-collection-errors"]
     return [
         Stage("tests", [*tests, *parallel, "tests"], 130),
