@@ -132,7 +132,7 @@ def gpu(monkeypatch: pytest.MonkeyPatch) -> list[BenchmarkCase]:
     [
         ("training", IN_EVERY_WAY),
         ("upscaling", IN_EVERY_WAY),
-        ("checkpointing", [(name, "none", "torch") for name in RDNS]),
+        ("checkpointing", [(name, form, "torch") for name in RDNS for form in ("none", "graph")]),
         ("growth", [("RDN", "graph", "torch"), ("ALD-RDN", "graph", "torch")]),
     ],
 )

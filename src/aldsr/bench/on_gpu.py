@@ -24,7 +24,7 @@ from aldsr.training import LAYOUTS, supported_precisions
 
 GPU_WAYS = (("none", "torch"), ("graph", "torch"), ("graph", "triton"))  # `compile` and `kernels` of a case
 # Of growth in graphs alone: launch by launch, a step takes the same time at any size.
-WAYS = {"growth": GPU_WAYS[1:2], "checkpointing": GPU_WAYS[:1]}
+WAYS = {"growth": GPU_WAYS[1:2], "checkpointing": GPU_WAYS[:2]}
 Records = list[dict[str, Any]]
 Choices = Sequence[Sequence[BenchmarkCase]]  # for each way of a network, the cases of which the fastest is measured
 
