@@ -31,6 +31,10 @@ def test_a_mistake_or_ctrl_c_is_one_sentence_and_a_status(tmp_path: Path, capsys
     with pytest.raises(IsADirectoryError) as taken, atomic_write(tmp_path) as temporary:
         temporary.touch()
     assert f"error: {tmp_path}: cannot be read or written" in ending(taken.value, capsys)[1]
+    for source in (None, "source"):  # of a write, which names no file, and of a copy
+        with pytest.raises(OSError, match="full") as full, atomic_write(tmp_path / "file"):
+            raise OSError(errno.ENOSPC, "full", source)
+        assert ending(full.value, capsys)[1].startswith(f"error: {tmp_path / 'file'}: cannot be read or written (full)")
     assert "--allow-code mine" in ending(UserError("allow it: allow_code=[mine]"), capsys)[1]
     assert ending(KeyboardInterrupt(), capsys) == (130, "interrupted: files are kept\n")
 

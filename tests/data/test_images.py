@@ -23,6 +23,7 @@ from aldsr.data.images import (
     open_image,
     read_image,
     read_samples,
+    read_tensor,
     round_to_8_bits,
 )
 from aldsr.pictures import read_picture
@@ -89,6 +90,15 @@ def test_8_bits_are_kept(tmp_path: Path, kind: str) -> None:
     suffix, pixels = kind[:-1], noise(7, 9, int(kind[-1]))
     Image.fromarray(pixels.squeeze()).save(tmp_path / f"a.{suffix}", lossless=True, exact=True)
     check(tmp_path / f"a.{suffix}", pixels)
+
+
+def test_a_tensor_is_the_image_also_of_one_pixel(tmp_path: Path) -> None:
+    for height, width in ((1, 1), (5, 7)):
+        pixels = noise(height, width, 3)
+        Image.fromarray(pixels).save(tmp_path / "a.png")
+        tensor = read_tensor(tmp_path / "a.png")
+        np.testing.assert_array_equal(tensor.permute(1, 2, 0).numpy(), pixels)
+        assert tensor.is_contiguous()
 
 
 def test_bits_are_gray_and_three_equal_channels_are_not(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from aldsr.core.errors import OptionError, list_names
-from aldsr.core.files import absolute, write_json
+from aldsr.core.files import absolute, atomic_write, write_json
 from aldsr.core.run_files import ARCHIVED, CONFIG, LOG, RESULTS
 from aldsr.evaluation.results import ResultsError, read_results
 
@@ -107,7 +107,8 @@ def record_study(study: Path, to: Path) -> list[str]:
         folder.mkdir(parents=True, exist_ok=True)
         for name in (CONFIG, LOG):
             if (run.folder / name).exists():
-                shutil.copyfile(run.folder / name, folder / name)
+                with atomic_write(folder / name) as temporary:
+                    shutil.copyfile(run.folder / name, temporary)
         write_json(folder / RESULTS, run.results, separators=(",", ":"))
     return [run.folder.name for run in runs]
 

@@ -16,10 +16,11 @@ from contextlib import contextmanager
 from functools import partial
 
 from aldsr.core.errors import UserError
+from aldsr.core.files import FULL
 from aldsr.core.signals import Stopped, catch_stop_signals
 
 ASCII = dict(zip("×→…±–−·─²", ("x", "->", "...", "+-", "-", "-", "-", "-", "^2"), strict=True))
-UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EEXIST, errno.ENOTDIR)
+UNWRITABLE = (*FULL, errno.EROFS, errno.EACCES, errno.EEXIST, errno.ENOTDIR)
 
 
 def user_message(error: BaseException) -> str | None:

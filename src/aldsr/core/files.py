@@ -1,5 +1,6 @@
 """Files that are complete or not there at all, and names that file systems allow."""
 
+import errno
 import hashlib
 import json
 import math
@@ -14,6 +15,7 @@ from uuid import uuid4
 
 from aldsr.core.errors import OptionError
 
+FULL = (errno.ENOSPC, errno.EDQUOT)
 LONGEST = 240  # bytes of a picture's name, which gets a suffix
 
 
@@ -39,8 +41,10 @@ def atomic_write(path: Path) -> Iterator[Path]:
             with temporary.open("rb") as file:
                 os.fsync(file.fileno())
         temporary.replace(path)
-    except BaseException:
+    except BaseException as error:
         temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno in FULL:  # a write names no file, a copy its source
+            error.filename = str(path)
         raise
 
 

@@ -58,7 +58,7 @@ def read_image(path: Path) -> Pixels:
 
 def read_tensor(path: Path) -> Tensor:
     """`read_image` as `Tensor[3, H, W]`."""
-    return torch.from_numpy(np.ascontiguousarray(read_image(path).transpose(2, 0, 1)))
+    return torch.from_numpy(read_image(path).transpose(2, 0, 1).copy())
 
 
 def image_size(path: Path) -> tuple[int, int]:
