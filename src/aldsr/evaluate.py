@@ -47,7 +47,7 @@ def evaluate(config: DictConfig) -> None:
     form, trainer = evaluation.choose_form(settings, network), settings.trainer
     module = build_module(settings, data, network, form)
     if settings.tile and network is not None and has_global_statistics(network):
-        print(f"tile={settings.tile}: {GLOBAL}tile=null")
+        print(f"tile={settings.tile}: {GLOBAL}; without them: tile=null")
     with open_run(settings.run_dir, settings.to_config(), keep=evaluation.is_same_measurement(settings, data)):
         if trainer.ranks == 1:
             measure(settings, data, module, network, form)

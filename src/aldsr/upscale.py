@@ -54,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     check_room(f"-o {output}", output if len(jobs) > 1 or output.is_dir() else jobs[0].target.parent)
     print_left_out(found)
     if options.tile and has_global_statistics(inference):
-        print(f"tiles of {options.tile} pixels: {GLOBAL}--tile 0")
+        print(f"tiles of {options.tile} pixels: {GLOBAL}; without them: --tile 0")
     sys.exit(upscale_all(jobs, inference, options))
 
 

@@ -10,12 +10,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from aldsr.evaluation.inference import GLOBAL
 from aldsr.nn import formats, pretrained
 from aldsr.nn.formats import FORMATS, FormatError
 from aldsr.nn.weights import read_weights
 from aldsr.web import main
 from aldsr.webapp import page as module
 from tests.command import refuse, run_command
+from tests.planted import CONV, plant_weights
 
 
 @pytest.fixture
@@ -46,6 +48,7 @@ def test_the_folder_has_all_that_the_page_asks_for(
     page = tmp_path / "new" / "page"
     assert run_command(main, *arguments, page) == 0
     out = capsys.readouterr().out
+    assert GLOBAL not in out + (page / "index.html").read_text()
     assert out.startswith(f"{page}: ALD-RDN x4, 7,110 parameters, ")
     assert f"python -m http.server -d {page}" in out
     names = {file.name for file in page.rglob("*") if file.is_file()}
@@ -58,6 +61,16 @@ def test_the_folder_has_all_that_the_page_asks_for(
         assert words in text
     assert read_weights(page / "network.onnx")[0]["conv"]["_target_"] == "aldsr.nn.LDWBlock"  # folded
     assert np.asarray(Image.open(page / "sample.png")).shape == (100, 150, 3)
+
+
+def test_a_network_that_sees_the_whole_image_is_said_to_be_changed_by_tiles(
+    arguments: list[Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    network = {"_target_": "aldsr.nn.RCAN", "scale": 4, "conv": CONV, "n_resgroups": 1, "n_resblocks": 1, "n_feats": 16}
+    plant_weights(tmp_path / "rcan.safetensors", network)
+    assert run_command(main, *arguments, tmp_path / "page", "--weights", tmp_path / "rcan.safetensors") == 0
+    assert f"In large pictures {GLOBAL}." in capsys.readouterr().out
+    assert f"In large pictures {GLOBAL}." in (tmp_path / "page" / "index.html").read_text()
 
 
 def test_an_earlier_page_is_replaced_once_the_new_one_is_complete(

@@ -10,7 +10,7 @@ from aldsr.imaging import OVERLAP, self_ensemble, tiled
 from aldsr.imaging.tiling import tile_spans
 from aldsr.nn.foreign import check_precision
 
-GLOBAL = "the network computes from averages over the whole image, so tiles change the result slightly; without them: "
+GLOBAL = "the network computes from averages over the whole image, so tiles change the result slightly"
 
 
 def has_global_statistics(network: nn.Module) -> bool:

@@ -16,6 +16,7 @@ from PIL import Image
 from aldsr.core.errors import UserError
 from aldsr.data.images import read_tensor
 from aldsr.evaluation.cost import count_parameters
+from aldsr.evaluation.inference import GLOBAL, has_global_statistics
 from aldsr.imaging import imresize
 from aldsr.nn import fold
 from aldsr.nn.description import deployed_description, label, scale_of
@@ -46,6 +47,7 @@ def compose_page(weights: Path, output: Path, *, runtime: Path, allow_code: Sequ
     name, scale, parameters = label(description), scale_of(description), f"{count_parameters(network):,}"
     folded = deployed_description(description, network.eval())
     words = {"name": name, "scale": scale, "parameters": parameters, "runtime": version, "credit": CREDIT}
+    words["note"] = f"In large pictures {GLOBAL}." if has_global_statistics(network) else ""
     try:
         with replace_folder(output) as draft:
             FORMATS["onnx"].write(draft / NETWORK, fold(network), folded)
@@ -58,7 +60,8 @@ def compose_page(weights: Path, output: Path, *, runtime: Path, allow_code: Sequ
     except OSError as error:
         raise WebError(f"-o {output}: cannot be written ({error.strerror or error}); choose another folder") from error
     size = sum(file.stat().st_size for file in output.rglob("*") if file.is_file())
-    return f"{output}: {name} x{scale}, {parameters} parameters, {size / 2**20:.1f} MiB"
+    report = f"{output}: {name} x{scale}, {parameters} parameters, {size / 2**20:.1f} MiB"
+    return f"{report}\n{words['note']}".rstrip()
 
 
 def write_sources(folder: Path, words: Mapping[str, object]) -> None:
