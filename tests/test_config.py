@@ -58,7 +58,7 @@ JOBS = {
     "gain/study": 6,
     "linearity/study": 2,
     "parameters/study": 4,
-    "rates/test": 3,
+    "rates/test": 4,
     "rates/tune": 30,
     "recipes/study": 6,
     "reduction/study": 4,
