@@ -1,6 +1,7 @@
 """`python -m aldsr.figure` as a user meets it, on runs of tiny networks that never trained."""
 
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,8 +9,9 @@ import pytest
 from PIL import Image
 
 from aldsr.figure import main
+from aldsr.report import main as report
 from tests.analysis.fake_runs import change_config
-from tests.command import run_command
+from tests.command import refuse, run_command
 
 pytestmark = [pytest.mark.usefixtures("study"), pytest.mark.needs("matplotlib")]
 
@@ -31,6 +33,13 @@ def test_the_paper_s_image_is_found_in_the_sets_of_the_runs(
     change_config(Path("study/rdn-seed1"), {"data.eval_dirs": ["sets/Set5", "sets/Urban100"]})
     assert run_command(main, "study/rdn-seed1", "--crop", "8,4,40,30", "-o", "fig") == 0
     assert re.search("Urban100/HR/img_076.png, 96x64, LR given.*8,4,40,30", capsys.readouterr().out, re.S)
+
+
+def test_weights_of_another_network_are_not_drawn_under_the_run_s_name(capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.copy("study/dw-rdn-seed1/weights.safetensors", "study/rdn-seed1")
+    for command, options in ((main, "--image mine/image0.png -o fig"), (report, "-o page.html")):
+        assert "study/rdn-seed1/weights.safetensors" in refuse(capsys, command, "study", *options.split())
+    assert not list(Path.cwd().glob("fig*"))
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from aldsr.compare import main as compare
 from aldsr.data import SuperResolutionData, patches
 from aldsr.evaluate import evaluate
 from aldsr.nn import RDN
+from aldsr.nn.initial import hash_weights
 from aldsr.nn.weights import read_weights
 from aldsr.report import main as report
 from aldsr.run import continuing, resolve
@@ -38,6 +39,7 @@ def test_every_block_trains_and_leaves_a_run_that_explains_itself(choice: list[s
     assert description == found["network"]["description"]
     written = {f"network.{key}": value for key, value in weights.items()}
     torch.testing.assert_close(written, checkpoint("run")["state_dict"], rtol=0, atol=0)
+    assert found["training"]["weights"] == hash_weights(weights)
     assert sorted(p.name for p in Path("run/pictures").iterdir()) == ["bench-b0.png", "bench-b1.png"]
     assert [row["step"] for row in log_rows("run")] == ["0", "1", "2"]
 

@@ -40,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if (crop := options.crop) and (crop.x + crop.width > width or crop.y + crop.height > height):
         beyond = f"reaches beyond the image of {width}x{height} pixels; choose a window inside it"
         raise FigureError(f"--crop {','.join(map(str, crop))}: {beyond}")
-    networks = {each.name: load_run(each.first.folder, allow_code=options.allow_code) for each in variants}
+    networks = {each.name: load_run(*each.first, allow_code=options.allow_code) for each in variants}
     with Console(emoji=False).status(f"Upscaling {file.name} with {len(networks)} networks"):
         versions = make_views(image[0], networks, scale=options.scale, protocol=LITERATURE)
     crop = crop or find_crop(versions)

@@ -72,7 +72,7 @@ def upscale_images(
     scale, protocol = fields["scale"], Protocol.from_fields(fields)
     sets = find_sets(study, options.sets)
     try:
-        networks = {each.name: load_run(each.first.folder, allow_code=options.allow_code) for each in variants}
+        networks = {each.name: load_run(*each.first, allow_code=options.allow_code) for each in variants}
     except NetworkError as error:
         raise NetworkError(f"{error}; images are left out with --pictures 0") from error
     jobs = [(each, name) for each in sets for name in select_images(variants, each.name, options.pictures)]

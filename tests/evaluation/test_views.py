@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -21,6 +22,7 @@ from tests.command import run_command
 
 CONV = {"_target_": "aldsr.nn.ALDBlock", "_partial_": True}
 TINY = {"_target_": "aldsr.nn.RDN", "conv": CONV, "D": 1, "C": 2, "G": 8, "G0": 8, "scale": 4, "residual": "bicubic"}
+RESULTS, CONFIG = {"network": {"label": "ALD-RDN"}}, {"model": TINY}  # of a run
 
 
 def repeat(scale: int = 4) -> nn.Module:
@@ -84,7 +86,7 @@ def test_a_network_of_another_scale_is_named() -> None:
 
 
 def test_the_network_of_a_run_is_folded_and_computes_the_same(run: Path) -> None:
-    network, lr = load_run(run), torch.rand(1, 3, 9, 11)
+    network, lr = load_run(run, RESULTS, CONFIG), torch.rand(1, 3, 9, 11)
     assert not network.training
     assert foldable_blocks(network) == []
     torch.testing.assert_close(network(lr), load_network(run / "weights.safetensors")[0](lr))
@@ -94,7 +96,21 @@ def test_a_folder_without_a_network_that_is_trusted_is_named(run: Path) -> None:
     weights = run / "weights.safetensors"
     weights.write_bytes(weights.read_bytes().replace(b"aldsr.nn.RDN", b"aldsr_my.RDN"))
     with pytest.raises(NetworkError, match=r"aldsr_my\.RDN"):
-        load_run(run, allow_code=("mypackage",))
+        load_run(run, RESULTS, CONFIG, allow_code=("mypackage",))
     for folder in (run.parent, run / "nowhere"):
         with pytest.raises(NetworkError, match=f"^{folder}/weights"):
-            load_run(folder)
+            load_run(folder, RESULTS, CONFIG)
+
+
+@pytest.mark.parametrize(
+    ("results", "config", "named"),
+    [
+        ({"network": {"description": TINY | {"conv": {**CONV, "live": True}}}}, CONFIG, "conv.live is False, not True"),
+        (RESULTS, {"model": TINY | {"G": 16}}, "G is 8, not 16"),
+        (RESULTS | {"training": {"weights": "0123456789abcdef"}}, CONFIG, "not 0123456789abcdef"),
+        (RESULTS, CONFIG | {"content": {"hash": "0123456789abcdef"}}, "not 0123456789abcdef"),
+    ],
+)
+def test_weights_that_a_run_s_results_are_not_of_are_refused(run: Path, results: Any, config: Any, named: str) -> None:
+    with pytest.raises(NetworkError, match=f"^{run}/weights.safetensors: .*{named}"):
+        load_run(run, results, config)

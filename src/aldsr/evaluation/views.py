@@ -7,12 +7,14 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from aldsr.core.frozen import flatten_keys
 from aldsr.core.run_files import WEIGHTS
 from aldsr.data import MADE, ImagePair, set_name, unit_float
 from aldsr.evaluation.inference import Inference, has_global_statistics
 from aldsr.imaging import Protocol, quantise
 from aldsr.nn import BicubicUpscale, fold
-from aldsr.nn.description import NetworkError
+from aldsr.nn.description import Description, NetworkError, complete_description
+from aldsr.nn.initial import hash_weights
 from aldsr.nn.weights import load_network
 
 TILE = 256  # side in LR pixels; larger images are upscaled in tiles (see `super_resolve`)
@@ -70,6 +72,36 @@ def super_resolve(network: nn.Module, lr: Tensor) -> Tensor:
         return quantise(Inference(network, tile=tile)(unit_float(lr.to(device)))).to(lr.device)
 
 
-def load_run(folder: Path, *, allow_code: Sequence[str] = ()) -> nn.Module:
-    """Load the network of a training run, folded, in evaluation mode, on the CPU; see `load_network`."""
-    return fold(load_network(folder / WEIGHTS, allow_code)[0]).eval()
+def load_run(
+    folder: Path, results: Mapping[str, Any], config: Mapping[str, Any], *, allow_code: Sequence[str] = ()
+) -> nn.Module:
+    """Load the network of a run, folded, in evaluation mode, on the CPU; see `load_network` and `check_recorded`."""
+    network, description = load_network(folder / WEIGHTS, allow_code)
+    check_recorded(folder / WEIGHTS, network, description, results, config)
+    return fold(network).eval()
+
+
+def check_recorded(
+    file: Path, network: nn.Module, description: Description, results: Mapping[str, Any], config: Mapping[str, Any]
+) -> None:
+    """Raise NetworkError if a run's weights are not those that its results are of.
+
+    Descriptions are compared, and hashes of the weights where the run has recorded its own.
+    """
+    known = results.get("training", {}).get("weights") or config.get("content", {}).get("hash")
+    recorded = [each for each in (results["network"].get("description"), config["model"]) if each]
+    faults = [fault for each in recorded for fault in _compare_options(description, each)]
+    if not faults and known and known != (own := hash_weights(network.state_dict())):
+        faults = [f"their hash is {own}, not {known}"]
+    if faults:
+        raise NetworkError(
+            f"{file}: not the weights that the results beside them are of: {faults[0]}; put the run's own back, or "
+            "name the run that they are of"
+        )
+
+
+def _compare_options(ours: Description, recorded: Description) -> list[str]:
+    """What differs in two descriptions, whose numbers may have been read from YAML as texts."""
+    mine, its = (flatten_keys(complete_description(each)) for each in (ours, recorded))
+    keys = [key for key in mine | its if str(mine.get(key)) != str(its.get(key))]
+    return [f"{key} is {mine.get(key, 'none')}, not {its.get(key, 'none')}" for key in keys]

@@ -92,5 +92,5 @@ def hash_weights(state: Mapping[str, Tensor]) -> str:
     """A hash of names and values."""
     digest = hashlib.blake2b(digest_size=8)
     for key in sorted(state):
-        digest.update(key.encode() + state[key].float().contiguous().numpy().tobytes())
+        digest.update(key.encode() + state[key].float().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()

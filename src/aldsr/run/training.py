@@ -24,7 +24,7 @@ from aldsr.evaluation.results import describe_network, make_results
 from aldsr.nn.description import NetworkError, build, complete_description, label
 from aldsr.nn.foreign import check_precision
 from aldsr.nn.grouped_attention import GroupedAttention
-from aldsr.nn.initial import draw_by_role, load_initial
+from aldsr.nn.initial import draw_by_role, hash_weights, load_initial
 from aldsr.nn.weights import check_network, check_resumable
 from aldsr.run.recipe import build_optimizer, build_schedule, check_loss, patch_steps
 from aldsr.training.checkpoints import AtomicCheckpointIO, CheckpointAfterLog, CheckpointOnSignal, MovingAverage
@@ -179,6 +179,7 @@ def collect_results(
         "images": len(data.train_pairs),
         "fingerprint": settings.images["data.train_dirs"][0],
         "lr": describe_pairs(data.train_pairs),
+        "weights": hash_weights(module.network.state_dict()),
     }
     if trainer.global_step < settings.total_steps:  # a callback has stopped it
         results["training"]["planned"] = settings.total_steps
