@@ -5,7 +5,7 @@ from pathlib import Path
 
 from aldsr.analysis.budgets import find_budget_difference
 from aldsr.analysis.study import Study, TrainingRun, is_study, read_run, read_studies
-from aldsr.analysis.variants import Variant, group_variants, results_label
+from aldsr.analysis.variants import Variant, group_variants, name_runs, results_label
 from aldsr.core.errors import list_names
 from aldsr.evaluation.results import ResultsError, check_comparable
 
@@ -22,7 +22,7 @@ def read_variants(paths: Sequence[Path], *, allow_unequal_budgets: bool = False)
         labels = [results_label(run.results) for run in study.runs]
         folders = [run.folder.name for run in study.runs]
         suffixes = [name if folders.count(name) == 1 else str(study.runs[n].folder) for n, name in enumerate(folders)]
-        found = zip(_unique_names(labels, suffixes), labels, study.runs, strict=True)
+        found = zip(_unique_names(name_runs(study.runs), suffixes), labels, study.runs, strict=True)
         variants = [Variant(name, own, {run.seed: run}, []) for name, own, run in found]
         return study._replace(name=list_names(folders)), variants
     if not allow_unequal_budgets and (unequal := find_budget_difference(study.runs)):
@@ -31,13 +31,13 @@ def read_variants(paths: Sequence[Path], *, allow_unequal_budgets: bool = False)
 
 
 def read_by_label(paths: Sequence[Path]) -> dict[str, TrainingRun]:
-    """Read runs, which may lack a configuration, by their networks' labels; equal labels are followed by the paths.
+    """Read runs, which may lack a configuration, by names as in a study; equal names are followed by the paths.
 
     Raises ResultsError if a file cannot be read, or results must not share a table.
     """
     runs = {str(path): read_run(path, may_lack_config=True) for path in paths}
     check_comparable({path: run.results for path, run in runs.items()})
-    names = _unique_names([results_label(run.results) for run in runs.values()], [f"({path})" for path in runs])
+    names = _unique_names(name_runs([*runs.values()]), [f"({path})" for path in runs])
     return dict(zip(names, runs.values(), strict=True))
 
 

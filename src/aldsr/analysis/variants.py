@@ -42,9 +42,7 @@ class Variant(NamedTuple):
 def group_variants(runs: Sequence[TrainingRun]) -> list[Variant]:
     """Group runs by variant in the order of the paper's tables; if runs repeat a seed, the first by name counts."""
     groups: dict[tuple[tuple[str, str], ...], list[TrainingRun]] = {}
-    stated = {NETWORK, "data.train_dirs"}.union(*(flatten(run.config, {}) for run in runs))
-    for run in runs:  # what older configurations lack counts where a newer one states it
-        own = {key: value for key, value in variant_settings(run).items() if key in stated}
+    for run, own in zip(runs, stated_settings(runs), strict=True):
         groups.setdefault(tuple(sorted(own.items())), []).append(run)
     settings = [dict(key) for key in groups]
     variants = []
@@ -53,6 +51,32 @@ def group_variants(runs: Sequence[TrainingRun]) -> list[Variant]:
         repeated = [run for run in group if by_seed[run.seed] is not run]
         variants.append(Variant(name, own[NETWORK], dict(sorted(by_seed.items())), repeated))
     return sorted(variants, key=_sort_key)
+
+
+def name_runs(runs: Sequence[TrainingRun]) -> list[str]:
+    """A name for each of several runs by themselves, made as those of a study's variants; equal runs share theirs.
+
+    Of a run without a training's configuration, such as a measurement, the network is known, which tells it from others
+    of its label.
+    """
+    labels = [results_label(run.results) for run in runs]
+    known = []
+    for run, own in zip(runs, labels, strict=True):
+        model = measured_network(run.results) if labels.count(own) > 1 else {}
+        known.append(run if "optimizer" in run.config else run._replace(config={"model": model, "data": {}}))
+    return name_networks(stated_settings(known))
+
+
+def measured_network(results: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The description of the network that was measured, of a deployed one that of what it was made of."""
+    description = results["network"].get("description") or {}
+    return dict(description["network"] if "collapsed" in description else description)
+
+
+def stated_settings(runs: Sequence[TrainingRun]) -> list[dict[str, str]]:
+    """The settings that make each run's variant; what older configurations lack counts where a newer one states it."""
+    stated = {NETWORK, "data.train_dirs"}.union(*(flatten(run.config, {}) for run in runs))
+    return [{key: value for key, value in variant_settings(run).items() if key in stated} for run in runs]
 
 
 def variant_settings(run: TrainingRun) -> dict[str, str]:
@@ -95,19 +119,26 @@ def name_networks(settings: Sequence[Mapping[str, str]]) -> list[str]:
     """A name for each of several settings: the label, and the options in which it differs from others: "reduction=8".
 
     What the label says is compared within one label, other options of a block within one block, and of a network within
-    one backbone, so that networks of different sizes are never called by their blocks alone; all else among all.
+    one backbone, so that networks of different sizes are never called by their blocks alone; all else among all. What
+    is not known of one, such as how it was trained, is not told.
     """
     names = [own[NETWORK] for own in settings]
     for key in sorted(
         {key for own in settings for key in own if not key.endswith(("._partial_", "._label_"))} - {NETWORK}
     ):
         for place, own in enumerate(settings):
-            peers = [other for other in settings if _scope(key, other) == _scope(key, own)]
-            if any(peer.get(key) != own.get(key) for peer in peers):
+            peers = [each for each in settings if _knows(each, key) and _scope(key, each) == _scope(key, own)]
+            if _knows(own, key) and any(peer.get(key) != own.get(key) for peer in peers):
                 section, _, last = key.rpartition(".")
                 short = section.rpartition(".")[2] if last == "_target_" else last  # "schedule", "optimizer"
                 names[place] += f" {short}={own.get(key, 'none')}"
     return names
+
+
+def _knows(settings: Mapping[str, str], key: str) -> bool:
+    """Whether settings hold those of the part that an option is of: the block, the network, the training."""
+    part = next((part for part in ("model.conv", "model") if key.startswith(f"{part}.")), "optimizer")
+    return f"{part}._target_" in settings
 
 
 def _scope(key: str, settings: Mapping[str, str]) -> str:
