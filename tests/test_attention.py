@@ -53,6 +53,7 @@ def test_runs_of_one_description_are_repeats_and_others_have_tables_of_their_own
     assert "ALD-RDN: r and z of every layer, mean ± sd over 2 runs" in text
     assert "ALD-RDN (det, live): r and z of every layer, 1 run" in text
     assert "no difference shown" in text
+    assert "how it was made for 'a0', 'a1', 'd0' is not known" in text
     content = json.loads(Path("a0/attention/attention.json").read_text())
     first, second = content["networks"]
     assert (first["name"], second["name"]) == ("ALD-RDN", "ALD-RDN (det, live)")

@@ -7,15 +7,17 @@ from statistics import fmean
 from typing import Any
 
 import pytest
+import torch
 
 from aldsr.compare import main as compare
 from aldsr.evaluate import evaluate
 from aldsr.evaluation.results import read_results
+from aldsr.export import main as export
 from aldsr.nn import StandardBlock
 from aldsr.nn.weights import load_network, read_degradation
 from aldsr.train import train
 from tests.command import refuse, run_command
-from tests.stopping import results
+from tests.stopping import checkpoint, results
 
 BENCH = ["data=folder", "data.eval_dirs=[bench]", "trainer=cpu"]
 BICUBIC = ["model=bicubic", *BENCH]
@@ -46,7 +48,10 @@ def test_lr_is_made_as_the_run_of_a_checkpoint_had_it_unless_another_way_is_aske
     assert run_command(train, *small, "degradation=blur_jpeg", "degradation.noise.sigma=2", "run_dir=run") == 0
     tracks = {"": bench("run")["lr_track"], "degradation=bd": "bd", "degradation=bicubic": "bicubic"}
     shutil.copy("run/weights.safetensors", "elsewhere.safetensors")
-    files = {"run": ["", "degradation=bicubic"], "run/checkpoints/last.ckpt": [""], "elsewhere.safetensors": tracks}
+    shutil.copy("run/checkpoints/last.ckpt", "elsewhere.ckpt")
+    assert run_command(export, "run/checkpoints/last.ckpt", "-o", "exported.safetensors") == 0
+    files = {"run": ["", "degradation=bicubic"], "run/checkpoints/last.ckpt": [""], "elsewhere.ckpt": [""]}
+    files |= {"exported.safetensors": [""], "elsewhere.safetensors": [*tracks]}
     for file, asked in ((file, each) for file, several in files.items() for each in several):
         capfd.readouterr()
         assert run_command(evaluate, f"ckpt_path={file}", *BENCH, *asked.split(), "run_dir=out") == 0
@@ -56,6 +61,20 @@ def test_lr_is_made_as_the_run_of_a_checkpoint_had_it_unless_another_way_is_aske
     trained = read_degradation("elsewhere.safetensors")
     assert trained
     assert read_degradation("out/deployed.safetensors") == trained  # not what it was measured on
+
+
+def test_where_it_is_not_known_how_lr_was_made_bicubic_is_announced(
+    small: list[str], capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert run_command(train, *small, "degradation=bd", "scale=3", "run_dir=run") == 0
+    older = checkpoint("run")
+    del older["degradation"]
+    for file, track in (("old.ckpt", "bicubic"), ("run/checkpoints/old.ckpt", "bd")):
+        torch.save(older, file)
+        capfd.readouterr()
+        assert run_command(evaluate, f"ckpt_path={file}", *BENCH, "run_dir=out") == 0
+        assert ("not known" in capfd.readouterr().out) is (track == "bicubic")
+        assert bench("out")["lr_track"] == track
 
 
 def test_bicubic_needs_no_network(small: list[str]) -> None:

@@ -15,8 +15,9 @@ from rich.console import Console
 from rich.progress import track
 from torch import nn
 
+from aldsr.analysis.study import trained_degradation
 from aldsr.core.command import make_parser, plain_command, positive_int
-from aldsr.core.errors import OptionError
+from aldsr.core.errors import OptionError, list_names
 from aldsr.core.files import check_room, write_json
 from aldsr.core.memory import keep_memory
 from aldsr.core.version import code_version
@@ -25,7 +26,7 @@ from aldsr.evaluation.attention import ablation_scores, load_networks, make_abla
 from aldsr.evaluation.results import check_scorable
 from aldsr.imaging import LITERATURE, Degradation
 from aldsr.nn.description import Description, scale_of
-from aldsr.nn.weights import find_file, read_degradation
+from aldsr.nn.weights import find_file
 from aldsr.reporting.charts.attention import draw_ablations, draw_descriptor, draw_distribution
 from aldsr.reporting.charts.figures import INSTALL, has_matplotlib, save_figure
 from aldsr.reporting.tables import attention as tables
@@ -40,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     networks = load_networks(options.networks, allow_code=options.allow_code)
     first: Path = options.networks[0]
     scale = scale_of(networks[first][1])
-    degradations = {place: read_degradation(find_file(place)) for place in networks}
+    degradations = {place: trained_degradation(find_file(place)) for place in networks}
     for place, own in degradations.items():
         if Degradation.from_options(own) != Degradation.from_options(degradations[first]):
             raise OptionError(f"{place}: was trained on other LR than {first}; measure it by itself")
@@ -51,8 +52,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     runs = [measure(place, *each, benchmarks, shuffles=options.shuffles) for place, each in networks.items()]
     attentions = tables.group_runs(runs)
     sheets = [sheet for each in attentions for sheet in (tables.layers_sheet(each), tables.ablations_sheet(each))]
-    lr = ("LR", ", ".join(f"of {each.name} {describe_pairs(each.pairs)}" for each in benchmarks))
-    print_sheets(sheets, [*tables.attention_notes(attentions, shuffles=options.shuffles), lr], indent=12)
+    lr = ", ".join(f"of {each.name} {describe_pairs(each.pairs)}" for each in benchmarks)
+    unknown = [str(place) for place, own in degradations.items() if own is None]
+    lr += f"; how it was made for {list_names(unknown)} is not known" if unknown else ""
+    print_sheets(sheets, [*tables.attention_notes(attentions, shuffles=options.shuffles), ("LR", lr)], indent=12)
     content = {
         "networks": tables.attention_data(attentions),
         "protocol": {"name": "y", **LITERATURE.to_fields(scale)},

@@ -9,6 +9,7 @@ from omegaconf import DictConfig
 from torch import nn
 
 from aldsr import training
+from aldsr.analysis.study import trained_degradation
 from aldsr.core.device import device_name
 from aldsr.core.frozen import thaw
 from aldsr.core.memory import memory_advice
@@ -23,7 +24,7 @@ from aldsr.evaluation.results import check_scorable, describe_network, make_resu
 from aldsr.nn import BicubicUpscale, External, deployed
 from aldsr.nn.description import deployed_description
 from aldsr.nn.kernels.choice import use_kernels
-from aldsr.nn.weights import read_degradation, write_weights
+from aldsr.nn.weights import write_weights
 from aldsr.reporting.tables.results import write_results
 from aldsr.run import evaluation
 from aldsr.run.cli import hydra_command, prepare_process
@@ -122,7 +123,8 @@ def build_module(
 def write_deployed(settings: evaluation.EvaluationSettings, network: nn.Module, form: list[str]) -> None:
     """Keep the network in its fastest form."""
     description = deployed_description(thaw(settings.model), network, form)
-    file, degradation = Path(settings.run_dir, "deployed.safetensors"), read_degradation(str(settings.ckpt_path))
+    file = Path(settings.run_dir, "deployed.safetensors")
+    degradation = trained_degradation(Path(str(settings.ckpt_path)))
     write_weights(file, deployed(network=network, collapsed=form), description, degradation=degradation)
 
 

@@ -10,12 +10,13 @@ Exit status: 0 done, 2 wrong usage, or the file did not agree and was not kept.
 from collections.abc import Sequence
 from pathlib import Path
 
+from aldsr.analysis.study import trained_degradation
 from aldsr.core.command import make_parser, plain_command
 from aldsr.core.files import atomic_write, check_output
 from aldsr.nn import fold
 from aldsr.nn.description import deployed_description, label, scale_of
 from aldsr.nn.formats import FORMATS, Format, FormatError, check_file, make_test_images
-from aldsr.nn.weights import find_file, load_network
+from aldsr.nn.weights import find_file, load_network, write_weights
 
 
 @plain_command()
@@ -43,7 +44,10 @@ def export(weights: Path, output: Path, format_name: str | None = None, *, allow
     network, description = load_network(weights, allow_code)
     scale, folded = scale_of(description), deployed_description(description, network.eval())
     with atomic_write(output) as temporary:
-        kind.write(temporary, fold(network), folded)
+        if kind is FORMATS["safetensors"]:
+            write_weights(temporary, fold(network), folded, degradation=trained_degradation(weights))
+        else:
+            kind.write(temporary, fold(network), folded)
         difference = check_file(network, kind, temporary, output, allow_code)
     size = f"{output.stat().st_size / 2**20:.2f} MiB"
     return (

@@ -10,6 +10,7 @@ import yaml
 from aldsr.core.errors import OptionError, list_names
 from aldsr.core.files import absolute, atomic_write, write_json
 from aldsr.core.run_files import ARCHIVED, CONFIG, LOG, RESULTS
+from aldsr.evaluation import read_degradation
 from aldsr.evaluation.results import ResultsError, read_results
 
 SECTIONS = ("model", "data", "trainer")  # of a training run's configuration
@@ -90,6 +91,21 @@ def read_config(path: Path) -> dict[str, Any]:
     if missing := [key for key in SECTIONS if not isinstance(config.get(key), Mapping)]:
         raise ResultsError(f"{path}: has no section {missing[0]}; expected the config.yaml of a training run")
     return dict(config)
+
+
+def trained_degradation(weights: Path) -> dict[str, Any] | None:
+    """How LR was made for the training of weights, as their file says, else the run that it lies in; None: not known.
+
+    Raises the errors of `read_degradation`.
+    """
+    if noted := read_degradation(weights):
+        return noted
+    try:
+        config = read_config(weights.parents[weights.parent.name == "checkpoints"] / CONFIG)
+    except ResultsError:  # not in a run
+        return None
+    before = {"steps": ["bicubic"]}  # there was such an option
+    return dict(config["data"].get("degradation") or before) if "optimizer" in config else None  # not a measurement
 
 
 def record_study(study: Path, to: Path) -> list[str]:

@@ -2,3 +2,4 @@
 
 from aldsr.data import describe_lr
 from aldsr.nn.description import BACKBONES, block_terms, complete_description, label
+from aldsr.nn.weights import read_degradation

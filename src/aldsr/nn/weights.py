@@ -101,13 +101,16 @@ def read_weights(path: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
 
 
 def read_degradation(path: str | Path) -> dict[str, Any] | None:
-    """How LR was made for the training of a weights file; None: not known, as of a checkpoint or an older file."""
-    try:
+    """How LR was made for the training of weights, as their file says; None: it does not, as an older one.
+
+    Raises NetworkError if a checkpoint is missing, damaged or not of aldsr.
+    """
+    if Path(path).suffix != ".safetensors":
+        noted = load_checkpoint(path).get("degradation")
+    else:
         with safe_open(path, framework="pt") as file:
-            noted: dict[str, Any] | None = json.loads((file.metadata() or {}).get("aldsr.degradation", "null"))
-            return noted
-    except (SafetensorError, OSError, ValueError):
-        return None
+            noted = json.loads((file.metadata() or {}).get("aldsr.degradation", "null"))
+    return noted if isinstance(noted, dict) and noted else None
 
 
 def load_checkpoint(path: str | Path) -> dict[str, Any]:

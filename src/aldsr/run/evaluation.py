@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
@@ -13,7 +12,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
-from aldsr.analysis.study import read_config
+from aldsr.analysis.study import trained_degradation
 from aldsr.core.device import PRECISIONS, device_name
 from aldsr.core.errors import OptionError
 from aldsr.core.files import absolute, check_room, short_name
@@ -24,7 +23,6 @@ from aldsr.data import SuperResolutionData
 from aldsr.evaluation.cost import input_size
 from aldsr.evaluation.inference import Inference
 from aldsr.evaluation.predictions import find_predictions
-from aldsr.evaluation.results import ResultsError
 from aldsr.imaging import Degradation, Protocol, select
 from aldsr.imaging.perceptual import load_measure
 from aldsr.nn import BicubicUpscale, deploy
@@ -32,7 +30,7 @@ from aldsr.nn.description import label, scale_of
 from aldsr.nn.folding import collapsible_blocks, foldable_blocks
 from aldsr.nn.foreign import External, read_weights_of
 from aldsr.nn.initial import hash_weights
-from aldsr.nn.weights import check_network, find_file, load_network, load_state, read_degradation
+from aldsr.nn.weights import check_network, find_file, load_network, load_state
 from aldsr.run.network import resolve_network
 from aldsr.run.resolve import resolve_trainer
 from aldsr.run.training import build_network
@@ -112,7 +110,7 @@ def resolve_evaluation(config: DictConfig) -> tuple[EvaluationSettings, nn.Modul
         file = Path(run["ckpt_path"])
         folder = file.parents[file.parent.name == "checkpoints"]  # of the run
         run["run_dir"] = config.run_dir or (file.with_suffix("") if folder == file.parent else folder / "evaluation")
-        run["degradation"] = _recall_degradation(file, folder) or run["degradation"]
+        run["degradation"] = _recall_degradation(file) or run["degradation"]
     if config.predictions:
         run["name"] = config.name or absolute(str(config.predictions)).name
     run["data"] |= {"train_dirs": [], "train_lr_dirs": None, "train_list": None}
@@ -226,15 +224,16 @@ def _check_options(settings: EvaluationSettings) -> None:
         check_room(f"save_images={settings.save_images}", Path(settings.save_images).expanduser())
 
 
-def _recall_degradation(weights: Path, run: Path) -> dict[str, Any] | None:
+def _recall_degradation(weights: Path) -> dict[str, Any] | None:
     """How LR was made for the training of weights, and say so; None: by bicubic, not known, or typed by the user."""
-    options = None
-    if not any("degradation" in option for option in typed_options()):
-        options = read_degradation(weights)
-        with suppress(ResultsError):  # a checkpoint that lies elsewhere
-            options = options or read_config(run / CONFIG)["data"].get("degradation")
-    text = Degradation.from_options(options).text
-    if text == "bicubic":
+    if any("degradation" in option for option in typed_options()):
         return None
-    print(f"degradation={text}: missing LR is made as for {weights}; degradation=bicubic makes it by bicubic")
+    options = trained_degradation(weights)
+    if options is None:
+        print(
+            f"degradation=bicubic: missing LR is made by bicubic, as how it was made for {weights} is not known; "
+            "degradation=NAME makes it as for its training"
+        )
+    elif (text := Degradation.from_options(options).text) != "bicubic":
+        print(f"degradation={text}: missing LR is made as for {weights}; degradation=bicubic makes it by bicubic")
     return options

@@ -96,6 +96,7 @@ def build_training(settings: RunSettings, network: nn.Module, loss: Loss) -> tup
     module = SuperResolution(
         network=network,
         description=thaw(settings.model),
+        degradation=thaw(settings.data.degradation),
         optimizer=optimizer,
         scheduler=build_schedule(settings.schedule, optimizer, settings.total_steps),
         loss=loss,

@@ -30,6 +30,7 @@ class SuperResolution(ValidationModule):
     Args:
         network: `Tensor[B, 3, H, W]` in [0, 1] → `Tensor[B, 3, sH, sW]`, with an attribute `scale`.
         description: the network as plain data (see `aldsr.nn.description`), stored in every checkpoint.
+        degradation: how missing LR is made (see `Degradation.from_options`), stored as well.
         optimizer: of the network's parameters; None for validation only.
         scheduler: of the optimizer's rate, updated at every step.
         loss: of SR and HR, both float (see `losses`). L1 is the loss of RDN; the ALDNet paper does not state its own.
@@ -45,6 +46,7 @@ class SuperResolution(ValidationModule):
         *,
         network: nn.Module,
         description: Mapping[str, Any] | None = None,
+        degradation: Mapping[str, Any] | None = None,
         optimizer: Optimizer | None = None,
         scheduler: LRScheduler | None = None,
         loss: Loss = F.l1_loss,
@@ -59,7 +61,7 @@ class SuperResolution(ValidationModule):
         self.network = network.to(memory_format=self.layout)  # type: ignore[call-overload]
         self.losses: list[Tensor] = []  # of the micro-batches of the current step
         self.unread: list[tuple[int, Tensor]] = []  # losses that may still be on their way, and their steps
-        self.description = dict(description or {})
+        self.described = {"network": dict(description or {}), "degradation": dict(degradation or {})}
         self.optimizer = optimizer
         self.scheduler = scheduler
         self.loss = loss
@@ -123,14 +125,14 @@ class SuperResolution(ValidationModule):
             return quantise(self(unit_float(batch.lr)))
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add the description of the network; refuse to write weights that are not finite (`NonFiniteError`)."""
+        """Add what the network is, and its LR; refuse to write weights that are not finite (`NonFiniteError`)."""
         self.check_losses()
         names, weights = zip(*self.network.named_parameters(), strict=True)
         finite = torch.stack([each.isfinite().all() for each in weights]).tolist()  # all are read at once
         if not all(finite):
             problem = f"weights of '{names[finite.index(False)]}' are NaN or infinite"
             raise NonFiniteError(self._advise(problem, self.global_step))
-        checkpoint["network"] = self.description
+        checkpoint |= self.described
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Put a run that is extended onto the learning rates of its new length, and back into its last epoch."""
