@@ -1,6 +1,7 @@
 """`python -m aldsr.attention` as a user meets it."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,10 @@ from torch import nn
 from aldsr.attention import main
 from aldsr.nn import weights
 from aldsr.nn.description import build
-from tests.command import run_command
+from aldsr.nn.weights import load_network
+from tests.analysis import fake_runs
+from tests.analysis.fake_runs import fake_config, fake_results
+from tests.command import refuse, run_command
 from tests.nn.conftest import activate, description
 
 BLURRED = {"steps": ["blur", "bicubic"], "blur": {"sigma": 2.0}}
@@ -53,6 +57,7 @@ def test_runs_of_one_description_are_repeats_and_others_have_tables_of_their_own
     assert "ALD-RDN: r and z of every layer, mean ± sd over 2 runs" in text
     assert "ALD-RDN (det, live): r and z of every layer, 1 run" in text
     assert "no difference shown" in text
+    assert "not known of 'a0', 'a1'" in " ".join(text.split())
     assert "how it was made for 'a0', 'a1', 'd0' is not known" in text
     content = json.loads(Path("a0/attention/attention.json").read_text())
     first, second = content["networks"]
@@ -76,9 +81,44 @@ def test_without_matplotlib_there_are_numbers_but_no_plots_in_the_chosen_folder(
     assert "pip install 'aldsr[figures]'" in capsys.readouterr().out
     assert [path.name for path in Path("out/here").iterdir()] == ["attention.json"]
     content = json.loads(Path("out/here/attention.json").read_text())
-    assert [each["name"] for each in content["networks"]] == ["ALD-RDN reduction=32", "ALD-RDN reduction=2"]
+    assert [each["name"] for each in content["networks"]] == ["ALD-RDN reduction=2", "ALD-RDN reduction=32"]
     assert content["sets"]["bench"]["lr_track"].startswith("blur")
     assert not Path("a4/attention").exists()
+
+
+def train_run(name: str, seed: int, steps: int = 1000, **options: Any) -> str:
+    """A finished run of such a network; its configuration says how it was trained."""
+    run = Path(write_run(name, seed=seed))
+    config = {**fake_config("ALD-RDN", seed), "model": load_network(run)[1], **options}
+    fake_runs.write_run(run, config, fake_results("ALD-RDN", {"mine": [30.0]}, steps=steps))
+    return name
+
+
+def test_repeats_are_seeds_that_were_trained_alike(
+    bench: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aldsr.attention.has_matplotlib", lambda: False)
+    runs = [train_run("s1", 1), train_run("s2", 2), train_run("ema", 3, ema=0.9), write_run("loose", seed=4)]
+    shutil.copytree("s1", "copy")
+    shutil.copytree("s1", "again")  # the same seed, trained elsewhere
+    trained, described = load_network("s1")
+    weights.write_weights(Path("again/weights.safetensors"), activate(build(described)), described)
+    how = ["--data", bench, "--shuffles", "1", "-o", "out"]
+    assert run_command(main, *runs, "copy", "again", *how) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    found = json.loads(Path("out/attention.json").read_text())["networks"]
+    names = {each["name"]: [run["run"] for run in each["runs"]] for each in found}
+    assert names == {"ALD-RDN": ["loose"], "ALD-RDN ema=0.9": ["ema"], "ALD-RDN ema=none": ["s1", "s2"]}
+    assert "copy: has the weights of s1" in text
+    assert "again: has network and seed of another" in text
+    Path("s1/checkpoints").mkdir()
+    state = {f"network.{key}": value for key, value in trained.state_dict().items()}
+    torch.save({"network": described, "state_dict": state, "global_step": 500}, "s1/checkpoints/last.ckpt")
+    assert "training steps is '500'" in refuse(capsys, main, "s1/checkpoints/last.ckpt", "s2", *how)
+    both = [*runs, train_run("longer", 5, steps=5000), *how]
+    assert "the number of training steps" in refuse(capsys, main, *both)
+    assert run_command(main, *both, "--allow-unequal-budgets") == 0
+    assert "unequal budgets" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,9 @@
 """`python -m aldsr.attention RUN|WEIGHTS… [--data DIR…] [-o DIR]`: what the attention of trained ALD networks learned.
 
 Of every layer: how r is spread, how much of it is due to the descriptor z, whether r follows z, and how many hidden
-units are alive. Then PSNR-Y with z or r replaced: by 0, by the layer's mean, z by that of other channels. Networks of
-one description are repeats of each other (seeds), over which means are taken. Writes attention.json and plots.
+units are alive. Then PSNR-Y with z or r replaced: by 0, by the layer's mean, z by that of other channels. Means are
+taken over repeats: seeds of one variant, as in aldsr.compare, and, where no run's configuration lies beside them,
+networks of one description. Writes attention.json and plots.
 """
 
 import argparse
@@ -15,18 +16,23 @@ from rich.console import Console
 from rich.progress import track
 from torch import nn
 
-from aldsr.analysis.study import trained_degradation
+from aldsr.analysis.budgets import find_budget_difference
+from aldsr.analysis.loading import unique_names
+from aldsr.analysis.study import TrainingRun, is_training, read_config, trained_degradation
+from aldsr.analysis.variants import Variant, group_variants
 from aldsr.core.command import make_parser, plain_command, positive_int
 from aldsr.core.errors import OptionError, list_names
-from aldsr.core.files import check_room, write_json
+from aldsr.core.files import check_room, short_name, write_json
 from aldsr.core.memory import keep_memory
+from aldsr.core.run_files import CONFIG, RESULTS, WEIGHTS
 from aldsr.core.version import code_version
 from aldsr.data import BenchmarkSet, DataError, SuperResolutionData, describe_pairs
-from aldsr.evaluation.attention import ablation_scores, load_networks, make_ablations, read_attention
-from aldsr.evaluation.results import check_scorable
+from aldsr.evaluation.attention import ablation_scores, find_copies, load_networks, make_ablations, read_attention
+from aldsr.evaluation.results import ResultsError, check_scorable, read_results
+from aldsr.evaluation.views import check_recorded
 from aldsr.imaging import LITERATURE, Degradation
-from aldsr.nn.description import Description, scale_of
-from aldsr.nn.weights import find_file
+from aldsr.nn.description import Description, label, scale_of
+from aldsr.nn.weights import find_file, load_checkpoint
 from aldsr.reporting.charts.attention import draw_ablations, draw_descriptor, draw_distribution
 from aldsr.reporting.charts.figures import INSTALL, has_matplotlib, save_figure
 from aldsr.reporting.tables import attention as tables
@@ -39,6 +45,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     options = parse_options(argv)
     keep_memory()
     networks = load_networks(options.networks, allow_code=options.allow_code)
+    variants, notes = group_networks(networks, allow_unequal_budgets=options.allow_unequal_budgets)
     first: Path = options.networks[0]
     scale = scale_of(networks[first][1])
     degradations = {place: trained_degradation(find_file(place)) for place in networks}
@@ -49,13 +56,16 @@ def main(argv: Sequence[str] | None = None) -> None:
     folder: Path = options.output or (first if first.is_dir() else first.parent) / "attention"
     check_room(f"-o {folder}", folder)
     check_scorable(benchmarks, {"y": LITERATURE}, scale)
-    runs = [measure(place, *each, benchmarks, shuffles=options.shuffles) for place, each in networks.items()]
-    attentions = tables.group_runs(runs)
+    attentions = []
+    for name, places in unique_repeats(variants).items():
+        runs = [measure(place, *networks[place], benchmarks, shuffles=options.shuffles) for place in places]
+        attentions.append(tables.Attention(name, runs))
     sheets = [sheet for each in attentions for sheet in (tables.layers_sheet(each), tables.ablations_sheet(each))]
     lr = ", ".join(f"of {each.name} {describe_pairs(each.pairs)}" for each in benchmarks)
     unknown = [str(place) for place, own in degradations.items() if own is None]
     lr += f"; how it was made for {list_names(unknown)} is not known" if unknown else ""
-    print_sheets(sheets, [*tables.attention_notes(attentions, shuffles=options.shuffles), ("LR", lr)], indent=12)
+    notes = [*tables.attention_notes(attentions, shuffles=options.shuffles), ("LR", lr), *notes]
+    print_sheets(sheets, notes, indent=12)
     content = {
         "networks": tables.attention_data(attentions),
         "protocol": {"name": "y", **LITERATURE.to_fields(scale)},
@@ -78,7 +88,59 @@ def parse_options(argv: Sequence[str] | None) -> argparse.Namespace:
     add("--lr", nargs="+", metavar="DIR", help="LR of each; '': found beside HR; made: made from HR")
     add("-o", "--output", type=Path, metavar="DIR", help="(default: attention/ in the first run's folder)")
     add("--shuffles", type=positive_int, default=5, metavar="N", help="of z, whose scores are averaged (default: 5)")
+    unequal = "measure runs that differ in steps, batch, patches, schedule or training images all the same"
+    add("--allow-unequal-budgets", action="store_true", help=unequal)
     return parser.parse_args(argv)
+
+
+def group_networks(
+    networks: Mapping[Path, tuple[nn.Module, Description]], *, allow_unequal_budgets: bool
+) -> tuple[list[Variant], list[tuple[str, str]]]:
+    """Networks by variant, their repeats by seed, and notes on what was left out or is not known.
+
+    Raises ResultsError for unequal budgets, and the errors of `read_training`.
+    """
+    copies = find_copies(networks)
+    runs = [read_training(place, *each, number=n) for n, (place, each) in enumerate(networks.items())]
+    runs = [run for run in runs if run.folder not in copies]
+    trained = [run for run in runs if is_training(run.config)]
+    unequal = find_budget_difference(trained) if trained else None
+    if unequal and not allow_unequal_budgets:
+        raise ResultsError(f"{unequal}; measure each by itself, or all the same with --allow-unequal-budgets")
+    variants = group_variants(runs)
+    notes = [("left out", f"{path}: has the weights of {first}") for path, first in copies.items()]
+    notes += [("left out", f"{run.folder}: has network and seed of another") for v in variants for run in v.repeated]
+    for each in variants:
+        if len(each.runs) > 1 and not is_training(each.first.config):
+            places = list_names([str(run.folder) for run in each.runs.values()])
+            notes.append(("training", f"not known of {places}, nor whether it was alike"))
+    return variants, [*notes, *([("warning", f"{unequal}, among possibly more")] if unequal else [])]
+
+
+def read_training(place: Path, network: nn.Module, description: Description, *, number: int) -> TrainingRun:
+    """The run that a network's weights or checkpoint lie in; where there is none, its description and a `number`.
+
+    Raises ResultsError if a file of the run cannot be read, NetworkError if it is the run of another network.
+    """
+    file = find_file(place)
+    checkpoint = file.parent.name == "checkpoints"
+    folder = file.parents[checkpoint]
+    measured = {"network": {"label": label(description), "description": description}}
+    config = read_config(folder / CONFIG) if (folder / CONFIG).is_file() else {}
+    if not is_training(config) or not (checkpoint or file.name == WEIGHTS):
+        return TrainingRun(place, measured, {"model": description, "data": {}, "seed": number})
+    results = read_results(folder) if (folder / RESULTS).is_file() else {"network": {}}
+    if checkpoint:
+        own = {"steps": load_checkpoint(file).get("global_step"), "weights": None}
+        results["training"] = results.get("training", {}) | own
+    check_recorded(file, network, description, results, config)
+    return TrainingRun(place, results | measured, config)
+
+
+def unique_repeats(variants: Sequence[Variant]) -> dict[str, list[Path]]:
+    """The places of each variant's runs, by a name of its own."""
+    names = unique_names([each.name for each in variants], [f"({each.first.folder})" for each in variants])
+    return {name: [run.folder for run in each.runs.values()] for name, each in zip(names, variants, strict=True)}
 
 
 def read_sets(
@@ -111,7 +173,7 @@ def draw_plots(folder: Path, attentions: Sequence[tables.Attention]) -> list[str
     """Draw the plots as PNG files; their names."""
     figures = {"ablation": draw_ablations(attentions)}
     for each in attentions:
-        name = re.sub(r"[^a-z0-9]+", "-", each.name.lower()).strip("-")
+        name = short_name(re.sub(r"[^a-z0-9]+", "-", each.name.lower()).strip("-"))
         figures |= {f"r-{name}": draw_distribution(each), f"z-{name}": draw_descriptor(each)}
     for name, figure in figures.items():
         save_figure(figure, [folder / f"{name}.png"])

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from aldsr.analysis.study import TrainingRun
+from aldsr.analysis.study import TrainingRun, is_training
 from aldsr.core.settings import flatten, folder_label, rule_of
 
 # Options of `data`; the whole of `schedule` counts as well. The learning rate does not: it may be what is studied.
@@ -13,7 +13,7 @@ RECIPE = ("loss", "optimizer", "schedule")  # sections of the settings
 
 def recipe_parts(config: Mapping[str, Any]) -> dict[str, str]:
     """The recipe of a training's configuration in words, by sections, such as "Adam, lr 0.001"; empty of another's."""
-    if "optimizer" not in config:
+    if not is_training(config):
         return {}
     settings, recipe = flatten(config), {}
     for section in RECIPE:

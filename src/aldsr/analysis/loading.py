@@ -22,7 +22,7 @@ def read_variants(paths: Sequence[Path], *, allow_unequal_budgets: bool = False)
         labels = [results_label(run.results) for run in study.runs]
         folders = [run.folder.name for run in study.runs]
         suffixes = [name if folders.count(name) == 1 else str(study.runs[n].folder) for n, name in enumerate(folders)]
-        found = zip(_unique_names(name_runs(study.runs), suffixes), labels, study.runs, strict=True)
+        found = zip(unique_names(name_runs(study.runs), suffixes), labels, study.runs, strict=True)
         variants = [Variant(name, own, {run.seed: run}, []) for name, own, run in found]
         return study._replace(name=list_names(folders)), variants
     if not allow_unequal_budgets and (unequal := find_budget_difference(study.runs)):
@@ -37,10 +37,10 @@ def read_by_label(paths: Sequence[Path]) -> dict[str, TrainingRun]:
     """
     runs = {str(path): read_run(path, may_lack_config=True) for path in paths}
     check_comparable({path: run.results for path, run in runs.items()})
-    names = _unique_names(name_runs([*runs.values()]), [f"({path})" for path in runs])
+    names = unique_names(name_runs([*runs.values()]), [f"({path})" for path in runs])
     return dict(zip(names, runs.values(), strict=True))
 
 
-def _unique_names(names: Sequence[str], suffixes: Sequence[str]) -> list[str]:
+def unique_names(names: Sequence[str], suffixes: Sequence[str]) -> list[str]:
     """The names; those that are not unique are followed by their suffixes."""
     return [n if names.count(n) == 1 else f"{n} {suffix}" for n, suffix in zip(names, suffixes, strict=True)]

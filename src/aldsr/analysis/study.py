@@ -93,6 +93,11 @@ def read_config(path: Path) -> dict[str, Any]:
     return dict(config)
 
 
+def is_training(config: Mapping[str, Any]) -> bool:
+    """Whether a configuration is that of a training, not of a measurement or empty."""
+    return "optimizer" in config
+
+
 def trained_degradation(weights: Path) -> dict[str, Any] | None:
     """How LR was made for the training of weights, as their file says, else the run that it lies in; None: not known.
 
@@ -105,7 +110,7 @@ def trained_degradation(weights: Path) -> dict[str, Any] | None:
     except ResultsError:  # not in a run
         return None
     before = {"steps": ["bicubic"]}  # there was such an option
-    return dict(config["data"].get("degradation") or before) if "optimizer" in config else None  # not a measurement
+    return dict(config["data"].get("degradation") or before) if is_training(config) else None  # not a measurement
 
 
 def record_study(study: Path, to: Path) -> list[str]:

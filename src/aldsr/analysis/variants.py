@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from aldsr.analysis.budgets import list_folders
-from aldsr.analysis.study import TrainingRun
+from aldsr.analysis.study import TrainingRun, is_training
 from aldsr.core.settings import flatten, folder_label, rule_of
 from aldsr.evaluation import BACKBONES, block_terms, complete_description, label
 from aldsr.evaluation.results import ResultsError
@@ -63,7 +63,7 @@ def name_runs(runs: Sequence[TrainingRun]) -> list[str]:
     known = []
     for run, own in zip(runs, labels, strict=True):
         model = measured_network(run.results) if labels.count(own) > 1 else {}
-        known.append(run if "optimizer" in run.config else run._replace(config={"model": model, "data": {}}))
+        known.append(run if is_training(run.config) else run._replace(config={"model": model, "data": {}}))
     return name_networks(stated_settings(known))
 
 

@@ -5,7 +5,7 @@ another folded network.
 """
 
 import copy
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,11 +15,13 @@ from numpy.typing import NDArray
 from scipy import stats
 from torch import Tensor, nn
 
+from aldsr.core.files import to_json
 from aldsr.data import BenchmarkSet
 from aldsr.evaluation.views import super_resolve
 from aldsr.imaging import psnr_y
 from aldsr.nn import ALDBlock, fold
-from aldsr.nn.description import Description, NetworkError, label, scale_of
+from aldsr.nn.description import Description, NetworkError, complete_description, label, scale_of
+from aldsr.nn.initial import hash_weights
 from aldsr.nn.weights import load_network
 
 Values = NDArray[np.float64]  # [channels]
@@ -47,6 +49,18 @@ def load_networks(
         if other != scale:
             raise NetworkError(f"{paths[0]} is for x{scale} and {path} for x{other}; give networks of one scale")
     return networks
+
+
+def find_copies(networks: Mapping[Path, tuple[nn.Module, Description]]) -> dict[Path, Path]:
+    """Networks that have the description and weights of an earlier one, and that one."""
+    known: dict[tuple[str, str], Path] = {}
+    for path, (network, description) in networks.items():
+        known.setdefault(_identity(network, description), path)
+    return {path: first for path, each in networks.items() if (first := known[_identity(*each)]) != path}
+
+
+def _identity(network: nn.Module, description: Description) -> tuple[str, str]:
+    return hash_weights(network.state_dict()), to_json(complete_description(description))
 
 
 class LayerAttention(NamedTuple):

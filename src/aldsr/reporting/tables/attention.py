@@ -1,15 +1,11 @@
 """What the attention of trained networks learned: tables of layers and of ablations, and all of it as JSON."""
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from aldsr.analysis.statistics import Difference, ScoreTable, mean_sd, paired_difference
-from aldsr.analysis.variants import NETWORK, name_networks, network_label
-from aldsr.core.frozen import flatten_keys
-from aldsr.evaluation import complete_description, label
 from aldsr.evaluation.attention import UNTOUCHED, LayerAttention
 from aldsr.reporting.tables.cells import DECIMALS, difference_cell, format_mean_sd, pluralise
 from aldsr.reporting.tables.sheet import NOTHING, Cell, Column, Sheet
@@ -65,18 +61,6 @@ class Attention(NamedTuple):
     def repeats(self) -> str:
         """The number of runs, for titles."""
         return f"mean ± sd over {len(self.runs)} runs" if len(self.runs) > 1 else "1 run"
-
-
-def group_runs(runs: Sequence[AttentionRun]) -> list[Attention]:
-    """Networks with their repeats: the runs of one description."""
-    groups: dict[str, list[AttentionRun]] = {}
-    for run in runs:
-        options = flatten_keys(complete_description(run.description), "model.")
-        identity = {key: str(value) for key, value in options.items() if key != "model.checkpoint"}
-        identity[NETWORK] = network_label(label(run.description), run.description)
-        groups.setdefault(json.dumps(identity, sort_keys=True), []).append(run)
-    names = name_networks([json.loads(key) for key in groups])
-    return [Attention(*group) for group in zip(names, groups.values(), strict=True)]
 
 
 def layers_sheet(attention: Attention) -> Sheet:
