@@ -16,6 +16,8 @@ from aldsr.sweep.folders import lock_folder
 from aldsr.sweep.status import run_status
 from aldsr.train import train
 from aldsr.training import SuperResolution, devices
+from hydra_plugins import aldsr_local_launcher
+from hydra_plugins.aldsr_local_launcher import Job
 from tests.command import run_command
 from tests.stopping import STOP_STEPS, TrainingProcess, check_same_weights, checkpoint, in_ranks, results, updates
 
@@ -40,6 +42,28 @@ def test_what_a_sweep_decides_is_refused(
     assert f"error: {option}: a sweep" in error
     assert "Traceback" not in error
     assert not [path for path in Path("runs/x").iterdir() if path.is_dir()]
+
+
+@pytest.mark.parametrize(("launcher", "place"), [("basic", "typed"), ("local", "in a file")])
+def test_a_sweep_by_hydras_mode_is_one_as_by_m(
+    launcher: str, place: str, small: list[str], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Its jobs fail at once; those of the local launcher, which are processes, run here after the sweep."""
+    jobs: list[Job] = []
+    monkeypatch.setattr(aldsr_local_launcher, "run_job", lambda job, *_, **__: jobs.append(job) or 2)
+    options = [f"hydra/launcher={launcher}", *small, "data.train_dirs=[nowhere]", "study.name=x"]
+    if place == "typed":
+        options += ["hydra.mode=MULTIRUN", "seed=1,2"]
+    else:
+        asked = "hydra: {mode: MULTIRUN, sweeper: {params: {seed: '1,2'}}}"
+        Path("sweep.yaml").write_text(f"# @package _global_\ndefaults: [train, _self_]\n{asked}\n")
+        options += ["--config-dir=.", "--config-name=sweep"]
+    assert run_command(train, *options) == 1
+    assert ("2 waiting" if jobs else "2 failed") in capfd.readouterr().out
+    for job in jobs:
+        assert run_command(train, *job.command[3:]) == 2
+        assert capfd.readouterr().err.startswith("error: nowhere: ")
+    assert [run_status(Path(f"runs/x/seed{seed}")).state for seed in (1, 2)] == ["failed", "failed"]
 
 
 @pytest.mark.slow

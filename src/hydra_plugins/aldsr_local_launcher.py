@@ -72,7 +72,8 @@ class LocalLauncher(Launcher):
         for name, overrides in zip(names, job_overrides, strict=True):
             place = {"name": name, "run_dir": folder / name, "study.name": self.config.study.name or folder.name}
             quoted = [f"{key}={QuotedString(str(value), Quote.single).with_quotes()}" for key, value in place.items()]
-            jobs[name] = Job(folder / name, [*command, *overrides, *quoted, "if_exists=continue"])
+            own = [*quoted, "if_exists=continue", "hydra.mode=RUN"]  # a study's file may have asked for the sweep
+            jobs[name] = Job(folder / name, [*command, *overrides, *own])
         ended = run_jobs(list(jobs.values()), find_slots(self.gpus_per_job, self.cores_per_job))
         statuses = dict(zip(jobs, ended, strict=True))
         return [

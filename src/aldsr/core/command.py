@@ -11,7 +11,7 @@ import io
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 
@@ -51,17 +51,18 @@ def _replace_character(error: UnicodeError) -> tuple[str, int]:
 
 
 @contextmanager
-def exit_status(*, interrupted: str = "") -> Iterator[None]:
+def exit_status(*, interrupted: str | Callable[[], str] = "") -> Iterator[None]:
     """Turn what ends a command into its exit status and, for a user's mistake, into one sentence.
 
-    `interrupted` is what Ctrl-C and other stop signals leave behind, for the message.
+    `interrupted` is what Ctrl-C and other stop signals leave behind, for the message; a function is asked for it then.
     """
     print_any_text()
     try:
         with catch_stop_signals():
             yield
     except (KeyboardInterrupt, Stopped) as error:
-        print(": ".join(filter(None, ("interrupted", interrupted))), file=sys.stderr)
+        left = interrupted if isinstance(interrupted, str) else interrupted()
+        print(": ".join(filter(None, ("interrupted", left))), file=sys.stderr)
         sys.exit(error.code if isinstance(error, Stopped) else 130)
     except BrokenPipeError:  # the reader, such as `head`, has left
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

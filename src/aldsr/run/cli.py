@@ -15,6 +15,7 @@ from typing import Any
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException, InstantiationException
+from hydra.types import RunMode
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -53,27 +54,27 @@ def hydra_command(name: str) -> Callable[[Callable[[DictConfig], None]], Callabl
             offer_optuna()
             # A class of others takes what it takes: Hydra adds only what has a plus.
             sys.argv[1:] = [re.sub(r"^external\.args\.", "++external.args.", each) for each in sys.argv[1:]]
-            multirun = not {"-m", "--multirun"}.isdisjoint(sys.argv)
             failed: list[Exception] = []
+            modes: set[RunMode] = set()  # of the jobs in this process: a config may ask for a sweep as -m does
+            WritePlan.folder, WritePlan.jobs = None, {}
 
             @wraps(task)
             def job(config: DictConfig) -> None:
                 # Errors are kept from Hydra, which would print them twice, and in a multirun forget all but the first.
+                modes.add(HydraConfig.get().mode)
                 try:
                     task(config)
                 except Exception as error:
                     failed.append(error)
-                    if multirun:
+                    if RunMode.MULTIRUN in modes:
                         _print_failure(error, name)
 
-            option = "" if multirun else " with if_exists=continue"
-            advice = f"the same command{option} goes on from the last checkpoint" if name == "train" else ""
-            with exit_status(interrupted=advice):
+            with exit_status(interrupted=_advise_to_go_on if name == "train" else ""):
                 try:
                     hydra.main(version_base="1.3", config_path=str(config_dir()), config_name=name)(job)()
                 except Exception as error:  # the job's own are in `failed`: this is what Hydra makes of the options
                     raise OptionError(_explain(str(error), name)) from error
-                if multirun:
+                if WritePlan.folder or RunMode.MULTIRUN in modes:
                     _finish_sweep(len(failed))
                 elif failed:
                     raise _as_user_error(failed[0], name)
@@ -81,6 +82,11 @@ def hydra_command(name: str) -> Callable[[Callable[[DictConfig], None]], Callabl
         return main
 
     return decorate
+
+
+def _advise_to_go_on() -> str:
+    option = "" if WritePlan.folder else " with if_exists=continue"
+    return f"the same command{option} goes on from the last checkpoint"
 
 
 def _finish_sweep(failed: int) -> None:
