@@ -47,6 +47,7 @@ UNUSED = (  # each counts beside another option only
     "+trainer.gradient_clip_algorithm=norm",
     "data.scale=2",
 )
+EXISTING = ("trainer.log_every_n_steps=5", "model=rdn", "hydra/launcher=local")
 
 
 @pytest.mark.parametrize(
@@ -54,6 +55,8 @@ UNUSED = (  # each counts beside another option only
     [
         ("modle=rdn", "did you mean 'model'?"),
         ("trainer.max_step=3", "did you mean 'trainer.max_steps'?"),
+        *((f"+{option}", f"{option.partition('=')[0]} exists; leave out the +") for option in EXISTING),
+        ("~seed=5", "'seed' is 0 and not 5"),
         ("model=edsr", "ald_rdn, bicubic, dw_rdn, external, ldw_rdn, rdn"),
         ("scale=5", "scale"),
         ("seed=x", "seed=x"),

@@ -159,11 +159,8 @@ def _explain(message: str, name: str) -> str:
     hint = f"see python -m aldsr.{name} --help"
     if re.search(r"Could not (?:override|append to) '?external\.", message) and "model=external" not in sys.argv:
         return f"external.…: counts beside model=external; {hint}"
-    if unknown := re.search(r"Could not (?:override|append to|delete from config\.?) '?([\w.@/]+)", message):
-        near = difflib.get_close_matches(unknown[1], _options(name), n=1, cutoff=0.7)
-        added = f"+{unknown[1]}=… if {unknown[1].split('.')[0]}._target_ takes it, or " if "." in unknown[1] else ""
-        meant = f"did you mean '{near[0]}'? Or " if near else ""
-        return f"unknown option '{unknown[1]}': {meant}{added}{hint}"
+    if said := _explain_name(message, name, hint):
+        return said
     if missing := re.search(r"Missing mandatory value: .*?full_key: ([\w.]+)", message, re.S):
         example = "[DIR]" if missing[1].endswith("dirs") else "[50000,80000]"
         return f"{missing[1]} is not set: give it on the command line, such as '{missing[1]}={example}'; {hint}"
@@ -178,7 +175,21 @@ def _explain(message: str, name: str) -> str:
         r"Could not find '([\w/]+)/([\w.-]+)'.*?Available options in [^:]+:((?:\n\t[^\n]*)+)", message, re.S
     ):
         return f"{choice[1]}={choice[2]}: no such choice; there are: {', '.join(choice[3].split())}"
-    return f"{' '.join(message.split())}; {hint}"
+    return f"{' '.join(message.split()).removesuffix('.')}; {hint}"
+
+
+def _explain_name(message: str, name: str, hint: str) -> str | None:
+    """What is wrong with an option's name: there is none, or there is, and it was added with a plus."""
+    exists = re.search(r"already at '(.+?)'|for (\S+)\. To override|(\S+) appears more than once", message)
+    option = next(filter(None, exists.groups())) if exists else ""
+    if any(word.startswith(f"+{option}=") for word in sys.argv):
+        return f"+{option}=…: {option} exists; leave out the +"
+    if unknown := re.search(r"Could not (?:override|delete from config\.) '([\w.@/]+)'", message):
+        near = difflib.get_close_matches(unknown[1], _options(name), n=1, cutoff=0.7)
+        taken = f"+{unknown[1]}=… if {unknown[1].split('.')[0]}._target_ takes it, or " if "." in unknown[1] else ""
+        meant = f"did you mean '{near[0]}'? Or " if near else ""
+        return f"unknown option '{unknown[1]}': {meant}{taken}{hint}"
+    return None
 
 
 def _options(name: str) -> list[str]:
