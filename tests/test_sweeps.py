@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from torch import Tensor
 
+from aldsr.evaluate import evaluate
 from aldsr.run.cli import config_dir
 from aldsr.sweep.folders import lock_folder
 from aldsr.sweep.status import run_status
@@ -18,7 +19,7 @@ from aldsr.train import train
 from aldsr.training import SuperResolution, devices
 from hydra_plugins import aldsr_local_launcher
 from hydra_plugins.aldsr_local_launcher import Job
-from tests.command import run_command
+from tests.command import refuse, run_command
 from tests.stopping import STOP_STEPS, TrainingProcess, check_same_weights, checkpoint, in_ranks, results, updates
 
 IN_PROCESS = ["-m", "hydra/launcher=basic"]
@@ -144,6 +145,19 @@ def test_a_folder_in_use_is_left_alone(small: list[str], capfd: pytest.CaptureFi
         assert run_command(train, *small, "run_dir=run", "trainer.max_steps=1") == 2
     assert capfd.readouterr().err.startswith("error: run: ")
     assert [path.name for path in Path("run").iterdir()] == [".lock"]
+
+
+def test_a_run_whose_configuration_is_damaged_is_not_continued(
+    small: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    measured = [each for each in small if each.startswith(("data=", "data.eval", "trainer=cpu"))]
+    for content in ("", "seed: 0\ndata:", "seed: [0"):
+        Path("run").mkdir(exist_ok=True)
+        Path("run/config.yaml").write_text(content)
+        assert "run/config.yaml: " in refuse(capsys, train, *small, "run_dir=run", "if_exists=continue")
+        if content != "seed: 0\ndata:":
+            assert "run/config.yaml: " in refuse(capsys, evaluate, *measured, "model=bicubic", "run_dir=run")
+    assert {path.name for path in Path("run").iterdir()} <= {"config.yaml", "failure.txt"}
 
 
 @pytest.mark.slow

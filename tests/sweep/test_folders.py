@@ -12,7 +12,15 @@ from filelock import FileLock
 from omegaconf import OmegaConf
 
 from aldsr.core.run_files import CONFIG, FAILURE, LOCK
-from aldsr.sweep.folders import DifferentRunError, InUseError, check_same, is_locked, lock_folder, open_run_folder
+from aldsr.sweep.folders import (
+    DamagedRunError,
+    DifferentRunError,
+    InUseError,
+    check_same,
+    is_locked,
+    lock_folder,
+    open_run_folder,
+)
 
 # Another process that locks a folder; it does without aldsr, which takes seconds to import.
 HOLDER = """
@@ -141,3 +149,10 @@ def test_a_run_is_the_same_unless_its_settings_differ(change: dict[str, Any], di
     with pytest.raises(DifferentRunError, match=re.escape(str(tmp_path))) as caught:
         check_same(tmp_path, RUN | change)
     assert f"{differences})" in str(caught.value)
+
+
+@pytest.mark.parametrize("content", [b"", b"a: [1", b"a: ${b", b"- 1", b"\xff\xfe\x00"])
+def test_a_configuration_that_cannot_be_read_is_named(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / CONFIG).write_bytes(content)
+    with pytest.raises(DamagedRunError, match=CONFIG):
+        check_same(tmp_path, RUN)

@@ -19,7 +19,7 @@ from aldsr.core.errors import OptionError
 from aldsr.run.cli import config_dir
 from aldsr.sweep import plan
 from aldsr.sweep.names import run_name, run_tags
-from aldsr.sweep.plan import PLAN, Plan, WritePlan, find_job_name, make_plan, read_plan, write_plan
+from aldsr.sweep.plan import PLAN, Plan, PlanError, WritePlan, find_job_name, make_plan, read_plan, write_plan
 
 
 @pytest.fixture
@@ -88,6 +88,16 @@ def test_a_second_sweep_adds_its_jobs_and_each_is_found_by_its_overrides(tmp_pat
     with pytest.raises(OptionError, match="seed=3"):
         find_job_name(study, ["seed=3"])
     assert not list(tmp_path.rglob("*.part"))
+
+
+@pytest.mark.parametrize("content", ["", '{"jobs": {"seed1"', "[]", '{"jobs": 3}', '{"jobs": {"seed1": null}}', "{}"])
+def test_a_damaged_plan_is_named_and_the_sweep_writes_it_anew(content: str, tmp_path: Path) -> None:
+    (tmp_path / PLAN).write_text(content)
+    with pytest.raises(PlanError, match=PLAN):
+        read_plan(tmp_path)
+    write_plan(tmp_path, jobs := make_plan(["seed=1,2"], {}))
+    assert read_plan(tmp_path) == jobs
+    assert (tmp_path / f"{PLAN}.damaged").read_text() == content
 
 
 def test_plans_written_at_the_same_time_lose_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

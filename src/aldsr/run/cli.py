@@ -55,7 +55,7 @@ def hydra_command(name: str) -> Callable[[Callable[[DictConfig], None]], Callabl
             # A class of others takes what it takes: Hydra adds only what has a plus.
             sys.argv[1:] = [re.sub(r"^external\.args\.", "++external.args.", each) for each in sys.argv[1:]]
             failed: list[Exception] = []
-            modes: set[RunMode] = set()  # of the jobs in this process: a config may ask for a sweep as -m does
+            modes: set[RunMode | None] = set()  # of the jobs in this process: a config may ask for a sweep as -m does
             WritePlan.folder, WritePlan.jobs = None, {}
 
             @wraps(task)

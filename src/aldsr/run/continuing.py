@@ -16,7 +16,7 @@ from aldsr.data import SuperResolutionData, fingerprint
 from aldsr.nn.weights import load_checkpoint
 from aldsr.run.folder import read_settings
 from aldsr.run.recipe import build_optimizer, build_schedule
-from aldsr.sweep.folders import DifferentRunError, check_same, find_differences
+from aldsr.sweep.folders import DifferentRunError, check_same, find_differences, load_config
 from aldsr.sweep.status import run_status
 
 LENGTH = {"trainer.max_steps", "trainer.max_epochs"}
@@ -54,8 +54,8 @@ def find_checkpoint(config: DictConfig) -> str | None:
 def recall_choices(config: DictConfig) -> None:
     """Of a run that is continued: what was measured when it began holds, so that the same numbers come out."""
     if continues(config):
-        begun = Path(config.run_dir) / CONFIG
-        earlier = OmegaConf.load(begun) if begun.is_file() else OmegaConf.create()
+        folder = Path(config.run_dir)
+        earlier = OmegaConf.create(load_config(folder) if (folder / CONFIG).is_file() else {})
         for key in MEASURED:
             if OmegaConf.select(config, key) == "auto" and (value := OmegaConf.select(earlier, key)) is not None:
                 OmegaConf.update(config, key, value)

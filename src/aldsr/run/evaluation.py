@@ -36,7 +36,7 @@ from aldsr.run.resolve import resolve_trainer
 from aldsr.run.training import build_network
 from aldsr.run.typed import typed_options
 from aldsr.run.unused import refuse_unused, unused_in_evaluation
-from aldsr.sweep.folders import find_differences
+from aldsr.sweep.folders import find_differences, load_config
 from aldsr.sweep.names import network_tags
 from aldsr.training import sr_file
 
@@ -174,10 +174,11 @@ def note_content(
 def is_same_measurement(settings: EvaluationSettings, data: SuperResolutionData) -> bool:
     """Whether the folder holds this measurement, which is then written again; another one is moved aside.
 
-    Raises OptionError if what must not be moved lies in it, or other super-resolved images would be written over.
+    Raises OptionError if what must not be moved lies in it, or other super-resolved images would be written over, and
+    DamagedRunError if its config.yaml cannot be read.
     """
     folder, config = Path(settings.run_dir), settings.to_config()
-    earlier: Any = OmegaConf.load(folder / CONFIG) if (folder / CONFIG).is_file() else {}
+    earlier = load_config(folder) if (folder / CONFIG).is_file() else {}
     same = bool(earlier) and not any(find_differences(folder, config))
     sets = *(settings.data.eval_dirs or ()), *(settings.data.eval_lr_dirs or ())
     used = [settings.ckpt_path, settings.predictions, settings.external.get("weights"), *sets]

@@ -7,16 +7,19 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
+from aldsr.core.errors import OptionError
 from aldsr.core.files import atomic_write, check_room
 from aldsr.core.run_files import CHECKPOINT, CONFIG, RESULTS, TABLES, WEIGHTS
 from aldsr.core.settings import RunSettings
-from aldsr.sweep.folders import lock_folder, open_run_folder
+from aldsr.sweep.folders import DamagedRunError, load_config, lock_folder, open_run_folder
 
 
 def read_settings(run_dir: str | Path) -> RunSettings:
-    """The settings in a run's folder."""
-    config: Any = OmegaConf.to_container(OmegaConf.load(Path(run_dir) / CONFIG))
-    return RunSettings.from_config(config)
+    """The settings in a run's folder. Raises DamagedRunError if they cannot be read, or lack an option."""
+    try:
+        return RunSettings.from_config(load_config(Path(run_dir)))
+    except OptionError as error:
+        raise DamagedRunError(f"{Path(run_dir) / CONFIG}: {error}; put the run's own back") from error
 
 
 @contextmanager

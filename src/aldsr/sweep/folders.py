@@ -8,6 +8,8 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from aldsr.core.errors import UserError
 from aldsr.core.run_files import ARCHIVED, CONFIG, FAILURE, LOCK, RESULTS
@@ -20,6 +22,10 @@ class InUseError(UserError):
 
 class DifferentRunError(UserError):
     """The folder holds another run."""
+
+
+class DamagedRunError(UserError):
+    """The folder's run has a file that cannot be read."""
 
 
 def open_run_folder(folder: Path, *, keep: bool) -> Path | None:
@@ -71,6 +77,22 @@ def is_locked(folder: Path) -> bool:
         return False
 
 
+def load_config(folder: Path) -> dict[str, Any]:
+    """The config.yaml in a run's folder as plain data. Raises DamagedRunError if it cannot be read."""
+    config: Any = None
+    try:
+        config = OmegaConf.to_container(OmegaConf.load(folder / CONFIG))
+        reason = "empty" if not config else "no options"
+    except (OSError, ValueError, YAMLError, OmegaConfBaseException) as error:
+        reason = str(error)
+    if config and isinstance(config, dict):
+        return {str(key): value for key, value in config.items()}
+    raise DamagedRunError(
+        f"{folder / CONFIG}: cannot be read ({reason}), so what this run was is not known; put its own back, or move "
+        "the folder away to start anew"
+    )
+
+
 def check_same(folder: Path, config: Mapping[str, Any]) -> None:
     """Raise DifferentRunError if a run is not the one in its folder, naming the settings that differ."""
     if found := list(find_differences(folder, config)):
@@ -87,7 +109,7 @@ def find_differences(folder: Path, config: Mapping[str, Any]) -> Iterator[tuple[
 
     Of a path its last name counts, so that a data set may move.
     """
-    earlier: Any = OmegaConf.to_container(OmegaConf.load(folder / CONFIG))
+    earlier = load_config(folder)
     theirs, ours = (
         {key: _name(value) for key, value in flatten(each).items() if not rule_of(key).may_change}
         for each in (earlier, config)

@@ -18,12 +18,16 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from aldsr.core.errors import OptionError
+from aldsr.core.errors import OptionError, UserError
 from aldsr.core.files import write_json
 from aldsr.sweep.names import job_name
 
 PLAN = "study.json"
 Plan = dict[str, list[str]]  # the overrides of each job, by its name
+
+
+class PlanError(UserError):
+    """A plan that cannot be read."""
 
 
 def make_plan(overrides: Sequence[str], params: Mapping[str, Any]) -> Plan:
@@ -78,17 +82,29 @@ def join_plan(config: DictConfig, drawn: Iterable[Sequence[str]]) -> None:
 
 
 def write_plan(folder: Path, plan: Plan) -> None:
-    """Add a sweep's jobs to the plan in a study's folder."""
+    """Add a sweep's jobs to the plan in a study's folder; one that is damaged is kept beside it."""
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / f".{PLAN}.lock"):
-        jobs = read_plan(folder) | plan
+        try:
+            jobs = read_plan(folder) | plan
+        except PlanError:
+            jobs, kept = plan, folder / f"{PLAN}.damaged"
+            (folder / PLAN).replace(kept)
+            print(f"{folder / PLAN}: was damaged, is written anew with the jobs of this sweep; the old one is {kept}")
         write_json(folder / PLAN, {"jobs": jobs}, indent=2)
 
 
 def read_plan(folder: Path) -> Plan:
-    """Plan of a study's folder; empty if it has none."""
+    """Plan of a study's folder; empty if it has none. Raises PlanError if it cannot be read."""
     path = folder / PLAN
-    return json.loads(path.read_text())["jobs"] if path.is_file() else {}
+    try:
+        jobs = json.loads(path.read_text())["jobs"] if path.is_file() else {}
+        return {str(name): [str(override) for override in job] for name, job in jobs.items()}
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise PlanError(
+            f"{path}: is no list of a sweep's jobs ({error}); start the sweep again, which writes it anew, or move it "
+            "away to see the runs that have begun"
+        ) from error
 
 
 def find_job_name(folder: Path, overrides: Sequence[str]) -> str:
