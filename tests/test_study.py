@@ -23,9 +23,11 @@ def test_the_runs_of_the_plan_and_others_in_the_folder_are_printed_and_stay_as_t
 ) -> None:
     write_plan(tmp_path, make_plan(["model=rdn,dw_rdn", "seed=2,1"], {}))
     others = ("extra/config.yaml", "rdn-seed1-archived-20260131-120000/config.yaml", "notes/readme.txt")
-    for name in (*others, "rdn-seed1/results.json", f"rdn-seed2/{FAILURE}"):
+    for name in (*others, f"rdn-seed2/{FAILURE}"):
         (tmp_path / name).parent.mkdir()
         (tmp_path / name).write_text("2026-01-31\nTraceback\nValueError: [red]no\n")
+    write_variant(tmp_path, "RDN", {"Set5": [30.0]})
+    (tmp_path / "rdn-determinant-seed1").rename(tmp_path / "rdn-seed1")
     before = sorted(tmp_path.rglob("*"))
     assert run_command(main, str(tmp_path)) == 0
     lines = capsys.readouterr().out.splitlines()

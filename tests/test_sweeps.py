@@ -3,6 +3,7 @@
 Where it does not matter who launches the jobs, Hydra's own launcher does, in this process.
 """
 
+import shutil
 import signal
 import sys
 from collections.abc import Callable
@@ -158,6 +159,31 @@ def test_a_run_whose_configuration_is_damaged_is_not_continued(
         if content != "seed: 0\ndata:":
             assert "run/config.yaml: " in refuse(capsys, evaluate, *measured, "model=bicubic", "run_dir=run")
     assert {path.name for path in Path("run").iterdir()} <= {"config.yaml", "failure.txt"}
+
+
+@pytest.mark.slow
+def test_a_damaged_run_is_made_again_from_its_checkpoint_or_refused(
+    small: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = [*small, "run_dir=run", "trainer.max_steps=1", "if_exists=continue"]
+    run = Path("run")
+    assert run_command(train, *options) == 0
+    shutil.copytree(run, "whole")
+    for name in ("results.json", "weights.safetensors"):
+        (run / name).write_bytes((run / name).read_bytes()[:100])
+        assert run_command(train, *options) == 0
+        assert run_status(run).state == "done"
+        assert results(run)["sets"] == results("whole")["sets"]
+        check_same_weights(run, "whole")
+    Path("run/checkpoints/last.ckpt").rename("last.ckpt")
+    before = content(run)
+    (run / "results.json").write_text("")
+    assert "run/results.json" in refuse(capsys, train, *options)
+    (run / "config.yaml").rename("config.yaml")
+    assert "run/results.json" in refuse(capsys, train, *options)
+    (run / "results.json").write_bytes(before["results.json"][1])
+    assert "run/config.yaml" in refuse(capsys, train, *options)
+    assert content(run).keys() == before.keys() - {"config.yaml"}
 
 
 @pytest.mark.slow

@@ -1,4 +1,7 @@
-"""`python -m aldsr.study DIR`: print the status of a study's runs: done, running, interrupted, failed or waiting."""
+"""`python -m aldsr.study DIR`: print the status of a study's runs.
+
+They are done, running, interrupted, failed, damaged (finished, with files that cannot be read) or waiting.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from aldsr.core.run_files import CONFIG, FAILURE, LOCK, PROGRESS, REFUSAL, RESULTS
-from aldsr.sweep.folders import DifferentRunError, InUseError, lock_folder
+from aldsr.core.run_files import CONFIG, FAILURE, LOCK, PROGRESS, REFUSAL, RESULTS, WEIGHTS
+from aldsr.sweep.folders import DamagedRunError, DifferentRunError, InUseError, lock_folder
 from aldsr.sweep.status import (
     RunStatus,
     print_sweep_summary,
@@ -21,11 +21,13 @@ from aldsr.sweep.status import (
 KNOWN = '{"step": 30, "total": 100, "psnr": 29.5, "seconds": null, "other": 1}'
 SCORED = '{"sets": {"Set5": {"psnr": 30.0}, "Set14": {"psnr": 28.0}}}'
 
+PLAIN = "{seed: 1, model: {}, data: {}, trainer: {}}"
+
 
 def write(folder: Path, *names: str) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     for name in names:
-        (folder / name).write_text({PROGRESS: KNOWN, RESULTS: SCORED}.get(name, "something\n"))
+        (folder / name).write_text({PROGRESS: KNOWN, RESULTS: SCORED, CONFIG: PLAIN}.get(name, "something\n"))
     return folder
 
 
@@ -33,7 +35,7 @@ def write(folder: Path, *names: str) -> Path:
     ("files", "expected"),
     [
         ([], RunStatus("waiting")),
-        ([CONFIG, RESULTS, PROGRESS], RunStatus("done", 30, 100, 29.0)),
+        ([CONFIG, RESULTS], RunStatus("done", psnr=29.0)),
         ([CONFIG, LOCK, PROGRESS], RunStatus("interrupted", 30, 100, 29.5)),
         ([CONFIG, FAILURE], RunStatus("failed", reason="something")),
     ],
@@ -57,6 +59,24 @@ def test_failures_are_shortened_and_damaged_progress_is_as_good_as_none(
     assert run_status(tmp_path) == expected
 
 
+@pytest.mark.parametrize("name", [RESULTS, CONFIG, WEIGHTS])
+def test_a_finished_run_of_which_a_file_cannot_be_read_is_damaged(name: str, study: Path) -> None:
+    run = study / "rdn-seed1"
+    (run / PROGRESS).write_text(KNOWN)
+    done, file, content = run_status(run), run / name, (run / name).read_bytes()
+    assert (done.state, done.step) == ("done", 30)
+    for damaged in (b"", content[: len(content) // 3], b"[]"):
+        file.write_bytes(damaged)
+        found = run_status(run)
+        assert (found.state, found.step) == ("damaged", 30)
+        assert found.reason.startswith(f"{file}: ")
+    with lock_folder(run):  # it is made again
+        assert run_status(run).state == "running"
+    file.unlink()
+    (run / PROGRESS).unlink(missing_ok=name == WEIGHTS)  # a recorded run has neither
+    assert run_status(run).state == {RESULTS: "interrupted", CONFIG: "damaged", WEIGHTS: "done"}[name]
+
+
 @pytest.mark.parametrize(
     ("error", "in_study", "begun", "state", "recorded"),
     [
@@ -65,6 +85,7 @@ def test_failures_are_shortened_and_damaged_progress_is_as_good_as_none(
         (ValueError("no"), True, False, "failed", FAILURE),
         (InUseError("busy"), True, True, "interrupted", None),
         (DifferentRunError("other"), True, True, "interrupted", REFUSAL),
+        (DamagedRunError("empty"), True, True, "interrupted", REFUSAL),
         (DifferentRunError("other"), False, True, "interrupted", None),
         (KeyboardInterrupt(), True, True, "interrupted", None),
     ],
@@ -125,7 +146,7 @@ def test_the_summary_counts_states_and_estimates_the_time_left() -> None:
 def test_a_sweep_is_complete_when_each_job_is_done_or_runs_elsewhere_and_none_was_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    write(tmp_path / "seed1", RESULTS)
+    write(tmp_path / "seed1", RESULTS, CONFIG)
     write(tmp_path / "of-another-sweep", FAILURE)
     write(tmp_path / "seed2", FAILURE)  # of an earlier attempt
     with lock_folder(tmp_path / "seed2"):
@@ -138,3 +159,6 @@ def test_a_sweep_is_complete_when_each_job_is_done_or_runs_elsewhere_and_none_wa
     (tmp_path / "seed1" / REFUSAL).write_text("seed1: ema was 0.9, is now [1]\n")
     assert not print_sweep_summary(tmp_path, ["seed1"])
     assert capsys.readouterr().out.splitlines()[-1] == "refused  seed1: ema was 0.9, is now [1]"
+    (tmp_path / "seed1" / RESULTS).write_text("{")
+    assert not print_sweep_summary(tmp_path, ["seed1"])
+    assert f"damaged  {tmp_path}/seed1/{RESULTS}: " in capsys.readouterr().out

@@ -1,6 +1,7 @@
 """A run that its folder holds already: continued as it is, or extended to more steps."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from aldsr.data import SuperResolutionData, fingerprint
 from aldsr.nn.weights import load_checkpoint
 from aldsr.run.folder import read_settings
 from aldsr.run.recipe import build_optimizer, build_schedule
-from aldsr.sweep.folders import DifferentRunError, check_same, find_differences, load_config
+from aldsr.sweep.folders import DamagedRunError, DifferentRunError, check_same, find_differences, load_config
 from aldsr.sweep.status import run_status
 
 LENGTH = {"trainer.max_steps", "trainer.max_epochs"}
@@ -54,8 +55,9 @@ def find_checkpoint(config: DictConfig) -> str | None:
 def recall_choices(config: DictConfig) -> None:
     """Of a run that is continued: what was measured when it began holds, so that the same numbers come out."""
     if continues(config):
-        folder = Path(config.run_dir)
-        earlier = OmegaConf.create(load_config(folder) if (folder / CONFIG).is_file() else {})
+        earlier = OmegaConf.create()
+        with suppress(DamagedRunError):  # there is none yet, or `continue_run` will refuse it
+            earlier = OmegaConf.create(load_config(Path(config.run_dir)))
         for key in MEASURED:
             if OmegaConf.select(config, key) == "auto" and (value := OmegaConf.select(earlier, key)) is not None:
                 OmegaConf.update(config, key, value)
@@ -66,9 +68,15 @@ def continue_run(settings: RunSettings) -> RunSettings:
 
     With `ckpt_path` and a larger number of steps as the only difference, the run is extended.
 
-    Raises DifferentRunError if the folder holds another run.
+    Raises DifferentRunError if the folder holds another run, DamagedRunError if it holds one of which files cannot be
+    read or made again.
     """
     folder = Path(settings.run_dir)
+    if continues(settings) and not settings.ckpt_path and (found := run_status(folder)).state == "damaged":
+        raise DamagedRunError(
+            f"{folder}: is damaged ({found.reason}), and lacks {CONFIG} or {CHECKPOINT}, from which it would be made "
+            "again; put the file back, or move the folder away to start anew"
+        )
     if not continues(settings) or not (folder / CONFIG).is_file():
         return settings
     earlier = read_settings(folder)

@@ -17,18 +17,26 @@ from rich.console import Console
 from rich.table import Table
 
 from aldsr.core.run_files import ARCHIVED, CONFIG, FAILURE, PROGRESS, REFUSAL, RESULTS
-from aldsr.sweep.folders import DifferentRunError, InUseError, is_locked
+from aldsr.sweep.damage import find_damage
+from aldsr.sweep.folders import DamagedRunError, DifferentRunError, InUseError, is_locked
 from aldsr.sweep.plan import read_plan
 
-STATES = {"done": "green", "running": "bold", "interrupted": "yellow", "failed": "red", "waiting": "dim"}  # and styles
+STATES = {  # and their styles
+    "done": "green",
+    "running": "bold",
+    "interrupted": "yellow",
+    "failed": "red",
+    "damaged": "red",
+    "waiting": "dim",
+}
 
 
 @dataclass(frozen=True)
 class RunStatus:
     """State and progress of a run.
 
-    "done" has results; "running" is locked by a process; "failed" has recorded a failure; "interrupted" has begun,
-    "waiting" has not.
+    "done" has results; "running" is locked by a process; "damaged" has results, and files that cannot be read; "failed"
+    has recorded a failure; "interrupted" has begun, "waiting" has not.
     """
 
     state: str
@@ -36,7 +44,7 @@ class RunStatus:
     total: int = 0  # optimizer steps in all; 0 before the run has begun
     psnr: float | None = None  # mean PSNR in dB over the sets, of the results, else of the last validation
     seconds: float | None = None  # total duration, estimated from the steps made
-    reason: str = ""  # last line of the recorded failure
+    reason: str = ""  # last line of the recorded failure, or what is damaged
 
     @property
     def seconds_left(self) -> float | None:
@@ -50,10 +58,13 @@ def run_status(folder: Path) -> RunStatus:
     with suppress(OSError, ValueError, AttributeError):
         known, fields = json.loads((folder / PROGRESS).read_text()).items(), ("step", "total", "psnr", "seconds")
         progress = {key: value for key, value in known if key in fields and value is not None}
-    if (folder / RESULTS).is_file():
+    damage = find_damage(folder) if (finished := (folder / RESULTS).is_file()) else ""
+    if finished and not damage:
         return RunStatus("done", **progress | {"psnr": objective(folder)})
     if is_locked(folder):
         return RunStatus("running", **progress)
+    if damage:
+        return RunStatus("damaged", **progress, reason=damage)
     with suppress(FileNotFoundError):
         lines = (folder / FAILURE).read_text().strip().splitlines()
         reason = re.sub(r"^(\w+\.)+(?=\w+: )", "", lines[-1]) if lines else ""  # without the exception's module
@@ -65,8 +76,8 @@ def run_status(folder: Path) -> RunStatus:
 def record_failure(folder: Path, *, in_study: bool) -> Iterator[None]:
     """Record an exception in the run's folder.
 
-    `failure.txt` holds the traceback, until the run is opened again. If the folder holds another run, its files stay as
-    they are, and a job of a study writes `refused.txt`, until its next attempt.
+    `failure.txt` holds the traceback, until the run is opened again. If the folder holds another run, or a damaged one
+    that cannot go on, its files stay as they are, and a job of a study writes `refused.txt`, until its next attempt.
 
     Outside of a study only a run that has begun, thus has a folder, records its failure.
     """
@@ -76,7 +87,7 @@ def record_failure(folder: Path, *, in_study: bool) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if isinstance(error, DifferentRunError):
+        if isinstance(error, DifferentRunError | DamagedRunError):
             if in_study:
                 with suppress(OSError):
                     refusal.write_text(f"{error}\n")
@@ -106,7 +117,7 @@ def status_table(statuses: Mapping[str, RunStatus]) -> Table:
     for name, status in statuses.items():
         step = f"{status.step:,}/{status.total:,}" if status.total else ""
         psnr = "" if status.psnr is None else f"{status.psnr:.2f} dB"
-        seconds = None if status.state in ("done", "waiting") else status.seconds_left
+        seconds = None if status.state in ("done", "damaged", "waiting") else status.seconds_left
         left = "" if seconds is None else _duration(seconds)
         table.add_row(name, f"[{STATES[status.state]}]{status.state}[/]", step, psnr, left)
     return table
@@ -116,7 +127,7 @@ def status_summary(statuses: Mapping[str, RunStatus]) -> str:
     """Number of runs in each state, and the time that all remaining runs take one after another."""
     counts = Counter(status.state for status in statuses.values())
     summary = ", ".join(f"{counts[state]} {state}" for state in STATES if counts[state])
-    if counts["done"] == len(statuses):
+    if counts["done"] + counts["damaged"] == len(statuses):
         return summary
     known = [status.seconds for status in statuses.values() if status.seconds is not None]
     if not known:
@@ -128,11 +139,13 @@ def status_summary(statuses: Mapping[str, RunStatus]) -> str:
 
 
 def print_status(folder: Path, statuses: Mapping[str, RunStatus]) -> None:
-    """Print the status of runs in a study's folder: a table, and why runs have failed or were refused."""
+    """Print the status of runs in a study's folder: a table, and why runs have failed, are damaged or were refused."""
     Console().print(status_table(statuses), status_summary(statuses), highlight=False)
     for name, status in statuses.items():
         if status.state == "failed":
             print(f"failed  {folder / name / FAILURE}: {status.reason}")
+        if status.state == "damaged":
+            print(f"damaged  {status.reason}")
         if (folder / name / REFUSAL).is_file():
             print(f"refused  {(folder / name / REFUSAL).read_text().strip()}")
 
