@@ -7,15 +7,13 @@ Challenge on Single Image Super-Resolution: Dataset and Study", CVPRW 2017.
 
 import argparse
 import re
-import shlex
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from hydra.core.override_parser.types import Quote, QuotedString
-
 from aldsr.core.command import make_parser, plain_command
+from aldsr.core.quoting import hydra_text, shell_words
 from aldsr.data.download import DIV2K, OFFICIAL_SERVER, fetch, human_size, is_unpacked, unpack
 
 DEFAULT_FOLDER = Path("datasets/DIV2K")
@@ -49,12 +47,9 @@ def next_command(folder: Path) -> str:
     """The training command for the data set in `folder`, ready to paste into a shell."""
     command = ["python", "-m", "aldsr.train", "experiment=paper"]
     for option, name in (("train_dirs", "DIV2K_train_HR"), ("eval_dirs", "DIV2K_valid_HR")):
-        path = str(folder / name)
-        if not re.fullmatch(r"[\w./-]+", path, re.ASCII):  # Hydra's grammar requires quotes
-            path = QuotedString(path, Quote.double).with_quotes()
         if folder != DEFAULT_FOLDER:
-            command.append(f"data.{option}=[{path}]")
-    return shlex.join(command)
+            command.append(f"data.{option}=[{hydra_text(folder / name)}]")
+    return shell_words(*command)
 
 
 def parse_options(argv: Sequence[str] | None) -> argparse.Namespace:

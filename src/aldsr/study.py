@@ -9,6 +9,7 @@ from pathlib import Path
 from aldsr.analysis.study import record_study
 from aldsr.core.command import make_parser, plain_command
 from aldsr.core.errors import OptionError
+from aldsr.core.quoting import shell_words
 from aldsr.sweep.status import print_status, study_status
 
 
@@ -26,7 +27,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     print_status(options.study, statuses)
     if options.record:
         names = record_study(options.study, options.record)
-        print(f"recorded  {len(names)} runs in {options.record}; python -m aldsr.compare {options.record}")
+        print(f"recorded  {len(names)} runs in {options.record}; python -m aldsr.compare {shell_words(options.record)}")
 
 
 if __name__ == "__main__":

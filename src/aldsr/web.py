@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from aldsr.core.command import make_parser, plain_command
+from aldsr.core.quoting import shell_words
 from aldsr.nn.pretrained import PACKAGED_SCALES, choose_weights
 from aldsr.webapp.page import INSTALLED, compose_page
 
@@ -29,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     options = parser.parse_args(argv)
     weights = choose_weights(options.weights, options.scale, options.allow_code)
     print(compose_page(weights, options.output, runtime=options.runtime, allow_code=options.allow_code))
-    print(f"serve it: python -m http.server -d {options.output}; then open http://localhost:8000")
+    print(f"serve it: python -m http.server -d {shell_words(options.output)}; then open http://localhost:8000")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Status of runs, read from folders that no run has made, and printed."""
 
 import io
+import shlex
 from pathlib import Path
 
 import pytest
@@ -141,6 +142,15 @@ def test_the_summary_counts_states_and_estimates_the_time_left() -> None:
     assert status_summary(STATUSES).startswith(f"{counts}; the rest takes about 5 days, 16:20:50,")
     assert status_summary({"a": RunStatus("done", seconds=60.0)}) == "1 done"
     assert "is not known" in status_summary({"a": RunStatus("running", 0, 100)})
+
+
+def test_the_next_command_names_the_folder_as_the_shell_reads_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "a = ü {x},y"
+    write(folder / "seed1", RESULTS, CONFIG)
+    assert print_sweep_summary(folder, ["seed1"])
+    assert str(folder) in shlex.split(capsys.readouterr().out.splitlines()[-1])
 
 
 def test_a_sweep_is_complete_when_each_job_is_done_or_runs_elsewhere_and_none_was_refused(

@@ -11,6 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from aldsr.core.errors import OptionError
 from aldsr.core.frozen import FrozenDict, thaw
+from aldsr.core.quoting import override
 from aldsr.core.run_files import CHECKPOINT, CONFIG
 from aldsr.core.settings import RunSettings
 from aldsr.data import SuperResolutionData, fingerprint
@@ -39,15 +40,15 @@ def find_checkpoint(config: DictConfig) -> str | None:
     path = last if given == "last" or Path(given).resolve() == folder.resolve() else Path(given)
     if not path.resolve().is_relative_to(folder.resolve()):
         raise OptionError(
-            f"ckpt_path={given}: is not of the run in {folder}; init={given} starts a new run from its weights, "
-            "run_dir=ITS_FOLDER ckpt_path=last continues that run"
+            f"ckpt_path={given}: is not of the run in {folder}; {override('init', given)} starts a new run from its "
+            "weights, run_dir=ITS_FOLDER ckpt_path=last continues that run"
         )
     if not path.is_file():
         raise OptionError(f"ckpt_path={given}: there is no such file, {path}; leave it out to start the run")
     if not (folder / CONFIG).is_file():
         raise OptionError(
-            f"ckpt_path={given}: there is no {folder / CONFIG}, so what this run was is not known; init={path} starts "
-            "a new run from its weights"
+            f"ckpt_path={given}: there is no {folder / CONFIG}, so what this run was is not known; "
+            f"{override('init', path)} starts a new run from its weights"
         )
     return str(path)
 
@@ -86,7 +87,7 @@ def continue_run(settings: RunSettings) -> RunSettings:
         if settings.if_exists == "continue":
             raise DifferentRunError(
                 f"{folder}: holds a run of {earlier.total_steps} steps, this one has {settings.total_steps}; "
-                f"run_dir={folder} if_exists=archive ckpt_path=last extends it"
+                f"{override('run_dir', folder)} if_exists=archive ckpt_path=last extends it"
             )
         return _extend(settings, earlier)
     check_same(folder, settings.to_config())
@@ -145,7 +146,7 @@ def note_images(settings: RunSettings, data: SuperResolutionData) -> RunSettings
         if earlier and thaw(earlier.get(option, found)) != found:
             raise DifferentRunError(
                 f"{option}: these are not the images, HR and LR, that the run in {settings.run_dir} began with; use "
-                f"those, or init={settings.run_dir} with another run_dir to start from its weights"
+                f"those, or {override('init', settings.run_dir)} with another run_dir to start from its weights"
             )
     tracks = sorted({pair.track or f"not known, LR {images['data.train_dirs'][1]}" for pair in train})
     return replace(settings, images=FrozenDict(images), lr_track=", ".join(tracks) or "bicubic")

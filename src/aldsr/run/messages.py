@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from rich.console import Console
 
+from aldsr.core.quoting import override, shell_words
 from aldsr.core.run_files import CHECKPOINT, LEFT_OUT, LOG, WEIGHTS
 from aldsr.core.settings import RunSettings
 from aldsr.data import SuperResolutionData, describe_pairs
@@ -100,13 +101,15 @@ def print_summary(run_dir: str | Path) -> None:
     if (folder / CHECKPOINT).is_file():
         lines += [f"weights   {weights}", f"log       {folder / LOG}"]
         if any(folder.glob("wandb/offline-run-*")):
-            lines.append(f"W&B       kept offline; upload it with: wandb sync {folder}/wandb/offline-run-*")
+            lines.append(
+                f"W&B       kept offline; upload it with: wandb sync {shell_words(folder)}/wandb/offline-run-*"
+            )
         lines.append(
-            f"Next      python -m aldsr.evaluate ckpt_path={weights} data=folder 'data.eval_dirs=[DIR]' "
+            f"Next      python -m aldsr.evaluate {override('ckpt_path', weights)} data=folder 'data.eval_dirs=[DIR]' "
             "measures it on your own images"
         )
     else:
-        lines.append(f"Next      python -m aldsr.compare {folder} OTHER… puts results into one table")
+        lines.append(f"Next      python -m aldsr.compare {shell_words(folder)} OTHER… puts results into one table")
     print("\n".join(lines))
 
 

@@ -16,6 +16,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from aldsr.core.quoting import shell_words
 from aldsr.core.run_files import ARCHIVED, CONFIG, FAILURE, PROGRESS, REFUSAL, RESULTS
 from aldsr.sweep.damage import find_damage
 from aldsr.sweep.folders import DamagedRunError, DifferentRunError, InUseError, is_locked
@@ -169,7 +170,7 @@ def print_sweep_summary(folder: Path, jobs: Iterable[str]) -> bool:
         return False
     if any((folder / name / REFUSAL).is_file() for name in statuses):
         return False
-    print(f"Next      python -m aldsr.compare {folder} puts them into one table")
+    print(f"Next      python -m aldsr.compare {shell_words(folder)} puts them into one table")
     return True
 
 

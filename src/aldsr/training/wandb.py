@@ -18,6 +18,7 @@ from lightning.pytorch.loggers import WandbLogger
 
 from aldsr.core.errors import OptionError
 from aldsr.core.files import atomic_write
+from aldsr.core.quoting import shell_words
 from aldsr.imaging import psnr_gain
 from aldsr.training.images import comparison_name
 
@@ -94,7 +95,8 @@ def _start_run(options: Mapping[str, Any], settings: Mapping[str, Any]) -> Any:
         reason = shorten(str(error), 200)
         if options["mode"] == "offline" or not isinstance(error, wandb.Error):
             raise OptionError(f"logger: W&B refuses its options ({reason})") from error
-    print(f"W&B: {reason}. The run is kept offline; wandb sync {options['dir']}/wandb/offline-run-* uploads it")
+    folder = shell_words(options["dir"])
+    print(f"W&B: {reason}. The run is kept offline; wandb sync {folder}/wandb/offline-run-* uploads it")
     wandb.teardown()  # whose service would hold on to the run's id
     return _start_run({**options, "mode": "offline"}, settings)
 
