@@ -44,6 +44,8 @@ def test_what_cannot_be_converted_leaves_nothing(
     output = file.with_name("ours.safetensors")
     said = refuse(capsys, main, file.with_name("none.pth"), "-o", output)
     assert "none.pth" in said
+    said = refuse(capsys, main, file, "-o", output, "--res-scale", "0.1")
+    assert said.startswith("--res-scale 0.1: ")
     state = theirs.state_dict()
     state["odd"] = state.pop("GFF.1.bias")
     torch.save(state, file)

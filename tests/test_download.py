@@ -305,4 +305,9 @@ def test_wrong_arguments(arguments: list[str], named: str, capsys: pytest.Captur
     ("folder", "value"), [("a-1/b_2", "a-1/b_2/DIV2K_train_HR"), ('ü"[b]', '"ü\\"[b]/DIV2K_train_HR"')]
 )
 def test_the_next_command_is_quoted_for_hydra(folder: str, value: str) -> None:
-    assert f"'data.train_dirs=[{value}]'" in command.next_command(Path(folder))
+    assert f"'data.train_dirs=[{value}]'" in command.next_command(Path(folder), [4])
+
+
+def test_the_next_command_trains_on_the_lr_that_was_fetched() -> None:
+    for scales, after in (([4], ""), ([2, 4], ""), ([3], " scale=3")):
+        assert command.next_command(command.DEFAULT_FOLDER, scales).endswith(f" experiment=paper{after}")

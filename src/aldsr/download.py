@@ -40,12 +40,13 @@ def main(argv: Sequence[str] | None = None) -> None:
         unpack(archive, path, folder)
         if not options.keep_archives:
             path.unlink()
-    print(f"DIV2K lies in {folder}; next: {next_command(folder)}")
+    print(f"DIV2K lies in {folder}; next: {next_command(folder, options.scale or [4])}")
 
 
-def next_command(folder: Path) -> str:
-    """The training command for the data set in `folder`, ready to paste into a shell."""
-    command = ["python", "-m", "aldsr.train", "experiment=paper"]
+def next_command(folder: Path, scales: Sequence[int]) -> str:
+    """The training command for the data set in `folder`, with LR of these scales, ready to paste into a shell."""
+    scale = [] if 4 in scales else [f"scale={min(scales)}"]
+    command = ["python", "-m", "aldsr.train", "experiment=paper", *scale]
     for option, name in (("train_dirs", "DIV2K_train_HR"), ("eval_dirs", "DIV2K_valid_HR")):
         if folder != DEFAULT_FOLDER:
             command.append(f"data.{option}=[{hydra_text(folder / name)}]")

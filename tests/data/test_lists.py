@@ -37,6 +37,8 @@ def test_a_list_names_the_images(root: Path, tmp_path: Path) -> None:
     file.write_text(f"0002000/c.png (48,64,3)\n\n{root}/0001000/b.png\n")
     for lr in ("made", str(tmp_path / "X4" / "train")):
         assert trained_on(root, train_list=str(file), train_lr_dirs=[lr]) == ["b", "c"]
+    file.write_bytes(b"\xef\xbb\xbf0002000/c.png\r\n")  # as editors on Windows write it
+    assert trained_on(root, train_list=str(file), train_lr_dirs=["made"]) == ["c"]
 
 
 @pytest.mark.parametrize(

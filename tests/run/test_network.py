@@ -8,7 +8,7 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf
-from torch import nn
+from torch import Tensor, nn
 
 from aldsr.core.errors import UserError
 from aldsr.nn import RDN
@@ -30,6 +30,10 @@ class OwnNet(nn.Conv2d):
 
 class OwnRDN(RDN):
     pass
+
+
+def power(filters: Tensor, exponent: int) -> Tensor:
+    return filters.pow(exponent).mean((1, 2, 3))
 
 
 @pytest.fixture(autouse=True)
@@ -72,7 +76,10 @@ def test_choices_in_the_help_are_those_that_a_user_makes() -> None:
         (f"{ALD_BLOCK} descriptor=max", "rdn-max-small-x4"),
         (f"descriptor._target_={MAXIMUM}", "ald_rdn-maximum-small-x4"),
         (f"model.conv.descriptor={{_target_:{MAXIMUM}}}", "ald_rdn-maximum-small-x4"),
-        ("+descriptor.exponent=3", "ald_rdn-determinant-exponent3-small-x4"),
+        (
+            f"descriptor._target_={__name__}.power +descriptor.exponent=3",
+            f"ald_rdn-{__name__}.power-exponent3-small-x4",
+        ),
         (f"descriptor=det_std descriptor.of._target_={MAXIMUM}", "ald_rdn-standardised-of-maximum-small-x4"),
         ("backbone=imdn", "imdn-ald-det-small-x4"),
         ("backbone=edsr block=standard size=baseline", "edsr-standard-baseline-x4"),
@@ -98,9 +105,14 @@ def test_a_network_is_named_by_what_it_is_and_the_papers_as_ever(overrides: str,
         ("+model.conv.live=true +block.live=false", "block.live"),
         ("backbone=rdn size=baseline", "size=baseline"),
         ("size=budget", "size=budget"),
-        (f"{OWN_BLOCK} block.kernel_size=5", "kernel_size"),
-        (f"{OWN_NET} size=paper", "G0"),
-        (f"{OWN_NET} block=ldw", "conv"),
+        (f"{OWN_BLOCK} block.kernel_size=5", "^block.kernel_size: "),
+        (f"{OWN_NET} size=paper", "^size=paper: .*G0"),
+        (f"{OWN_NET} block=ldw", "conv: "),
+        (f"{OWN_NET} size=tiny +backbone.widht=4", "^size=tiny: "),
+        (f"{OWN_NET} +backbone.widht=4", "^backbone.widht: .*width"),
+        ("block._target_=torch.nn.Liner", "^block._target_: "),
+        ("+descriptor.pwoer=2", "^descriptor.pwoer: "),
+        ("+model.growth=2", "^model.growth: "),
     ],
 )
 def test_what_cannot_be_or_would_do_nothing_is_refused(overrides: str, named: str) -> None:

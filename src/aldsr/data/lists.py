@@ -39,7 +39,7 @@ def find_places(folders: Sequence[str | Path], lr_dirs: Sequence[Any], listed: s
 
 def _read_list(file: Path, roots: Sequence[tuple[Path, Any]]) -> Iterator[Place]:
     try:
-        lines = file.read_text(encoding="utf-8").splitlines()
+        lines = file.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, ValueError) as error:
         raise DataError(f"data.train_list={file}: cannot be read ({error}); expected a text file") from error
     found: dict[Path, dict[str, int]] = {}

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from torch.utils.data import Sampler
 
+from aldsr.core.frozen import thaw
 from aldsr.data.images import DataError
 
 SHUFFLES = 1 << 64  # separates the random streams of image orders from those of patch positions
@@ -64,8 +65,8 @@ def patch_sizes(patch_size: int | Mapping[Any, int]) -> list[tuple[int, int]]:
     found = sorted((int(step), side) for step, side in sizes) if whole else []
     if not found or found[0][0]:
         raise DataError(
-            f"data.patch_size={patch_size}: expected the side of a patch in LR pixels, or sides by the steps from "
-            "which they hold, the first from 0: {0: 24, 1000: 48}"
+            f"data.patch_size={thaw(patch_size)}: expected the side of a patch in LR pixels, or sides by the steps "
+            "from which they hold, the first from 0: {0: 24, 1000: 48}"
         )
     return [each for number, each in enumerate(found) if not number or each[1] != found[number - 1][1]]
 

@@ -94,6 +94,8 @@ def convert_state(
         res_scale = published if res_scale is None else res_scale
         if not 0 < res_scale <= 1:
             raise NetworkError(f"{source}: {layout.title}; give --res-scale, in (0, 1], which no tensor holds")
+    elif res_scale is not None:
+        raise NetworkError(f"--res-scale {res_scale}: is of EDSR, and {source} is {layout.title}; leave it out")
     description |= {} if res_scale is None else {"res_scale": res_scale}
     if layout.value_range is None:
         description["mean"], value_range = read_mean(state, source, value_range)

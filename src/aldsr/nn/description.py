@@ -88,6 +88,12 @@ def find_target(name: str, allow_code: Sequence[str] | None = ()) -> Callable[..
     return target
 
 
+def packages_of(description: Description) -> list[str]:
+    """The packages beside aldsr that a description names, which must be allowed where it is read from a file."""
+    found = {package} if (package := str(description.get("_target_", "aldsr")).partition(".")[0]) != "aldsr" else set()
+    return sorted(found.union(*(packages_of(each) for each in description.values() if isinstance(each, Mapping))))
+
+
 def _is_inside(name: str, packages: Sequence[str]) -> bool:
     return any(name.startswith(f"{each}.") for each in packages)
 

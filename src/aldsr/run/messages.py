@@ -14,7 +14,7 @@ from aldsr.data import SuperResolutionData, describe_pairs
 from aldsr.data.cache import describe_cache
 from aldsr.data.sampling import patch_sizes
 from aldsr.evaluation.results import read_results
-from aldsr.nn.description import label
+from aldsr.nn.description import label, packages_of
 from aldsr.reporting.tables.cells import pluralise
 from aldsr.reporting.tables.results import cost_sheet, images_sheet, protocol_line, protocols_sheet
 from aldsr.run.recipe import describe_recipe
@@ -92,7 +92,9 @@ def print_summary(run_dir: str | Path) -> None:
         console.print(protocols_sheet(results["explained"]))
     if "cost" in results:
         console.print(cost_sheet(results))
-    lines += [f"results   {folder}/results.json, results.csv, table.md, table.tex", f"pictures  {folder / 'pictures'}"]
+    lines.append(f"results   {folder}/results.json, results.csv, table.md, table.tex")
+    if (folder / "pictures").is_dir():
+        lines.append(f"pictures  {folder / 'pictures'}")
     if (folder / "deployed.safetensors").is_file():
         lines.append(f"deployed  {folder / 'deployed.safetensors'}: the network in its fastest form here, for evaluate")
     if stopped := _describe_stop(results):
@@ -104,9 +106,11 @@ def print_summary(run_dir: str | Path) -> None:
             lines.append(
                 f"W&B       kept offline; upload it with: wandb sync {shell_words(folder)}/wandb/offline-run-*"
             )
+        allowed = packages_of(results["network"].get("description") or {})
+        code = shell_words(f"allow_code=[{','.join(allowed)}]") + " " if allowed else ""
         lines.append(
-            f"Next      python -m aldsr.evaluate {override('ckpt_path', weights)} data=folder 'data.eval_dirs=[DIR]' "
-            "measures it on your own images"
+            f"Next      python -m aldsr.evaluate {override('ckpt_path', weights)} {code}data=folder "
+            "'data.eval_dirs=[DIR]' measures it on your own images"
         )
     else:
         lines.append(f"Next      python -m aldsr.compare {shell_words(folder)} OTHER… puts results into one table")

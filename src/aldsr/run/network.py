@@ -10,7 +10,7 @@ from aldsr.core.errors import OptionError
 from aldsr.nn.description import find_target
 from aldsr.nn.foreign import describe_with_spandrel
 from aldsr.run.cli import config_dir
-from aldsr.run.targets import drop_our_options
+from aldsr.run.targets import check_options, drop_our_options
 from aldsr.run.typed import typed_options
 from aldsr.sweep.names import MODELS, sizes_of
 
@@ -41,6 +41,9 @@ def resolve_network(config: DictConfig) -> None:
         config.model = OmegaConf.to_container(config.get("model") or OmegaConf.create(), resolve=True)
         for group, place in PLACES.items():
             drop_our_options(config, group, place)
+    for section, place in (*PLACES.items(), ("descriptor", "model.conv.descriptor"), ("external", "model.network")):
+        if isinstance(part := OmegaConf.select(config, place), DictConfig) and "_target_" in part:
+            check_options(section, OmegaConf.to_container(part))  # type: ignore[arg-type]
 
 
 def is_external() -> bool:

@@ -21,6 +21,7 @@ def drop_our_options(config: DictConfig, group: str, place: str) -> None:
     """Where a target is the user's own, leave out what was chosen for the one that it replaces and it does not take.
 
     What the user typed stays. `place` is where the group's options are in the configuration.
+    Raises OptionError for a size that was typed and has an option which the user's own backbone does not take.
     """
     hydra, ours = HydraConfig.get(), OmegaConf.select(config, place)
     typed = typed_options()
@@ -29,20 +30,29 @@ def drop_our_options(config: DictConfig, group: str, place: str) -> None:
     chosen = OmegaConf.select(chosen_files(hydra.runtime.choices), place, throw_on_resolution_failure=False)
     if not isinstance(chosen, DictConfig) or ours.get("_target_") == chosen._target_:
         return
+    dropped = []
     with suppress(OptionError), open_dict(config):  # whoever uses the target says that there is none
         unknown = _find_target(group, ours)[1] & {*chosen, *(SIZES if place != group else ())}
         for option in unknown:
-            names = [f"{place}.{option}", f"{group}.{option}", *STATED_BY.get(option, ["size"] * (group == "backbone"))]
+            names = [f"{place}.{option}", f"{group}.{option}", *STATED_BY.get(option, ())]
             if not any(each == name or each.startswith(f"{name}.") for each in typed for name in names):
+                dropped.append(option)
                 del ours[option]
+    of_size = chosen_files(hydra.runtime.choices).get("options_of_size", {})
+    if "size" in typed and group == "backbone" and (lost := sorted({*dropped} & set(of_size))):
+        raise OptionError(
+            f"size={typed['size']}: {ours['_target_']} does not take its {', '.join(lost)}; leave it out, and give "
+            "what it takes as +backbone.OPTION=…"
+        )
 
 
 def check_options(section: str, description: Mapping[str, Any]) -> Callable[..., Any]:
     """What a section's `_target_` names. Raises OptionError if there is none, and for options that it does not take."""
     target, unknown = _find_target(section, description)
     if unknown:
-        taken = ", ".join(inspect.signature(target).parameters)
-        raise OptionError(f"{section}.{min(unknown)}: {description['_target_']} has no such option; it takes {taken}")
+        taken, option = ", ".join(inspect.signature(target).parameters), min(unknown)
+        named = next((each for each in typed_options() if each.endswith(f".{option}")), f"{section}.{option}")
+        raise OptionError(f"{named}: {description['_target_']} has no such option; it takes {taken}")
     return target
 
 
