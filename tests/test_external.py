@@ -57,6 +57,8 @@ def test_its_folder_is_a_runs_in_every_command(
 
 
 @pytest.mark.slow
+@pytest.mark.needs("matplotlib")
+@pytest.mark.needs("onnx")
 def test_it_is_timed_drawn_and_written_for_other_programs(weights: list[str]) -> None:
     assert run_command(evaluate, *EXTERNAL, WEIGHTS, *BENCH, "run_dir=out") == 0
     code = "--allow-code", "tests"

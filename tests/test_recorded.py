@@ -33,6 +33,8 @@ def test_the_tables_of_a_readme_are_what_its_command_prints(
 ) -> None:
     monkeypatch.chdir(ROOT)
     text = readme.read_text()
+    if "--chart" in text:
+        pytest.importorskip("matplotlib")
     tables = [table for arguments in COMMAND.findall(text) for table in printed(arguments.strip(), capsys)]
     heads = "| data set |", "| network | parameters |", "| backbone |"
     shown = [table for table in TABLE.findall(text) if table.startswith(heads)]

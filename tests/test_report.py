@@ -59,6 +59,7 @@ def test_images_that_equal_hr_are_shown_and_left_out_of_differences(
     assert "nan" not in printed + re.sub(r"data:.*?\"", "", Path("study/report.html").read_text())
 
 
+@pytest.mark.needs("matplotlib")
 def test_lr_is_that_of_the_measurement(study: Path, make_image: Callable[..., Path], capsys: Any) -> None:
     for n in range(3):
         lr = make_image(Path(f"mine/LR_mild/X4/image{n}.png"), width=24, height=16).parent

@@ -101,6 +101,7 @@ def test_nothing_is_built_or_measured_twice(small: list[str], monkeypatch: pytes
         assert images.call_count == number
 
 
+@pytest.mark.needs("matplotlib")
 def test_without_images_to_measure_on_the_weights_and_a_result_that_says_so_are_left(
     small: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
