@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from aldsr.doctor import main
+from tests.closed import close_folder
 from tests.command import run_command
 
 MakeImage = Callable[..., Path]
@@ -103,3 +104,15 @@ def test_a_file_name_is_printed_as_it_is(tmp_path: Path, name: str, doctor: Doct
     assert any(line.startswith(f"  {file}: ") for line in report)
     if "deep" not in name:
         assert any("│ s[bold]:cat: │" in line for line in report)
+
+
+def test_a_folder_that_cannot_be_read_is_a_fault_beside_the_others(
+    tmp_path: Path, make_image: MakeImage, doctor: Doctor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed, whole = (make_image(tmp_path / name / "a.png").parent for name in ("closed", "whole"))
+    close_folder(monkeypatch, closed, listed=True)
+    status, report = doctor(closed, whole)
+    assert status == 1
+    assert "Fault: folder (1)" in report
+    assert any(line.startswith(f"  {closed}: cannot be read (permission denied); ") for line in report)
+    assert "1 images in 2 sets" in report[-1]

@@ -18,6 +18,7 @@ from rich.console import Console
 from aldsr.analysis.loading import read_variants
 from aldsr.core.command import make_parser, plain_command
 from aldsr.data import MADE, BenchmarkSet, Pair, describe_pairs, find_folders, find_pairs, set_name
+from aldsr.data.folders import naming
 from aldsr.evaluation.results import ResultsError, check_scorable
 from aldsr.evaluation.views import load_run, make_views, measured_places
 from aldsr.imaging import LITERATURE, Degradation
@@ -77,7 +78,8 @@ def parse_crop(text: str) -> Crop:
 def find_paper_image(places: Sequence[tuple[str, str | None]], scale: int) -> Path:
     """Find the image of the paper's Fig. 4 where the runs were measured. Raises ResultsError if it is not there."""
     name, stems = "Urban100", ("img_076", "img076")
-    folders = [find_folders(folder, scale, MADE).hr for folder, _ in places]
+    with naming("data.eval_dirs of the runs"):
+        folders = [find_folders(folder, scale, MADE).hr for folder, _ in places]
     files = [file for folder in folders if set_name(folder) == name for file in sorted(folder.glob("*"))]
     if found := [file for file in files if file.stem in stems]:
         return found[0]
@@ -96,8 +98,10 @@ def load_image(
     """
     degradation, hr = Degradation.from_options(options), file.parent
     track = degradation.text
-    lr = next((lr for place, lr in places if find_folders(place, scale, MADE).hr.resolve() == hr.resolve()), None)
-    pairs = find_pairs(hr, scale=scale, lr=lr, track=track) if find_folders(hr, scale, lr, track).lr else []
+    with naming("data.eval_dirs of the runs"):
+        lr = next((lr for place, lr in places if find_folders(place, scale, MADE).hr.resolve() == hr.resolve()), None)
+    with naming("--image"):
+        pairs = find_pairs(hr, scale=scale, lr=lr, track=track) if find_folders(hr, scale, lr, track).lr else []
     pair = next((each for each in pairs if each.hr == file), Pair(file.stem, file, None, track))
     name = f"{set_name(hr)}, {pair.name}" if hr.name == "HR" or hr.name.endswith("_HR") else pair.name
     return BenchmarkSet.load(name, [pair], scale=scale, degradation=degradation)

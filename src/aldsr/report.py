@@ -20,6 +20,7 @@ from aldsr.analysis.variants import Variant
 from aldsr.core.command import make_parser, plain_command, whole_number
 from aldsr.core.files import atomic_write, check_output
 from aldsr.data import MADE, BenchmarkSet, DataError, SuperResolutionData, set_name
+from aldsr.data.folders import is_folder
 from aldsr.evaluation.results import ResultsError
 from aldsr.evaluation.views import load_run, make_views, measured_places
 from aldsr.imaging import Protocol, detailed_window
@@ -95,14 +96,15 @@ def find_sets(study: Study, folders: Sequence[Path] | None) -> list[BenchmarkSet
     recorded = {name: each for run in study.runs for name, each in measured_places(run.config, run.results).items()}
     places = {set_name(folder): str(folder) for folder in folders or (hr for hr, _ in recorded.values())}
     lr = [recorded[name][1] if name in recorded else None for name in places]
-    lr = [each if each == MADE or (each and Path(each).is_dir()) else None for each in lr]  # None: it was moved
+    lr = [each if each == MADE or (each and is_folder(Path(each))) else None for each in lr]  # None: it was moved
     scale = study.runs[0].results["protocol"]["scale"]
     how: dict[str, Any] = {"eval_lr_dirs": lr, "degradation": study.runs[0].config["data"].get("degradation")}
     data = SuperResolutionData(scale=scale, train_dirs=[], eval_dirs=list(places.values()) or None, **how)
     try:
         data.prepare_data()
     except DataError as error:
-        raise DataError(f"{error}; {HINT}") from error
+        message = str(error).replace("data.eval_dirs:", "--sets:") if folders else str(error)
+        raise DataError(f"{message}; {HINT}") from error
     measured = {name: each for run in study.runs for name, each in run.results["sets"].items()}
     for each in data.benchmarks:
         identity, expected = each.identity, measured.get(each.name, {})

@@ -26,6 +26,7 @@ from aldsr.core.errors import OptionError, list_names
 from aldsr.core.files import check_room
 from aldsr.core.memory import is_out_of_memory
 from aldsr.data import DataError
+from aldsr.data.folders import is_folder
 from aldsr.evaluation.inference import GLOBAL, Inference, has_global_statistics
 from aldsr.imaging import OVERLAP
 from aldsr.nn import fold
@@ -86,7 +87,7 @@ def refuse_unused(options: argparse.Namespace, *, to_file: bool) -> None:
     """Raise OptionError for an option that would do nothing."""
     if options.suffix is not None and to_file:
         raise OptionError(f"--suffix {options.suffix}: is for names in a folder, and -o names a file; leave one out")
-    if options.recursive and not any(Path(each).expanduser().is_dir() for each in options.inputs):
+    if options.recursive and not any(is_folder(Path(each).expanduser()) for each in options.inputs):
         raise OptionError("--recursive: none of the inputs is a folder; leave it out")
 
 

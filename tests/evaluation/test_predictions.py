@@ -10,6 +10,7 @@ from PIL import Image
 from aldsr.data import BenchmarkSet, CachedPair, DataError
 from aldsr.data.images import read_tensor
 from aldsr.evaluation.predictions import find_predictions, match_predictions
+from tests.closed import close_folder
 
 FOLDER = Path("predictions")
 Write = Callable[..., list[Path]]
@@ -103,3 +104,9 @@ def test_a_file_that_says_another_scale_is_named(write: Write, name: str) -> Non
         with pytest.raises(DataError, match=f"/{file.name}: .*x2.*scale"):
             find_predictions("~", [benchmark("Set5", name)])
         file.unlink()
+
+
+def test_a_folder_that_cannot_be_read_is_named_with_the_option(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    close_folder(monkeypatch, tmp_path)
+    with pytest.raises(DataError, match=f"^predictions: {tmp_path}: cannot be read "):
+        find_predictions(tmp_path, [BenchmarkSet("Set5", [])])

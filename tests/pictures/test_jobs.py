@@ -7,6 +7,7 @@ import pytest
 
 from aldsr.data import DataError
 from aldsr.pictures import find_pictures, plan_jobs
+from tests.closed import close_folder
 
 
 @pytest.fixture
@@ -36,6 +37,13 @@ def test_files_folders_and_patterns(scans: Path, inputs: list[str], names: list[
 @pytest.mark.parametrize("name", ["none.png", "scans/*.tif", "scans/dee*", "scans/deep/deeper"])
 def test_an_argument_that_matches_nothing(scans: Path, name: str) -> None:
     with pytest.raises(DataError, match=re.escape(name)):
+        find_pictures([name])
+
+
+@pytest.mark.parametrize("name", ["scans", "scans/b.png", "scans/deep"])
+def test_a_folder_that_cannot_be_read(scans: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    close_folder(monkeypatch, scans)
+    with pytest.raises(DataError, match=r"^scans: cannot be read \(permission denied\); "):
         find_pictures([name])
 
 

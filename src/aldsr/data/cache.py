@@ -9,9 +9,9 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
@@ -21,7 +21,7 @@ from rich.filesize import decimal as human_size
 from rich.progress import track
 from torch import Tensor
 
-from aldsr.core.files import atomic_write, check_room
+from aldsr.core.files import FULL, atomic_write, check_room
 from aldsr.data.images import DataError, open_image, read_tensor
 from aldsr.data.pairs import Pair
 from aldsr.data.stores import KINDS, PARTS, Pack, PackedImage
@@ -37,6 +37,19 @@ def cache_dir() -> Path:
     """The folder of decoded images: `$ALDSR_CACHE`, else `$XDG_CACHE_HOME/aldsr`, else `~/.cache/aldsr`."""
     usual = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache", "aldsr")
     return Path(os.environ.get("ALDSR_CACHE") or usual).expanduser()
+
+
+@contextmanager
+def writing_cache(folder: Path) -> Iterator[None]:
+    """Raise DataError for an error of writing to a folder of the cache."""
+    try:
+        yield
+    except OSError as error:
+        room = "free some space or " if error.errno in FULL else ""
+        raise DataError(
+            f"{folder}: cannot write the image cache ({error.strerror or error}); {room}set ALDSR_CACHE to a folder "
+            "that can be written"
+        ) from error
 
 
 @dataclass(frozen=True)
@@ -66,7 +79,7 @@ def cache_pairs(
     Raises DataError if an image cannot be read, LR and HR do not fit, or the cache cannot be written.
     """
     folder = folder or cache_dir() / "images"
-    try:
+    with writing_cache(folder):
         folder.mkdir(parents=True, exist_ok=True)
         digests = hash_files([file for pair in pairs for file in (pair.hr, pair.lr) if file], folder)
         made = degradation.text if degradation == BICUBIC else _digest(degradation.text.encode())
@@ -82,11 +95,6 @@ def cache_pairs(
             with store.open():
                 _map_parallel(partial(_Entry.build, store=store), missing, "Decoding images")
         return [entry.load(store) for entry in entries]
-    except OSError as error:
-        raise DataError(
-            f"{error.filename or folder}: cannot write the image cache ({error.strerror or error}); free some space "
-            "or set ALDSR_CACHE to a folder that can be written"
-        ) from error
 
 
 def _choose(stores: Sequence[Pack], entries: Sequence["_Entry"], folder: Path) -> Pack:

@@ -20,11 +20,11 @@ from aldsr.core.errors import list_names
 from aldsr.core.processes import end_with_parent
 from aldsr.core.signals import spare_children
 from aldsr.data.augment import augment
-from aldsr.data.cache import CHOICES, CachedPair, cache_dir, cache_pairs
+from aldsr.data.cache import CHOICES, CachedPair, cache_dir, cache_pairs, writing_cache
 from aldsr.data.folders import describe_others
 from aldsr.data.images import DataError
 from aldsr.data.layouts import find_folders
-from aldsr.data.lists import Place, find_places, say_missing
+from aldsr.data.lists import Place, find_places, naming_options, say_missing
 from aldsr.data.pairs import Pair, pair_files, set_name
 from aldsr.data.patches import BenchmarkSet, ImagePair, PatchBatch, Patches, fingerprint
 from aldsr.data.photographs import write_photographs
@@ -113,12 +113,14 @@ class SuperResolutionData(LightningDataModule):
             return
         embedded = cache_dir() / "embedded"
         train_dirs, eval_dirs = self.train_dirs, self.eval_dirs
-        if eval_dirs is None:
-            eval_dirs = [write_photographs(embedded / "photographs")]
-        if self.train_list and not train_dirs:
-            raise DataError(f"data.train_list={self.train_list}: name the folder of its images with data.train_dirs")
-        if train_dirs is None:
-            train_dirs = [write_images(embedded / f"pictures-v{VERSION}-{self.pictures}", number=self.pictures)]
+        with writing_cache(embedded):
+            if eval_dirs is None:
+                eval_dirs = [write_photographs(embedded / "photographs")]
+            if self.train_list and not train_dirs:
+                listed = f"data.train_list={self.train_list}"
+                raise DataError(f"{listed}: name the folder of its images with data.train_dirs")
+            if train_dirs is None:
+                train_dirs = [write_images(embedded / f"pictures-v{VERSION}-{self.pictures}", number=self.pictures)]
         self.benchmarks = [
             BenchmarkSet.load(set_name(folder), pairs, scale=self.scale, degradation=self.made)
             for folder, pairs in zip(eval_dirs, self._find(eval_dirs, self.eval_lr_dirs, "eval"), strict=True)
@@ -160,7 +162,11 @@ class SuperResolutionData(LightningDataModule):
 
     def _find(self, folders: Sequence[Any], lr_dirs: Sequence[Any] | None, use: str) -> list[list[Pair]]:
         """The files of every folder; warn of LR that is not used, and of files in no format of images."""
-        lr_dirs = lr_dirs or [None] * len(folders)
+        with naming_options(use, folders, lr_dirs or ()):
+            return self._find_files(folders, lr_dirs or [None] * len(folders), use)
+
+    def _find_files(self, folders: Sequence[Any], lr_dirs: Sequence[Any], use: str) -> list[list[Pair]]:
+        """`_find`, with LR's folder of each, which may be None."""
         if len(lr_dirs) != len(folders):
             raise DataError(
                 f"data.{use}_lr_dirs: names {len(lr_dirs)} folders for the {len(folders)} of data.{use}_dirs; expected "

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from aldsr.core.files import absolute
-from aldsr.data.folders import image_files, list_folder
+from aldsr.data.folders import UnreadableError, image_files, is_folder, list_folder
 from aldsr.data.images import DataError, image_size
 
 MADE = "made"  # in the place of an LR folder: LR is made from HR, whatever lies beside it
@@ -65,14 +65,15 @@ def find_folders(folder: str | Path, scale: int, lr: str | Path | None = None, t
 
     `track` is how missing LR will be made; where that is not by bicubic, LR of another track counts as missing.
 
-    Raises DataError if the named LR is not there or of another track, or several folders fit and none is bicubic.
+    Raises DataError if the named LR is not there or of another track, several folders fit and none is bicubic, or a
+    folder cannot be read.
     """
     hr = _find_hr(Path(folder).expanduser(), scale)
-    if lr == MADE or not hr.is_dir():
+    if lr == MADE or not is_folder(hr):
         return SetFolders(hr, track=track)
     files = {file.stem: file for file in list_folder(hr)[0]}
     places = [absolute(lr)] if lr else _folders_beside(absolute(hr))
-    if lr and not places[0].is_dir():
+    if lr and not is_folder(places[0]):
         image_files(lr)  # which says so
     leaves = [(each, place) for place in places for each in _leaves(place)]
     found = [seen for each in leaves if (seen := _examine(*each, absolute(hr), files, scale, named=bool(lr)))]
@@ -87,8 +88,8 @@ def find_folders(folder: str | Path, scale: int, lr: str | Path | None = None, t
 
 def _find_hr(folder: Path, scale: int) -> Path:
     """The folder of HR images: the given one or, without images there, one inside that is called so."""
-    folder = folder / "HR" if (folder / "HR").is_dir() else folder
-    while folder.is_dir() and not list_folder(folder)[0]:
+    folder = folder / "HR" if is_folder(folder / "HR") else folder
+    while is_folder(folder) and not list_folder(folder)[0]:
         below, by_scale = lies_in_hr(folder), f"x{scale}"
         inside = [f for f in list_folder(folder)[2] if is_hr(f.name) or (below and f.name.lower() == by_scale)]
         if len(inside) != 1:
@@ -112,7 +113,7 @@ def _folders_beside(hr: Path) -> list[Path]:
     places = [hr, hr.parent, *(each.parent for each in hr.parents[:2] if any(map(is_hr, _words(each.name))))]
     found: list[Path] = []
     for place in places:
-        with suppress(OSError):
+        with suppress(UnreadableError):
             found += list_folder(place)[2]
     return [each for each in found if _is_lr(each.name) or LOOKS_LIKE_LR.match(each.name)]
 

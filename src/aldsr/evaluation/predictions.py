@@ -7,6 +7,7 @@ from pathlib import Path
 from aldsr.core.errors import list_names
 from aldsr.core.files import LONGEST, short_name
 from aldsr.data import BenchmarkSet, DataError, image_files, image_size
+from aldsr.data.folders import is_folder, naming
 
 # After the name of an image: baby.png, babyx4.png, baby_x4_SR.png, baby_RDN_x4.png, baby-sr.png.
 SUFFIX = re.compile(r"(x[2-9])?([_\-.].*)?", re.IGNORECASE)
@@ -17,20 +18,22 @@ SCALE = re.compile(r"(?:^|[_\-.A-Z])[xX]([2-9])(?![^_\-.])")
 NO_MATCH = (0, False)
 
 
+@naming("predictions")
 def find_predictions(folder: str | Path, benchmarks: Sequence[BenchmarkSet]) -> list[list[Path]]:
     """Find the predicted image of every image of every set, in their order.
 
     They lie in `folder` or, for several sets, in one folder there for each, of the set's name. Raises DataError, naming
-    an image that is missing, extra, ambiguous, of the wrong size or by its name of another scale.
+    an image that is missing, extra, ambiguous, of the wrong size or by its name of another scale, or a folder that
+    cannot be read.
     """
     folder = Path(folder).expanduser()
     found = []
     for benchmark in benchmarks:
         own = folder / benchmark.name
-        if len(benchmarks) > 1 and not own.is_dir():
+        if len(benchmarks) > 1 and not is_folder(own):
             names = ", ".join(each.name for each in benchmarks)
             raise DataError(f"{own}: no such folder; predictions of several sets ({names}) lie in one folder each")
-        place = own if own.is_dir() else folder
+        place = own if is_folder(own) else folder
         files = match_predictions(benchmark.image_names, image_files(place), place)
         for pair, file in zip(benchmark.pairs, files, strict=True):
             (width, height), expected = image_size(file), (pair.hr.shape[-1], pair.hr.shape[-2])

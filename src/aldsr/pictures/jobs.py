@@ -9,7 +9,7 @@ from typing import NamedTuple
 from aldsr.core.errors import list_names
 from aldsr.core.files import LONGEST, absolute, short_name
 from aldsr.data import DataError
-from aldsr.data.folders import list_folder
+from aldsr.data.folders import is_folder, list_folder
 from aldsr.pictures.writing import SUFFIXES, format_of
 
 PICTURE_FORMATS = ("keep", *SUFFIXES)
@@ -46,7 +46,7 @@ def find_pictures(inputs: Sequence[str], *, recursive: bool = False) -> Found:
     found = Found({}, [], [])
     for name in inputs:
         path = Path(name).expanduser()
-        if path.is_dir():
+        if is_folder(path):
             pictures = _search(path, recursive=recursive, found=found)
         elif path.exists() or path.is_symlink():
             pictures = {path: Path()}
