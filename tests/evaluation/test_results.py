@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,11 @@ from aldsr.evaluation.results import (
 )
 from aldsr.imaging import PROTOCOLS
 from aldsr.nn import RDN
+from aldsr.run.cli import config_dir
+from tests.reporting.recorded import training
+
+EXPERIMENTS = config_dir().parent / "experiments"
+BENCHMARKS = [each for each in EXPERIMENTS.glob("*/*.json") if '"threads"' in each.read_text()[:200]]
 
 SCORES = {"Set5": {"baby": {"psnr": 32.0, "ssim": 0.9}, "bird": {"psnr": 34.0, "ssim": 0.95}}}
 SSIM = "Gaussian 11x11, sigma 1.5, K 0.01/0.03, L 255, {}, mean over images"
@@ -149,3 +155,19 @@ def test_results_of_one_protocol_and_the_same_images_may_share_a_table() -> None
 def test_other_results_are_refused_naming_the_difference(other: dict[str, Any], difference: str) -> None:
     with pytest.raises(ResultsError, match=f"^a and b .*{difference}"):
         check_comparable({"a": results(), "b": other})
+
+
+@pytest.mark.parametrize("wrong", [{"network": None}, {"processes": None}, {"processes": [{"seconds": [None]}]}])
+def test_an_entry_of_a_benchmark_that_cannot_be_used_is_refused(wrong: dict[str, Any], tmp_path: Path) -> None:
+    path, content = tmp_path / "speed.json", training()
+    path.write_text(json.dumps(content))
+    assert read_benchmark(path) == content
+    for damaged in ({"training": [content["training"][0] | wrong]}, {"loading": {"decoding": "slow"}}, {"growth": 3}):
+        path.write_text(json.dumps(content | damaged))
+        with pytest.raises(ResultsError, match=f"^{re.escape(str(path))}: {next(iter(damaged))}"):
+            read_benchmark(path)
+
+
+@pytest.mark.skipif(not BENCHMARKS, reason="experiments/ is not part of a wheel")
+def test_recorded_benchmarks_are_read() -> None:
+    assert all(map(read_benchmark, BENCHMARKS))

@@ -31,6 +31,7 @@ OLD_SENTENCES: dict[Any, tuple[str, str]] = {
     SSIM.format("windows inside the image"): ("ssim_window", "valid"),
     SSIM.format("a window for every pixel, mirrored at the border"): ("ssim_window", "same"),
 }
+TIMED = ("training", "upscaling", "deployed", "checkpointing", "growth")  # the benchmarks that measure networks
 
 
 class ResultsError(UserError, ValueError):
@@ -134,7 +135,25 @@ def read_benchmark(path: Path) -> dict[str, Any]:
     benchmark = _read_json(path, "a file written by aldsr.benchmark --json")
     if not isinstance(benchmark, dict) or not {"device", "threads"} <= benchmark.keys():
         raise ResultsError(f"{path}: holds no results of aldsr.benchmark; expected a file written by its --json")
+    for name in benchmark.keys() & {*TIMED, "loading", "resize"}:
+        try:
+            if name in TIMED:
+                for record in benchmark[name]:
+                    _check_record(record)
+            else:
+                sum(benchmark[name].values())
+        except (TypeError, LookupError, AttributeError) as error:
+            found = f"{name} has an entry that aldsr.benchmark does not write ({type(error).__name__}: {error})"
+            raise ResultsError(f"{path}: {found}; measure again") from error
     return benchmark
+
+
+def _check_record(record: Any) -> None:
+    """Raise TypeError or LookupError if texts and numbers of a measured network are something else, or not there."""
+    "".join([record["network"], record["precision"], record["layout"]])
+    sum([record["micro_batches"], record["checkpoint"], record["keep_memory"]])
+    for each in record["processes"]:
+        sum([*each["seconds"], each["floor"], each["peak_memory"] or 0])
 
 
 def _read_json(path: Path, expected: str) -> Any:
