@@ -2,8 +2,6 @@
 
 import json
 import re
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,8 +12,10 @@ from omegaconf import OmegaConf
 from aldsr.core.errors import OptionError
 from aldsr.core.run_files import RESULTS
 from aldsr.sweep.plan import WritePlan, read_plan
+from aldsr.train import train
 from hydra_plugins import aldsr_local_launcher as local
 from hydra_plugins.aldsr_local_launcher import Job, LocalLauncher
+from tests.command import run_command
 from tests.stopping import results
 
 BATCHES = [
@@ -67,14 +67,16 @@ def test_hydras_own_sweeper_hears_of_no_failure(tmp_path: Path, monkeypatch: pyt
 
 @pytest.mark.needs("optuna")
 @pytest.mark.slow
-def test_optuna_raises_psnr_and_the_same_command_goes_on(small: list[str]) -> None:
+@pytest.mark.filterwarnings("ignore")  # Optuna 2 has many
+def test_optuna_raises_psnr_and_the_same_command_goes_on(small: list[str], capfd: pytest.CaptureFixture[str]) -> None:
     study, trials = Path("runs/search"), "hydra.sweeper.n_trials"
     search = ["-m", *small, "hydra/sweeper=optuna", "study.name=search", "trainer.max_steps=1"]
-    search = [sys.executable, "-m", "aldsr.train", *search, "optimizer.lr=tag(log,interval(1e-9,1e-2))"]
-    subprocess.run([*search, f"{trials}=1"], check=True)
+    search += ["optimizer.lr=tag(log,interval(1e-9,1e-2))"]
+    assert run_command(train, *search, f"{trials}=1") == 0
     first = list(read_plan(study))
-    again = subprocess.run([*search, f"{trials}=2"], check=True, capture_output=True, text=True)
-    assert again.stdout.count("done already") == 1
+    capfd.readouterr()
+    assert run_command(train, *search, f"{trials}=2") == 0
+    assert capfd.readouterr().out.count("done already") == 1
     assert list(read_plan(study))[:1] == first
     scores = [results(study / name)["sets"]["bench"]["psnr"] for name in read_plan(study)]
     assert (len(scores), OmegaConf.load(study / "optimization_results.yaml").best_value) == (2, max(scores))
