@@ -13,8 +13,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from aldsr.core.command import make_parser, plain_command
-from aldsr.core.quoting import hydra_text, shell_words
+from aldsr.core.quoting import shell_words
 from aldsr.data.download import DIV2K, OFFICIAL_SERVER, fetch, human_size, is_unpacked, unpack
+from aldsr.run.typed import hydra_text
 
 DEFAULT_FOLDER = Path("datasets/DIV2K")
 SCALES = (2, 3, 4)

@@ -11,13 +11,13 @@ from omegaconf import DictConfig, OmegaConf
 
 from aldsr.core.errors import OptionError
 from aldsr.core.frozen import FrozenDict, thaw
-from aldsr.core.quoting import override
 from aldsr.core.run_files import CHECKPOINT, CONFIG
 from aldsr.core.settings import RunSettings
 from aldsr.data import SuperResolutionData, fingerprint
 from aldsr.nn.weights import load_checkpoint
 from aldsr.run.folder import read_settings
 from aldsr.run.recipe import build_optimizer, build_schedule
+from aldsr.run.typed import override
 from aldsr.sweep.folders import DamagedRunError, DifferentRunError, check_same, find_differences, load_config
 from aldsr.sweep.status import run_status
 

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from rich.console import Console
 
-from aldsr.core.quoting import override, shell_words
+from aldsr.core.quoting import shell_words
 from aldsr.core.run_files import CHECKPOINT, LEFT_OUT, LOG, WEIGHTS
 from aldsr.core.settings import RunSettings
 from aldsr.data import SuperResolutionData, describe_pairs
@@ -18,6 +18,7 @@ from aldsr.nn.description import label, packages_of
 from aldsr.reporting.tables.cells import pluralise
 from aldsr.reporting.tables.results import cost_sheet, images_sheet, protocol_line, protocols_sheet
 from aldsr.run.recipe import describe_recipe
+from aldsr.run.typed import override
 
 
 def print_start(settings: RunSettings, data: SuperResolutionData, *, extends: bool) -> None:

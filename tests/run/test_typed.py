@@ -7,7 +7,8 @@ import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
-from aldsr.core.quoting import hydra_text, override, shell_words
+from aldsr.core.quoting import shell_words
+from aldsr.run.typed import hydra_text, override
 
 NAMES = ["runs/a", "/x/a-b_1.0", "moved = ü {x},y/w", 'it\'s "so"', "${seed}", "a\\${b}", "a\\", 'a\\"', "[1]", "a b "]
 
